@@ -35,7 +35,7 @@ from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing
 from automtl_core.fields.encode import LARGEST, text, whole
 from automtl_core.raw.load import Rejected
 from automtl_core.raw.records import Fault, expected, shown
-from automtl_core.raw.sql import Times, quoted, times_of
+from automtl_core.raw.sql import TimeRange, Times, check_comparable, quoted, times_of
 from automtl_core.system.progress import Progress, silent
 
 Examples = pd.DataFrame | Mapping[str, Values]
@@ -190,6 +190,32 @@ class NewRows:
 
     def __len__(self) -> int:
         return self.count
+
+    def later_than(self, newest: float, first: float, what: str) -> NDArray[np.bool_]:
+        """Return whether rows are later than a time, [R]; a sentence names the number of others.
+
+        Args:
+            newest: The time.
+            first: Time of the first training row.
+            what: Name of the newest row, such as `the newest row before`.
+
+        Raises:
+            DataError: no row is later, or times are in another unit than those of training rows.
+
+        """
+        if not len(self) or self.times is None:
+            return np.ones(len(self), bool)
+        column, (form, seconds) = str(self.reading.time), self.times
+        training = TimeRange("the training rows", form, first, newest)
+        check_comparable(column, training, TimeRange("the new rows", form, seconds.min(), seconds.max()))
+        later: NDArray[np.bool_] = seconds > newest
+        at = f"later than {column} {self.times.in_words(newest)}, {what}"
+        if not later.any():
+            raise DataError(f"none of the {len(self):,} rows is {at}", "give later rows")
+        if not later.all():
+            left = f"{int((~later).sum()):,} of {len(self):,} rows are left out: they are not {at}"
+            self.reading.note(left, False)
+        return later
 
     def chunks(self, size: int) -> Iterator[pd.DataFrame]:
         """Yield the rows in order, `size` at a time, in the form for `Encoder.encode`."""

@@ -33,7 +33,6 @@ from automtl_core.prepare.prepare import Accept, anything, write_rejected
 from automtl_core.prepare.split import LEFT_OUT, TRAIN, Parts, divided, ranks, sizes_of
 from automtl_core.prepare.write import Tally, write_array
 from automtl_core.raw.find import listed_files
-from automtl_core.raw.sql import TimeRange, check_comparable
 from automtl_core.system.documents import canonical, sha256
 from automtl_core.system.files import publish_folder, remove_stale
 
@@ -56,7 +55,7 @@ def grow(
 
     """
     known = {name: base.manifest[name] for name in ("dataset", "version", "settings", "content")}
-    origin = known | {"raw": {**base.manifest["raw"], **_files(base, reading)}}
+    origin = known | {"raw": {**base.manifest["raw"], **_files(base.manifest["raw"], reading)}}
     histories = [one.name for one in reading.histories]
     parent = {"parent": base.manifest["fingerprint"], "refit": base.of_refit, "histories": histories}
     digest = hashlib.sha256(canonical({"format": FORMAT, **origin, **parent})).hexdigest()
@@ -84,20 +83,12 @@ def grow(
     return Prepared(path, manifest, kinds=base.kinds)
 
 
-def _files(base: Prepared, reading: NewExamples) -> dict[str, dict[str, Any]]:
-    """Return the sizes and digests of new files.
-
-    Raises:
-        DataError: rows are not split by time, and one of the files is among those before.
-
-    """
-    found, before = {}, base.manifest["raw"]
-    known = {raw["sha256"] for raw in before.values()}
+def _files(before: Mapping[str, Any], reading: NewExamples) -> dict[str, dict[str, Any]]:
+    """Return the sizes and digests of new files, with other names than those before."""
+    found = {}
     for given in (reading.examples, reading.log):
         for path in listed_files(str(given))[2] if isinstance(given, Path) else ():
             digest = str(sha256(path))
-            if digest in known and given is reading.examples and reading.time is None:
-                raise DataError(f"{path}: the run was trained on this file", "give a file of new rows")
             name = path.name if path.name not in before else f"{path.name} ({digest[:12]})"
             found[name] = {"bytes": path.stat().st_size, "sha256": digest}
     return found
@@ -110,19 +101,9 @@ def _parts(base: Prepared, rows: NewRows) -> Parts:
         DataError: no row is later, a part has no rows, or times are in another unit than before.
 
     """
-    parts, free = np.full(len(rows), LEFT_OUT, np.int8), np.ones(len(rows), bool)
-    if rows.times is not None and len(rows):
-        (form, seconds), reading, ends = rows.times, rows.reading, base.times_of_parts.values()
-        first, newest, column = min(low for low, _ in ends), max(high for _, high in ends), str(reading.time)
-        of_base = TimeRange("the training rows", form, first, newest)
-        check_comparable(column, of_base, TimeRange("the new rows", form, seconds.min(), seconds.max()))
-        free = seconds > newest
-        what = f"{column} {rows.times.in_words(newest)}, the newest row before"
-        if not free.any():
-            raise DataError(f"none of the {len(rows):,} rows is later than {what}", "give later rows")
-        if not free.all():
-            seen = f"{int((~free).sum()):,} of {len(rows):,} rows are left out"
-            reading.note(f"{seen}: they are not later than {what}", False)
+    parts, ends = np.full(len(rows), LEFT_OUT, np.int8), base.times_of_parts.values() or [(0.0, 0.0)]
+    first, newest = min(low for low, _ in ends), max(high for _, high in ends)
+    free = rows.later_than(newest, first, "the newest row before")
     places, settings = np.flatnonzero(free), base.manifest["settings"]
     formed = None
     if rows.lists is not None:

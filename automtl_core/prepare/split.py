@@ -217,7 +217,7 @@ def divided(
     groups: NDArray[np.integer[Any]] | None,
     lists: Formed | None,
 ) -> Parts:
-    """Return the parts of new rows, [R], as those of a dataset; arguments as in `_drawn`.
+    """Return the parts of new rows, [R], by the rules of a dataset.
 
     Args:
         split: The kind of split.
@@ -232,13 +232,16 @@ def divided(
         return _drawn_by_lists(lists, np.ones(rows, bool), split == "random", seed, shares)
     if groups is None:
         return random_parts(rows, shares, seed)
-    sizes = np.bincount(groups[groups >= 0])
+    found: Parts = _parts_of_known(split, seed, np.bincount(groups[groups >= 0]), shares)[groups]
+    return found
+
+
+def _parts_of_known(split: str, seed: int, sizes: NDArray[np.int64], shares: Sequence[int]) -> Parts:
+    """Return the parts of times or users by their numbers, [G + 1]; the last one is of rows without."""
     order = np.arange(len(sizes), dtype=np.int32)[::-1]
     if split == "user":
         order = generator(seed, "split").permutation(order)
-    of_groups: Parts = np.append(parts_of_groups(sizes, order, shares), np.int8(TRAIN))
-    found: Parts = of_groups[groups]
-    return found
+    return np.append(parts_of_groups(sizes, order, shares), np.int8(TRAIN))
 
 
 def _drawn(
@@ -273,10 +276,7 @@ def _drawn(
     sizes = np.zeros(many, dtype=np.int64)
     for some in groups():
         sizes += np.bincount(some[some >= 0], minlength=len(sizes))
-    order = np.arange(len(sizes), dtype=np.int32)[::-1]
-    if chosen.split == "user":
-        order = generator(chosen.split_seed, "split").permutation(order)
-    of_groups = np.append(parts_of_groups(sizes, order, shares), np.int8(TRAIN))  # the last one is of -1
+    of_groups = _parts_of_known(chosen.split, chosen.split_seed, sizes, shares)
     return np.concatenate([of_groups[some] for some in groups()])
 
 

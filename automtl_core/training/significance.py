@@ -6,7 +6,7 @@ are those of the test rows, row by row, one-sided, and corrected by Holm for the
 Letters: R rows, T tasks.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -93,6 +93,25 @@ class Optimism(Value):
     """Number of tasks with enough rows in both parts."""
 
 
+def losses_by_row(
+    task: Task, labels: NDArray[np.float32], outputs: Sequence[Floats], groups: Groups = None
+) -> list[Floats] | None:
+    """Return the losses by row of several outputs, whose means are 1 - score; None if there are too few rows.
+
+    Args:
+        task: The task.
+        labels: [R], NaN where missing: these rows are left out.
+        outputs: Outputs of networks, or of fields, [R] each.
+        groups: Number of the user or list of each row, [R].
+
+    """
+    known, kind = ~np.isnan(labels), task.type
+    truth, of_rows = np.asarray(labels[known], np.float64), None if groups is None else groups[known]
+    if kind.effective_rows(truth, of_rows) < LEAST or not kind.has_evidence(truth, of_rows):
+        return None
+    return [kind.losses_by_row(truth, one[known], of_rows) for one in outputs]
+
+
 def baseline(
     task: Task,
     labels: NDArray[np.float32],
@@ -112,20 +131,20 @@ def baseline(
         users: Number of the user of each row, [R].
 
     """
-    known = ~np.isnan(labels)
-    truth, predicted = labels[known].astype(np.float64), predicted[known]
-    kind = task.type
-    groups = None if users is None else users[known]
-    if kind.effective_rows(truth, groups) < LEAST or not kind.has_evidence(truth, groups):
+    kind, known = task.type, ~np.isnan(labels)
+    if not known.any():
         return None
-    loss = kind.losses_by_row(truth, predicted, groups)
-    alone = single if single is None else kind.losses_by_row(truth, single[known], groups)
-    constant = np.full(len(truth), kind.constant(truth))
+    constant = np.full(len(labels), kind.constant(labels[known].astype(np.float64)))
+    outputs = [predicted, constant, *([] if single is None else [single])]
+    if (losses := losses_by_row(task, labels, outputs, users)) is None:
+        return None
+    loss, of_constant, *others = losses
+    alone = others[0] if others else None
     return Baseline(
         measure=kind.measure,
         score=1 - float(loss.mean()),
-        error=_error(loss),
-        p_constant=_p_value(kind.losses_by_row(truth, constant, groups) - loss),
+        error=error_of_mean(loss),
+        p_constant=_p_value(of_constant - loss),
         field=field,
         field_score=None if alone is None else 1 - float(alone.mean()),
         p_field=None if alone is None else _p_value(alone - loss),
@@ -167,11 +186,12 @@ def optimism(
     return Optimism(sum(differences) / count, sum(variances) ** 0.5 / count, count) if count else None
 
 
-def _error(by_row: Floats) -> float:
+def error_of_mean(by_row: Floats) -> float:
+    """Return the standard error of the mean of values by row."""
     return float(by_row.std() / max(len(by_row) - 1, 1) ** 0.5)
 
 
 def _p_value(gain: Floats) -> float:
     """Return the one-sided p value of a mean gain above 0."""
-    mean, error = float(gain.mean()), _error(gain)
+    mean, error = float(gain.mean()), error_of_mean(gain)
     return max(SMALLEST, float(ndtr(-mean / error))) if error else float(mean <= 0)

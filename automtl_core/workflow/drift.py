@@ -23,7 +23,7 @@ from automtl_core.system import seeds
 from automtl_core.system.documents import Value
 from automtl_core.training.drift import Column, Rows, Shift, shifts
 from automtl_core.training.importance import sample
-from automtl_core.training.significance import LEAST, NORMAL
+from automtl_core.training.significance import NORMAL, error_of_mean, losses_by_row
 from automtl_core.workflow.new_rows import numbered
 from automtl_core.workflow.trained import Trained, predictions
 
@@ -149,10 +149,6 @@ def _day(name: str, tasks: Sequence[Task], part: Part, logits: NDArray[Any]) -> 
     """Return the scores of some rows."""
     scores = {}
     for t, task in enumerate(tasks):
-        known, kind = ~np.isnan(part.labels[:, t]), task.type
-        labels = np.asarray(part.labels[known, t], np.float64)
-        groups = None if part.groups is None else part.groups[known]
-        if kind.effective_rows(labels, groups) >= LEAST and kind.has_evidence(labels, groups):
-            losses = kind.losses_by_row(labels, logits[known, t], groups)
-            scores[task.name] = 1 - float(losses.mean()), NORMAL * float(losses.std() / len(losses) ** 0.5)
+        if losses := losses_by_row(task, part.labels[:, t], [logits[:, t]], part.groups):
+            scores[task.name] = 1 - float(losses[0].mean()), NORMAL * error_of_mean(losses[0])
     return Day(name, len(part), scores)

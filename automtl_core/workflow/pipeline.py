@@ -207,7 +207,7 @@ def _search(work: Work) -> None:
         work.network, work.epochs, work.trained = result.network, result.epochs, result.trained
         work.best_epochs = result.best_epochs or (result.epochs,)
     else:
-        work.network = begun(job, untrained(work.problem, architecture))
+        work.network = begun(work, untrained(work.problem, architecture))
 
 
 def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:

@@ -16,7 +16,6 @@ from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import Part
 from automtl_core.errors import DataError, UsageError
 from automtl_core.raw.load import Rejected
-from automtl_core.raw.sql import TimeRange, Times, check_comparable
 from automtl_core.run_dir.facts import Data, Refreshed, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
@@ -76,7 +75,9 @@ def refresh(
     how["unread"] = [name for name in made.unread if name not in how["weights"]]
     with new_rows(replace(reading, **how)) as rows:
         newest = _newest(run, before, data) if data.times else 0.0
-        later = np.ones(len(rows), bool) if rows.times is None else _later(rows, rows.times, newest, data)
+        first = data.times["train"][0] if data.times else 0.0
+        later = rows.later_than(newest, first, "the newest row that the aggregates have seen")
+        _note_gap(rows, later, newest, data)
         labelled = start = 0
 
         def parts() -> Iterator[tuple[Part, NDArray[np.float64] | None]]:
@@ -106,29 +107,11 @@ def _newest(run: Run, before: Refreshed, data: Data) -> float:
     return data.times[part][1] if before.newest is None else before.newest
 
 
-def _later(rows: NewRows, times: Times, newest: float, data: Data) -> NDArray[np.bool_]:
-    """Return whether rows are later than those that aggregates have seen, [R].
-
-    Raises:
-        DataError: no row is later, or times are in another unit than those of training rows.
-
-    """
-    if not len(rows):
-        return np.zeros(0, bool)
-    column, (form, seconds) = str(rows.reading.time), times
-    first = seconds.min()
-    training = TimeRange("the training rows", form, *data.times["train"])
-    check_comparable(column, training, TimeRange("the new rows", form, first, seconds.max()))
-    later = seconds > newest
-    seen, at = len(rows) - int(later.sum()), f"{column} {times.in_words(newest)}"
-    if seen == len(rows):
-        fault = f"none of the {seen:,} rows is later than {at}, the newest row that the aggregates have seen"
-        raise DataError(fault, "give later rows")
-    if seen:
-        why = f"they are not later than {at}, the newest row that the aggregates have seen"
-        rows.reading.note(f"{seen:,} of {len(rows):,} rows are left out: {why}", False)
-    elif newest < data.times["test"][0] and first > data.times["test"][1]:
+def _note_gap(rows: NewRows, later: NDArray[np.bool_], newest: float, data: Data) -> None:
+    """Warn if all new rows are later than the test rows, which the aggregates have not seen."""
+    if rows.times is None or not len(rows) or not later.all():
+        return
+    if newest < data.times["test"][0] and rows.times.seconds.min() > data.times["test"][1]:
         fix = "give the raw files of the run too, whose training rows are left out"
         unseen = "validation and test rows" if newest < data.times["validation"][0] else "test rows"
         rows.reading.note(f"the aggregates have not seen the {unseen}: {fix}", True)
-    return later

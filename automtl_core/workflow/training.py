@@ -31,7 +31,7 @@ from automtl_core.training.process import return_memory
 from automtl_core.workflow.budget import Clock, trial_rows
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import restored
-from automtl_core.workflow.update import begun, begun_moments, unread_rows_kept
+from automtl_core.workflow.update import begun, unread_rows_kept
 from automtl_core.workflow.versions import origin
 from automtl_core.workflow.work import Work
 
@@ -46,7 +46,7 @@ def train(work: Work) -> None:
     start_clock(work)
     if work.network is None:  # an earlier process did the search
         take_over(work)
-        work.network = begun(work.job, untrained(work.problem, made.architecture()))
+        work.network = begun(work, untrained(work.problem, made.architecture()))
     network, problem = work.network, work.problem
     rows, size = problem.data.validation, problem.recipe.batch_size
     if work.trained:
@@ -54,8 +54,7 @@ def train(work: Work) -> None:
         measured: Metrics = evaluate(network, rows, problem.data.tasks, size, problem.compute)
     else:
         return_memory()
-        moments = begun_moments(work.job, network)
-        loop = trainer(work, problem, network, first_epoch=work.epochs, moments=moments)
+        loop = trainer(work, problem, network, first_epoch=work.epochs, moments=work.moments)
         with unread_rows_kept(problem, loop.network):
             recorder.follow(TRAIN, loop)
             measured = loop.run(recorder)

@@ -23,7 +23,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import Problem
 from automtl_core.system.state import State
 from automtl_core.training.learner import Learner
-from automtl_core.training.significance import LEAST
+from automtl_core.training.significance import error_of_mean, losses_by_row
 from automtl_core.workflow.job import Job, recent_rows
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.work import Work
@@ -95,11 +95,13 @@ def check_parent(work: Work) -> None:
         )
 
 
-def begun(job: Job, network: nn.Module) -> nn.Module:
+def begun(work: Work, network: nn.Module) -> nn.Module:
     """Return a network with the weights of the run before, for an update that inherits them.
 
+    The work then has the moments of its optimiser too.
+
     Args:
-        job: The job of the update, or of another run, whose network stays as it is.
+        work: The update, or another run, whose network stays as it is.
         network: The network with new weights.
 
     Raises:
@@ -107,8 +109,11 @@ def begun(job: Job, network: nn.Module) -> nn.Module:
         UsageError: weights have another shape than before.
 
     """
-    if job.goes_on:
-        inherit(Trained.of(job.parent(), job.registry).network.cpu(), network)
+    if work.job.goes_on:
+        run = work.job.parent()
+        before = Trained.of(run, work.job.registry).network.cpu()
+        inherit(before, network)
+        work.moments = _grown(run.moments(), before, network)
     return network
 
 
@@ -148,20 +153,15 @@ def _ids(part: Part, schema: Schema) -> list[NDArray[np.int64]]:
     return [np.unique(np.concatenate(ids)).astype(np.int64) for ids in found]
 
 
-def begun_moments(job: Job, network: nn.Module) -> State:
-    """Return the moments of the optimiser of the run before, for its grown network; empty for other runs."""
-    if not job.goes_on:
-        return {}
-    run, tables, moments = job.parent(), _tables(network), dict[str, Any]()
-    there = dict(Trained.of(run, job.registry).network.cpu().named_modules())
-    for name, state in run.moments().items():
-        if name not in tables:
-            moments[name] = state
-            continue
-        before, now = there[name.removesuffix(TABLE)], tables[name]
-        rows = _rows(before, now)
-        moments[name] = {key: value[rows] if value.dim() else value for key, value in state.items()}
-    return moments
+def _grown(moments: State, before: nn.Module, network: nn.Module) -> State:
+    """Return the moments of the optimiser of a network for one whose vocabularies have grown."""
+    there, tables, found = dict(before.named_modules()), _tables(network), dict[str, Any]()
+    for name, state in moments.items():
+        found[name] = state
+        if name in tables:
+            rows = _rows(there[name.removesuffix(TABLE)], tables[name])
+            found[name] = {key: value[rows] if value.dim() else value for key, value in state.items()}
+    return found
 
 
 def gains(job: Job, part: Part, now: NDArray[Any]) -> dict[str, Gain]:
@@ -176,17 +176,11 @@ def gains(job: Job, part: Part, now: NDArray[Any]) -> dict[str, Gain]:
     made, found = Trained.of(job.parent(), job.registry), dict[str, Gain]()
     tasks, before = made.tasks, made.predict_logits(_as_known(part, made.encoder.schema))
     for t, task in enumerate(tasks):
-        known = ~np.isnan(part.labels[:, t])
-        labels, kind = np.asarray(part.labels[known, t], np.float64), task.type
-        groups = None if part.groups is None else part.groups[known]
-        if kind.effective_rows(labels, groups) < LEAST or not kind.has_evidence(labels, groups):
-            continue
-        losses = [kind.losses_by_row(labels, logits[known, t], groups) for logits in (before, now)]
-        by_row = losses[0] - losses[1]
-        half = float(by_row.std() / len(by_row) ** 0.5) * ndtri(1 - 0.025 / len(tasks))
-        before_it, now_it = (1 - float(one.mean()) for one in losses)
-        gain = float(by_row.mean())
-        found[task.name] = Gain(kind.measure, before_it, now_it, gain - half, gain + half)
+        losses = losses_by_row(task, part.labels[:, t], [before[:, t], now[:, t]], part.groups)
+        if losses is not None:
+            by_row, scores = losses[0] - losses[1], [1 - float(one.mean()) for one in losses]
+            gain, half = float(by_row.mean()), error_of_mean(by_row) * float(ndtri(1 - 0.025 / len(tasks)))
+            found[task.name] = Gain(task.type.measure, scores[0], scores[1], gain - half, gain + half)
     return found
 
 

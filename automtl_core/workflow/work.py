@@ -138,6 +138,8 @@ class Work:
     """The network of the search; None before its end, and if an earlier process did the search."""
     epochs: int = 0
     """Epochs that its weights are trained for."""
+    moments: State = field(default_factory=dict)
+    """Moments of its optimiser, from the run before an update."""
     best_epochs: tuple[int, ...] = ()
     """Where no training is left: the epochs of the weights, of an ensemble those of each member."""
     trained: bool = False

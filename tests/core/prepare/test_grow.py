@@ -1,7 +1,5 @@
 """Prepared data that grows holds the same rows as if all of them had been prepared together."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -130,7 +128,3 @@ def test_without_times_rows_are_divided_at_random_or_by_users(split, tmp_path):
         users = [{*data.users(name).tolist()} for name in ("validation", "test")]
         assert not users[0] & users[1]
         assert not users[0] & {*data.users("train")[CUT:].tolist()}
-    raw = {"later.csv": {"bytes": 1, "sha256": data.manifest["raw"]["later.csv"]["sha256"]}}
-    seen = replace(base, manifest={**base.manifest, "raw": raw})
-    with pytest.raises(DataError, match=r"later\.csv: the run was trained on this file"):
-        grow(seen, how, tmp_path)
