@@ -191,13 +191,13 @@ class NewRows:
     def __len__(self) -> int:
         return self.count
 
-    def later_than(self, newest: float, first: float, what: str) -> NDArray[np.bool_]:
+    def later_than(self, newest: float, first: float, name: str) -> NDArray[np.bool_]:
         """Return whether rows are later than a time, [R]; a sentence names the number of others.
 
         Args:
             newest: The time.
             first: Time of the first training row.
-            what: Name of the newest row, such as `the newest row before`.
+            name: Name of the newest row, such as `the newest row before`.
 
         Raises:
             DataError: no row is later, or times are in another unit than those of training rows.
@@ -209,7 +209,7 @@ class NewRows:
         training = TimeRange("the training rows", form, first, newest)
         check_comparable(column, training, TimeRange("the new rows", form, seconds.min(), seconds.max()))
         later: NDArray[np.bool_] = seconds > newest
-        at = f"later than {column} {self.times.in_words(newest)}, {what}"
+        at = f"later than {column} {self.times.in_words(newest)}, {name}"
         if not later.any():
             raise DataError(f"none of the {len(self):,} rows is {at}", "give later rows")
         if not later.all():

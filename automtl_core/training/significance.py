@@ -131,15 +131,14 @@ def baseline(
         users: Number of the user of each row, [R].
 
     """
-    kind, known = task.type, ~np.isnan(labels)
-    if not known.any():
-        return None
-    constant = np.full(len(labels), kind.constant(labels[known].astype(np.float64)))
-    outputs = [predicted, constant, *([] if single is None else [single])]
+    outputs = [predicted] if single is None else [predicted, single]
     if (losses := losses_by_row(task, labels, outputs, users)) is None:
         return None
-    loss, of_constant, *others = losses
-    alone = others[0] if others else None
+    kind, loss, alone = task.type, losses[0], losses[1] if single is not None else None
+    known = ~np.isnan(labels)  # of both classes: no constant has a finite logit for one
+    truth = labels[known].astype(np.float64)
+    constant = np.full(len(truth), kind.constant(truth))
+    of_constant = kind.losses_by_row(truth, constant, None if users is None else users[known])
     return Baseline(
         measure=kind.measure,
         score=1 - float(loss.mean()),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from automtl_core.dataset.schema import Task
-from automtl_core.training.significance import Baseline, baseline, corrected, holm, optimism
+from automtl_core.training.significance import Baseline, baseline, corrected, holm, losses_by_row, optimism
 from automtl_testing.samples import binary_metrics, regression_metrics
 
 
@@ -97,3 +97,10 @@ def test_tasks_without_a_reliable_score_in_both_parts_do_not_count():
     )
     assert (found.tasks, found.difference) == (1, pytest.approx(0.02))
     assert optimism({"time": real}, {"time": real}, {}, least=10) is None
+
+
+def test_labels_of_one_class_have_no_losses_and_no_constant():
+    outputs = np.zeros(200)
+    for labels in (np.zeros(200, np.float32), np.full(200, np.nan, np.float32)):
+        assert losses_by_row(CLICK, labels, [outputs]) is None
+        assert baseline(CLICK, labels, outputs, None, None) is None
