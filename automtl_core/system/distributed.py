@@ -70,6 +70,8 @@ def joined() -> Iterator[None]:
     try:
         # A process waits for the preparation of data by the first one; `torchrun` ends all if one ends.
         dist.init_process_group(backend, timeout=timedelta(days=7))
+        # A process that ends at once would close its connections while another one still connects.
+        dist.barrier()
     except (RuntimeError, ValueError) as error:
         raise UsageError(
             f"the processes of the job do not find each other: {error}", "start the command by torchrun"
