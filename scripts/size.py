@@ -64,7 +64,7 @@ def words(text: str) -> int:
 
 
 def pages() -> tuple[int, int]:
-    """Return the number of words that are written by hand, in README, CHANGELOG and pages, and that of the others."""
+    """Return the words of README, CHANGELOG and pages that are written by hand, and those of others."""
     texts = [
         path.read_text(encoding="utf-8")
         for pattern in PAGES
