@@ -5,15 +5,18 @@ videos. 2.4 % of the log rows are exact duplicates.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import duckdb
+from pydantic import Field
 
 from automtl_core.plugin import (
     BIT,
     INTEGER,
+    NUMBER,
     TEXT,
     UNUSED,
+    Bucketed,
     Column,
     Dataset,
     DatasetSettings,
@@ -52,6 +55,8 @@ LOGS: dict[str, dict[str, int | None]] = {
 }
 LOGS["both"] = LOGS["random"] | LOGS["standard"]
 """Value of the setting `log` -> file -> its rows, None where unknown."""
+Day = Annotated[int, Field(ge=20220408, le=20220508)]
+"""A date of the column `date`, YYYYMMDD."""
 
 
 class KuaiRandSettings(DatasetSettings):
@@ -62,6 +67,10 @@ class KuaiRandSettings(DatasetSettings):
     log: Literal["random", "standard", "both"] = "random"
     """Log to read. random: videos that were shown at random, as in the paper. standard: recommended videos.
     both: both logs."""
+    days: tuple[Day, Day] | None = None
+    """First day of the validation rows and of the test rows, such as [20220422, 20220429], by the column
+    `date`. All rows are kept, with `duration_ms` as a field, as in the protocol of TechJam 2026. null:
+    `split` divides the rows, and the preparation is that of the paper."""
 
 
 class KuaiRand(Dataset[KuaiRandSettings]):
@@ -89,6 +98,12 @@ class KuaiRand(Dataset[KuaiRandSettings]):
         ),
     )
 
+    def declare(self) -> None:
+        """Add the published parts and the duration, if days divide the rows."""
+        if self.settings.days:
+            self.part = "part"
+            self.fields = (*self.fields, Bucketed("duration_ms"))
+
     def files(self) -> Mapping[str, RawFile]:
         """Return the chosen logs and the tables of users and videos."""
         logs = {
@@ -104,14 +119,24 @@ class KuaiRand(Dataset[KuaiRandSettings]):
     def _columns(self, names: Sequence[str]) -> dict[str, Column]:
         """Return the columns of a file by name; those that are neither field, label nor time are unused."""
         used = {"time_ms": INTEGER, **dict.fromkeys(FIELDS, TEXT), **dict.fromkeys(LABELS, BIT)}
+        if self.settings.days:
+            used |= {"date": INTEGER, "duration_ms": NUMBER}
         # All columns of the log are needed to recognise exact duplicates.
         return {name: used.get(name, TEXT if names is LOG else UNUSED) for name in names}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        """Drop duplicates from the logs, join users and videos, and drop rows with a blank in a field."""
+        """Join logs, users and videos; drop duplicates and rows with a blank in a field, or name parts."""
         log, *others = [db.table(f"log{i}") for i in range(len(LOGS[self.settings.log]))]
         for other in others:
             log = log.union(other)
         users, videos = db.table("users"), db.table("videos")
-        joined = log.distinct().join(users, "user_id", how="left").join(videos, "video_id", how="left")
-        return joined.filter(" AND ".join(f"{field} IS NOT NULL" for field in FIELDS))
+        if days := self.settings.days:
+            cases = (
+                f"WHEN date < {day} THEN '{part}'"
+                for day, part in zip(days, ("train", "validation"), strict=True)
+            )
+            log = log.project(f"*, CASE {' '.join(cases)} ELSE 'test' END AS part")
+        else:
+            log = log.distinct()
+        joined = log.join(users, "user_id", how="left").join(videos, "video_id", how="left")
+        return joined if days else joined.filter(" AND ".join(f"{field} IS NOT NULL" for field in FIELDS))
