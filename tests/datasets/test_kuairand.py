@@ -115,5 +115,8 @@ def test_the_preset_is_the_public_protocol(real_data, tmp_path):
     assert auc(labels, labels, users).value == 1
     assert ndcg(labels, labels, users).value == pytest.approx(0.7289, abs=5e-5)
     assert primary(labels, labels, users).value == pytest.approx(0.8645, abs=5e-5)
+    published = {one.model: one.scores["long_view"] for one in kuairand(**settings).published()}
+    assert published["the labels themselves"].keys() == {*preset["metrics"]}
+    assert not kuairand(**settings | {"days": [20220428, 20220429]}).published()
     random = ndcg(labels, labels, users).by_user
     assert random.random == pytest.approx(0.4511, abs=random.spread)  # published is one random order
