@@ -206,6 +206,8 @@ class Published(Value):
     """Task -> name of a metric, such as `auc` or `gauc` -> its value."""
     source: str = ""
     """Place of the publication."""
+    rows: int | None = None
+    """Number of test rows: beside scores of other rows they are not shown. None where it is unknown."""
 
 
 def names_of(declared: Iterable[FieldKind | Label]) -> list[str]:

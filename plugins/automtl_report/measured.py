@@ -96,18 +96,21 @@ def tested(record: RunRecord) -> list[Block]:
 def published(record: RunRecord) -> Iterator[Section]:
     """Yield scores that others published for the same test rows, and that of the run among them."""
     data, result = record.get(Data), record.get(Result)
-    if data is None or not data.published or result is None or result.test is None:
+    if data is None or result is None or result.test is None:
+        return
+    others = [one for one in data.published if one.rows in (None, data.rows.get("test"))]
+    if not others:
         return
     test = {task: flat(m) for task, m in result.test.items()}
-    columns = [(task, name) for task, of in data.published[0].scores.items() for name in of]
-    of_models = [(one.model, one.scores, one.source) for one in data.published]
+    columns = [(task, name) for task, of in others[0].scores.items() for name in of]
+    of_models = [(one.model, one.scores, one.source) for one in others]
     rows: list[list[object]] = [
         [model, *(scores.get(task, {}).get(name) for task, name in columns), source]
         for model, scores, source in [*of_models, ("this run", test, "")]
     ]
     rows.sort(key=lambda row: -float(str(row[-2] or 0)))
     heads = [f"{task} {name}" if len(test) > 1 else name for task, name in columns]
-    yield Section("published scores on these test rows", [Grid(["model", *heads, "source"], rows, "lr")])
+    yield Section("published scores of this protocol", [Grid(["model", *heads, "source"], rows, "lr")])
 
 
 def verdict(record: RunRecord) -> Iterator[Section]:

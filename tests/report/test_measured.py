@@ -85,6 +85,8 @@ def test_published_scores_stand_beside_those_of_the_run():
     assert [row[0] for row in grid.rows] == ["a", "this run", "b"]
     assert not list(published(record(replace(data, published=()), replace(RESULT, test=test))))
     assert not list(published(record(data, RESULT)))
+    of_other_rows = replace(data, published=(replace(others[0], rows=5),), rows={"test": 4})
+    assert not list(published(record(of_other_rows, replace(RESULT, test=test))))
 
 
 UNDEFINED = FieldEffect("AUC")
