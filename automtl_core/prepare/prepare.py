@@ -212,7 +212,11 @@ def _encode(
         "labels": tally.facts(schema.tasks),
         "joined": joined_histories(histories, draft),
         "warnings": [
-            *(f"field {field} is the same in all training rows" for field in encoding.constant),
+            *(
+                [f"the same in all training rows: {listing(constant)}"]
+                if (constant := encoding.constant)
+                else []
+            ),
             *(warning for learner in encoding.learners.values() for warning in learner.warnings),
         ],
     }
