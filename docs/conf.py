@@ -1,6 +1,7 @@
 """Configuration of the documentation site, which `make docs` builds (docs/adr/0024-site.md)."""
 
 import html
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -60,16 +61,41 @@ html_theme = "furo"
 html_title = "automtl"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_copy_source = False
+html_js_files = ["site.js"]
 html_show_sourcelink = False
+html_copy_source = False  # excerpts of the search come from the pages themselves
+LIGHT = {
+    "color-brand-primary": "#0b5cad", "color-brand-content": "#0b5cad", "color-brand-visited": "#6a3fa0",
+    "color-foreground-muted": "#5b6470", "color-api-name": "#0b5cad", "color-api-pre-name": "#5b6470",
+}  # fmt: skip
+DARK = {
+    "color-brand-primary": "#79b8ff", "color-brand-content": "#79b8ff", "color-brand-visited": "#c8a6ff",
+    "color-foreground-muted": "#9aa4af", "color-api-name": "#79b8ff", "color-api-pre-name": "#9aa4af",
+}  # fmt: skip
+FONTS = {"font-stack": "system-ui, sans-serif", "font-stack--monospace": "ui-monospace, Consolas, monospace"}
+html_theme_options = {"light_css_variables": LIGHT | FONTS, "dark_css_variables": DARK}
+UNSEARCHED = ("adr/", "changelog", "history")
+"""Pages, or folders of pages, on the past: a reader who searches wants the present."""
 
 
 def setup(app: Sphinx) -> None:
     """Connect the functions below."""
     app.connect("source-read", links)
+    app.connect("doctree-read", marks)
     app.connect("autodoc-process-docstring", sections)
     app.connect("autodoc-process-signature", signatures)
-    app.connect("html-page-context", drawings)
+    app.connect("html-page-context", drawings, priority=900)
+    app.connect("html-page-context", excerpts, priority=901)
+    app.connect("build-finished", write_excerpts)
+
+
+def marks(app: Sphinx, doctree: Any) -> None:
+    """Leave pages on the past out of the search, and the contents of the first page off its side."""
+    page = app.env.docname
+    if page.startswith(UNSEARCHED):
+        app.env.metadata[page]["nosearch"] = True
+    if page == "index":
+        app.env.metadata[page]["hide-toc"] = True
 
 
 INCLUDED = {
@@ -112,4 +138,29 @@ def drawings(app: Sphinx, page: str, template: str, context: dict[str, Any], doc
 
     pattern = r'<img alt="(?P<alt>[^"]*)" src="[^"]*_images/(?P<name>[\w-]+\.svg)" ?/>'
     if "body" in context:
-        context["body"] = re.sub(pattern, drawing, context["body"])
+        body = re.sub(pattern, drawing, context["body"])
+        body = re.sub(r'(<img alt="[^"]*" )(src="[^"]*_images/[\w-]+-)light(\.png" ?/>)',
+                      r'\1class="only-light" \2light\3\1class="only-dark" \2dark\3', body)  # fmt: skip
+        # Boxes that scroll are reached by the keyboard.
+        context["body"] = re.sub(r'<(pre|div class="table-wrapper[^"]*")>', r'<\1 tabindex="0">', body)
+    if tree := context.get("furo_navigation_tree"):
+        context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
+
+
+TEXTS: dict[str, str] = {}
+"""Pages -> their HTML, for excerpts."""
+
+
+def excerpts(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Collect the pages, and load their texts where the search is opened from disk."""
+    if doctree is not None and not page.startswith(UNSEARCHED):
+        TEXTS[page] = re.sub(r"<svg.*?</svg>", "", context["body"], flags=re.DOTALL)
+    if page == "search":
+        app.add_js_file("excerpts.js", loading_method="defer")
+
+
+def write_excerpts(app: Sphinx, error: Exception | None) -> None:
+    """Write the texts of the pages as a script: a browser reads no other page from disk."""
+    if not error:
+        script = f"window.texts = {json.dumps(TEXTS)};\n"
+        Path(app.outdir, "_static", "texts.js").write_text(script, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Print the size and the structure of the product: lines, settings, constants, rooms, floors, circles.
+"""Print the size and the structure of the product: lines, settings, constants, words, rooms, floors, circles.
 
     python scripts/size.py           # the totals
     python scripts/size.py --rooms   # the lines and the floor of each room
@@ -9,6 +9,7 @@ above the highest room that it imports; imports for type checking count.
 """
 
 import ast
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -46,6 +47,32 @@ def constants() -> int:
 def settings() -> int:
     """Return the number of settings of automtl, those of docs/settings.md."""
     return sum(line.startswith("| `") for line in (ROOT / "docs/settings.md").read_text().splitlines())
+
+
+PAGES = ("*.md", "docs/**/*.md", "benchmarks/*/README.md")
+MADE = re.compile(
+    r"\A.{0,200}`make docs` writes this page.*"
+    r"|<!-- the table that `make \w+` writes -->.*?<!-- end of the table -->",
+    re.DOTALL,
+)
+"""What a command writes: a page whose first lines say so, or a table between two comments."""
+
+
+def words(text: str) -> int:
+    """Return the number of words of a page; borders of tables and other marks are none."""
+    return sum(any(map(str.isalnum, word)) for word in text.split())
+
+
+def pages() -> tuple[int, int]:
+    """Return the words of README, CHANGELOG and pages that are written by hand, and those of others."""
+    texts = [
+        path.read_text(encoding="utf-8")
+        for pattern in PAGES
+        for path in sorted(ROOT.glob(pattern))
+        if "_build" not in path.parts
+    ]
+    by_hand = sum(words(MADE.sub("", text)) for text in texts)
+    return by_hand, sum(map(words, texts)) - by_hand
 
 
 def room(path: Path) -> str:
@@ -135,6 +162,8 @@ def main() -> None:
     print(f"tests     {lines('tests'):7,} lines")
     print(f"settings  {settings():7,}")
     print(f"constants {constants():7,} upper-case names of modules")
+    by_hand, made = pages()
+    print(f"words     {by_hand:7,} by hand, {made:,} generated")
     print(f"rooms     {len(rooms):7,}, the largest is {largest} with {rooms[largest]:,} lines")
     print(f"floors    {max(height.values(), default=0):7,}, circles {len(loops)}")
 

@@ -21,14 +21,12 @@ from projects import installed
 from automtl import load
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
-from automtl_testing.commands import new
 
 from .test_readme import commands
 
 ROOT = Path(__file__).parents[2]
 TUTORIALS = ROOT / "docs" / "tutorials"
 PROJECTS = {
-    "op": ("automtl_glu/op.py", "automtl_glu/__init__.py", "tests/test_op.py"),
     "space": ("automtl_bottoms.py", "test_bottoms.py"),
     "strategy": ("automtl_climbing.py", "test_climbing.py"),
     "dataset": ("automtl_movielens.py", "test_movielens.py"),
@@ -36,11 +34,10 @@ PROJECTS = {
     "ranking": ("make_log.py",),
     "days": ("make_days.py",),
 }
-"""Tutorial -> its files, in the order in which its page shows them. `plugins new` writes those of the op."""
+"""Tutorial -> its files, in the order in which its page shows them."""
 ROWS = " --set dataset.rows=500 --set training.epochs=1 --set features=ids"
 RANDOM = " --set strategy.candidates=2 --set strategy.rung_epochs=1"
 QUICK = {
-    "op": f"{ROWS}{RANDOM} --set space.experts=2",
     "space": f"{ROWS}{RANDOM}",
     "strategy": f"{ROWS} --set strategy.epochs=1 --set space.experts=2 --set space.ops=[identity,mlp-4]",
     "dataset": " --set training.epochs=1 --set features=ids",
@@ -49,7 +46,7 @@ QUICK = {
     "days": " --set training.epochs=4 --set features=ids --set strategy.epochs=2 --set strategy.rivals=[]",
 }
 """Settings on top of those that a page shows, for searches and trainings."""
-PLUGINS = [name for name in PROJECTS if name not in ("op", "serving", "ranking", "days")]
+PLUGINS = [name for name in PROJECTS if name not in ("serving", "ranking", "days")]
 INSTALLED = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
 
 
@@ -69,8 +66,8 @@ def lines(*files):
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_a_page_shows_the_code_of_its_folder(name, tmp_path):
-    folder = Path(new("automtl-glu", "op", tmp_path)["path"]) if name == "op" else TUTORIALS / name
+def test_a_page_shows_the_code_of_its_folder(name):
+    folder = TUTORIALS / name
     assert shown(name, "python") == lines(*(folder / file for file in PROJECTS[name]))
     if name in PLUGINS:
         assert shown(name, "toml") == lines(TUTORIALS / name / "pyproject.toml")
@@ -116,8 +113,7 @@ def movies(folder):
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["op", *PLUGINS, "ranking", "days", pytest.param("serving", marks=pytest.mark.needs_extra("onnx"))],
+    "name", [*PLUGINS, "ranking", "days", pytest.param("serving", marks=pytest.mark.needs_extra("onnx"))]
 )
 def test_all_commands_work(name, install, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -126,7 +122,7 @@ def test_all_commands_work(name, install, tmp_path, monkeypatch, capsys):
     for command in commands(page(name).split("```bash")[0]):
         done.append(command.split()[0])
         if command.startswith("pip install -e "):
-            install(tmp_path / "automtl-glu" if name == "op" else TUTORIALS / name)
+            install(TUTORIALS / name)
         elif command.startswith("python make"):
             runpy.run_path(str(TUTORIALS / name / command.split()[1]))
         elif command.startswith("python exports/"):
@@ -134,7 +130,7 @@ def test_all_commands_work(name, install, tmp_path, monkeypatch, capsys):
             monkeypatch.setattr(sys, "argv", words)
             runpy.run_path(words[0], run_name="__main__")
         elif command.startswith("python -m pytest "):
-            assert command.removeprefix("python -m pytest ") in ("automtl-glu", *PROJECTS[name])
+            assert command.removeprefix("python -m pytest ") in PROJECTS[name]
         else:
             kinds = ("search", "train", *(["compare"] if name == "ranking" else []))
             trains = command.split()[1] in kinds and "--dry-run" not in command
