@@ -105,7 +105,7 @@ def prepare(
         leave_out(db, dataset, name, parts)
         examples = _Examples(parts, histories, lists, formed)
         facts = {"fingerprint": digest, "rejected": len(rejected), "truth": dict(dataset.truth())}
-        facts["time_unit"] = unit
+        facts |= {"time_unit": unit, "published": [one.to_json() for one in dataset.published()]}
         with publish_folder(path, same_content=True) as draft:
             if rejected:
                 write_rejected(draft / REJECTED, rejected)
@@ -212,7 +212,11 @@ def _encode(
         "labels": tally.facts(schema.tasks),
         "joined": joined_histories(histories, draft),
         "warnings": [
-            *(f"field {field} is the same in all training rows" for field in encoding.constant),
+            *(
+                [f"the same in all training rows: {listing(constant)}"]
+                if (constant := encoding.constant)
+                else []
+            ),
             *(warning for learner in encoding.learners.values() for warning in learner.warnings),
         ],
     }

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 from typing_extensions import TypedDict
 
 from automtl_core.data.store import Prepared
+from automtl_core.dataset.declarations import Published
 from automtl_core.dataset.recorded import RowFormat
 from automtl_core.errors import listing
 from automtl_core.run_dir.config import RunConfig
@@ -141,12 +142,16 @@ class Data(Fact):
     times: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Part -> the times of its first and its last row, those of dates in seconds since 1970; empty without a
     split by time."""
+    published: tuple[Published, ...] = ()
+    """Published scores on the test rows."""
 
     @classmethod
     def of(cls, prepared: Prepared) -> Self:
         """Return the data of a manifest."""
-        known = {one.name: prepared.manifest[one.name] for one in fields(cls) if one.name != "times"}
-        return cls(**known, times=prepared.times_of_parts)
+        names = [one.name for one in fields(cls) if one.name not in ("times", "published")]
+        published = (Published(**one) for one in prepared.manifest.get("published", ()))
+        known = {name: prepared.manifest[name] for name in names}
+        return cls(**known, times=prepared.times_of_parts, published=tuple(published))
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,9 @@ class Difference(NamedTuple):
 
 
 def difference(one: Losses, other: Losses) -> Difference:
-    """Return the mean of the loss of `one` minus that of `other`, on the same rows."""
+    """Return the mean of the loss of `one` minus that of `other`, on the same rows; 0 without rows."""
+    if not len(one):
+        return Difference(0.0, 0.0)
     by_row = one - other
     return Difference(float(by_row.mean()), float(by_row.std() / max(len(by_row) - 1, 1) ** 0.5))
 

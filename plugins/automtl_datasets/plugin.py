@@ -8,6 +8,7 @@ def automtl_register_datasets() -> dict[str, str]:
     """Register the dataset adapters."""
     return {
         "aliccp": "automtl_datasets.aliccp:AliCCP",
+        "aliexpress": "automtl_datasets.aliexpress:AliExpress",
         "ijcai15": "automtl_datasets.ijcai15:IJCAI15",
         "kuairand": "automtl_datasets.kuairand:KuaiRand",
         "qb-video": "automtl_datasets.qb_video:QBVideo",
@@ -40,5 +41,8 @@ def automtl_register_task_kinds() -> dict[str, str]:
 
 @hookimpl
 def automtl_register_presets() -> dict[str, str]:
-    """Register the default settings."""
-    return {"default": "automtl_datasets:presets/default.yaml"}
+    """Register the default settings, and those of a public protocol."""
+    return {
+        "default": "automtl_datasets:presets/default.yaml",
+        "techjam": "automtl_datasets:presets/techjam.yaml",
+    }

@@ -68,6 +68,7 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
     yield from measured.refreshes(record)
     if tested := measured.tested(record):
         yield Section("test metrics", tested)
+    yield from measured.published(record)
 
 
 def outcome(record: RunRecord) -> Iterator[Section]:
@@ -89,6 +90,7 @@ def outcome(record: RunRecord) -> Iterator[Section]:
     yield Section("", list(search.optimism(record)))
     remarks = map(Text, record.remarks)
     yield Section("", [*measured.tested(record), *measured.strongest(record), *remarks])
+    yield from measured.published(record)
     run = shlex.quote(str(record.path))
     yield lines(f"run: {record.path}", *next_commands([f"automtl report {run}", f"automtl show {run}"]))
 
@@ -213,6 +215,7 @@ def configuration(record: RunRecord) -> Iterator[Section]:
 
 SECTIONS: Mapping[str, Callable[[RunRecord], Iterable[Section]]] = {
     "verdict": measured.verdict,
+    "published": measured.published,
     "architecture": architecture,
     "readers": readers,
     "expert-use": measured.expert_use,

@@ -86,15 +86,15 @@ class Together(NamedTuple):
     def is_ahead(self, errors: float) -> bool:
         """Return whether the ensemble is ahead of the winner by this number of standard errors.
 
-        It costs as much as its members in prediction, so it should be ahead by more than chance. Where it is
-        level by a metric of lists, AUC over all rows decides.
+        It costs as much as its members in prediction, so it should be ahead by more than chance. Where its
+        metric of lists is no lower, and not ahead by more than chance, AUC over all rows decides.
         """
         if len(self.names) == 1 or self.losses is None or self.alone is None:
             return False
-        if difference(self.losses, self.alone).is_below_zero(errors):
-            return True
-        behind = difference(self.alone, self.losses).is_below_zero(errors)
-        return self.over_all is not None and not behind and difference(*self.over_all).is_below_zero(errors)
+        views = [difference(self.losses, self.alone)]
+        if self.over_all is not None and views[0].mean <= 0:
+            views.append(difference(*self.over_all))
+        return any(view.is_below_zero(errors) for view in views)
 
 
 class LastRound:

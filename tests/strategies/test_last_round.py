@@ -154,9 +154,15 @@ def test_a_mean_is_ahead_of_the_best_model_by_more_than_chance(monkeypatch, erro
 
 @pytest.mark.parametrize(
     ("lead", "lead_over_all", "ahead"),
-    [(0.02, -0.1, True), (0.0, 0.02, True), (-0.001, 0.02, True), (-0.02, 0.1, False), (0.0, 0.0, False)],
+    [
+        (0.02, -0.1, True),
+        (0.001, 0.02, True),
+        (-0.001, 0.02, False),
+        (-0.02, 0.1, False),
+        (0.001, 0.0, False),
+    ],
 )
-def test_a_mean_that_is_level_by_lists_is_ahead_by_auc_over_all_rows(lead, lead_over_all, ahead):
+def test_a_mean_that_is_no_worse_by_lists_is_ahead_by_auc_over_all_rows(lead, lead_over_all, ahead):
     random = np.random.default_rng(0)
     alone, over_all = random.random((2, 1000))
     noise = random.standard_normal((2, 1000)) / 20

@@ -180,10 +180,13 @@ def _looked(
     random: np.random.Generator,
     share: float,
 ) -> NDArray[np.bool_]:
-    """Return the mask of held-out rows."""
-    if times is not None:
+    """Return the mask of held-out rows: the latest, or random ones where too many are at one moment."""
+    if times is not None and len(places):
         mine = times[places]
-        return np.asarray(mine > np.quantile(mine, 1 - share, method="lower"))
+        cut = np.quantile(mine, 1 - share, method="lower")
+        for later in (mine > cut, mine >= cut):  # rows of one moment, such as lists of a period, see no other
+            if share / 2 <= later.mean() <= 2 * share:
+                return np.asarray(later)
     if (groups := prepared.drawn_together) is None:
         return random.random(len(places)) < share
     units = units_of(groups[places])

@@ -76,7 +76,7 @@ def test_a_constant_dense_field_becomes_zero_and_an_empty_one_stays_empty(
 ):
     prepared = prepare(given(frame.assign(price=value)), "shop", None, tmp_path)
     assert prepared.encoder.fields["price"] == Scale("standard", mean, 1.0)
-    assert prepared.manifest["warnings"] == ["field price is the same in all training rows"]
+    assert prepared.manifest["warnings"] == ["the same in all training rows: price"]
     np.testing.assert_array_equal(prepared.part("train").dense, np.full((160, 1), stored))
 
 

@@ -186,10 +186,8 @@ TABLES = [
         "label of one class", with_column("buy", lambda _: "0"), "label buy is 0 in all training rows"
     ),
     unlearnable("label that is missing", with_column("buy", lambda _: ""), "label buy is missing in all"),
-    fine(
-        "constant column", with_column("item_id", lambda _: "10"), "item_id is the same in all training rows"
-    ),
-    fine("blank column", with_column("price", lambda _: ""), "price is the same in all training rows"),
+    fine("constant column", with_column("item_id", lambda _: "10"), "the same in all training rows: item_id"),
+    fine("blank column", with_column("price", lambda _: ""), "the same in all training rows: price"),
     Case("label as a field", table(), "'click'", "", 2, 40, settings={"dense": ["price", "click"]}),
 ]
 CASES = [*ROW_LENGTHS, *BYTES, *QUOTES, *LINES, *HEADERS, *SEPARATORS, *VALUES, *COMPRESSED, *TABLES]

@@ -59,6 +59,23 @@ def test_of_rows_in_order_of_time_the_latest_are_looked_at():
     assert len(found.look) == pytest.approx(400, abs=2)
 
 
+@pytest.mark.parametrize(("moments", "expected"), [([0.02], None), ([0.7, 0.9], 0.3), ([0.55, 0.99], None)])
+def test_where_many_rows_are_at_one_moment_whole_lists_are_drawn_or_the_last_moments_are_taken(
+    moments, expected
+):
+    """Lists of a period begin with it, so that few rows may be later than the others."""
+    data = Data(times=np.searchsorted(moments, np.arange(2000) / 2000).astype(np.int32), split="time")
+    data._part = replace(data._part, lists=np.repeat(np.arange(1, 401), 5).astype(np.int32))
+    found = divided(data)
+    rows, lists = list(which(found.look)), data._part.lists
+    if expected is None:
+        assert len(rows) == pytest.approx(400, abs=100)
+        assert not {*lists[rows]} & {*lists[list(which(found.learn))]}
+    else:
+        assert len(rows) / 2000 == pytest.approx(expected, abs=0.01)
+        assert data._times[rows].min() > 0
+
+
 def test_users_are_kept_together_where_the_data_was_split_by_users():
     users = (np.arange(2000) // 10 + 1).astype(np.int32)
     found = divided(Data(users=users, split="user"))
