@@ -12,3 +12,7 @@ if (location.protocol === "file:") {
     return { text: async () => `<div role="main">${window.texts[page] ?? ""}</div>` };
   };
 }
+
+addEventListener("DOMContentLoaded", () => {
+  document.getElementById("search-results").insertAdjacentHTML("beforebegin", "<h1>Search</h1>");
+});
