@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,12 +59,12 @@ class Tested(Value):
     rows: int
     skipped: tuple[str, ...]
     """Places and faults of the skipped rows."""
+    rejected: int
+    """Number of skipped faulty rows."""
     min_positives: int
     """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {**super().to_json(), "reachable": {}, "rejected": len(self.skipped)}
+    reachable: dict[str, float | None] = field(default_factory=dict)
+    """Empty, as for any rows that are not generated; see `Evaluation`."""
 
 
 def passed_on(listener: Listener) -> dict[str, Any]:
@@ -240,9 +240,9 @@ class Unseen:
     def __init__(self, encoder: Encoder, unread: Collection[str]) -> None:
         self._fields: dict[int, tuple[str, Vocabulary]] = {}  # by the place of its ids
         self._counts, self._first = Counter[str](), dict[str, str]()
-        for place, field in enumerate(encoder.schema.sparse):
-            values = encoder.fields[field.name]
-            [column, *more] = values.reads(field.name)
+        for place, sparse in enumerate(encoder.schema.sparse):
+            values = encoder.fields[sparse.name]
+            [column, *more] = values.reads(sparse.name)
             if isinstance(values, Vocabulary) and not more and column not in unread:
                 self._fields[place] = column, values
 

@@ -316,7 +316,8 @@ class Workflow:
         made, examples = self._reading(run, files, prepared_folder(), history, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
             test, rows, rejected = measure(made, examples, self.metrics(run, metrics))
-        return Tested(path, test, rows, tuple(map(str, rejected)), run.config().training.min_positives)
+        least = run.config().training.min_positives
+        return Tested(path, test, rows, tuple(map(str, rejected)), len(rejected), least)
 
     def answers(
         self, path: Path, files: Path, history: Path | None = None

@@ -139,8 +139,8 @@ Noises = Mapping[str, Mapping[str, Mapping[str, Noise]]]
 
 
 @dataclass(frozen=True)
-class Comparison(Value):
-    """The compared models with their results."""
+class Measurements(Value):
+    """The measured values of a comparison."""
 
     dataset: str
     splits: Mapping[int, Split]
@@ -154,8 +154,13 @@ class Comparison(Value):
     reference: str
     """The model that the other models are compared with."""
     models: Mapping[str, ModelResult]
-    noises: Noises = field(default_factory=dict)
+    noises: Noises = field(default_factory=dict, kw_only=True)
     """Entries for the reference, for `ALONE`, and for the best model."""
+
+
+@dataclass(frozen=True)
+class Comparison(Measurements):
+    """The compared models with their results."""
 
     @cached_property
     def tasks(self) -> dict[str, TaskFacts]:
@@ -328,7 +333,7 @@ class Comparison(Value):
         return [task for task in self.of_kind(kind) if self.tasks[task].counts]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the measured values and everything computed from them, as in `compare.json`."""
+        """Return the measured values and everything computed from them, a `ComparisonDocument`."""
         values = super().to_json()
         for name, model in values["models"].items():
             costs = self.models[name].mean_costs()
@@ -346,6 +351,33 @@ class Comparison(Value):
             for key, base in changes.items()
         }
         return {**values, "seeds": self.seeds, "verdicts": self.verdicts(), "advice": self.advice()}
+
+
+@dataclass(frozen=True)
+class ModelDocument(ModelResult):
+    """A model in `compare.json`; it has each metric by its key too: task, or `mean` -> `Summary`."""
+
+    __pydantic_config__ = {"extra": "allow"}  # noqa: RUF012 - as pydantic has it
+
+    costs: Mapping[str, Summary | None]
+    relative_costs: Mapping[str, float | None]
+    """Costs, divided by those of the reference."""
+
+
+@dataclass(frozen=True)
+class ComparisonDocument(Measurements):
+    """The values of `compare.json`."""
+
+    models: Mapping[str, ModelDocument]
+    differences: Mapping[str, Mapping[str, Difference]]
+    """Model -> task, or `mean` -> its gain over the reference."""
+    transfer: Mapping[str, Mapping[str, Difference]]
+    """The same over the model `single-task`; empty without it."""
+    seeds: list[int]
+    verdicts: Mapping[str, str]
+    advice: str | None
+    out: str
+    """Folder of the comparison; not in its file."""
 
 
 def verdict(reference: str, differences: Mapping[str, tuple[Measure, Difference]], cost: float | None) -> str:

@@ -4,19 +4,24 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, NotRequired, TypeVar
 
 from rich.console import RenderableType
+from typing_extensions import TypedDict
 
 from automtl_cli.output import close_views, emit, say, until_output
 from automtl_cli.runs.flow import epoch_line
 from automtl_cli.runs.live_view import CellsView, LiveView, progress
 from automtl_cli.terminal import console, draws, live
 from automtl_core.errors import InputMissingError, RunFailedError, RunStoppedError
+from automtl_core.run_dir.progress import Progress
 from automtl_core.run_dir.run import Run, resuming
 from automtl_core.run_dir.run_list import Watched, cells, idle_seconds, is_comparison, summary
+from automtl_core.search.evidence import Evidence
+from automtl_core.training.events import EpochEnded
+from automtl_core.training.metrics import Metrics
 from automtl_core.views.values import Section, lines
 from automtl_report.outcome import side_by_side
 
@@ -26,6 +31,51 @@ IDLE = 20.0
 """Seconds without a process after which a comparison counts as stopped: between two runs there is none."""
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class EpochLine(EpochEnded):
+    """The end of an epoch."""
+
+    event: Literal["epoch"] = "epoch"
+
+
+@dataclass(frozen=True)
+class DecisionLine(Evidence):
+    """A new decision of the search."""
+
+    event: Literal["decision"] = "decision"
+
+
+@dataclass(frozen=True)
+class ProgressLine(Progress):
+    """Progress, without the decisions, which have lines of their own."""
+
+    event: Literal["progress"] = "progress"
+
+
+class RunLine(TypedDict):
+    """A run of a comparison in another state or epoch."""
+
+    event: Literal["run"]
+    run: str
+    state: str
+    epoch: EpochEnded | None
+
+
+class End(TypedDict):
+    """The end of a run, or of a comparison: how many of its runs have ended."""
+
+    event: Literal["end"]
+    state: NotRequired[str]
+    error: NotRequired[str | None]
+    test: NotRequired[Metrics | None]
+    ended: NotRequired[int]
+    runs: NotRequired[int]
+
+
+Line = EpochLine | DecisionLine | ProgressLine | RunLine | End
+"""A line of `automtl watch --json`."""
 Cells = Sequence[tuple[str, Watched | None]]
 State = TypeVar("State")
 
@@ -157,7 +207,7 @@ class News:
 
     epochs: int = 0
     time: float = 0.0
-    decisions: list[Json] = field(default_factory=list)
+    decisions: Sequence[Evidence] = ()
 
     def of(self, state: Watched) -> Iterator[tuple[Json, str]]:
         """Yield the new epochs, decisions and progress of a run, each as JSON and as a line."""
@@ -168,15 +218,13 @@ class News:
         self.epochs = len(state.reports)
         if now is None:
             return
-        made = [one.to_json() for one in now.decisions]
-        for one in made:
+        for one in now.decisions:
             if one not in self.decisions:
-                yield {"event": "decision", **one}, ""
-        self.decisions = made or self.decisions
+                yield DecisionLine(**vars(one)).to_json(), ""
+        self.decisions = now.decisions or self.decisions
         if now.time > self.time:
             self.time = now.time
-            values = now.to_json()
-            yield {"event": "progress", **{k: v for k, v in values.items() if k != "decisions"}}, ""
+            yield ProgressLine(**vars(replace(now, decisions=()))).to_json(), ""
 
 
 @dataclass
