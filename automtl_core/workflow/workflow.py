@@ -315,7 +315,7 @@ class Workflow:
         run = Run.open(path)
         made, examples = self._reading(run, files, prepared_folder(), history, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
-            test, rows, rejected = measure(made, examples, self.metrics(run, metrics))
+            test, rows, rejected = measure(made, examples, self.metrics(run, metrics), run)
         least = run.config().training.min_positives
         return Tested(path, test, rows, tuple(map(str, rejected)), len(rejected), least)
 
