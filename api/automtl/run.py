@@ -147,7 +147,7 @@ class Run:
             return _frame(self._flow.evaluate(self.path, metrics=metrics).test)
         registered = self._metrics if metrics is None else self._flow.metrics(self._folder, metrics)
         with self._reading(examples, history, bad_rows, max_bad_rows) as (reading, rejected):
-            result, _, rejected[:] = measure(self._trained, reading, registered, self._folder)
+            result, _, rejected[:] = measure(self._trained, reading, registered)
         return _frame(result)
 
     @interface

@@ -1,8 +1,9 @@
 """Looks at test rows: a ledger of the networks that were scored on them, which belongs to the rows.
 
-`<prepared_dir>/test-looks/<digest of the labels>.jsonl` has a line for each network, in the order of their
-first looks. A repeated test adds no line, and the removal of a run removes none. Of several models, the one
-with the best score on the same rows is partly better by chance, so comparisons count the models.
+`<prepared_dir>/looks/<digest of the labels>.jsonl` has a line for each network, in the order of their
+first looks. A repeated test adds no line, the removal of a run removes none, and a test of a frame in Python
+is no look. Of several models, the one with the best score on the same rows is partly better by chance, so
+comparisons count the models.
 
 Letters: R rows, T tasks.
 """
@@ -27,7 +28,7 @@ from automtl_core.system.distributed import first
 from automtl_core.system.documents import SIZE_LIMIT, Value, canonical, parse_json, read_plain
 from automtl_core.system.files import LOCK
 
-FOLDER = "test-looks"
+FOLDER = "looks"
 log = logging.getLogger("automtl")
 
 

@@ -23,9 +23,8 @@ from automtl_core.fields.sparse import Vocabulary
 from automtl_core.raw.load import Rejected
 from automtl_core.raw.sql import Times
 from automtl_core.run_dir.folders import prepared_folder
-from automtl_core.run_dir.looks import ledger, look, look_of
+from automtl_core.run_dir.looks import Look, ledger, look
 from automtl_core.run_dir.progress import PREPARATION
-from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
 from automtl_core.tasks.kind import Groups
 from automtl_core.training.events import Listener, Noted, ProgressMade, Warned
@@ -191,15 +190,15 @@ def answers(made: Trained, reading: NewExamples) -> Answers:
 
 
 def measure(
-    made: Trained, reading: NewExamples, registered: Mapping[str, Metric] = NONE, run: Run | None = None
+    made: Trained, reading: NewExamples, registered: Mapping[str, Metric] = NONE, own: Look | None = None
 ) -> tuple[Metrics, int, Sequence[Rejected]]:
     """Return the metrics of new labelled rows, the number of rows, and the skipped rows; see `answers`.
 
-    If the run of the network is named, the ledger of the rows takes in the look.
+    With the look of the network, it is added to the ledger of the rows.
     """
     found = answers(made, reading)
-    if run is not None:
-        look(ledger(prepared_folder(), found.labels), [look_of(run)])
+    if own is not None:
+        look(ledger(prepared_folder(), found.labels), [own])
     test = metrics_of(made.tasks, found.labels, found.logits, found.groups, registered)
     return by_unit(test, "users" if found.lists is None else "lists"), len(found.labels), found.rejected
 
