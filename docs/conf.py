@@ -1,7 +1,9 @@
 """Configuration of the documentation site, which `make docs` builds (docs/adr/0024-site.md)."""
 
 import html
+import json
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,9 @@ from sphinx.application import Sphinx
 from sphinx.ext.napoleon import Config, GoogleDocstring
 
 import automtl  # noqa: F401  # imported before autodoc, which rewrites annotations that pydantic reads
+from automtl_cli.schemas import commands, schema
 from automtl_core import __version__
+from automtl_core.registry.plugins import load_registry
 
 project = "automtl"
 author = "the authors of automtl"
@@ -70,6 +74,7 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", sections)
     app.connect("autodoc-process-signature", signatures)
     app.connect("html-page-context", drawings)
+    app.connect("build-finished", files)
 
 
 INCLUDED = {
@@ -100,6 +105,17 @@ def signatures(
 ) -> tuple[str | None, str | None]:
     """Make the defaults of data classes valid Python, so that their types are links."""
     return signature and signature.replace("<factory>", "..."), returns
+
+
+def files(app: Sphinx, error: Exception | None) -> None:
+    """Write llms.txt beside the pages, and the JSON schemas of the output of commands in `schemas/`."""
+    contents = runpy.run_path(str(Path(app.srcdir, "make_llms.py")))["page"]()
+    Path(app.outdir, "llms.txt").write_text(contents, encoding="utf-8")
+    registry, folder = load_registry(), Path(app.outdir, "schemas")
+    folder.mkdir(exist_ok=True)
+    for name in commands(registry):
+        file = folder / f"{name.replace(' ', '-')}.json"
+        file.write_text(json.dumps(schema(registry, name), indent=2) + "\n", encoding="utf-8")
 
 
 def drawings(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:

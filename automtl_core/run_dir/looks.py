@@ -100,7 +100,7 @@ def _add(path: Path, looks: Sequence[Look]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(LOCK), fallback_to_soft=False), path.open("ab", buffering=0) as file:
-            known = looked(path)
+            known = looks_of(path)
             lines = [canonical(one.to_json()) + b"\n" for one in dict.fromkeys(looks) if one not in known]
             # The end of a line that a killed process did not write.
             begin = b"" if not path.stat().st_size or path.read_bytes().endswith(b"\n") else b"\n"
@@ -111,7 +111,7 @@ def _add(path: Path, looks: Sequence[Look]) -> None:
         log.warning("%s: a look at the test rows was not recorded: %s", path, error.strerror)
 
 
-def looked(path: Path) -> list[Look]:
+def looks_of(path: Path) -> list[Look]:
     """Return the networks of a ledger in the order of their first looks; damaged lines are left out."""
     found: dict[Look, None] = {}
     with suppress(OSError):
@@ -132,7 +132,7 @@ def scored_before(ledgers: Mapping[Path, Collection[Look]]) -> ScoredBefore:
     """
     found: list[Look] = []
     for path, own in ledgers.items():
-        looks, models = looked(path), {one.model for one in own}
+        looks, models = looks_of(path), {one.model for one in own}
         decided = {one.decisions for one in own} - {""}
         last = max((place for place, one in enumerate(looks) if one in own), default=0)
         found += [one for one in looks[:last] if not {one.model, one.decisions} & (models | decided)]

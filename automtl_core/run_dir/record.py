@@ -30,7 +30,7 @@ from automtl_core.run_dir.facts import (
     Search,
     Updated,
 )
-from automtl_core.run_dir.looks import FOLDER, Look, looked
+from automtl_core.run_dir.looks import FOLDER, Look, looks_of
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point
@@ -248,7 +248,7 @@ class RunRecord:
     def looks(self) -> list[Look]:
         """The networks that were scored on the test rows so far; empty before the test."""
         book = (result := self.get(Result)) and result.looks
-        return looked(self.config.prepared_dir / FOLDER / book) if book else []
+        return looks_of(self.config.prepared_dir / FOLDER / book) if book else []
 
     @property
     def remarks(self) -> list[str]:

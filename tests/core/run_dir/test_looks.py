@@ -19,7 +19,7 @@ from automtl_core.run_dir.looks import (
     look,
     look_of,
     look_of_predictions,
-    looked,
+    looks_of,
     scored_before,
 )
 from automtl_core.run_dir.record import read_record
@@ -41,27 +41,27 @@ def test_rows_are_known_by_their_labels(tmp_path):
 
 def test_a_network_is_added_once(tmp_path):
     book = ledger(tmp_path, LABELS)
-    assert looked(book) == []
+    assert looks_of(book) == []
     look(book, [A, A])
     look(book, [B, A])
     content = book.read_bytes()
     look(book, [A, B])
     assert book.read_bytes() == content
-    assert looked(book) == [A, B]
+    assert looks_of(book) == [A, B]
 
 
 def test_a_line_that_a_killed_process_did_not_end_is_left_out(tmp_path):
     book = ledger(tmp_path, LABELS)
     look(book, [A])
     book.write_bytes(book.read_bytes() + b'{"decisions": "", "mod')
-    assert looked(book) == [A]
+    assert looks_of(book) == [A]
     look(book, [A2])
     look(book, [B])
-    assert looked(book) == [A, A2, B]
+    assert looks_of(book) == [A, A2, B]
     whole = book.read_bytes()
     book.write_bytes(b'\xff\n[]\n{"model": 1}\n' + whole[:-1])  # a last line that lacks its end alone
     look(book, [C])
-    assert looked(book) == [A, A2, B, C]
+    assert looks_of(book) == [A, A2, B, C]
 
 
 WRITER = """
@@ -88,7 +88,7 @@ def test_processes_that_write_at_the_same_time_lose_no_look(tmp_path):
         assert writer.returncode == 0
     lines = book.read_text().splitlines()
     assert len(lines) == len({*lines}) == 5 * 40
-    assert {(one.model, one.network) for one in looked(book)} == {
+    assert {(one.model, one.network) for one in looks_of(book)} == {
         (model, str(number)) for model in ("shared", *"0123") for number in range(40)
     }
 
@@ -97,17 +97,17 @@ def test_of_a_job_of_processes_the_first_one_writes(tmp_path, monkeypatch):
     called = []
     monkeypatch.setattr("automtl_core.run_dir.looks.first", called.append)
     look(ledger(tmp_path, LABELS), [A])
-    assert looked(ledger(tmp_path, LABELS)) == []
+    assert looks_of(ledger(tmp_path, LABELS)) == []
     assert len(called) == 1
     distributed.first(called[0])
-    assert looked(ledger(tmp_path, LABELS)) == [A]
+    assert looks_of(ledger(tmp_path, LABELS)) == [A]
 
 
 def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path, caplog):
     (tmp_path / FOLDER).write_text("a file")
     look(ledger(tmp_path, LABELS), [A])
     assert "a look at the test rows was not recorded" in caplog.text
-    assert looked(ledger(tmp_path, LABELS)) == []
+    assert looks_of(ledger(tmp_path, LABELS)) == []
 
 
 def test_models_that_were_scored_before_are_others(tmp_path):
@@ -147,7 +147,7 @@ def tested(small, tmp_path):
 def test_a_test_is_a_look_and_a_repeated_one_is_not(tested):
     first, book, _ = tested
     assert first.read(Result).looks == book.name
-    assert looked(book) == [look_of(first)]
+    assert looks_of(book) == [look_of(first)]
     content = book.read_bytes()
     assert Workflow(REGISTRY).evaluate(first.path).repeats
     assert book.read_bytes() == content
@@ -158,12 +158,12 @@ def test_a_removed_run_stays_in_the_ledger_and_an_equal_one_is_no_other(tested):
     look_of_first = look_of(first)
     shutil.rmtree(first.path)
     second = run("second")
-    assert looked(book) == [look_of_first] == [look_of(second)]
+    assert looks_of(book) == [look_of_first] == [look_of(second)]
     third = run("third", seed=5)
-    assert looked(book) == [look_of_first, look_of(third)]
+    assert looks_of(book) == [look_of_first, look_of(third)]
     assert look_of(third).model == look_of_first.model != look_of(third).network
     record = read_record(third.path, REGISTRY)
-    assert record.looks == looked(book)
+    assert record.looks == looks_of(book)
 
 
 def test_a_test_that_was_killed_before_its_result_is_one_look(tested):
