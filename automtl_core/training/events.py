@@ -9,9 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Protocol
-
-from pydantic import Field
+from typing import Any, Protocol
 
 from automtl_core.choices import Decision
 from automtl_core.system.progress import Progress
@@ -122,7 +120,7 @@ class EpochEnded(Event):
     """Number of passes over the training part so far, including earlier phases."""
     losses: Mapping[str, float | None]
     """Mean training loss by task over the rows with its label; None where no row has one."""
-    metrics: Annotated[Metrics, Field(alias="validation")]
+    metrics: Metrics
     """Metrics on the validation part."""
     change: float | None = None
     """Mean relative change against the best epoch so far; positive for a new best."""

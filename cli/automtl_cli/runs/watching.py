@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NotRequired, TypeVar
+from typing import Annotated, Any, Literal, NotRequired, TypeVar
 
+from pydantic import Field
 from rich.console import RenderableType
 from typing_extensions import TypedDict
 
@@ -34,7 +35,14 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class EpochLine(EpochEnded):
+class Epoch(EpochEnded):
+    """An epoch, as `EpochEnded.to_json` returns it."""
+
+    metrics: Annotated[Metrics, Field(alias="validation")]
+
+
+@dataclass(frozen=True)
+class EpochLine(Epoch):
     """The end of an epoch."""
 
     event: Literal["epoch"] = "epoch"
@@ -60,7 +68,7 @@ class RunLine(TypedDict):
     event: Literal["run"]
     run: str
     state: str
-    epoch: EpochEnded | None
+    epoch: Epoch | None
 
 
 class End(TypedDict):
