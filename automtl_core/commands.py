@@ -60,10 +60,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def prints(*documents: Any) -> Callable[[F], F]:
     """Return a decorator that declares the document of a command, for its JSON schema.
 
-    Args:
-        documents: Its possible types: frozen dataclasses, `TypedDict`s, mappings or lists of them, or
-            references `package.module:Name`, which are imported late.
-
+    `documents` are its possible types: frozen dataclasses, `TypedDict`s, mappings or lists of them, or
+    references `package.module:Name`, which are imported late.
     """
 
     def declared(function: F) -> F:

@@ -49,8 +49,8 @@ INTERNAL = (
     "fields.vectors.KnownVectors", "modules.histories.HistoryInputs", "modules.inputs.Numbers",
     "modules.sharing.Sharing", "search.parameters.Suggests", "search.relaxed_search.Item",
     "run_dir.looks.ScoredBefore", "search.trial.Trials", "search.warm_start.WarmStart",
-    "settings.settings.Component", "settings.settings.S", "training.compute.Network", "training.events.Planned",
-    "training.loop.Pass", "training.loop.StepLosses",
+    "settings.settings.Component", "settings.settings.S", "training.compute.Network",
+    "training.events.Planned", "training.loop.Pass", "training.loop.StepLosses",
 )  # fmt: skip
 """Types in signatures of the reference that no plugin author needs."""
 nitpick_ignore_regex = [

@@ -4,21 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from automtl_core.choices import Decision, Origin
 from automtl_core.run_dir.record import Findings, Price
 from automtl_core.run_dir.run_list import Summary
-from automtl_core.system.documents import Value
 from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.pipeline import Plan
 
-
-@dataclass(frozen=True)
-class Planned(Value):
-    """The plan of a run, of `--dry-run`."""
-
-    plan: Plan
-    config: Mapping[str, Any]
-    """All settings, see `automtl config schema`."""
+Planned = TypedDict("Planned", {"plan": Plan, "config": Mapping[str, Any]})  # noqa: UP013
+"""The plan of a run, of `--dry-run`."""
+Listed = TypedDict("Listed", {"folder": str, "runs": Sequence[Summary]})  # noqa: UP013
+"""The runs of a folder, by dataset, the best first."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +29,3 @@ class Shown(Findings):
     test: Metrics | None
     """Test metrics; None where the network is not tested."""
     path: str
-
-
-@dataclass(frozen=True)
-class Listed(Value):
-    """The runs of a folder, by dataset, the best first."""
-
-    folder: str
-    runs: Sequence[Summary]

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
-from typing_extensions import TypedDict
 
 from automtl_cli import options
 from automtl_cli.output import emit
@@ -15,13 +14,8 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow, Registry
 from automtl_core.views.values import Section, table
 
-
-class Entry(TypedDict):
-    """A registered name."""
-
-    description: str
-    """The first line of its documentation, or why it is not usable."""
-    plugin: str
+Entry = dict[str, str]
+"""Description of a registered name, or why it is not usable, and its plugin."""
 
 
 @prints(dict[str, Entry])

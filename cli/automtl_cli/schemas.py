@@ -49,7 +49,11 @@ def _docstrings(cls: Any) -> Iterator[tuple[str, str]]:
         return
     for base in getattr(cls, "__orig_bases__", cls.__bases__):  # those of a `TypedDict` are not its classes
         yield from _docstrings(base)
-    for field, below in pairwise(ast.parse(dedent(inspect.getsource(cls))).body[0].body):  # type: ignore[attr-defined]
+    try:
+        source = dedent(inspect.getsource(cls))
+    except OSError:  # a `TypedDict` that is no class statement
+        return
+    for field, below in pairwise(ast.parse(source).body[0].body):  # type: ignore[attr-defined]
         match field, below:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
                 yield name, " ".join(text.split())

@@ -70,12 +70,10 @@ class Request:
         return [lowest, *below, *own, Source(chosen, origin)]
 
 
-class Checked(TypedDict):
-    """A configuration file, and the line, problem and remedy of each fault."""
-
-    file: str
-    valid: bool
-    faults: Sequence[Mapping[str, str | int | None]]
+Checked = TypedDict(  # noqa: UP013
+    "Checked", {"file": str, "valid": bool, "faults": Sequence[Mapping[str, str | int | None]]}
+)
+"""A configuration file, and the line, problem and remedy of each fault."""
 
 
 def resolved(request: Request, with_origins: bool) -> Json:

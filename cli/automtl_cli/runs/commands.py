@@ -300,9 +300,8 @@ def list_runs(runs_dir: options.RunsDir = Path("runs")) -> Output:
 
     They are ranked by the mean validation score, such as the AUC. Unfinished runs are marked.
     """
-    from automtl_cli.documents import Listed
     from automtl_core.run_dir.run_list import summaries
     from automtl_report.outcome import listed
 
     runs = summaries(runs_dir)
-    return Output(Listed(str(runs_dir), runs), lambda _: listed(runs_dir, runs))
+    return Output({"folder": str(runs_dir), "runs": runs}, lambda _: listed(runs_dir, runs))

@@ -9,7 +9,6 @@ from statistics import fmean
 
 from automtl_cli import options
 from automtl_cli.configuration import Layers
-from automtl_cli.documents import Planned
 from automtl_cli.output import say, stages, until_output
 from automtl_cli.runs.live_view import LiveView, Shown, progress
 from automtl_cli.terminal import draws, live
@@ -209,5 +208,5 @@ def run_job(
         if run.name is not None:
             plain_name(run.name)
         plan = flow.plan(job)
-        document = Planned(plan, job.config.model_dump(mode="json"))
+        document = {"plan": plan, "config": job.config.model_dump(mode="json")}
         return Output(document, lambda _: outcome.plan(plan, job.config))

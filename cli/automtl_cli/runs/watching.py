@@ -4,11 +4,10 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, NotRequired, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import Field
 from rich.console import RenderableType
 from typing_extensions import TypedDict
 
@@ -17,12 +16,8 @@ from automtl_cli.runs.flow import epoch_line
 from automtl_cli.runs.live_view import CellsView, LiveView, progress
 from automtl_cli.terminal import console, draws, live
 from automtl_core.errors import InputMissingError, RunFailedError, RunStoppedError
-from automtl_core.run_dir.progress import Progress
 from automtl_core.run_dir.run import Run, resuming
 from automtl_core.run_dir.run_list import Watched, cells, idle_seconds, is_comparison, summary
-from automtl_core.search.evidence import Evidence
-from automtl_core.training.events import EpochEnded
-from automtl_core.training.metrics import Metrics
 from automtl_core.views.values import Section, lines
 from automtl_report.outcome import side_by_side
 
@@ -34,56 +29,12 @@ IDLE = 20.0
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Epoch(EpochEnded):
-    """An epoch, as `EpochEnded.to_json` returns it."""
+class Line(TypedDict, extra_items=Any):  # type: ignore[call-arg]
+    """A line of `automtl watch --json`; its other values follow from the event."""
 
-    metrics: Annotated[Metrics, Field(alias="validation")]
-
-
-@dataclass(frozen=True)
-class EpochLine(Epoch):
-    """The end of an epoch."""
-
-    event: Literal["epoch"] = "epoch"
+    event: Literal["epoch", "decision", "progress", "run", "end"]
 
 
-@dataclass(frozen=True)
-class DecisionLine(Evidence):
-    """A new decision of the search."""
-
-    event: Literal["decision"] = "decision"
-
-
-@dataclass(frozen=True)
-class ProgressLine(Progress):
-    """Progress, without the decisions, which have lines of their own."""
-
-    event: Literal["progress"] = "progress"
-
-
-class RunLine(TypedDict):
-    """A run of a comparison in another state or epoch."""
-
-    event: Literal["run"]
-    run: str
-    state: str
-    epoch: Epoch | None
-
-
-class End(TypedDict):
-    """The end of a run, or of a comparison: how many of its runs have ended."""
-
-    event: Literal["end"]
-    state: NotRequired[str]
-    error: NotRequired[str | None]
-    test: NotRequired[Metrics | None]
-    ended: NotRequired[int]
-    runs: NotRequired[int]
-
-
-Line = EpochLine | DecisionLine | ProgressLine | RunLine | End
-"""A line of `automtl watch --json`."""
 Cells = Sequence[tuple[str, Watched | None]]
 State = TypeVar("State")
 
@@ -215,7 +166,7 @@ class News:
 
     epochs: int = 0
     time: float = 0.0
-    decisions: Sequence[Evidence] = ()
+    decisions: list[Json] = field(default_factory=list)
 
     def of(self, state: Watched) -> Iterator[tuple[Json, str]]:
         """Yield the new epochs, decisions and progress of a run, each as JSON and as a line."""
@@ -226,13 +177,15 @@ class News:
         self.epochs = len(state.reports)
         if now is None:
             return
-        for one in now.decisions:
+        made = [one.to_json() for one in now.decisions]
+        for one in made:
             if one not in self.decisions:
-                yield DecisionLine(**vars(one)).to_json(), ""
-        self.decisions = now.decisions or self.decisions
+                yield {"event": "decision", **one}, ""
+        self.decisions = made or self.decisions
         if now.time > self.time:
             self.time = now.time
-            yield ProgressLine(**vars(replace(now, decisions=()))).to_json(), ""
+            values = now.to_json()
+            yield {"event": "progress", **{k: v for k, v in values.items() if k != "decisions"}}, ""
 
 
 @dataclass
