@@ -177,6 +177,7 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
+    look(ledger(prepared.path.parent, prepared.part("test").labels), [look_of(run)])
     return _measured(job, prepared, "test", predict_logits(job, run, prepared), job.metrics())
 
 

@@ -340,7 +340,7 @@ class Comparison(Measurements):
         """
         if not self.scored_before.models:
             return None
-        text = f"{self.scored_before.words}, and p is corrected for them too"
+        text = f"{self.scored_before.words}, and p is corrected for this too"
         columns = [column for kind in self.kinds for column in self.judged(kind)][:1]
         noises = self.noises.get(self.reference, {}).values()
         errors = [by[column].error for column in columns for by in noises if column in by]

@@ -58,7 +58,7 @@ def standing(result: OnRows) -> Iterator[Section]:
     note = f"95 % confidence interval of a paired bootstrap over {drawn}{several}; better or worse: "
     note += f"the whole interval of {'the mean' if MEAN in names else 'a task'} is beyond {result.margin:g}"
     if result.scored_before.models:
-        note += f". {result.scored_before.words}, and the intervals are corrected for them too"
+        note += f". {result.scored_before.words}, and the intervals are corrected for this too"
     yield table(["model", *columns, "verdict"], cells, "lr", f"against {champion.name}", [note])
 
 

@@ -70,7 +70,7 @@ def test_differences_are_corrected_for_models_that_were_scored_before(compared):
     assert strongest.adjusted_p == pytest.approx(min(1, (2 + 3) * strongest.p))
     # six models: the expected maximum of six normals is 1.267
     assert later.looks() == (
-        "3 other models were scored on these test rows before (5 trainings), and p is corrected for them "
+        "3 other models were scored on these test rows before (5 trainings), and p is corrected for this "
         f"too; the best of all 6 by test score would be optimistic by about {1.267 * ERROR / 2**0.5:.4f}"
     )
     assert later.to_json()["looks"] == later.looks()

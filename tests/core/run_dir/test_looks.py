@@ -151,6 +151,9 @@ def test_a_test_is_a_look_and_a_repeated_one_is_not(tested):
     content = book.read_bytes()
     assert Workflow(REGISTRY).evaluate(first.path).repeats
     assert book.read_bytes() == content
+    book.unlink()  # as for a run that was tested elsewhere
+    Workflow(REGISTRY).evaluate(first.path)
+    assert book.read_bytes() == content
 
 
 def test_a_removed_run_stays_in_the_ledger_and_an_equal_one_is_no_other(tested):
