@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test check faults audit bench docs size release-check version
+.PHONY: demo test check faults gpu audit bench docs size release-check version
 
 # Networks are small here: several threads would take longer than one.
 DEMO := OMP_NUM_THREADS=1 PATH="$(CURDIR)/$(BIN):$$PATH"
@@ -34,6 +34,10 @@ faults: .venv/dev
 	rm -f .faults.jsonl
 	start=$$(date +%s); AUTOMTL_FAULTS=$(CURDIR)/.faults.jsonl $(BIN)/pytest --quiet tests/faults -n 2 --dist worksteal; code=$$?; \
 	$(BIN)/python tests/faults/table.py .faults.jsonl $$(($$(date +%s) - start)) && exit $$code
+
+# Runs the tests that need a GPU, and prints a table; docs/gpu.md.
+gpu: .venv/dev
+	$(BIN)/python scripts/gpu.py
 
 # Asks for known vulnerabilities of the installed packages; needs the network.
 audit: .venv/release

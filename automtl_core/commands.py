@@ -2,17 +2,18 @@
 
 A parameter may also be a dataclass whose fields are options, so that commands share groups of options.
 `option`, `argument` and `flag` are defaults of parameters and of fields, or stand in `Annotated`. A command
-that returns an `Output` has the option `--json`.
+that returns an `Output` has the option `--json`, and `prints` names the type of its document.
 """
 
 from __future__ import annotations
 
 import inspect
+import pkgutil
 from collections.abc import Callable
 from copy import copy
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from inspect import Parameter
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_type_hints
 
 import typer
 
@@ -51,6 +52,29 @@ class Output:
     """Function from the document to a `views.values.Section`, or to several of them."""
     error: AutoMTLError | None = None
     """Error that ends the command after the output is printed."""
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def prints(*documents: Any) -> Callable[[F], F]:
+    """Return a decorator that declares the document of a command, for its JSON schema.
+
+    `documents` are its possible types: frozen dataclasses, `TypedDict`s, mappings or lists of them, or
+    references `package.module:Name`, which are imported late.
+    """
+
+    def declared(function: F) -> F:
+        setattr(function, "documents", documents)  # noqa: B010 - a function has no such attribute
+        return function
+
+    return declared
+
+
+def documents_of(function: object) -> list[Any]:
+    """Return the types of the document of a command; empty where it declares none."""
+    named = getattr(function, "documents", ())
+    return [pkgutil.resolve_name(one) if isinstance(one, str) else one for one in named]
 
 
 Show = Callable[[Output, bool], None]

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from sphinx.application import Sphinx
 from sphinx.ext.napoleon import Config, GoogleDocstring
 
 import automtl  # noqa: F401  # imported before autodoc, which rewrites annotations that pydantic reads
+from automtl_cli.schemas import commands, schema
 from automtl_core import __version__
+from automtl_core.registry.plugins import load_registry
 
 project = "automtl"
 author = "the authors of automtl"
@@ -87,6 +90,7 @@ def setup(app: Sphinx) -> None:
     app.connect("html-page-context", drawings, priority=900)
     app.connect("html-page-context", excerpts, priority=901)
     app.connect("build-finished", write_excerpts)
+    app.connect("build-finished", files)
 
 
 def marks(app: Sphinx, doctree: Any) -> None:
@@ -126,6 +130,17 @@ def signatures(
 ) -> tuple[str | None, str | None]:
     """Make the defaults of data classes valid Python, so that their types are links."""
     return signature and signature.replace("<factory>", "..."), returns
+
+
+def files(app: Sphinx, error: Exception | None) -> None:
+    """Write llms.txt beside the pages, and the JSON schemas of the output of commands in `schemas/`."""
+    contents = runpy.run_path(str(Path(app.srcdir, "make_llms.py")))["page"]()
+    Path(app.outdir, "llms.txt").write_text(contents, encoding="utf-8")
+    registry, folder = load_registry(), Path(app.outdir, "schemas")
+    folder.mkdir(exist_ok=True)
+    for name in commands(registry):
+        file = folder / f"{name.replace(' ', '-')}.json"
+        file.write_text(json.dumps(schema(registry, name), indent=2) + "\n", encoding="utf-8")
 
 
 def drawings(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:

@@ -283,7 +283,8 @@ def _columns(fields: Sequence[FieldKind], hidden: set[str], holds_bags: bool) ->
             if taken.setdefault(column, what) != what:
                 yield f"field {each.name!r} reads {column!r} as {what}, another field as {taken[column]}"
             if read.how == "bag" and not holds_bags:
-                yield f"field {each.name!r} holds bags: define `values`, which returns their values"
+                how = "define `values(db, field)`, with a row for each value: columns `bag` and `value`"
+                yield f"field {each.name!r} holds bags: {how}"
 
 
 def label_faults(label: Label, known: Mapping[str, Label]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,8 @@ from automtl_core.fields.encode import texts
 from automtl_core.fields.sparse import Vocabulary
 from automtl_core.raw.load import Rejected
 from automtl_core.raw.sql import Times
+from automtl_core.run_dir.folders import prepared_folder
+from automtl_core.run_dir.looks import Look, ledger, look
 from automtl_core.run_dir.progress import PREPARATION
 from automtl_core.system.documents import Value
 from automtl_core.tasks.kind import Groups
@@ -59,12 +61,12 @@ class Tested(Value):
     rows: int
     skipped: tuple[str, ...]
     """Places and faults of the skipped rows."""
+    rejected: int
+    """Number of skipped faulty rows."""
     min_positives: int
     """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {**super().to_json(), "reachable": {}, "rejected": len(self.skipped)}
+    reachable: dict[str, float | None] = field(default_factory=dict)
+    """Empty, as for any rows that are not generated; see `Evaluation`."""
 
 
 def passed_on(listener: Listener) -> dict[str, Any]:
@@ -188,10 +190,15 @@ def answers(made: Trained, reading: NewExamples) -> Answers:
 
 
 def measure(
-    made: Trained, reading: NewExamples, registered: Mapping[str, Metric] = NONE
+    made: Trained, reading: NewExamples, registered: Mapping[str, Metric] = NONE, own: Look | None = None
 ) -> tuple[Metrics, int, Sequence[Rejected]]:
-    """Return the metrics of new labelled rows, the number of rows, and the skipped rows; see `answers`."""
+    """Return the metrics of new labelled rows, the number of rows, and the skipped rows; see `answers`.
+
+    With the look of the network, it is added to the ledger of the rows.
+    """
     found = answers(made, reading)
+    if own is not None:
+        look(ledger(prepared_folder(), found.labels), [own])
     test = metrics_of(made.tasks, found.labels, found.logits, found.groups, registered)
     return by_unit(test, "users" if found.lists is None else "lists"), len(found.labels), found.rejected
 
@@ -240,9 +247,9 @@ class Unseen:
     def __init__(self, encoder: Encoder, unread: Collection[str]) -> None:
         self._fields: dict[int, tuple[str, Vocabulary]] = {}  # by the place of its ids
         self._counts, self._first = Counter[str](), dict[str, str]()
-        for place, field in enumerate(encoder.schema.sparse):
-            values = encoder.fields[field.name]
-            [column, *more] = values.reads(field.name)
+        for place, sparse in enumerate(encoder.schema.sparse):
+            values = encoder.fields[sparse.name]
+            [column, *more] = values.reads(sparse.name)
             if isinstance(values, Vocabulary) and not more and column not in unread:
                 self._fields[place] = column, values
 

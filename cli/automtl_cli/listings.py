@@ -6,15 +6,19 @@ from typing import Any
 import typer
 
 from automtl_cli import options
-from automtl_cli.output import Json, emit
-from automtl_core.commands import AsJson, Output, argument
+from automtl_cli.output import emit
+from automtl_core.commands import AsJson, Output, argument, prints
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import KINDS, Kind
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow, Registry
 from automtl_core.views.values import Section, table
 
+Entry = dict[str, str]
+"""Description of a registered name, or why it is not usable, and its plugin."""
 
+
+@prints(dict[str, Entry])
 def list_names(
     kind: str = argument(
         "KIND",
@@ -29,6 +33,7 @@ def list_names(
     return names(KINDS[kind])
 
 
+@prints("automtl_cli.settings:Explained", dict[str, Entry])
 def explain_settings(
     kind: str = argument(
         "KIND",
@@ -62,13 +67,28 @@ def explain_settings(
     return Output(explained(registry, kind, name or ""), view)
 
 
+def print_schema(
+    command: list[str] | None = argument("[COMMAND]...", "Words of a command, such as runs list."),
+) -> None:
+    """Print the JSON schema of the output of a command with --json.
+
+    Without COMMAND, print the schemas of all commands as one JSON object.
+    """
+    from automtl_cli.schemas import commands, schema
+
+    registry = load_registry()
+    name = " ".join(command or ())
+    found = schema(registry, name) if name else {each: schema(registry, each) for each in commands(registry)}
+    emit(found, lambda _: (), as_json=True)
+
+
 def names(kind: Kind[Any]) -> Output:
     """Return the registered names of a kind, with description and plugin."""
     registry = load_registry()
     return Output({name: entry(registry, kind, name) for name in registry.names(kind)}, _view)
 
 
-def entry(registry: Registry, kind: Kind[Any], name: str) -> Json:
+def entry(registry: Registry, kind: Kind[Any], name: str) -> Entry:
     """Return the description of a name, or the reason why it is not usable, and its plugin."""
     row = registry.supplier(kind, name)
     try:
@@ -78,7 +98,7 @@ def entry(registry: Registry, kind: Kind[Any], name: str) -> Json:
     return {"description": description, "plugin": f"{row.name} ({row.distribution} {row.version})"}
 
 
-def _view(described: Mapping[str, Json]) -> Section:
+def _view(described: Mapping[str, Entry]) -> Section:
     rows = [(name, entry["description"], entry["plugin"]) for name, entry in described.items()]
     return table(["name", "description", "plugin"], rows)
 
@@ -87,6 +107,7 @@ plugins = typer.Typer(rich_markup_mode=None)
 
 
 @plugins.callback(invoke_without_command=True)
+@prints(list[PluginRow])
 def list_plugins(context: typer.Context, as_json: AsJson = False) -> None:
     """List the installed plugins, write a new one, or check one.
 

@@ -11,7 +11,7 @@ Letters: R rows, T tasks, B resamples.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,8 @@ from automtl_comparison.predictions import is_file, logits_of, table_of
 from automtl_comparison.statistics import resampled
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError, listing
+from automtl_core.run_dir.folders import prepared_folder
+from automtl_core.run_dir.looks import ScoredBefore, ledger, look, look_of, look_of_predictions, scored_before
 from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
 from automtl_core.tasks.kind import Floats
@@ -41,7 +43,7 @@ class Gain(Value):
 
     mean: float
     low: float
-    """Lower end of the interval, 95 % for all challengers together."""
+    """Lower end of the interval, 95 % for all challengers together, and for `OnRows.scored_before`."""
     high: float
 
     def verdict(self, margin: float) -> Verdict:
@@ -74,6 +76,8 @@ class OnRows(Value):
     min_positives: int
     entrants: tuple[Entrant, ...]
     notes: tuple[str, ...] = ()
+    scored_before: ScoredBefore = field(default_factory=ScoredBefore)
+    """Other models that were scored on these rows before: intervals are corrected for them too."""
 
     @property
     def verdict(self) -> Verdict:
@@ -115,7 +119,12 @@ def on_rows(
     averaged = [task for task in counting if metrics[champion][task].type.two_classes]
     drawn = {name: _drawn(tasks, of, averaged) for name, of in rows.items()}
     points = {name: _scores(of, averaged, least) for name, of in metrics.items()}
-    width = float(-ndtri(SURE / 2 / (len(names) - 1)))
+    own = [
+        look_of_predictions(of.logits) if is_file(n) else look_of(Run.open(Path(n))) for n, of in rows.items()
+    ]
+    look(book := ledger(prepared_folder(), rows[champion].labels), own)
+    others = scored_before({book: own})
+    width = float(-ndtri(SURE / 2 / (len(names) - 1 + others.models)))
     signs = {task.name: task.type.score.sign for task in tasks}
     entrants = [Entrant(champion, metrics[champion], points[champion][MEAN], {}, None)]
     for name in names[1:]:
@@ -129,7 +138,7 @@ def on_rows(
         entrants.append(Entrant(name, metrics[name], points[name][MEAN], gains, verdict))
     users = rows[champion].users
     units = None if users is None else len(np.unique(users[users > 0]))
-    return OnRows(len(rows[champion].labels), units, margin, least, tuple(entrants), tuple(notes))
+    return OnRows(len(rows[champion].labels), units, margin, least, tuple(entrants), tuple(notes), others)
 
 
 def _answered(

@@ -61,7 +61,7 @@ class Difference(Value):
     p: float | None
     """Two-sided p value; None where the variance is unknown."""
     adjusted_p: float | None = None
-    """The p value after Holm's correction for the number of models."""
+    """The p value after Holm's correction for the number of models, also of those that were scored before."""
     cells: int = 0
     """Number of pairs of trainings. With one pair, interval and p value are over test rows alone, and not
     over trainings: another seed may reverse a significant difference."""
@@ -128,9 +128,10 @@ def paired(values: Sequence[float], reference: Sequence[float], rows: Noise | No
     return Difference(mean, mean - half, mean + half, max(significance.SMALLEST, p), cells=cells)
 
 
-def holm(differences: Mapping[str, Difference]) -> dict[str, Difference]:
-    """Return the differences with p values adjusted for their number (Holm 1979)."""
-    adjusted = significance.holm({name: d.p for name, d in differences.items() if d.p is not None})
+def holm(differences: Mapping[str, Difference], others: int = 0) -> dict[str, Difference]:
+    """Return the differences with p values adjusted for their number and that of others (Holm 1979)."""
+    known = {name: d.p for name, d in differences.items() if d.p is not None}
+    adjusted = significance.holm(known, len(known) + others)
     return {name: replace(d, adjusted_p=adjusted.get(name)) for name, d in differences.items()}
 
 

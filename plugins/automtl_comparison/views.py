@@ -38,8 +38,8 @@ def comparison(result: Comparison) -> Iterator[Section]:
     if len(result.models) > 1:
         note = f"significant: p below {SURE:g} after Holm's correction; cost: FLOPs per row"
         rows, title = result.verdicts().items(), f"verdict against {result.reference}"
-        advice = result.advice()
-        yield table(["model", "verdict"], rows, "l", title, [note, *([advice] if advice else [])])
+        notes = [note, *filter(None, [result.advice(), result.looks()])]
+        yield table(["model", "verdict"], rows, "l", title, notes)
 
 
 def standing(result: OnRows) -> Iterator[Section]:
@@ -57,6 +57,8 @@ def standing(result: OnRows) -> Iterator[Section]:
     drawn = "users" if result.units else "rows"
     note = f"95 % confidence interval of a paired bootstrap over {drawn}{several}; better or worse: "
     note += f"the whole interval of {'the mean' if MEAN in names else 'a task'} is beyond {result.margin:g}"
+    if result.scored_before.models:
+        note += f". {result.scored_before.words}, and the intervals are corrected for this too"
     yield table(["model", *columns, "verdict"], cells, "lr", f"against {champion.name}", [note])
 
 
@@ -175,6 +177,8 @@ def _verdict(result: Comparison) -> Iterator[Block]:
         if advice := result.advice():
             yield Text(advice)
         yield Text(method(result))
+        if looks := result.looks():
+            yield Text(looks)
         for name, sentence in result.verdicts().items():
             yield Text(f"{name}: {sentence}")
 

@@ -71,11 +71,6 @@ class LabelFacts(Value):
     effective_rows: float | None = None
     """Number of rows of equal weight whose mean is as exact: (sum w)^2 / sum w^2 (Kish 1965)."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values, without those that do not apply."""
-        optional = ("positives", "weight", "effective_rows")
-        return {k: v for k, v in super().to_json().items() if k not in optional or v is not None}
-
 
 @dataclass(frozen=True)
 class Duplicates(Value):

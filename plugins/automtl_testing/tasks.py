@@ -130,7 +130,8 @@ def _same(labels: Array, predictions: Array, users: Array | None) -> Iterator[tu
 def _value(metric: Metric, rows: Rows, what: str) -> MetricValue:
     labels, predictions, users = rows
     result = metric_value(metric, Task("task", kind=metric.kind), labels, predictions, users)
-    assert result.value is not None or result.reason == metric.undefined, f"{result.reason}: {what}"
+    fault = f"{result.reason}: {what}; return None where the metric is undefined"
+    assert result.value is not None or result.reason == metric.undefined, fault
     assert 0 <= result.rows <= len(labels), f"a value cannot be computed from {result.rows} rows: {what}"
     return result
 

@@ -8,6 +8,7 @@ from automtl_comparison.on_rows import Gain, _verdict, on_rows
 from automtl_comparison.views import standing
 from automtl_core.errors import DataError, UsageError
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.looks import ScoredBefore
 from automtl_core.views.plain import markdown
 from automtl_core.workflow.workflow import Workflow
 
@@ -62,6 +63,12 @@ def trained(tmp_path_factory):
     frame[frame["row"] >= 7 * EACH].to_csv(folder / "new.csv", index=False)
     frame.to_csv(folder / "all.csv", index=False)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_earlier_looks(tmp_path, monkeypatch):
+    """Work in an empty folder, whose ledgers have no look at the rows."""
+    monkeypatch.chdir(tmp_path)
 
 
 def compared(folder, *names, files="new.csv", margin=0.001):
@@ -132,6 +139,23 @@ def test_intervals_are_wider_for_more_challengers(trained):
     two = compared(trained, "runs/old", "runs/today", "runs/drawn").entrants[1].gains["mean"]
     assert two.mean == one.mean
     assert two.low < one.low
+
+
+def test_intervals_are_wider_for_models_that_were_scored_on_the_rows_before(trained):
+    first = compared(trained, "runs/today", "runs/old")
+    assert first.scored_before == ScoredBefore()
+    file = predictions(trained, "b.csv", ["row"])
+    with_file = compared(trained, "runs/today", file)
+    assert with_file.scored_before == ScoredBefore(1, 1)
+    again = compared(trained, "runs/today", "runs/old")
+    assert again == first  # the predictions came later
+    both = compared(trained, "runs/today", "runs/old", file)
+    assert both.scored_before == ScoredBefore()
+    assert with_file.entrants[1].gains == both.entrants[2].gains  # corrected for two challengers
+    text = markdown("", standing(with_file))
+    words = "1 other model was scored on these test rows before (1 training), and the intervals are corrected"
+    assert words in text
+    assert "scored on these" not in markdown("", standing(first))
 
 
 def test_rows_that_a_run_has_seen_are_refused(trained):

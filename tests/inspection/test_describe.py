@@ -46,7 +46,6 @@ def test_describes_fields_and_tasks(shop, shop_dir, tmp_path):
 
 
 def test_what_is_described_is_json(given, tmp_path):
-    """Keys, and what is left out, are what others read."""
     random = np.random.default_rng(0)
     click, buy = random.integers(0, 2, 500), random.normal(size=500)
     dataset = given(
@@ -64,8 +63,9 @@ def test_what_is_described_is_json(given, tmp_path):
         "vocabulary", "top", "values_a_row", "unknown_train", "unknown_validation", "unknown_test"
     ]  # fmt: skip
     assert list(document["dense"]["price"]) == ["missing", "mean", "deviation", "low", "high"]
-    assert list(document["tasks"]["click"]["train"]) == ["rows", "mean", "positives"]
-    assert list(document["tasks"]["buy"]["train"]) == ["rows", "mean"]
+    facts = ["rows", "mean", "positives", "weight", "effective_rows"]
+    assert list(document["tasks"]["click"]["train"]) == facts
+    assert document["tasks"]["buy"]["train"]["positives"] is None
     assert document["rules"] == [{"if": "click", "then": "buy", "is": 1, "rows": 9, "declared": False}]
     assert list(document["alone"]["click"][0]) == ["name", "kind", "by", "suspicious", "measure", "score"]
     assert list(document["duplicates"]["test"]) == ["features", "features_and_labels"]

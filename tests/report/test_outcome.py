@@ -25,7 +25,7 @@ def test_an_evaluation_says_whether_it_repeats():
 
 
 def test_rows_that_are_left_out_are_counted():
-    found = new_rows.Tested(Path("runs/a"), {"click": CLICK}, 4000, ("line 3", "line 9"), 1)
+    found = new_rows.Tested(Path("runs/a"), {"click": CLICK}, 4000, ("line 3", "line 9"), 2, 1)
     skipped = ["skipped: line 3", "skipped: line 9"]
     assert texts(outcome.tested(found)) == ["4,000 rows; 2 faulty rows skipped", *skipped]
     scores = {"click": "probability of click", "like": "probability of like"}

@@ -44,7 +44,7 @@ def dataset(chosen: Chosen) -> Json:
         "fields": [{"name": field.name, "kind": field.words} for field in result.fields],
         "tasks": [{key: getattr(label, key) for key in ("name", "kind", "after")} for label in result.labels],
         "splits": ["random", *(split for split in ("user", "time") if getattr(result, split))],
-        "given_parts": result.part is not None,
+        "published_parts": result.part is not None,
         "settings": {
             s.name: {"value": values[s.name], "takes": s.takes, "description": s.description}
             for s in settings
@@ -59,7 +59,7 @@ def view_dataset(result: Json) -> Iterator[Section]:
     about = {key: result[key] for key in ("source", "licence", "preparation") if result[key]}
     if result["folder"]:
         about["raw files in"] = result["folder"]
-    parts = "; with published parts" if result["given_parts"] else ""
+    parts = "; with published parts" if result["published_parts"] else ""
     about["split by"] = ", ".join(result["splits"]) + parts
     yield table(["about", ""], about.items())
     for file in result["files"].values():

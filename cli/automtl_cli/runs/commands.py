@@ -2,13 +2,14 @@
 
 import shlex
 import sys
+from dataclasses import fields as fields_of, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from automtl_cli import options
-from automtl_core.commands import Output, argument, flag, option
+from automtl_core.commands import Output, argument, flag, option, prints
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean
 from automtl_core.run_dir.folders import check_run
 
@@ -27,6 +28,7 @@ History = Annotated[
 ]
 
 
+@prints("automtl_core.workflow.new_rows:Predicted")
 def predict(
     run: options.Run,
     *,
@@ -62,6 +64,7 @@ def predict(
     return Output(flow.predict(run, files, output, options.names(keep), most, history), predicted)
 
 
+@prints("automtl_core.workflow.evaluation:Evaluation", "automtl_core.workflow.new_rows:Tested")
 def evaluate(
     run: options.Run,
     *,
@@ -105,6 +108,7 @@ def evaluate(
     return Output(result, outcome.evaluation, None if result.repeats else error)
 
 
+@prints("automtl_core.run_dir.record:RunDocument", "automtl_core.workflow.refresh:RefreshedRun")
 def update(
     run: options.Run,
     *,
@@ -160,6 +164,7 @@ def update(
     return Output(result, lambda _: summary)
 
 
+@prints("automtl_export.folder:Exported")
 def export(
     run: options.Run,
     *,
@@ -213,9 +218,10 @@ def export(
         *of_delta,
         f"next: python {shlex.quote(str(Path(result.folder, 'example.py')))}",
     )
-    return Output({**result.to_json(), "delta": delta and delta.to_json()}, lambda _: summary)
+    return Output(replace(result, delta=delta), lambda _: summary)
 
 
+@prints("automtl_cli.runs.watching:Line")
 def watch(
     run: Path = argument("RUN", "Folder of a run, or of a comparison such as comparisons/NAME.", default=...),
     as_json: bool = flag("--json", "Print one JSON document per line."),
@@ -230,6 +236,7 @@ def watch(
     watching.watch(run, as_json)
 
 
+@prints("automtl_cli.documents:Shown")
 def show(
     run: options.Run,
     *,
@@ -243,8 +250,9 @@ def show(
     """
     if not run.is_file():
         check_run(run)
+    from automtl_cli.documents import Shown
     from automtl_core.registry.plugins import load_registry
-    from automtl_core.run_dir.record import read_record
+    from automtl_core.run_dir.record import Findings, read_record
     from automtl_report import run as views
     from automtl_report.drawing import FORMATS
     from automtl_report.sharing import networks
@@ -256,16 +264,15 @@ def show(
     if form is not None:
         sys.stdout.write(FORMATS[form](list(networks(record))))
         return None
-    price, values = record.price, record.to_json()
-    names = ["sharing", "unasked", "evidence", "front", "overrides", "truth", "looked", "importance"]
-    names += ["refreshes", "refreshed"]
-    document = {**values["architecture"], **{name: values[name] for name in (*names, "optimism")}}
-    test = (values["result"] or {"test": None})["test"]
-    document |= {"cost": price and price.to_json(), "test": test, "path": str(run)}
-    plugins = views.of_plugins(record, registry) if values["result"] else ()
+    values = record.document()
+    measured = {each.name: getattr(values, each.name) for each in fields_of(Findings)}
+    test = values.result.test if values.result else None
+    document = Shown(**measured, **values.architecture, cost=record.price, test=test, path=str(run))
+    plugins = views.of_plugins(record, registry) if values.result else ()
     return Output(document, lambda _: [*views.show(record, evidence, fields), *plugins])
 
 
+@prints(dict[str, str])
 def report(
     path: Path = argument("RUN", "Folder of a run, or of a comparison.", default=...),
     out: Path | None = option("FILE", "HTML file to write [report.html in the folder]."),
@@ -287,6 +294,7 @@ def report(
     return Output({"report": str(file)}, lambda _: lines(f"report: {file}"))
 
 
+@prints("automtl_cli.documents:Listed")
 def list_runs(runs_dir: options.RunsDir = Path("runs")) -> Output:
     """List the runs of a folder by dataset, the best first.
 

@@ -131,7 +131,7 @@ def test_what_fits_together_has_no_fault_and_all_faults_are_told_at_once():
         ({"fields": (Sparse("user"), Dense("p", "logg"))}, "'p': scaling is 'logg' (did you mean 'log'?)"),
         ({"fields": (Sparse("user"), Bucketed("p", 1))}, "'p': buckets is 1"),
         ({"fields": (Sparse("user"), Bag("p", ""))}, "'p': separator is ''"),
-        ({"holds_bags": False}, "field 'tags' holds bags: define `values`"),
+        ({"holds_bags": False}, "field 'tags' holds bags: define `values(db, field)`"),
     ],
 )
 def test_faults_of_declarations(changed, message):
