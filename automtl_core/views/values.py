@@ -150,7 +150,15 @@ class Drawing:
     edges: Sequence[Edge]
 
 
-Block = Text | Preformatted | Grid | Matrix | Plot | Curves | Bars | Drawing
+@dataclass(frozen=True)
+class Figures:
+    """The few values that tell most, each with a note."""
+
+    values: Mapping[str, tuple[str, str]]
+    """Label -> value in words, and the note."""
+
+
+Block = Text | Preformatted | Grid | Matrix | Plot | Curves | Bars | Drawing | Figures
 
 
 @dataclass(frozen=True)
@@ -161,6 +169,8 @@ class Section:
     """Title, which may be empty."""
     blocks: Sequence[Block]
     """A section without a title and without blocks is not shown."""
+    folded: bool = False
+    """Whether a page shows it only on demand."""
 
 
 def table(

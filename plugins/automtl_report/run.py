@@ -15,6 +15,7 @@ from automtl_core.views.plain import cell
 from automtl_core.views.values import (
     Bar,
     Bars,
+    Block,
     Grid,
     Preformatted,
     Section,
@@ -23,7 +24,7 @@ from automtl_core.views.values import (
     lines,
     next_commands,
 )
-from automtl_report import measured, search, sharing
+from automtl_report import contest, measured, search, sharing, verdict
 from automtl_report.sharing import networks
 
 COSTS = ["FLOPs per row", "parameters"]
@@ -46,7 +47,6 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
         grid = decisions(network)
         yield Section(names or _title(record, priced=True), [grid] if grid.rows else [])
         yield from (Section("", [block]) for block in sharing.matrices(network.sharing))
-        yield Section("", sharing.readers(network.sharing) if names else [])
     yield _summary(record)
     if record.architecture.origin and record.unasked:
         yield lines(f"note: unread fields are unknown without the search space: {record.unasked}")
@@ -60,7 +60,9 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
         hint = [] if all_evidence else [Text(f"Evidence of each decision: automtl show {path} --evidence")]
         yield Section("", [*search.evidence(record), *hint])
         yield Section("", search.decisions(evidence) if all_evidence else [])
-    yield from search.contest(record)
+    yield Section("", list(contest.rank(record)))
+    yield from contest.models(record)
+    yield Section("", list(contest.cheaper(record)))
     yield from search.front(record)
     yield Section("", list(search.optimism(record)))
     yield from search.encodings(record)
@@ -71,32 +73,30 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
 
 
 def outcome(record: RunRecord) -> Iterator[Section]:
-    """Yield a summary of a finished run, and the next commands."""
+    """Yield a summary of a finished run, the reasons for it, and the next commands."""
     searched = record.get(EncodingSearch)
     found = searched and searched.encoding_search
     sentences = [search.encoding(found), *search.apart(found)] if found else []
     sentences += [_ensemble(record)] if record.members else []
-    yield Section("", measured.notes(record))
-    yield from search.contest(record)
+    yield Section("", verdict.summary(record))
+    yield from contest.models(record)
+    yield Section("test metrics", [*measured.tested(record), *search.optimism(record)])
+    yield Section("", measured.strongest(record))
     yield Section(_title(record), list(map(Text, sentences)))
     for names, network in _distinct(record):
-        if names:
-            yield Section(names, sharing.readers(network.sharing))
-        alone = replace(network.sharing, reads={})
-        yield from (Section("", [block]) for block in sharing.matrices(alone))
+        blocks = sharing.matrices(network.sharing)
+        yield from (Section("" if place else names, [block]) for place, block in enumerate(blocks))
     yield _summary(record)
     yield Section("", [*search.evidence(record), *search.selected(record.search.front)])
-    yield Section("", list(search.optimism(record)))
-    remarks = map(Text, record.remarks)
-    yield Section("", [*measured.tested(record), *measured.strongest(record), *remarks])
+    yield Section("", [*contest.cheaper(record), *map(Text, record.remarks)])
     run = shlex.quote(str(record.path))
     yield lines(f"run: {record.path}", *next_commands([f"automtl report {run}", f"automtl show {run}"]))
 
 
 def report(record: RunRecord, registry: Registry) -> Iterator[Section]:
     """Yield the sections of a report, those of plugins last."""
-    for section in SECTIONS.values():
-        yield from section(record)
+    for name, section in SECTIONS.items():
+        yield from (replace(one, folded=name in DETAILS) for one in section(record))
     yield from of_plugins(record, registry)
 
 
@@ -146,29 +146,42 @@ def evidence(record: RunRecord) -> Iterator[Section]:
         yield Section("evidence", [*search.evidence(record), *table])
 
 
+def models(record: RunRecord) -> Iterator[Section]:
+    """Yield the models of the final comparison, by score and by cost."""
+    tables = list(contest.models(record))
+    yield from tables
+    if len(record.search.front) > 1:
+        yield Section("" if tables else "score and cost", [search.plot(record.search.front)])
+
+
 def front(record: RunRecord) -> Iterator[Section]:
-    """Yield the models of the final comparison and the Pareto front, in a sentence if it is one point."""
+    """Yield the Pareto front, in a sentence if it is one point."""
     points = record.search.front
-    yield from search.contest(record)
     if len(points) == 1:
         yield Section("Pareto front", list(search.selected(points)))
     elif points:
         yield from search.front(record)
-        yield Section("", [search.plot(points)])
 
 
 def costs(record: RunRecord) -> Iterator[Section]:
     """Yield the size and FLOPs of the network, and the seconds of each phase."""
     measurements, result = record.read(Costs), record.result
-    bars = [Bar(name.replace("_", " "), value) for name, value in measurements.seconds.items()]
+    known = measurements.seconds.items()
+    blocks: list[Block] = []
+    if bars := [Bar(name.replace("_", " "), seconds) for name, seconds in known if seconds >= 0.05]:
+        blocks.append(Bars("Time", "seconds", bars, ",.1f"))
+    if record.landmarks:
+        others = [Bar(name, float(flops), strong=False) for name, flops in record.landmarks.items()]
+        flops = [Bar("this network", float(result.flops_per_row)), *others]
+        blocks.append(Bars("Cost beside known architectures of the space", "FLOPs per row", flops, ",.0f"))
     speed = measurements.rows_per_second
     values = {
         "FLOPs per row": result.flops_per_row or "unknown",
         "parameters": result.parameters,
         "parameters beside embeddings": result.parameters_beside_embeddings,
-        "training rows per second": speed and round(speed),
+        **({"training rows per second": round(speed)} if speed else {}),
     }
-    yield Section("costs", [Bars("Seconds", "seconds", bars, ",.1f"), *facts("", values).blocks])
+    yield Section("costs", [*blocks, *facts("", values).blocks])
 
 
 def data(record: RunRecord, fields: bool = True) -> Iterator[Section]:
@@ -211,17 +224,11 @@ def configuration(record: RunRecord) -> Iterator[Section]:
     yield Section("configuration", [*facts("", about).blocks, settings])
 
 
-SECTIONS: Mapping[str, Callable[[RunRecord], Iterable[Section]]] = {
-    "verdict": measured.verdict,
-    "architecture": architecture,
+View = Callable[[RunRecord], Iterable[Section]]
+DETAILS: Mapping[str, View] = {
     "readers": readers,
     "expert-use": measured.expert_use,
-    "evidence": evidence,
     "front": front,
-    "learning": measured.learning,
-    "fields": measured.fields,
-    "histories": measured.histories,
-    "calibration": measured.calibration,
     "encodings": search.encodings,
     "aggregates": search.aggregates,
     "refresh": measured.refreshes,
@@ -230,7 +237,20 @@ SECTIONS: Mapping[str, Callable[[RunRecord], Iterable[Section]]] = {
     "data": data,
     "configuration": configuration,
 }
-"""Name -> function that returns the sections, in the order of the report."""
+"""The sections that a page shows on demand."""
+SECTIONS: Mapping[str, View] = {
+    "verdict": verdict.verdict,
+    "models": models,
+    "tests": measured.tests,
+    "architecture": architecture,
+    "evidence": evidence,
+    "fields": measured.fields,
+    "learning": measured.learning,
+    "histories": measured.histories,
+    "calibration": measured.calibration,
+    **DETAILS,
+}
+"""Name -> function that returns the sections, in the order of the report: verdict, reasons, details."""
 
 
 def _distinct(record: RunRecord) -> Iterator[tuple[str, RunRecord]]:
@@ -261,6 +281,5 @@ def _title(record: RunRecord, priced: bool = False) -> str:
 
 
 def _summary(record: RunRecord) -> Section:
-    """Return the readers of parts, unless members have shown them, what is not read, and other notes."""
-    shown = [] if record.members else sharing.readers(record.sharing)
-    return Section("", [*shown, *sharing.notes(record), *search.overrides(record)])
+    """Return what is not read, and other notes."""
+    return Section("", [*sharing.notes(record), *search.overrides(record)])

@@ -1,0 +1,107 @@
+"""The verdict on a run: what was gained and at what cost, which fields matter, and what to do next."""
+
+import shlex
+from collections.abc import Iterator
+
+from automtl_core.run_dir.facts import Costs, Importance
+from automtl_core.run_dir.record import RunRecord
+from automtl_core.tasks.kinds import distinct
+from automtl_core.training.metrics import mean_over_tasks
+from automtl_core.views.numbers import elapsed, percent, some
+from automtl_core.views.values import Bar, Bars, Block, Figures, Section, Text
+from automtl_report.contest import cheaper, contested, is_rival, rank
+from automtl_report.measured import largest, notes, strongest
+from automtl_report.search import measure
+
+
+def summary(record: RunRecord) -> list[Block]:
+    """Return warnings, the rank of the chosen model, and the values that tell most."""
+    found = dict([*_gain(record), *_score(record), *_costs(record), *_fields(record)])
+    return [*notes(record), *rank(record), *([Figures(found)] if found else [])]
+
+
+def verdict(record: RunRecord) -> Iterator[Section]:
+    """Yield the summary, test scores with intervals, the strongest fields, and the next commands."""
+    yield Section("verdict", [*summary(record), *scores(record), *strongest(record), *steps(record)])
+
+
+def scores(record: RunRecord) -> list[Block]:
+    """Return a chart of the test scores with their intervals for each score."""
+    bars: dict[str, list[Bar]] = {}
+    for task, m in (record.result.test or {}).items():
+        if m.score is not None and m.interval is not None:
+            bars.setdefault(m.type.score.title, []).append(Bar(task, m.score, *m.interval))
+    return [
+        Bars(f"Test {title}", f"{title} with 95 % interval", some, ".4f", from_zero=False)
+        for title, some in bars.items()
+    ]
+
+
+def steps(record: RunRecord) -> Iterator[Text]:
+    """Yield what to do next."""
+    run = shlex.quote(str(record.path))
+    yield from cheaper(record)
+    yield from map(Text, record.remarks)
+    config = shlex.quote(str(record.path / "config.yaml"))
+    yield Text(
+        f"Next: `automtl compare --config {config} --models mmoe,{run}` "
+        f"tells whether the result holds over seeds; `automtl export {run}` makes it ready for serving; "
+        f"`automtl show {run} --evidence` prints every decision"
+    )
+
+
+Figure = tuple[str, tuple[str, str]]
+"""Label, value and note."""
+
+
+def _gain(record: RunRecord) -> Iterator[Figure]:
+    contest = contested(record)
+    if contest is None or (rival := contest.rival) is None:
+        return
+    scores = measure(record).replace(" or ", " and ")
+    if is_rival(contest.taken):
+        yield "gain", ("none", f"`{rival.name}` is the best model on validation rows, and is hand-designed")
+        return
+    value, _, interval = contest.difference(rival, 1).partition(" ")
+    best = f"{interval} over `{rival.name}`, the best hand-designed model"
+    yield f"gain of {scores}", (value, f"{best}, on validation rows")
+
+
+def _score(record: RunRecord) -> Iterator[Figure]:
+    test = record.result.test or {}
+    for kind in distinct(m.kind for m in test.values())[:1]:
+        of_kind = {task: m for task, m in test.items() if m.kind == kind.name}
+        title, form = f"test {kind.score.title}", kind.score.form
+        mean = mean_over_tasks({t: m.score for t, m in of_kind.items()}, of_kind, record.min_positives)
+        if kind.two_classes and mean is not None and len(of_kind) > 1:
+            reachable = record.result.reachable or {}
+            best = mean_over_tasks(reachable, of_kind, record.min_positives) if reachable else None
+            of = f"mean of {sum(m.is_informative(record.min_positives) for m in of_kind.values())} tasks"
+            yield title, (f"{mean:{form}}", of + (f"; optimal: {best:{form}}" if best is not None else ""))
+            return
+        for task, m in list(of_kind.items())[:1]:
+            if m.score is not None:
+                ends = f", {m.interval[0]:{form}} to {m.interval[1]:{form}}" if m.interval else ""
+                yield title, (f"{m.score:{form}}", f"{task}{ends}")
+
+
+def _costs(record: RunRecord) -> Iterator[Figure]:
+    result, mmoe = record.result, record.landmarks.get("mmoe")
+    if result.flops_per_row:
+        share = f"{percent(result.flops_per_row / mmoe)} of those of MMoE in the same space" if mmoe else ""
+        yield "FLOPs per row", (f"{result.flops_per_row:,}", share)
+    if result.parameters:
+        dense = f"{result.parameters_beside_embeddings:,} beside embeddings"
+        yield "parameters", (f"{result.parameters:,}", dense)
+    if costs := record.get(Costs):
+        phases = {name.replace("_", " "): s for name, s in costs.seconds.items() if s >= 0.5}
+        words = ", ".join(f"{name} {elapsed(seconds)}" for name, seconds in phases.items())
+        yield "time", (elapsed(sum(costs.seconds.values())), words)
+
+
+def _fields(record: RunRecord) -> Iterator[Figure]:
+    if (importance := record.get(Importance)) is None:
+        return
+    strong = largest(importance)
+    words = some([field for field, *_ in strong], 4) if strong else "none has a significant effect"
+    yield "fields that matter", (f"{len(strong)} of {len(importance.effects)}", words)
