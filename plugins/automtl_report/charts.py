@@ -17,7 +17,9 @@ from automtl_core.views.values import Bar, Bars, Curves, Plot
 
 COLOURS = 8
 """Number of colours of the style sheet, `--c1` and so on."""
-TICKS = 5
+LETTERS = 30
+"""Number of letters from which the label of a bar is broken."""
+TICKS = 6
 """Largest number of intervals between the ticks of an axis."""
 
 
@@ -99,9 +101,9 @@ def _bars(block: Bars) -> Markup:
     ends = [end for b in block.bars for end in (b.value, b.low, b.high) if end is not None]
     axis = Axis.of([*ends, *([0.0] if block.from_zero else [])], 0.0 if block.from_zero else 0.06)
     rows = Markup("").join(_bar(bar, axis, block) for bar in block.bars)
-    return Markup('<p class="axis">{}</p><table class="bars"><tbody>{}</tbody></table>').format(
-        legible(block.measure), rows
-    )
+    letters = min(max((len(bar.label) for bar in block.bars), default=0), LETTERS) + 2
+    table = Markup('<p class="axis">{}</p><table class="bars" style="--l:{}ch"><tbody>{}</tbody></table>')
+    return table.format(legible(block.measure), letters, rows)
 
 
 def _bar(bar: Bar, axis: Axis, block: Bars) -> Markup:

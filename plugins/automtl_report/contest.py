@@ -105,16 +105,16 @@ def models(record: RunRecord) -> Iterator[Section]:
     if (contest := contested(record)) is None:
         return
     rows: list[list[object]] = []
-    for number, point in enumerate(contest.ranked, 1):
+    for point in contest.ranked:
         beside = (
             [None, "chosen"] if point.chosen else [contest.difference(point, -1), contest.standing(point)]
         )
-        rows.append([number, point.name, 1 - point.loss, *beside, point.flops_per_row or None])
+        rows.append([point.name, 1 - point.loss, *beside, point.flops_per_row or None])
     scores = measure(record).replace(" or ", " and ")
     note = (
         f"Score: the mean of {scores} over tasks on validation rows, which also chose the model, weighted by "
         "precision; 95 % intervals, corrected for the number of models. "
         "A model far behind is trained in part"
     )
-    head = ["", "model", "score", "against the chosen one", "", "FLOPs per row"]
-    yield Section("models by validation score", [Grid(head, rows, "rlrllr"), Text(note)])
+    head = ["model", "score", "against the chosen one", "", "FLOPs per row"]
+    yield Section("models by validation score", [Grid(head, rows, "lrllr"), Text(note)])

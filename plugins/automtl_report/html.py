@@ -65,6 +65,7 @@ def page(title: str, subtitle: str, sections: Iterable[Section], version: str) -
         head = Markup('<h2 id="h{}">{}</h2>').format(number, legible(section.title))
         body = Markup("").join(_blocks(section.blocks))
         if section.folded:
+            body = body.replace(Markup("<details>"), Markup("<details open>"))
             body = Markup("<details><summary>{}</summary>{}</details>").format(head, body)
         else:
             links.append(Markup('<li><a href="#s{}">{}</a></li>').format(number, legible(section.title)))
@@ -99,13 +100,16 @@ def _titled(sections: Iterable[Section]) -> list[Section]:
 
 def _blocks(blocks: Sequence[Block]) -> Iterator[Markup]:
     """Yield blocks; charts and short tables that follow each other stand side by side."""
-    for together, some in groupby(blocks, _beside):
+    for together, group in groupby(blocks, _beside):
+        some = list(group)
         rendered = list(map(_block, some))
         if not together:
             yield from rendered
             continue
-        # Rows of charts are as long as each other where the page is wide.
-        beside = min(len(rendered), 3 + (len(rendered) % 3 in (1, 2) and len(rendered) != 5))
+        charts = sum(isinstance(block, Curves | Bars | Plot) for block in some)
+        beside = min(charts, 3 if charts % 3 == 0 or charts == 5 else 4)
+        if charts < min(len(some), 3):  # tables take what they need
+            beside = 4
         cards = Markup('<div class="cards" style="--n:{}">{}</div>')
         yield cards.format(beside, Markup("").join(rendered[:CARDS]))
         if more := rendered[CARDS:]:
@@ -131,7 +135,10 @@ def _block(block: Block) -> Markup:
         case Plot():
             return Markup('<figure class="card">{}</figure>').format(chart(block))
         case Drawing():
-            return Markup('<figure class="scroll drawing" tabindex="0">{}</figure>').format(drawn(block))
+            figure = Markup(
+                '<figure class="drawing"><figcaption>{}</figcaption><div class="scroll" tabindex="0">'
+            )
+            return figure.format(legible(_sentence(block.title))) + drawn(block) + Markup("</div></figure>")
         case Figures():
             return _figures(block)
         case Matrix():
@@ -145,7 +152,8 @@ def _figures(figures: Figures) -> Markup:
     values = figures.values.items()
     return Markup('<dl class="figures">{}</dl>').format(
         Markup("").join(
-            one.format(legible(name), legible(value), _prose(note)) for name, (value, note) in values
+            one.format(legible(_sentence(name)), legible(value), _prose(note))
+            for name, (value, note) in values
         )
     )
 
@@ -170,7 +178,9 @@ def _grid(grid: Grid) -> Markup:
 
 def _cell(value: object, letter: str) -> Markup:
     order = Markup(' data-v="{}"').format(value) if isinstance(value, int | float) else ""
-    return Markup('<td class="{}"{}>{}</td>').format(letter, order, legible(cell(value)))
+    text = cell(value)
+    number = Markup(" n") if re.match(r"[-+<.]?[\d. ]", text) else ""
+    return Markup('<td class="{}{}"{}>{}</td>').format(letter, number, order, legible(text))
 
 
 def _matrix(matrix: Matrix) -> Markup:
@@ -227,7 +237,7 @@ def _sentence(title: str) -> str:
 
 def _prose(text: str) -> Markup:
     """Return a sentence as HTML, with names and commands between backticks as code."""
-    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", legible(text)))  # noqa: S704 - its text is escaped
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(legible(text))))  # noqa: S704 - its text is escaped
 
 
 def _file(name: str) -> str:

@@ -98,11 +98,13 @@ def tested(record: RunRecord) -> list[Block]:
 def tests(record: RunRecord) -> Iterator[Section]:
     """Yield test metrics, and the comparison with the best single fields."""
     rows = [
-        [task, b.measure, b.score, b.field, b.field_score, b.beats_field]
+        [task, b.field, b.field_score and f"{b.measure} {b.field_score:.4f}", b.beats_field]
         for task, b in (record.result.baselines or {}).items()
+        if b.field
     ]
-    head = ["task", "measure", "model", "best single field", "its score", "model significantly better"]
-    yield Section("test metrics", [*tested(record), *([Grid(head, rows, "llrlrl")] if rows else [])])
+    head = ["task", "best single field", "its score", "model significantly better"]
+    grid, *notes = tested(record)
+    yield Section("test metrics", [grid, *([Grid(head, rows, "llrl")] if rows else []), *notes])
 
 
 def learning(record: RunRecord) -> Iterator[Section]:
@@ -188,11 +190,11 @@ def effects(importance: Importance) -> Section:
 
     rows = []
     for field in sorted(importance.effects, key=most, reverse=True):
-        for place, (task, e) in enumerate(importance.effects[field].items()):
+        for task, e in importance.effects[field].items():
             cells = ["undefined", ""]
             if e.drop is not None:
                 cells = [change(e.drop, e.low, e.high), "" if e.p is None else p_value(e.p)]
-            rows.append(["" if place else field, task, e.measure, *cells, e.verdict])
+            rows.append([field, task, e.measure, *cells, e.verdict])
     title = f"effects of the fields that the network reads, on {importance.rows:,} test rows"
     head = ["field", "task", "score", "drop, 95 % interval", "p", "verdict"]
     return Section(title, [Grid(head, rows), Text(EFFECTS)])
@@ -210,8 +212,7 @@ def fields(record: RunRecord) -> Iterator[Section]:
         if bars := sorted(_bars(of_task), key=lambda bar: -bar.value)[:20]:
             charts.append(Bars(task, f"drop of {of_task[bars[0].label].measure} if permuted", bars))
     pale = Text("Pale: not significant after correction for all fields and tasks. Lines: 95 % intervals.")
-    table = effects(importance).blocks
-    yield Section("importance of fields", [*strongest(record), pale, *charts, *table])
+    yield Section("importance of fields", [pale, *charts])
 
 
 def histories(record: RunRecord) -> Iterator[Section]:

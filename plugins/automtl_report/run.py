@@ -25,7 +25,7 @@ from automtl_core.views.values import (
     next_commands,
 )
 from automtl_report import contest, measured, search, sharing, verdict
-from automtl_report.sharing import networks
+from automtl_report.sharing import BODY, networks
 
 COSTS = ["FLOPs per row", "parameters"]
 
@@ -126,11 +126,12 @@ def numbers(cost: Cost) -> list[object]:
 
 
 def architecture(record: RunRecord) -> Iterator[Section]:
-    """Yield the drawing of the network, the fields that it does not read, and its decisions."""
+    """Yield the drawing of the network, and the fields that it does not read."""
     hint = "Hover over a part or a line: decisions and their evidence"
-    text, grid = Text(f"{hint}. Width of a line: mean weight in the gate."), decisions(record)
-    decided = [grid] if grid.rows else []
-    yield Section("architecture", [*networks(record), text, *sharing.notes(record), *decided])
+    text = Text(f"{hint}. Width of a line: mean weight in the gate.")
+    drawings = list(networks(record))
+    with_parts = [one for one in drawings if all(node.name != BODY for node in one.nodes)]
+    yield Section("architecture", [*(with_parts or drawings), text, *sharing.notes(record)])
 
 
 def readers(record: RunRecord) -> Iterator[Section]:
@@ -140,18 +141,30 @@ def readers(record: RunRecord) -> Iterator[Section]:
 
 
 def evidence(record: RunRecord) -> Iterator[Section]:
-    """Yield the decisions of the search, with their evidence."""
-    if record.search.evidence:
-        table = search.decisions(record.search.evidence)
+    """Yield the number of decisions for each verdict, and the findings about the data."""
+    if decided := record.search.evidence:
+        findings = [one for one in decided if one.verdict in ("required", "better")]
+        table = search.decisions(findings)[:1] if findings else []
         yield Section("evidence", [*search.evidence(record), *table])
+
+
+def tables(record: RunRecord) -> Iterator[Section]:
+    """Yield the tables of all decisions, with their evidence, and of all effects of fields."""
+    grid, decided = decisions(record), record.search.evidence
+    tables = search.decisions(decided) if decided else []
+    if grid.rows:
+        yield Section("all decisions", [grid, *tables])
+    if importance := record.get(Importance):
+        yield measured.effects(importance)
 
 
 def models(record: RunRecord) -> Iterator[Section]:
     """Yield the models of the final comparison, by score and by cost."""
-    tables = list(contest.models(record))
-    yield from tables
-    if len(record.search.front) > 1:
-        yield Section("" if tables else "score and cost", [search.plot(record.search.front)])
+    drawn = search.plot(record.search.front)
+    plot = [drawn] if len(drawn.points) > 1 else []
+    for section in contest.models(record):
+        table, *notes = section.blocks
+        yield Section(section.title, [table, *plot, *notes])
 
 
 def front(record: RunRecord) -> Iterator[Section]:
@@ -226,6 +239,7 @@ def configuration(record: RunRecord) -> Iterator[Section]:
 
 View = Callable[[RunRecord], Iterable[Section]]
 DETAILS: Mapping[str, View] = {
+    "tables": tables,
     "readers": readers,
     "expert-use": measured.expert_use,
     "front": front,

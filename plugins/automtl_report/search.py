@@ -33,6 +33,8 @@ COLUMNS = {
     "parameters": "parameters saved", "certainty": "certainty", "epoch": "epoch",
 }  # fmt: skip
 """Field of `Evidence` -> title of its column."""
+TEXTS = ("choice", "option", "action", "verdict", "against")
+"""The columns without numbers."""
 
 
 def measure(record: RunRecord) -> str:
@@ -90,7 +92,8 @@ def decisions(evidence: Sequence[Evidence]) -> list[Block]:
         "exchange"
     )
     notes = [Text(legend)] if "difference" in columns else []
-    return [Grid([COLUMNS[name] for name in columns], grid), *notes]
+    letters = "".join("l" if name in TEXTS else "r" for name in columns)
+    return [Grid([COLUMNS[name] for name in columns], grid, letters), *notes]
 
 
 def _comparisons(evidence: Sequence[Evidence]) -> list[list[Evidence]]:
@@ -169,13 +172,13 @@ def front(record: RunRecord) -> Iterator[Section]:
 
 
 def plot(points: Sequence[Point]) -> Plot:
-    """Return a plot of points by number: AUC against known cost, or the loss if any point has no AUC."""
+    """Return a plot of points: AUC against known cost, or the loss if any point has no AUC."""
     scores = [point.score for point in points if point.score is not None]
     known = len(scores) == len(points)
-    title, heights = ("AUC", scores) if known else ("loss", [point.loss for point in points])
+    title, heights = ("mean validation AUC", scores) if known else ("loss", [point.loss for point in points])
     placed = [
-        (f"{number}{'*' * point.chosen}", (float(point.flops_per_row), height))
-        for number, (point, height) in enumerate(zip(points, heights, strict=True), 1)
+        (f"{point.name}{' *' * point.chosen}", (float(point.flops_per_row), height))
+        for point, height in zip(points, heights, strict=True)
         if point.cost < inf
     ]
     placed.sort(key=lambda pair: "*" not in pair[0])  # the selected point is never covered

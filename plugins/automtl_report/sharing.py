@@ -96,7 +96,8 @@ REMOVALS = 10
 """Largest number of removals whose effects are listed."""
 MOST = 40
 """Maximum number of inputs that are drawn one by one; more are grouped by their readers."""
-ALL = "all inputs"
+ALL, BODY = "all inputs", "network"
+"""The nodes of a network without known parts."""
 TASK = "task/"
 
 
@@ -187,7 +188,7 @@ class _Graph:
         """Return the parts of a network without choices, from the gates that were observed."""
         if not self.weights:
             tasks = [Node(f"{TASK}{task}", task, "task", 2) for task in self.tasks]
-            body = Node("network", "network", "expert", 1)
+            body = Node(BODY, BODY, "expert", 1)
             return [body, *tasks], [Edge(ALL, body.name), *(Edge(body.name, task.name) for task in tasks)]
         groups = list(dict.fromkeys(group_and_word(reader)[0] for reader in self.weights))
         groups.sort(key=lambda group: (f"{group}/" == TASK, natural(group)))
