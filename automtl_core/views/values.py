@@ -205,6 +205,12 @@ def facts(title: str, values: Mapping[str, object]) -> Section:
 
 
 def by_name(head: str, values: Mapping[str, Mapping[str, object]]) -> Section:
-    """Return a section with one table, one row for each name; all names have the same facts."""
+    """Return a section with one table, one row for each name; all names have the same facts.
+
+    Where there are many more facts than names, there is a row for each fact.
+    """
     columns = [column.replace("_", " ") for column in next(iter(values.values()), {})]
+    if len(columns) > 2 * len(values) > 0:
+        facts = zip(columns, *(row.values() for row in values.values()), strict=True)
+        return table([head, *values], facts, "lr")
     return table([head, *columns], ([name, *row.values()] for name, row in values.items()), "lr")

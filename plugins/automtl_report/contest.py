@@ -117,4 +117,4 @@ def models(record: RunRecord) -> Iterator[Section]:
         "A model far behind is trained in part"
     )
     head = ["model", "score", "against the chosen one", "", "FLOPs per row"]
-    yield Section("models by validation score", [Grid(head, rows, "lrllr"), Text(note)])
+    yield Section("models by validation score", [Grid(head, rows, "lrrlr"), Text(note)])

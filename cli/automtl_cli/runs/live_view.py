@@ -135,7 +135,7 @@ def _bars(state: Progress, width: int) -> Iterator[Table]:
     name = f"{state.phase}, epoch {state.epoch}" if state.epoch else state.detail or state.phase
     rate = "" if state.rows_per_second is None else f"{state.rows_per_second:,.0f} rows/s"
     table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", width=width // 3)  # fixed, so that bars keep theirs
+    table.add_column(no_wrap=True, overflow="ellipsis", width=min(width // 3, 28))  # so that bars keep theirs
     table.add_column(ratio=1)
     table.add_column(justify="right", no_wrap=True, width=len("100%"))
     table.add_column(no_wrap=True, overflow="ellipsis", width=len("about 10 h 59 min left"))
