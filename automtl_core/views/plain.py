@@ -37,9 +37,9 @@ def plain(block: Block) -> Text | Preformatted | Grid:
             rows = [[label, *_ends(line)] for label, line in block.lines.items()]
             return Grid([block.title, "first", "lowest", "highest", "last"], rows, "lr")
         case Bars():
-            rows = [[b.label, f"{b.value:{block.form}}", *_interval(b, block.form)] for b in block.bars]
-            ends = ["95 % interval"] * any(b.low is not None for b in block.bars)
-            return Grid([block.title, block.measure, *ends], rows, "lr")
+            rows = [[b.label, f"{b.value:{block.form}}{_interval(b, block.form)}"] for b in block.bars]
+            ends = ", 95 % interval" * any(b.low is not None for b in block.bars)
+            return Grid([block.title, block.measure + ends], rows, "lr")
         case Figures():
             rows = [[label, value, note] for label, (value, note) in block.values.items()]
             return Grid(["", "", ""], rows, "lrl")
@@ -52,12 +52,12 @@ def plain(block: Block) -> Text | Preformatted | Grid:
 
 
 def cell(value: object) -> str:
-    """Return a value as short text: four decimals, thousands separators, a dash for None."""
+    """Return a value as short text: four decimals below 1,000, thousands separators, a dash for None."""
     match value:
         case None:
             return "-"
         case float():
-            return f"{value:z.4f}"
+            return f"{value:z.4f}" if abs(value) < 1000 else f"{value:,.0f}"
         case bool():
             return "yes" if value else "no"
         case int():
@@ -81,8 +81,8 @@ def _ends(line: Sequence[tuple[float, float]]) -> list[float]:
     return [heights[0], min(heights), max(heights), heights[-1]] if heights else []
 
 
-def _interval(bar: Bar, form: str) -> list[str]:
-    return [] if bar.low is None or bar.high is None else [f"[{bar.low:{form}}, {bar.high:{form}}]"]
+def _interval(bar: Bar, form: str) -> str:
+    return "" if bar.low is None or bar.high is None else f" [{bar.low:{form}}, {bar.high:{form}}]"
 
 
 def markdown(title: str, sections: Iterable[Section]) -> str:

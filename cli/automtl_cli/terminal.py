@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from rich.cells import cell_len
 from rich.console import Console, JustifyMethod, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -16,8 +17,8 @@ from automtl_core.views.values import Grid, Preformatted, Section, Text
 
 WITHOUT = 10_000
 """Width without a terminal: each row and each sentence is one line, for other programs."""
-TEXT, GAP = 24, 2
-"""Width to which a column of texts may be narrowed, and the gap between columns."""
+TEXT, TITLE, GAP = 20, 12, 2
+"""Widths to which a column of texts, and the title of a column, may be narrowed, and the gap between columns."""
 SIDES: Mapping[str, JustifyMethod] = {"l": "left", "c": "center", "r": "right"}
 
 
@@ -49,6 +50,13 @@ def _printed(block: Text | Preformatted | Grid, width: int) -> Iterator[Table | 
     rows = [[_line(cell(value)) for value in row] for row in (block.header, *block.rows)]
     letters = block.letters()
     needed = [max(row[k].cell_len for row in rows if k < len(row)) for k in range(len(letters))]
+    if sum(needed) + GAP * (len(needed) - 1) > width:  # titles of numbers are broken first
+        numbers = [k for k, letter in enumerate(letters) if letter != "l"]
+        for k in numbers:
+            words = rows[0][k].plain.split() or [""]
+            body = max((row[k].cell_len for row in rows[1:] if k < len(row)), default=0)
+            needed[k] = max(body, min(needed[k], TITLE), *map(cell_len, words))
+            rows[0][k] = RichText("\n").join(rows[0][k].wrap(Console(), needed[k]))
     needed = [min(n, TEXT) if letter == "l" else n for n, letter in zip(needed, letters, strict=True)]
     for columns in _divided(needed, width):
         table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(block.header))

@@ -103,7 +103,8 @@ def _bars(block: Bars) -> Markup:
     rows = Markup("").join(_bar(bar, axis, block) for bar in block.bars)
     letters = min(max((len(bar.label) for bar in block.bars), default=0), LETTERS) + 2
     table = Markup('<p class="axis">{}</p><table class="bars" style="--l:{}ch"><tbody>{}</tbody></table>')
-    return table.format(legible(block.measure), letters, rows)
+    interval = ", 95 % interval" * any(bar.low is not None for bar in block.bars)
+    return table.format(legible(block.measure + interval), letters, rows)
 
 
 def _bar(bar: Bar, axis: Axis, block: Bars) -> Markup:

@@ -174,7 +174,7 @@ def strongest(record: RunRecord) -> list[Block]:
     ]
     if not bars:
         return [Text(f"No field has a significant effect on any task ({rows})")]
-    blocks: list[Block] = [Bars("Strongest fields", f"drop of the score by {rows}", bars[:STRONGEST])]
+    blocks: list[Block] = [Bars("Strongest fields", "drop of the score if permuted", bars[:STRONGEST])]
     verdicts = {field: {e.verdict for e in of.values()} for field, of in importance.effects.items()}
     if without := [field for field, known in verdicts.items() if known <= {"no effect"}]:
         how = f"95 % intervals within {MARGIN} of 0"

@@ -31,10 +31,7 @@ def scores(record: RunRecord) -> list[Block]:
     for task, m in (record.result.test or {}).items():
         if m.score is not None and m.interval is not None:
             bars.setdefault(m.type.score.title, []).append(Bar(task, m.score, *m.interval))
-    return [
-        Bars(f"Test {title}", f"{title} with 95 % interval", some, ".4f", from_zero=False)
-        for title, some in bars.items()
-    ]
+    return [Bars(f"Test {title}", title, some, ".4f", from_zero=False) for title, some in bars.items()]
 
 
 def steps(record: RunRecord) -> Iterator[Text]:
@@ -42,10 +39,9 @@ def steps(record: RunRecord) -> Iterator[Text]:
     run = shlex.quote(str(record.path))
     yield from cheaper(record)
     yield from map(Text, record.remarks)
-    config = shlex.quote(str(record.path / "config.yaml"))
     yield Text(
-        f"Next: `automtl compare --config {config} --models mmoe,{run}` "
-        f"tells whether the result holds over seeds; `automtl export {run}` makes it ready for serving; "
+        f"Next: `automtl compare --models mmoe,{run}`, with the settings of this run, tells whether the result "
+        f"holds over seeds; `automtl export {run}` makes it ready for serving; "
         f"`automtl show {run} --evidence` prints every decision"
     )
 
