@@ -18,7 +18,7 @@ from automtl_core.views.values import Grid, Preformatted, Section, Text
 WITHOUT = 10_000
 """Width without a terminal: each row and each sentence is one line, for other programs."""
 TEXT, TITLE, GAP = 20, 12, 2
-"""Widths to which a column of texts, and the title of a column, may be narrowed, and the gap between columns."""
+"""Widths to which a column of texts and a title may be narrowed, and the gap between columns."""
 SIDES: Mapping[str, JustifyMethod] = {"l": "left", "c": "center", "r": "right"}
 
 

@@ -40,8 +40,8 @@ def steps(record: RunRecord) -> Iterator[Text]:
     yield from cheaper(record)
     yield from map(Text, record.remarks)
     yield Text(
-        f"Next: `automtl compare --models mmoe,{run}`, with the settings of this run, tells whether the result "
-        f"holds over seeds; `automtl export {run}` makes it ready for serving; "
+        f"Next: `automtl compare --models mmoe,{run}`, with the settings of this run, tells whether the "
+        f"result holds over seeds; `automtl export {run}` makes it ready for serving; "
         f"`automtl show {run} --evidence` prints every decision"
     )
 
