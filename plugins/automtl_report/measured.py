@@ -15,8 +15,8 @@ from automtl_core.views.numbers import change, p_value, some
 from automtl_core.views.values import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
 from automtl_report.sharing import natural
 
-STRONGEST = 8
-"""Largest number of fields that are called the strongest."""
+STRONGEST, MOST = 8, 12
+"""Largest numbers of fields that are called the strongest, and of bars in a chart for one task."""
 EFFECTS = (
     "drop: decrease of the score if the values of the field are permuted among rows, with its 95 % interval; "
     "p: after Holm's correction for all fields and tasks; "
@@ -209,7 +209,7 @@ def fields(record: RunRecord) -> Iterator[Section]:
     charts: list[Block] = []
     for task in tasks:
         of_task = {name: of[task] for name, of in importance.effects.items() if task in of}
-        if bars := sorted(_bars(of_task), key=lambda bar: -bar.value)[:20]:
+        if bars := sorted(_bars(of_task), key=lambda bar: -bar.value)[:MOST]:
             charts.append(Bars(task, f"drop of {of_task[bars[0].label].measure} if permuted", bars))
     pale = Text("Pale: not significant after correction for all fields and tasks. Lines: 95 % intervals.")
     yield Section("importance of fields", [pale, *charts])

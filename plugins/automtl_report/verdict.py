@@ -39,11 +39,18 @@ def steps(record: RunRecord) -> Iterator[Text]:
     run = shlex.quote(str(record.path))
     yield from cheaper(record)
     yield from map(Text, record.remarks)
-    yield Text(
-        f"Next: `automtl compare --models mmoe,{run}`, with the settings of this run, tells whether the "
-        f"result holds over seeds; `automtl export {run}` makes it ready for serving; "
-        f"`automtl show {run} --evidence` prints every decision"
+    found = record.search
+    compared = (
+        f"`automtl compare --models mmoe,{run}`, with the settings of this run, tells whether the result "
     )
+    steps = [
+        f"{compared}holds over seeds"
+        if found.front
+        else "`automtl search`, with the settings of this run, designs a network for the data",
+        f"`automtl export {run}` makes it ready for serving",
+        *([f"`automtl show {run} --evidence` prints every decision"] if found.evidence else []),
+    ]
+    yield Text(f"Next: {'; '.join(steps)}")
 
 
 Figure = tuple[str, tuple[str, str]]
@@ -53,6 +60,8 @@ Figure = tuple[str, tuple[str, str]]
 def _gain(record: RunRecord) -> Iterator[Figure]:
     contest = contested(record)
     if contest is None or (rival := contest.rival) is None:
+        if record.search.front:
+            yield "gain", ("not known", "no hand-designed model was trained beside this one")
         return
     scores = measure(record).replace(" or ", " and ")
     if is_rival(contest.taken):
