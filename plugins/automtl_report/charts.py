@@ -79,7 +79,7 @@ class Axis:
                 if len(some) <= TICKS + 1:
                     break
             if len(some) > 1:
-                return [(value, _short(value)) for value in some]
+                return [(value, _short(value)) for value in some[:: ceil(len(some) / (TICKS + 1))]]
         rough = (self.high - self.low) / TICKS
         power = 10.0 ** floor(log10(rough))
         step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)

@@ -95,7 +95,7 @@ def tested(record: RunRecord) -> list[Block]:
     return [*table, *([Text(refit)] if refit else [])]
 
 
-def tests(record: RunRecord) -> Iterator[Section]:
+def on_test_rows(record: RunRecord) -> Iterator[Section]:
     """Yield test metrics, and the comparison with the best single fields."""
     rows = [
         [task, b.field, b.field_score and f"{b.measure} {b.field_score:.4f}", b.beats_field]

@@ -80,7 +80,8 @@ def outcome(record: RunRecord) -> Iterator[Section]:
     sentences += [_ensemble(record)] if record.members else []
     yield Section("", verdict.summary(record))
     yield from contest.models(record)
-    yield Section("test metrics", [*measured.tested(record), *search.optimism(record)])
+    if tested := measured.tested(record):
+        yield Section("test metrics", [*tested, *search.optimism(record)])
     yield Section("", measured.strongest(record))
     yield Section(_title(record), list(map(Text, sentences)))
     for names, network in _distinct(record):
@@ -255,7 +256,7 @@ DETAILS: Mapping[str, View] = {
 SECTIONS: Mapping[str, View] = {
     "verdict": verdict.verdict,
     "models": models,
-    "tests": measured.tests,
+    "tests": measured.on_test_rows,
     "architecture": architecture,
     "evidence": evidence,
     "fields": measured.fields,

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterator
 
-from automtl_core.run_dir.facts import Costs, Importance
+from automtl_core.run_dir.facts import Costs, Importance, Result
 from automtl_core.run_dir.record import RunRecord
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import mean_over_tasks
@@ -16,8 +16,10 @@ from automtl_report.search import measure
 
 def summary(record: RunRecord) -> list[Block]:
     """Return warnings, the rank of the chosen model, and the values that tell most."""
-    found = dict([*_gain(record), *_score(record), *_costs(record), *_fields(record)])
-    return [*notes(record), *rank(record), *([Figures(found)] if found else [])]
+    found = [*_gain(record), *_fields(record)]
+    if result := record.get(Result):
+        found[1:1] = [*_score(record, result), *_costs(record, result)]
+    return [*notes(record), *rank(record), *([Figures(dict(found))] if found else [])]
 
 
 def verdict(record: RunRecord) -> Iterator[Section]:
@@ -72,14 +74,14 @@ def _gain(record: RunRecord) -> Iterator[Figure]:
     yield f"gain of {scores}", (value, f"{best}, on validation rows")
 
 
-def _score(record: RunRecord) -> Iterator[Figure]:
-    test = record.result.test or {}
+def _score(record: RunRecord, result: Result) -> Iterator[Figure]:
+    test = result.test or {}
     for kind in distinct(m.kind for m in test.values())[:1]:
         of_kind = {task: m for task, m in test.items() if m.kind == kind.name}
         title, form = f"test {kind.score.title}", kind.score.form
         mean = mean_over_tasks({t: m.score for t, m in of_kind.items()}, of_kind, record.min_positives)
         if kind.two_classes and mean is not None and len(of_kind) > 1:
-            reachable = record.result.reachable or {}
+            reachable = result.reachable or {}
             best = mean_over_tasks(reachable, of_kind, record.min_positives) if reachable else None
             of = f"mean of {sum(m.is_informative(record.min_positives) for m in of_kind.values())} tasks"
             yield title, (f"{mean:{form}}", of + (f"; optimal: {best:{form}}" if best is not None else ""))
@@ -90,8 +92,8 @@ def _score(record: RunRecord) -> Iterator[Figure]:
                 yield title, (f"{m.score:{form}}", f"{task}{ends}")
 
 
-def _costs(record: RunRecord) -> Iterator[Figure]:
-    result, mmoe = record.result, record.landmarks.get("mmoe")
+def _costs(record: RunRecord, result: Result) -> Iterator[Figure]:
+    mmoe = record.landmarks.get("mmoe")
     if result.flops_per_row:
         share = f"{percent(result.flops_per_row / mmoe)} of those of MMoE in the same space" if mmoe else ""
         yield "FLOPs per row", (f"{result.flops_per_row:,}", share)
