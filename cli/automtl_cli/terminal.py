@@ -48,7 +48,7 @@ def _printed(block: Text | Preformatted | Grid, width: int) -> Iterator[Table | 
         yield RichText(printable(block.text)) if isinstance(block, Preformatted) else _line(block.text)
         return
     rows = [[_line(cell(value)) for value in row] for row in (block.header, *block.rows)]
-    letters = block.letters()
+    letters = block.letters()[: len(block.header)]
     needed = [max(row[k].cell_len for row in rows if k < len(row)) for k in range(len(letters))]
     if sum(needed) + GAP * (len(needed) - 1) > width:  # titles of numbers are broken first
         numbers = [k for k, letter in enumerate(letters) if letter != "l"]

@@ -60,19 +60,19 @@ def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence
         yield Text(f"Serving needs {all_fields}: the gates of {some(sharing.gates, 4)} read them")
     who = "Experts read" if sharing.gates and closed else "The network reads"
     yield Text(f"{who} {read}" + (f", without {some(closed)}" if closed else ""))
+    if closed:
+        yield Text(
+            "A removal is a decision about cost and estimated effect, and no proof that a field is useless"
+        )
+    if always := [field for field in fields if field not in sharing.fields]:
+        yield Text(f"Fields that are always read: {some(always)}")
     removed = removals(evidence)
     if of_fields := {name: removed[name] for name in closed if name in removed}:
         bars = [Bar(name, one.difference or 0.0, *interval(one)) for name, one in of_fields.items()]
         bars.sort(key=lambda bar: -bar.value)
         yield Bars("Removal of fields", "change of held-out loss", bars[:REMOVALS])
-    if closed:
-        yield Text(
-            "A removal is a decision about cost and estimated effect, and no proof that a field is useless. "
-            "Loss: the mean over tasks of 1 - AUC or 1 - R2; intervals are not corrected for the number of "
-            "removals"
-        )
-    if always := [field for field in fields if field not in sharing.fields]:
-        yield Text(f"Fields that are always read: {some(always)}")
+        loss = "Loss: the mean over tasks of 1 - AUC or 1 - R2"
+        yield Text(f"{loss}; intervals are not corrected for the number of removals")
 
 
 def _groups(parts: Iterable[str]) -> dict[str, dict[str, str]]:

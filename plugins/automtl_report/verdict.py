@@ -16,10 +16,10 @@ from automtl_report.search import measure
 
 def summary(record: RunRecord) -> list[Block]:
     """Return warnings, the rank of the chosen model, and the values that tell most."""
-    found = [*_gain(record), *_fields(record)]
-    if result := record.get(Result):
-        found[1:1] = [*_score(record, result), *_costs(record, result)]
-    return [*notes(record), *rank(record), *([Figures(dict(found))] if found else [])]
+    result = record.get(Result)
+    measured = [*_score(record, result), *_costs(record, result)] if result else []
+    found = dict([*_gain(record), *measured, *_fields(record)])
+    return [*notes(record), *rank(record), *([Figures(found)] if found else [])]
 
 
 def verdict(record: RunRecord) -> Iterator[Section]:
