@@ -1,6 +1,6 @@
 """The number formats of all views: one for each quantity."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import floor, isfinite, log10
 
 
@@ -16,11 +16,17 @@ def change(mean: float, low: float | None = None, high: float | None = None, for
 
     """
     values = [mean] if low is None or high is None else [mean, low, high]
+    form = of_changes(values, form)
+    first, *ends = (f"{value:{form}}" for value in values)
+    return f"{first} [{', '.join(ends)}]" if ends else first
+
+
+def of_changes(values: Iterable[float], form: str) -> str:
+    """Return the format of differences of values with a format; see `change`."""
     if form.endswith("g"):
         largest = max((abs(value) for value in values if value and isfinite(value)), default=1.0)
         form = f",.{max(0, 2 - floor(log10(largest)))}f"
-    first, *ends = (f"{value:+z{form.removeprefix('z')}}" for value in values)
-    return f"{first} [{', '.join(ends)}]" if ends else first
+    return f"+z{form.removeprefix('z')}"
 
 
 def p_value(p: float) -> str:

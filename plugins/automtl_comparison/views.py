@@ -17,7 +17,7 @@ from automtl_core.system.files import make_folder, write_atomic
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import TaskMetrics, flat, too_few
 from automtl_core.views.metrics import by_user
-from automtl_core.views.numbers import change, elapsed, p_value
+from automtl_core.views.numbers import change, elapsed, of_changes, p_value, percent
 from automtl_core.views.plain import markdown
 from automtl_core.views.values import Bar, Bars, Block, Grid, Plot, Section, Text, lines, table
 
@@ -28,6 +28,7 @@ DECISIONS = 20
 def comparison(result: Comparison) -> Iterator[Section]:
     """Yield the outcome of a comparison, its further tables, and the data."""
     yield from outcome(result)
+    yield from _scores(result)
     yield from _details(result)
 
 
@@ -45,7 +46,6 @@ def outcome(result: Comparison) -> Iterator[Section]:
 
 
 def _details(result: Comparison) -> Iterator[Section]:
-    yield from _scores(result)
     yield from _held(result)
     yield _costs(result)
     if result.trials > 1:
@@ -165,8 +165,9 @@ def report(result: Comparison) -> Iterator[Section]:
             note = "Negative transfer: tasks left of 0." if against == ALONE else "Right of 0: better."
             lines = f"Lines: 95 % intervals{over}. Pale: not significant."
             yield Section(title, [Text(f"{note} {lines}"), *charts])
+    scores = [block for section in _scores(result) for block in (Text(f"{section.title}:"), *section.blocks)]
     tables = [_differences(result, against) for against in dict.fromkeys([result.reference, ALONE])]
-    for section in (*chain(*tables), *_by_split(result), *_details(result)):
+    for section in (*chain(*tables), *_by_split(result), Section("scores", scores), *_details(result)):
         yield replace(section, folded=True)
 
 
@@ -194,8 +195,11 @@ def _models(result: Comparison) -> Grid:
                 name,
                 value and spread(value, score.form),
                 *(_difference(gain, score.form) if gain else ("-", "", "")),
-                *(one and f"{one.mean:,.0f}" for one in (costs["flops_per_row"], costs["parameters"])),
-                relative and f"{relative:.2f}",
+                *(
+                    round(one.mean) or None if one else None
+                    for one in (costs["flops_per_row"], costs["parameters"])
+                ),
+                relative and percent(relative),
                 elapsed(sum(one.mean for one in times if one is not None)),
             ]
         )
@@ -214,16 +218,18 @@ def _difference(value: Difference, form: str) -> tuple[str, str, str]:
 
 
 def _gains(result: Comparison, against: str) -> Iterator[Bars]:
+    """Yield a chart for the mean and for each task."""
     differences = result.differences(against) if against in result.models else {}
-    tasks = [MEAN, *(task for kind in result.kinds for task in result.of_kind(kind))]
-    for task in tasks:
+    scores = {task: kind.score for kind in result.kinds for task in result.of_kind(kind)}
+    for task, score in {MEAN: result.kinds[0].score, **scores}.items():
+        gains = {name: of_model[task] for name, of_model in differences.items() if task in of_model}
         bars = [
             Bar(name, gain.mean, gain.low, gain.high, gain.adjusted_p is not None and gain.adjusted_p < SURE)
-            for name, of_model in differences.items()
-            if (gain := of_model.get(task)) is not None
+            for name, gain in gains.items()
         ]
         if bars:
-            yield Bars(task, f"gain over {against}", bars)
+            form = of_changes((gain.mean for gain in gains.values()), score.form)
+            yield Bars(task, f"gain over {against}", bars, form)
 
 
 def _cost(result: Comparison) -> list[Block]:
