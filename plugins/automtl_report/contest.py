@@ -28,14 +28,14 @@ class Contest:
 
     ranked: Sequence[Point]
     """All of them, the best one first."""
-    taken: Point
+    chosen: Point
     """The chosen one."""
 
     def ahead(self, point: Point) -> tuple[float, float | None]:
         """Return the lead of the chosen model, and half of its 95 % interval, corrected after Bonferroni."""
         normal = NormalDist()
         width = -normal.inv_cdf(normal.cdf(-NORMAL) / (len(self.ranked) - 1))
-        return point.loss - self.taken.loss, None if point.error is None else width * point.error
+        return point.loss - self.chosen.loss, None if point.error is None else width * point.error
 
     def standing(self, point: Point) -> str:
         """Return the standing of another model beside the chosen one, a key of `STANDINGS`."""
@@ -69,34 +69,34 @@ def is_rival(point: Point) -> bool:
 def contested(record: RunRecord) -> Contest | None:
     """Return the trained models of a search; None where there are no two, or none is chosen."""
     ranked = ranking(record.search.front)
-    taken = next((point for point in ranked if point.chosen), None)
-    return None if taken is None or len(ranked) < 2 else Contest(ranked, taken)
+    chosen = next((point for point in ranked if point.chosen), None)
+    return None if chosen is None or len(ranked) < 2 else Contest(ranked, chosen)
 
 
 def rank(record: RunRecord) -> Iterator[Text]:
     """Yield the rank of the chosen model and its cost in a sentence."""
     if (contest := contested(record)) is None:
         return
-    taken, standing = contest.taken, dict[str, list[str]]()
+    chosen, standing = contest.chosen, dict[str, list[str]]()
     for point in contest.others:
         standing.setdefault(contest.standing(point), []).append(f"`{point.name}`")
     parts = [text.format(", ".join(standing[key])) for key, text in STANDINGS.items() if key in standing]
     mmoe = next((point.cost for point in contest.others if point.name == "mmoe"), inf)
-    if max(mmoe, taken.cost) < inf:
-        parts.append(f"{percent(taken.cost / mmoe)} of the FLOPs of `mmoe`")
-    yield Text(f"`{taken.name}` is {'; '.join(parts)}")
+    if max(mmoe, chosen.cost) < inf:
+        parts.append(f"{percent(chosen.cost / mmoe)} of the FLOPs of `mmoe`")
+    yield Text(f"`{chosen.name}` is {'; '.join(parts)}")
 
 
 def cheaper(record: RunRecord) -> Iterator[Text]:
     """Yield the command that trains the cheapest model on the level of the chosen one, if there is any."""
     if (contest := contested(record)) is None:
         return
-    taken, points = contest.taken, record.search.front
+    chosen, points = contest.chosen, record.search.front
     level = [point for point in contest.others if contest.standing(point) == "level"]
-    least = min(level, key=lambda point: point.cost, default=taken)
-    if least.cost < taken.cost < inf:
+    least = min(level, key=lambda point: point.cost, default=chosen)
+    if least.cost < chosen.cost < inf:
         command = f"automtl train --model {shlex.quote(str(record.path))} --pick {points.index(least) + 1}"
-        share = percent(least.cost / taken.cost)
+        share = percent(least.cost / chosen.cost)
         yield Text(f"`{least.name}` is level with the chosen model at {share} of the FLOPs: `{command}`")
 
 

@@ -66,7 +66,7 @@ def _gain(record: RunRecord) -> Iterator[Figure]:
             yield "gain", ("not known", "no hand-designed model was trained beside this one")
         return
     scores = measure(record).replace(" or ", " and ")
-    if is_rival(contest.taken):
+    if is_rival(contest.chosen):
         yield "gain", ("none", f"`{rival.name}` is the best model on validation rows, and is hand-designed")
         return
     value, _, interval = contest.difference(rival, 1).partition(" ")
