@@ -85,7 +85,7 @@ def outcome(record: RunRecord) -> Iterator[Section]:
     yield Section("", measured.strongest(record))
     yield Section(_title(record), list(map(Text, sentences)))
     for names, network in _distinct(record):
-        blocks = sharing.matrices(network.sharing)
+        blocks = sharing.matrices(network.sharing, unread=False)
         yield from (Section("" if place else names, [block]) for place, block in enumerate(blocks))
     yield _summary(record)
     yield Section("", [*search.evidence(record), *search.selected(record.search.front)])

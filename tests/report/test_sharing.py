@@ -56,6 +56,7 @@ def test_a_matrix_a_layer(sharing):
         ["expert0", "expert1"],
         {"user": [True, False], "item": [True, False], "noise": [False, False]},
     )
+    assert matrices(sharing, unread=False)[0].rows.keys() == {"user", "item"}
     assert (layer.corner, layer.rows) == ("layer1", {"expert0": [True]})
     assert (tasks.columns, list(tasks.rows)) == (["click", "like"], ["expert10", "layer0/expert2"])
 
