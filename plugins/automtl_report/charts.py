@@ -124,7 +124,7 @@ def _bar(bar: Bar, axis: Axis, block: Bars) -> Markup:
         '<tr{} title="{}"><th scope="row">{}</th><td><div>{}</div></td><td class="r">{}</td></tr>'
     ).format(
         Markup("") if bar.strong else Markup(' class="pale"'),
-        _said(f"{bar.label}: {words}{interval}"),
+        spoken(f"{bar.label}: {words}{interval}"),
         legible(bar.label),
         Markup("").join(marks),
         words,
@@ -168,7 +168,7 @@ def _plot(block: Plot) -> Markup:
         kind = "chosen" if label.endswith("*") else ""
         over.append(
             Markup('<b class="{}" style="left:{}%;bottom:{}%" title="{}">{}</b>').format(
-                kind, x.place(a), y.place(b), _said(f"{label}: {a:,.0f}, {b:.4f}"), number
+                kind, x.place(a), y.place(b), spoken(f"{label}: {a:,.0f}, {b:.4f}"), number
             )
         )
         legend.append(Markup('<li><b class="{}">{}</b>{}</li>').format(kind, number, legible(label)))
@@ -210,7 +210,7 @@ def _framed(
         legible(block.y),
         max((len(label) for _, label in rows), default=0),
         _labels(rows, y, "bottom"),
-        _said(title),
+        spoken(title),
         grid,
         Markup("").join(marks),
         Markup("").join(over),
@@ -226,7 +226,7 @@ def _labels(ticks: Iterable[tuple[float, str]], axis: Axis, side: str) -> Markup
 
 
 def _path(line: str, paint: str, words: Sequence[str], kind: str) -> Markup:
-    said = Markup("").join(Markup("<title>{}</title>").format(_said(text)) for text in words)
+    said = Markup("").join(Markup("<title>{}</title>").format(spoken(text)) for text in words)
     return Markup('<path class="{}" d="{}" stroke="{}">{}</path>').format(kind, line, paint, said)
 
 
@@ -244,6 +244,6 @@ def legible(text: str) -> Markup:
     return Markup(re.sub(r"[_/:*](?=\w)", r"\g<0><wbr>", safe))  # noqa: S704 - long names may break there
 
 
-def _said(text: str) -> Markup:
+def spoken(text: str) -> Markup:
     """Return the text of a title or of an attribute."""
     return escape(on_one_line(text))

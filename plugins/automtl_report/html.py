@@ -29,7 +29,7 @@ from automtl_core.views.values import (
     Section,
     Text,
 )
-from automtl_report.charts import chart, legible
+from automtl_report.charts import chart, legible, spoken
 from automtl_report.drawing import drawn
 from automtl_report.run import report
 
@@ -44,7 +44,7 @@ PAGE = Markup("""<!DOCTYPE html>
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
 script-src 'unsafe-inline'; img-src data:">
-<title>{title}</title>
+<title>{name}</title>
 <style>{style}</style>
 </head>
 <body>
@@ -76,6 +76,7 @@ def page(title: str, subtitle: str, sections: Iterable[Section], version: str) -
             )
         )
     return PAGE.format(
+        name=spoken(title),
         title=legible(title),
         subtitle=legible(subtitle),
         style=Markup(_file("page.css")),  # noqa: S704 - our own file

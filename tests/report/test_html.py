@@ -69,6 +69,7 @@ def test_nothing_is_loaded_from_elsewhere_and_each_section_has_a_link():
     found = Tags(page("title", "sub", everything([f"name {k}" for k in range(6)]), "1"))
     assert not {"link", "iframe", "object", "img"} & {*found.tags}
     assert all(not value.startswith("http") for _, name, value in found.attributes if name in ("src", "href"))
+    assert "<title>a_run: x</title>" in page("a_run: x", "s", [], "1"), "its words are not broken"
     text = page(
         "t", "s", [Section("one", [Text("a")]), Section("", [Text("b")]), Section("two", [Text("c")])], "1"
     )
