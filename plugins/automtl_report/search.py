@@ -119,16 +119,9 @@ def removals(evidence: Sequence[Evidence]) -> dict[str, Evidence]:
     return closed
 
 
-def interval(decided: Evidence) -> tuple[()] | tuple[float, float]:
-    """Return the 95 % interval of the effect of a decision; nothing if it is unknown."""
-    if decided.difference is None or decided.error is None or decided.half == inf:
-        return ()
-    return decided.difference - decided.half, decided.difference + decided.half
-
-
 def effect(decided: Evidence) -> str | None:
     """Return the effect of a decision on the held-out loss, with its 95 % interval; None if unknown."""
-    return None if decided.difference is None else change(decided.difference, *interval(decided))
+    return None if decided.difference is None else change(decided.difference, *decided.interval)
 
 
 def selected(front: Sequence[Point]) -> Iterator[Text]:
@@ -155,9 +148,7 @@ def front(record: RunRecord) -> Iterator[Section]:
     for number, p in enumerate(points, 1):
         name, on_front = f"{number} {p.name}{' *' * p.chosen}", "yes" if p in best else "no"
         weights = "trained" if p.trained else "inherited"
-        rows.append(
-            [name, on_front, p.score, f"{p.loss:.5f}", p.flops_per_row or None, p.parameters or None, weights]
-        )
+        rows.append([name, on_front, p.score, p.loss, p.flops_per_row or None, p.parameters or None, weights])
     head = ["point", "front", "AUC", "loss", "FLOPs per row", "parameters", "weights"]
     blocks: list[Block] = [Grid(head, rows, "llr")]
     if any(point.chosen for point in points):

@@ -9,7 +9,7 @@ from automtl_core.run_dir.record import RunRecord
 from automtl_core.search.evidence import EVERYWHERE, Evidence
 from automtl_core.views.numbers import p_value, some
 from automtl_core.views.values import Bar, Bars, Block, Drawing, Edge, Kind, Matrix, Node, Text
-from automtl_report.search import effect, interval, removals
+from automtl_report.search import effect, removals
 
 
 def matrices(sharing: Sharing, unread: bool = True) -> list[Block]:
@@ -75,7 +75,7 @@ def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence
         yield Text(f"Fields that are always read: {some(always)}")
     removed = removals(evidence)
     if of_fields := {name: removed[name] for name in closed if name in removed}:
-        bars = [Bar(name, one.difference or 0.0, *interval(one)) for name, one in of_fields.items()]
+        bars = [Bar(name, one.difference or 0.0, *one.interval) for name, one in of_fields.items()]
         bars.sort(key=lambda bar: -bar.value)
         yield Bars("Removal of fields", "change of held-out loss", bars[:REMOVALS])
         loss = "Loss: the mean over tasks of 1 - AUC or 1 - R2"

@@ -12,6 +12,7 @@ from automtl_core.run_dir.progress import Progress
 from automtl_core.run_dir.run_list import Watched
 from automtl_core.search.evidence import Evidence
 from automtl_core.training.events import EpochEnded
+from automtl_core.views.numbers import change
 from automtl_core.views.plain import duration
 
 NARROW = 72
@@ -199,7 +200,7 @@ def _decisions(decisions: Sequence[Evidence], width: int) -> Table:
     for one in decisions:
         effect = ""
         if one.difference is not None:
-            effect = f"{one.difference:+.4f}" + ("" if one.error is None else f" ± {one.error:.4f}")
+            effect = change(one.difference, *(one.interval if width >= NARROW else ()))
         elif one.certainty is not None:
             effect = f"certainty {one.certainty:.0%}"
         stable = "" if one.stability is None else f"{one.stability:.0%}"

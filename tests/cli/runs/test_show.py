@@ -96,9 +96,9 @@ def test_the_front_is_a_table(automtl, told):
     shown = after(automtl("show", told.path).out, "point front AUC")
     assert shown[:6] == [
         "point front AUC loss FLOPs per row parameters weights",
-        "1 shared-bottom yes 0.8105 0.52000 9,000 70,000 inherited",
-        "2 evolution 3 * yes 0.8210 0.50000 40,000 90,000 trained",
-        "3 mmoe yes 0.8310 0.49000 70,000 90,000 trained",
+        "1 shared-bottom yes 0.8105 0.5200 9,000 70,000 inherited",
+        "2 evolution 3 * yes 0.8210 0.5000 40,000 90,000 trained",
+        "3 mmoe yes 0.8310 0.4900 70,000 90,000 trained",
         "* selected",
         "Scores are of validation rows; inherited weights improve by training",
     ]
