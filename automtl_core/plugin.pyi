@@ -279,6 +279,7 @@ from automtl_core.views.values import (
     Bars as Bars,
     Block as Block,
     Curves as Curves,
+    Figures as Figures,
     Grid as Grid,
     Matrix as Matrix,
     Plot as Plot,

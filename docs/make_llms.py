@@ -17,7 +17,8 @@ REPOSITORY = (
 def page() -> str:
     """Return the text of docs/llms.txt: title, summary, and the pages by their captions."""
     index = (DOCS / "index.md").read_text(encoding="utf-8")
-    summary = " ".join(index.split("\n\n")[1].split())
+    lead = re.search(r'<div class="lead">(.*?)</div>', index, re.DOTALL)
+    summary = " ".join(lead[1].split()) if lead else ""
     sections = "\n".join(_section(caption, lines) for caption, lines in TOCTREE.findall(index))
     return f"# automtl\n\n> {summary}\n\n{REPOSITORY}\n\n{sections}"
 

@@ -71,6 +71,13 @@ class Evidence(Value):
             return NORMAL * (self.error or 0.0)
         return self.error * (float(stdtrit(self.freedom, 0.975)) if self.freedom else inf)
 
+    @property
+    def interval(self) -> tuple[()] | tuple[float, float]:
+        """The 95 % interval of the difference; nothing if it is unknown or infinite."""
+        if self.difference is None or self.error is None or self.half == inf:
+            return ()
+        return self.difference - self.half, self.difference + self.half
+
 
 @dataclass(frozen=True)
 class DecisionMade(Event):

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from automtl_core.errors import printable
+from automtl_core.views.numbers import elapsed
 from automtl_core.views.values import (
     Bar,
     Bars,
     Block,
     Curves,
     Drawing,
+    Figures,
     Grid,
     Matrix,
     Plot,
@@ -35,8 +37,12 @@ def plain(block: Block) -> Text | Preformatted | Grid:
             rows = [[label, *_ends(line)] for label, line in block.lines.items()]
             return Grid([block.title, "first", "lowest", "highest", "last"], rows, "lr")
         case Bars():
-            rows = [[b.label, f"{b.value:{block.form}}", *_interval(b, block.form)] for b in block.bars]
-            return Grid([block.title, block.measure, "95 % interval"], rows, "lr")
+            rows = [[b.label, f"{b.value:{block.form}}{_interval(b, block.form)}"] for b in block.bars]
+            ends = ", 95 % interval" * any(b.low is not None for b in block.bars)
+            return Grid([block.title, block.measure + ends], rows, "lr")
+        case Figures():
+            rows = [[label, value, note] for label, (value, note) in block.values.items()]
+            return Grid(["", "", ""], rows, "lrl")
         case Drawing():
             labels = {node.name: node.label for node in block.nodes}
             edges = [edge for edge in block.edges if not edge.pruned]
@@ -46,12 +52,12 @@ def plain(block: Block) -> Text | Preformatted | Grid:
 
 
 def cell(value: object) -> str:
-    """Return a value as short text: four decimals, thousands separators, a dash for None."""
+    """Return a value as short text: four decimals below 1,000, thousands separators, a dash for None."""
     match value:
         case None:
             return "-"
         case float():
-            return f"{value:z.4f}"
+            return f"{value:z.4f}" if abs(value) < 1000 else f"{value:,.0f}"
         case bool():
             return "yes" if value else "no"
         case int():
@@ -67,12 +73,7 @@ def duration(seconds: float) -> str:
     """Return an approximate duration, such as `about 40 s`, `about 3 min` or `about 1 h 20 min`."""
     if seconds < 10:
         return "a few seconds"
-    if seconds < 90:
-        return f"about {round(seconds, -1):.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"about {minutes} min"
-    return f"about {minutes // 60} h {minutes % 60} min"
+    return f"about {elapsed(round(seconds, -1) if seconds < 90 else seconds)}"
 
 
 def _ends(line: Sequence[tuple[float, float]]) -> list[float]:
@@ -80,8 +81,8 @@ def _ends(line: Sequence[tuple[float, float]]) -> list[float]:
     return [heights[0], min(heights), max(heights), heights[-1]] if heights else []
 
 
-def _interval(bar: Bar, form: str) -> list[str]:
-    return [] if bar.low is None or bar.high is None else [f"[{bar.low:{form}}, {bar.high:{form}}]"]
+def _interval(bar: Bar, form: str) -> str:
+    return "" if bar.low is None or bar.high is None else f" [{bar.low:{form}}, {bar.high:{form}}]"
 
 
 def markdown(title: str, sections: Iterable[Section]) -> str:

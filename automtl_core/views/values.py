@@ -150,7 +150,15 @@ class Drawing:
     edges: Sequence[Edge]
 
 
-Block = Text | Preformatted | Grid | Matrix | Plot | Curves | Bars | Drawing
+@dataclass(frozen=True)
+class Figures:
+    """The few values that tell most, each with a note."""
+
+    values: Mapping[str, tuple[str, str]]
+    """Label -> value in words, and the note."""
+
+
+Block = Text | Preformatted | Grid | Matrix | Plot | Curves | Bars | Drawing | Figures
 
 
 @dataclass(frozen=True)
@@ -161,6 +169,8 @@ class Section:
     """Title, which may be empty."""
     blocks: Sequence[Block]
     """A section without a title and without blocks is not shown."""
+    folded: bool = False
+    """Whether a page shows it only on demand."""
 
 
 def table(
@@ -195,6 +205,12 @@ def facts(title: str, values: Mapping[str, object]) -> Section:
 
 
 def by_name(head: str, values: Mapping[str, Mapping[str, object]]) -> Section:
-    """Return a section with one table, one row for each name; all names have the same facts."""
+    """Return a section with one table, one row for each name; all names have the same facts.
+
+    Where there are many more facts than names, there is a row for each fact.
+    """
     columns = [column.replace("_", " ") for column in next(iter(values.values()), {})]
+    if len(columns) > 2 * len(values) > 0:
+        facts = zip(columns, *(row.values() for row in values.values()), strict=True)
+        return table([head, *values], facts, "lr")
     return table([head, *columns], ([name, *row.values()] for name, row in values.items()), "lr")

@@ -57,8 +57,9 @@ USES = {
 """Extra -> its use in the core; plugins declare their libraries."""
 
 
-Status = Literal["ok", "warning", "problem"]
-"""warning: a search works, but slower or with less. problem: a search fails."""
+Status = Literal["ok", "optional", "warning", "problem"]
+"""optional: not installed, and not needed. warning: a search works, but slower or with less. problem: a
+search fails."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,8 @@ class Check:
 def doctor(configuration: options.Configuration, runs_dir: options.RunsDir = Path("runs")) -> Output:
     """Check machine, installation, configuration and data.
 
-    Each check is ok, a warning or a problem with a remedy. Raw files are checked by their headers and first
-    rows. The exit code is 78 if there is a problem.
+    Each check is ok, optional (an extra that is not installed), a warning, or a problem with a remedy. Raw
+    files are checked by their headers and first rows. The exit code is 78 if there is a problem.
     """
     from automtl_cli.config.resolved import Request
 
@@ -93,7 +94,7 @@ def doctor(configuration: options.Configuration, runs_dir: options.RunsDir = Pat
 def _view(checks: Sequence[Check]) -> "Section":
     from automtl_core.views.values import table
 
-    rows = [(check.name, check.status, check.result, check.remedy) for check in checks]
+    rows = [(check.name, check.status, check.result, check.remedy or "") for check in checks]
     return table(["check", "status", "result", "remedy"], rows)
 
 
@@ -256,20 +257,18 @@ def extras(registry: Registry) -> Iterator[Check]:
     for extra, packages in EXTRAS.items():
         use = USES.get(extra) or ", ".join(_users(registry, packages)) or "nothing that is installed"
         status, result = _imported(extra, packages)
-        remedy = None if status == "installed" else f"pip install 'automtl[{extra}]'"
-        yield Check(
-            f"extra {extra}", "warning" if status == "broken" else "ok", f"{result}; for {use}", remedy
-        )
+        remedy = None if status == "ok" else f"pip install 'automtl[{extra}]'"
+        yield Check(f"extra {extra}", status, f"{result}; for {use}", remedy)
 
 
-def _imported(extra: str, packages: Sequence[str]) -> tuple[Literal["installed", "missing", "broken"], str]:
+def _imported(extra: str, packages: Sequence[str]) -> tuple[Status, str]:
     """Return whether the packages of an extra can be imported, and their versions or the reason why not."""
     from automtl_core.system.process_state import library
 
     if extra == "zst":
         with suppress(ImportError):
             library("compression.zstd")
-            return "installed", "part of Python"
+            return "ok", "part of Python"
     missing, versions = [], []
     for package in packages:
         try:
@@ -278,10 +277,10 @@ def _imported(extra: str, packages: Sequence[str]) -> tuple[Literal["installed",
         except PackageNotFoundError:
             missing.append(package)
         except Exception as error:  # such as a shared library that is missing
-            return "broken", f"{package} cannot be imported: {one_line(error)}"
+            return "warning", f"{package} cannot be imported: {one_line(error)}"
     if missing:
-        return "missing", f"not installed: {', '.join(missing)}"
-    return "installed", ", ".join(versions)
+        return "optional", f"not installed: {', '.join(missing)}"
+    return "ok", ", ".join(versions)
 
 
 def _users(registry: Registry, packages: Sequence[str]) -> Iterator[str]:

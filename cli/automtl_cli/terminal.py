@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from rich.cells import cell_len
 from rich.console import Console, JustifyMethod, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,11 +15,17 @@ from automtl_core.errors import on_one_line, printable
 from automtl_core.views.plain import cell, plain
 from automtl_core.views.values import Grid, Preformatted, Section, Text
 
+WITHOUT = 10_000
+"""Width without a terminal: each row and each sentence is one line, for other programs."""
+TEXT, TITLE, GAP = 20, 12, 2
+"""Widths to which a column of texts and a title may be narrowed, and the gap between columns."""
+SIDES: Mapping[str, JustifyMethod] = {"l": "left", "c": "center", "r": "right"}
+
 
 def rendered(view: Section | Iterable[Section]) -> str:
     """Return sections as lines of text, with a blank line between two sections that are not empty."""
     # Captured rather than printed by rich, which ends the program if the output is closed.
-    width = None if sys.stdout.isatty() else 10_000  # no line is wrapped
+    width = None if sys.stdout.isatty() else WITHOUT
     console = Console(width=width, markup=False, highlight=False, emoji=False)
     sections = [view] if isinstance(view, Section) else view
     with console.capture() as capture:
@@ -28,24 +35,50 @@ def rendered(view: Section | Iterable[Section]) -> str:
             if section.title:
                 console.print(_line(section.title))
             for block in map(plain, section.blocks):
-                console.print(_printed(block))
+                for place, part in enumerate(_printed(block, console.width)):
+                    if place:
+                        console.print()
+                    console.print(part)
     return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())
 
 
-def _printed(block: Text | Preformatted | Grid) -> Table | RichText:
-    if isinstance(block, Grid):
-        return _table(block)
-    return RichText(printable(block.text)) if isinstance(block, Preformatted) else _line(block.text)
+def _printed(block: Text | Preformatted | Grid, width: int) -> Iterator[Table | RichText]:
+    """Yield the parts of a block: a table that is wider than the terminal is divided, and no number is."""
+    if not isinstance(block, Grid):
+        yield RichText(printable(block.text)) if isinstance(block, Preformatted) else _line(block.text)
+        return
+    rows = [[_line(cell(value)) for value in row] for row in (block.header, *block.rows)]
+    letters = block.letters()[: len(block.header)]
+    needed = [max(row[k].cell_len for row in rows if k < len(row)) for k in range(len(letters))]
+    if sum(needed) + GAP * (len(needed) - 1) > width:  # titles of numbers are broken first
+        numbers = [k for k, letter in enumerate(letters) if letter != "l"]
+        for k in numbers:
+            words = rows[0][k].plain.split() or [""]
+            body = max((row[k].cell_len for row in rows[1:] if k < len(row)), default=0)
+            needed[k] = max(body, min(needed[k], TITLE), *map(cell_len, words))
+            rows[0][k] = RichText("\n").join(rows[0][k].wrap(Console(), needed[k]))
+    needed = [min(n, TEXT) if letter == "l" else n for n, letter in zip(needed, letters, strict=True)]
+    for columns in _divided(needed, width):
+        table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(block.header))
+        for k in columns:
+            table.add_column(
+                rows[0][k], justify=SIDES[letters[k]], no_wrap=letters[k] != "l", overflow="fold"
+            )
+        for row in rows[1:]:
+            table.add_row(*(row[k] for k in columns if k < len(row)))
+        yield table
 
 
-def _table(grid: Grid) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(grid.header))
-    sides: dict[str, JustifyMethod] = {"l": "left", "c": "center", "r": "right"}
-    for name, letter in zip(grid.header, grid.letters(), strict=False):
-        table.add_column(_line(name), justify=sides[letter])
-    for row in grid.rows:
-        table.add_row(*(_line(cell(value)) for value in row))
-    return table
+def _divided(needed: Sequence[int], width: int) -> Iterator[list[int]]:
+    """Yield the columns of each part of a table that fit; each part begins with the first column."""
+    columns, used = list[int](), 0
+    for k, least in enumerate(needed):
+        if len(columns) > 1 and used + GAP + least > width:
+            yield columns
+            columns, used = [0], needed[0]
+        columns.append(k)
+        used += least + GAP * bool(k)
+    yield columns
 
 
 def _line(text: str) -> RichText:

@@ -20,6 +20,7 @@ from automtl_core.system.documents import Value
 from automtl_core.tasks.kind import Measure, TaskKind
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import Metrics, flat, mean_over_tasks, measures
+from automtl_core.views.numbers import change, p_value
 
 MEAN = "mean"
 """Column of the mean over tasks of two classes with enough positives; errors in the units of different labels
@@ -418,7 +419,7 @@ def verdict(reference: str, differences: Mapping[str, tuple[Measure, Difference]
         cost: FLOPs per row, divided by those of the reference; None where unknown.
 
     Returns:
-        A text such as "ahead of mmoe (+.0041, p .012); a third of its FLOPs".
+        A text such as "ahead of mmoe (+0.0041, p .012); a third of its FLOPs".
 
     """
     if not differences:
@@ -432,17 +433,10 @@ def verdict(reference: str, differences: Mapping[str, tuple[Measure, Difference]
 
 
 def _standing(reference: str, metric: Measure, difference: Difference) -> str:
-    change = f"{difference.mean:+{metric.form}}"
-    if difference.adjusted_p is None:
-        return f"{change} against {reference}, without a significance test"
-    if difference.adjusted_p >= SURE:
-        return f"not distinguishable from {reference} ({change}, {p_in_words(difference, 2)})"
-    side = "ahead of" if difference.mean > 0 else "behind"
-    return f"{side} {reference} ({change}, {p_in_words(difference)})"
-
-
-def p_in_words(difference: Difference, digits: int = 3) -> str:
-    """Return the corrected p value, such as `p 0.012`, and what it is over if that is not the trainings."""
-    p = difference.adjusted_p or 0.0
-    number = f"p {p:.{digits}f}" if p >= 0.001 else "p < 0.001"
-    return f"{number} over rows" if difference.cells == 1 else number
+    gain = change(difference.mean, form=metric.form)
+    if (p := difference.adjusted_p) is None:
+        return f"{gain} against {reference}, without a significance test"
+    # With one pair of trainings, p is over rows.
+    over = " over rows" if difference.cells == 1 else ""
+    side = "not distinguishable from" if p >= SURE else "ahead of" if difference.mean > 0 else "behind"
+    return f"{side} {reference} ({gain}, p {p_value(p)}{over})"

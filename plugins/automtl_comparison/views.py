@@ -3,19 +3,21 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
-from automtl_comparison.document import ALONE, COSTS, MEAN, SURE, Comparison, Failed, Place, p_in_words
+from automtl_comparison.document import ALONE, COSTS, MEAN, SURE, Comparison, Failed, Place
 from automtl_comparison.on_rows import Entrant, OnRows
 from automtl_comparison.statistics import Difference, Summary, trend
 from automtl_core.errors import ArtifactError, listing
 from automtl_core.system.documents import read_json
 from automtl_core.system.files import make_folder, write_atomic
-from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import TaskMetrics, flat, too_few
 from automtl_core.views.metrics import by_user
+from automtl_core.views.numbers import change, elapsed, of_changes, p_value, percent
 from automtl_core.views.plain import markdown
 from automtl_core.views.values import Bar, Bars, Block, Grid, Plot, Section, Text, lines, table
 
@@ -24,22 +26,31 @@ DECISIONS = 20
 
 
 def comparison(result: Comparison) -> Iterator[Section]:
-    """Yield the data and the outcome of a comparison."""
-    yield lines(*_data(result))
+    """Yield the outcome of a comparison, its further tables, and the data."""
+    yield from outcome(result)
     yield from _scores(result)
-    yield from _differences(result, result.reference)
+    yield from _details(result)
+
+
+def outcome(result: Comparison) -> Iterator[Section]:
+    """Yield the verdicts, a table with a row for each model, and the differences by task."""
+    if len(result.models) > 1:
+        note = "significant: p below .05 after Holm's correction; cost: FLOPs per row"
+        rows, title = result.verdicts().items(), f"verdict against {result.reference}"
+        notes = [*filter(None, [result.advice(), result.looks()]), note]
+        yield table(["model", "verdict"], rows, "l", title, notes)
+    yield Section("models", [_models(result), *map(Text, _notes(result))])
+    for against in dict.fromkeys([result.reference, ALONE]):
+        yield from _differences(result, against)
     yield from _by_split(result)
+
+
+def _details(result: Comparison) -> Iterator[Section]:
     yield from _held(result)
-    if result.reference != ALONE:
-        yield from _differences(result, ALONE)
     yield _costs(result)
     if result.trials > 1:
         yield _recipes(result)
-    if len(result.models) > 1:
-        note = f"significant: p below {SURE:g} after Holm's correction; cost: FLOPs per row"
-        rows, title = result.verdicts().items(), f"verdict against {result.reference}"
-        notes = [note, *filter(None, [result.advice(), result.looks()])]
-        yield table(["model", "verdict"], rows, "l", title, notes)
+    yield Section("data", list(map(Text, _data(result))))
 
 
 def standing(result: OnRows) -> Iterator[Section]:
@@ -73,7 +84,7 @@ def _gain(one: Entrant, task: str) -> str | None:
     if (gain := one.gains.get(task)) is None:
         return None
     form = _form(one, task)
-    return f"{gain.mean:+{form}} [{gain.low:+{form}}, {gain.high:+{form}}]"
+    return change(gain.mean, gain.low, gain.high, form)
 
 
 def _form(one: Entrant, task: str) -> str:
@@ -143,8 +154,12 @@ def page_of(result: Comparison) -> tuple[str, str, Iterator[Section]]:
 
 
 def report(result: Comparison) -> Iterator[Section]:
-    """Yield the sections: verdict, scores, differences, costs, and all tables."""
-    yield Section("verdict", list(_verdict(result)))
+    """Yield the sections: verdict, differences, and all other tables."""
+    advice, verdicts = result.advice(), list(result.verdicts().items())
+    several = [Grid(["model", "verdict"], verdicts)] if len(result.kinds) > 1 and verdicts else []
+    blocks = [*([Text(advice)] if advice else []), _models(result), *_cost(result), *several]
+    method_of = [*map(Text, filter(None, [method(result), result.looks()]))] if verdicts else []
+    yield Section("verdict", [*blocks, *method_of, *map(Text, _notes(result))])
     over = "" if len(result.seeds) * len(result.splits) > 1 else " over test rows, not over trainings"
     for against in dict.fromkeys([result.reference, ALONE]):
         if charts := list(_gains(result, against)):
@@ -152,48 +167,71 @@ def report(result: Comparison) -> Iterator[Section]:
             note = "Negative transfer: tasks left of 0." if against == ALONE else "Right of 0: better."
             lines = f"Lines: 95 % intervals{over}. Pale: not significant."
             yield Section(title, [Text(f"{note} {lines}"), *charts])
-    if plot := _cost(result):
-        yield Section("score and cost", plot)
-    yield Section("tables", [])
-    for section in comparison(result):
-        yield Section("", [*([Text(section.title)] if section.title else []), *section.blocks])
+    scores = [block for section in _scores(result) for block in (Text(f"{section.title}:"), *section.blocks)]
+    tables = [_differences(result, against) for against in dict.fromkeys([result.reference, ALONE])]
+    for section in (*chain(*tables), *_by_split(result), Section("scores", scores), *_details(result)):
+        yield replace(section, folded=True)
 
 
-def _verdict(result: Comparison) -> Iterator[Block]:
-    """Yield a table of mean scores, differences and costs, and the verdicts."""
-    score = result.kinds[0].score
-    against = result.differences(result.reference)
-    alone = result.differences(ALONE) if ALONE in result.models else {}
-    rows = []
-    for name in result.models:
-        mean, relative = result.summaries(name, score).get(MEAN), result.relative(name)["flops_per_row"]
-        gains = [of_model.get(name, {}).get(MEAN) for of_model in (against, *([alone] if alone else []))]
-        changes = [gain and change(gain, score.form) for gain in gains]
-        rows.append([name, mean and spread(mean, score.form), *changes, relative and f"{relative:.2f}"])
-    columns = ["model", f"mean test {score.title}", f"against {result.reference}"]
-    columns += [f"against {ALONE}"] if alone else []
-    yield Grid([*columns, f"FLOPs / {result.reference}"], rows, "lr")
-    if len(result.models) > 1:
-        if advice := result.advice():
-            yield Text(advice)
-        yield Text(method(result))
-        if looks := result.looks():
-            yield Text(looks)
-        for name, sentence in result.verdicts().items():
-            yield Text(f"{name}: {sentence}")
+def _models(result: Comparison) -> Grid:
+    """Return a table with a row for each model: score, difference to the reference, and costs.
+
+    The score is the mean over tasks; without one, that of the first task.
+    """
+    kind, reference = result.kinds[0], result.reference
+    score, against = kind.score, result.differences(reference)
+    of_models = {name: result.summaries(name, score) for name in result.models}
+    has_mean = any(MEAN in scores for scores in of_models.values())
+    column = MEAN if has_mean else next(iter([*result.judged(kind), *result.of_kind(kind)]))
+    rows: list[list[object]] = []
+    for name, model in result.models.items():
+        value, gain, costs = (
+            of_models[name].get(column),
+            against.get(name, {}).get(column),
+            model.mean_costs(),
+        )
+        times = [costs[key] for key in ("search_seconds", "train_seconds")]
+        relative = result.relative(name)["flops_per_row"]
+        rows.append(
+            [
+                name,
+                value and spread(value, score.form),
+                *(_difference(gain, score.form) if gain else ("-", "", "")),
+                *(
+                    round(one.mean) or None if one else None
+                    for one in (costs["flops_per_row"], costs["parameters"])
+                ),
+                relative and percent(relative),
+                elapsed(sum(one.mean for one in times if one is not None)),
+            ]
+        )
+    title = f"{column} test {score.title}" if has_mean else f"test {score.title} of {column}"
+    head = ["model", title, f"against {reference}", "p", "", "FLOPs per row", "parameters"]
+    return Grid([*head, f"FLOPs / {reference}", "time"], rows, "lrrrlrrrr")
+
+
+def _difference(value: Difference, form: str) -> tuple[str, str, str]:
+    """Return a difference with its interval, its p value, and the standing of the model."""
+    p = value.adjusted_p
+    if p is None:
+        return change(value.mean, form=form), "", ""
+    standing = "level" if p >= SURE else "ahead" if value.mean > 0 else "behind"
+    return change(value.mean, value.low, value.high, form), p_value(p), standing
 
 
 def _gains(result: Comparison, against: str) -> Iterator[Bars]:
+    """Yield a chart for the mean and for each task."""
     differences = result.differences(against) if against in result.models else {}
-    tasks = [*(task for kind in result.kinds for task in result.of_kind(kind)), MEAN]
-    for task in tasks:
+    scores = {task: kind.score for kind in result.kinds for task in result.of_kind(kind)}
+    for task, score in {MEAN: result.kinds[0].score, **scores}.items():
+        gains = {name: of_model[task] for name, of_model in differences.items() if task in of_model}
         bars = [
             Bar(name, gain.mean, gain.low, gain.high, gain.adjusted_p is not None and gain.adjusted_p < SURE)
-            for name, of_model in differences.items()
-            if (gain := of_model.get(task)) is not None
+            for name, gain in gains.items()
         ]
         if bars:
-            yield Bars(task, f"gain over {against}", bars)
+            form = of_changes((gain.mean for gain in gains.values()), score.form)
+            yield Bars(task, f"gain over {against}", bars, form)
 
 
 def _cost(result: Comparison) -> list[Block]:
@@ -215,28 +253,36 @@ def _data(result: Comparison) -> Iterator[str]:
 
 
 def _scores(result: Comparison) -> Iterator[Section]:
-    notes = list(_notes(result))
     for kind in result.kinds:
+        columns = [*result.of_kind(kind), *([MEAN] if kind.two_classes else [])]
+        header = ["model", *(_starred(result, name) for name in columns)]
         for metric in result.of_tasks(kind):
-            cells = {
-                name: {task: spread(s, metric.form) for task, s in result.summaries(name, metric).items()}
-                for name in result.models
-            }
+            rows = []
+            for name in result.models:
+                values = result.summaries(name, metric)
+                known = (values.get(column) for column in columns)
+                rows.append([name, *(value and spread(value, metric.form) for value in known)])
             title = f"test {metric.title}, mean ± standard deviation over {_over(result)}"
-            yield _by_task(result, kind, cells, title, notes)
-            notes = []  # the notes appear once, below the first table
+            yield table(header, rows, "lr", title)
 
 
 def _differences(result: Comparison, against: str) -> Iterator[Section]:
-    differences = result.differences(against)
-    for kind in result.kinds if differences else ():
+    """Yield the differences to a model, by task; nothing if it is not among the models."""
+    differences, rows, measures = result.differences(against), list[list[object]](), []
+    for kind in result.kinds:
         score = kind.score
-        cells = {
-            name: {task: change(gain, score.form) for task, gain in by_task.items()}
-            for name, by_task in differences.items()
-        }
-        measure = score.title if score.sign > 0 else f"reduction of {score.title}"
-        yield _by_task(result, kind, cells, f"{measure} against {against}", [method(result)])
+        measures.append(score.title if score.sign > 0 else f"reduction of {score.title}")
+        for task in [*([MEAN] if kind is result.kinds[0] else []), *result.of_kind(kind)]:
+            known = ((name, of_model[task]) for name, of_model in differences.items() if task in of_model)
+            rows += [[_starred(result, task), name, *_difference(one, score.form)] for name, one in known]
+    if rows:
+        title = f"{' and '.join(measures)} against {against}"
+        yield table(["task", "model", "difference", "p", ""], rows, "llrrl", title, [method(result)])
+
+
+def _starred(result: Comparison, task: str) -> str:
+    """Return the name of a task, with a star if it has too few rows."""
+    return task if task == MEAN or result.tasks[task].counts else f"{task} *"
 
 
 def _by_split(result: Comparison) -> Iterator[Section]:
@@ -258,7 +304,14 @@ def _by_split(result: Comparison) -> Iterator[Section]:
     }
     form = score.form
     rows = [
-        [split, *(None if one is None else f"{one:+{form}}" for name in others for one in gains[name][split])]
+        [
+            split,
+            *(
+                None if one is None else change(one, form=form)
+                for name in others
+                for one in gains[name][split]
+            ),
+        ]
         for split in result.splits
     ]
     header = ["split", *(f"{name}, {rows}" for name in others for rows in ("validation", "test"))]
@@ -273,9 +326,10 @@ def _over_splits(name: str, gains: Mapping[int, tuple[float | None, float | None
     if len(known) < 2:
         return None
     validation, test = (sum(one) / len(known) for one in zip(*known.values(), strict=True))
-    sentence = f"{name}: {validation:+{form}} on validation rows, {test:+{form}} on test rows"
+    gains_of = [change(mean, form=form) for mean in (validation, test)]
+    sentence = f"{name}: {gains_of[0]} on validation rows, {gains_of[1]} on test rows"
     if len(known) > 2 and (slope := trend([(-split, b) for split, (_, b) in known.items()])):
-        sentence += f"; trend by window {slope.mean:+{form}} [{slope.low:+{form}}, {slope.high:+{form}}]"
+        sentence += f"; trend by window {change(slope.mean, slope.low, slope.high, form)}"
     return sentence
 
 
@@ -290,20 +344,6 @@ def _held(result: Comparison) -> Iterator[Section]:
         note = f"{len(held)} of {len(decided)} decisions are the same in all {cells} searches"
         title = f"decisions of {name} over {_over(result)}"
         yield table(["decision", "in all searches"], words[:DECISIONS], "l", title, [note])
-
-
-def _by_task(
-    result: Comparison,
-    kind: TaskKind,
-    cells: Mapping[str, Mapping[str, str]],
-    title: str,
-    notes: Sequence[str],
-) -> Section:
-    """Return a table with a row for each model and a column for each task; a star marks too few rows."""
-    columns = [*result.of_kind(kind), *([MEAN] if kind.two_classes else [])]
-    stars = (name if name == MEAN or result.tasks[name].counts else f"{name} *" for name in columns)
-    rows = ([name, *map(by_task.get, columns)] for name, by_task in cells.items())
-    return table(["model", *stars], rows, "lr", title, notes)
 
 
 def _over(result: Comparison) -> str:
@@ -334,7 +374,7 @@ def method(result: Comparison) -> str:
         method = f"from the spread over {_over(result)} and a paired bootstrap over {rows}"
     else:
         method = f"of a paired bootstrap over {rows} of one training of each model, and not over trainings"
-    return f"95 % confidence interval {method}; p after Holm's correction; ! where p is below .05"
+    return f"95 % confidence interval {method}; p after Holm's correction; level: p is .05 or more"
 
 
 def _costs(result: Comparison) -> Section:
@@ -364,13 +404,5 @@ def _recipes(result: Comparison) -> Section:
 
 def spread(value: Summary, form: str) -> str:
     """Return a mean with its standard deviation."""
-    return f"{value.mean:{form}}" + (f" ± {value.spread:{form}}" if value.spread else "")
-
-
-def change(value: Difference, form: str) -> str:
-    """Return a difference with its interval and p value, as `method` explains them."""
-    mean = f"{value.mean:+{form}}"
-    if value.adjusted_p is None:
-        return mean
-    mark = " !" if value.adjusted_p < SURE else ""
-    return f"{mean} [{value.low:+{form}}, {value.high:+{form}}] {p_in_words(value)}{mark}"
+    deviation = ".2g" if form.endswith("g") else form
+    return f"{value.mean:{form}}" + (f" ± {value.spread:{deviation}}" if value.spread else "")

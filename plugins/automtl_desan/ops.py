@@ -129,7 +129,9 @@ def linear_of(weight: Tensor, bias: Tensor | None) -> nn.Linear:
 
 def narrow_linear(linear: nn.Linear, columns: Sequence[int]) -> nn.Linear:
     """Return the layer restricted to some of its inputs."""
-    return linear_of(linear.weight[:, list(columns)], linear.bias)
+    chosen = torch.tensor(list(columns), dtype=torch.long, device=linear.weight.device)
+    # Indexing a tensor of the meta device would import sympy, in half a second.
+    return linear_of(linear.weight.index_select(1, chosen), linear.bias)
 
 
 class MLP(Nested):

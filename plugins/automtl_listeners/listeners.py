@@ -108,8 +108,8 @@ def in_words(evidence: Evidence) -> str:
     against = f" instead of {evidence.against}" if evidence.against else ""
     effect = ""
     if evidence.difference is not None:
-        error = "" if evidence.error is None else f" ± {evidence.error:.5f}"
-        effect = f"; effect on held-out loss {evidence.difference:+.5f}{error}"
+        ends = ", ".join(f"{end:+.4f}" for end in evidence.interval)
+        effect = f"; effect on held-out loss {evidence.difference:+.4f}" + (f" [{ends}]" if ends else "")
     return f"{evidence.choice}: {evidence.option} {evidence.action}{against}{effect}"
 
 

@@ -1,43 +1,37 @@
-"""Charts as SVG, drawn by Vega-Lite.
+"""Charts as HTML and SVG that fill their column at any width.
 
-The specifications are in `charts.json`, where `$name` stands for a value of a chart. The SVG is made when
-the report is written, so that the page needs no script and no network for it, prints as it is shown, and
-takes its colours from the style sheet of the page. Each mark has a title, which a browser shows on hover,
-and a screen reader reads.
+Texts are HTML, so that they keep their size. Bars are boxes in the rows of a table. Lines are SVG in a square
+of 100 by 100 that is stretched to its box; strokes and points keep their widths. Colours come from the style
+sheet of the page, and each mark has a title, which a browser shows on hover.
 """
 
-import json
 import re
-from functools import cache
-from importlib import resources
-from typing import Any
-from xml.etree import ElementTree
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil, floor, log10
 
-import vl_convert
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from automtl_core.errors import printable
+from automtl_core.errors import on_one_line, printable
 from automtl_core.views.values import Bar, Bars, Curves, Plot
 
 COLOURS = 8
 """Number of colours of the style sheet, `--c1` and so on."""
-SVG = "http://www.w3.org/2000/svg"
-ElementTree.register_namespace("", SVG)
+LETTERS = 30
+"""Number of letters from which the label of a bar is broken."""
+TICKS = 6
+"""Largest number of intervals between the ticks of an axis."""
 
 
 def chart(block: Curves | Bars | Plot) -> Markup:
-    """Return a chart as an SVG element."""
+    """Return a chart as HTML."""
     match block:
         case Curves():
-            kind, values, title = "curves", _curves(block), f"{block.title}: {block.y} by {block.x}"
+            return _curves(block)
         case Bars():
-            kind, values, title = "bars", _bars(block), f"{block.title}: {block.measure}"
+            return _bars(block)
         case Plot():
-            kind, values, title = "plot", _plot(block), f"{block.y} by {block.x}"
-    spec = {"$schema": "https://vega.github.io/schema/vega-lite/v5.json", "config": _specs()["config"]}
-    spec |= _filled(_specs()[kind], values)
-    spec["layer"] = [layer for layer in spec["layer"] if layer.get("data", {}).get("values") != []]
-    return _accessible(vl_convert.vegalite_to_svg(spec, vl_version="5.20"), title)
+            return _plot(block)
 
 
 def colour(place: int) -> str:
@@ -45,106 +39,211 @@ def colour(place: int) -> str:
     return f"var(--c{place % COLOURS + 1})"
 
 
-@cache
-def _specs() -> dict[str, Any]:
-    return dict(json.loads((resources.files("automtl_report") / "charts.json").read_text(encoding="utf-8")))
+@dataclass(frozen=True)
+class Axis:
+    """The range of an axis.
+
+    Args:
+        low: Its lower end.
+        high: Its upper end, above `low`.
+        logarithmic: Whether equal ratios have equal lengths.
+
+    """
+
+    low: float
+    high: float
+    logarithmic: bool = False
+
+    @classmethod
+    def of(cls, values: Sequence[float], margin: float = 0.05, logarithmic: bool = False) -> "Axis":
+        """Return the axis of some values, with a margin on both sides as a share of its length."""
+        low, high = min(values, default=0.0), max(values, default=1.0)
+        if logarithmic:
+            return cls(low * (low / high) ** margin / 1.1, high * (high / low) ** margin * 1.1, True)
+        wide = (high - low) * margin if high > low else abs(high) * 0.1 or 1.0
+        return cls(low - wide, high + wide)
+
+    def place(self, value: float) -> float:
+        """Return the place of a value in per cent of the length."""
+        low, high = self.low, self.high
+        if self.logarithmic:
+            low, high, value = log10(low), log10(high), log10(value)
+        return round(100 * (value - low) / (high - low), 2)
+
+    def ticks(self, whole: bool = False) -> list[tuple[float, str]]:
+        """Return round values with their labels; whole ones on request."""
+        if self.logarithmic:
+            powers = range(floor(log10(self.low)), ceil(log10(self.high)) + 1)
+            for factors in ((1, 2, 5), (1, 3), (1,)):
+                some = [f * 10.0**p for p in powers for f in factors if self.low <= f * 10.0**p <= self.high]
+                if len(some) <= TICKS + 1:
+                    break
+            if len(some) > 1:
+                return [(value, _short(value)) for value in some[:: ceil(len(some) / (TICKS + 1))]]
+        rough = (self.high - self.low) / TICKS
+        power = 10.0 ** floor(log10(rough))
+        step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+        step = max(step, 1.0) if whole else step
+        decimals = max(0, -floor(log10(step) + 1e-9))
+        values = [k * step for k in range(ceil(self.low / step), floor(self.high / step) + 1)]
+        return [(value, _short(value, decimals)) for value in values]
 
 
-def _filled(node: Any, values: dict[str, Any]) -> Any:
-    """Return a part of a specification with values in place of their names."""
-    match node:
-        case dict():
-            return {key: _filled(item, values) for key, item in node.items()}
-        case list():
-            return [_filled(item, values) for item in node]
-        case str() if node.startswith("$"):
-            return values[node[1:]]
-    return node
+def _short(value: float, decimals: int = 0) -> str:
+    """Return the label of a tick; large numbers have a unit."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:.{decimals}f}" if decimals or value == int(value) else f"{value:g}"
 
 
-def _curves(block: Curves) -> dict[str, Any]:
-    labels, across = {label: printable(label) for label in block.lines}, printable(block.x)
-    paints = ["var(--soft)" if label == block.reference else colour(k) for k, label in enumerate(labels)]
-    legend = {} if len(labels) > 1 else {"legend": None}
-    scale = {"domain": list(labels.values()), "range": paints}
-    return {
-        "x": across,
-        "y": printable(block.y),
-        "points": [
-            {"x": x, "y": y, "line": labels[label], "words": f"{labels[label]}, {across} {x:g}: {y:.4f}"}
-            for label, line in block.lines.items()
-            for x, y in line
-        ],
-        "marks": [{"x": x, "words": f"{printable(label)}: {x:g}"} for label, x in block.marks.items()],
-        "intervals": [
-            {"x": x, "low": low, "high": high, "words": f"[{low:.4f}, {high:.4f}]"}
-            for x, low, high in block.intervals
-        ],
-        "reference": {"field": "line", "equal": labels.get(block.reference, "")},
-        "colour": {"field": "line", "type": "nominal", "scale": scale, **legend},
-        # Many points would cover the line, but can still be hovered over.
-        "opacity": int(all(len(line) <= 40 for line in block.lines.values())),
-    }
+def _bars(block: Bars) -> Markup:
+    ends = [end for b in block.bars for end in (b.value, b.low, b.high) if end is not None]
+    axis = Axis.of([*ends, *([0.0] if block.from_zero else [])], 0.0 if block.from_zero else 0.06)
+    rows = Markup("").join(_bar(bar, axis, block) for bar in block.bars)
+    letters = min(max((len(bar.label) for bar in block.bars), default=0), LETTERS) + 2
+    table = Markup('<p class="axis">{}</p><table class="bars" style="--l:{}ch"><tbody>{}</tbody></table>')
+    interval = ", 95 % interval" * any(bar.low is not None for bar in block.bars)
+    return table.format(legible(block.measure + interval), letters, rows)
 
 
-def _bars(block: Bars) -> dict[str, Any]:
-    bar = {"type": "bar", "height": {"band": 0.55}}
-    mark = bar if block.from_zero else {"type": "point", "filled": True, "size": 70}
-    rows = [{**vars(b), "label": printable(b.label), "words": _words(b, block.form)} for b in block.bars]
-    return {
-        "x": printable(block.measure),
-        "rows": rows,
-        "order": list(dict.fromkeys(row["label"] for row in rows)),
-        "zero": block.from_zero,
-        "form": block.form.replace("z", ""),
-        "mark": {**mark, "color": colour(0)},
-    }
+def _bar(bar: Bar, axis: Axis, block: Bars) -> Markup:
+    at, known = axis.place(bar.value), bar.low is not None and bar.high is not None
+    interval = f" [{bar.low:{block.form}}, {bar.high:{block.form}}]" if known else ""
+    words, marks = f"{bar.value:{block.form}}", []
+    if block.from_zero:
+        zero = axis.place(0)
+        marks += [Markup('<b style="left:{}%;width:{:.2f}%"></b>').format(min(zero, at), abs(at - zero))]
+        marks += [Markup('<s style="left:{}%"></s>').format(zero)] if 0 < zero < 100 else []
+    if bar.low is not None and bar.high is not None:
+        left, right = axis.place(bar.low), axis.place(bar.high)
+        marks.append(Markup('<i style="left:{}%;width:{:.2f}%"></i>').format(left, right - left))
+    if not block.from_zero:
+        marks.append(Markup('<u style="left:{}%"></u>').format(at))
+    return Markup(
+        '<tr{} title="{}"><th scope="row">{}</th><td><div>{}</div></td><td class="r">{}</td></tr>'
+    ).format(
+        Markup("") if bar.strong else Markup(' class="pale"'),
+        spoken(f"{bar.label}: {words}{interval}"),
+        legible(bar.label),
+        Markup("").join(marks),
+        words,
+    )
 
 
-def _words(bar: Bar, form: str) -> str:
-    known = bar.low is not None and bar.high is not None
-    interval = f" [{bar.low:{form}}, {bar.high:{form}}]" if known else ""
-    return f"{printable(bar.label)}: {bar.value:{form}}{interval}"
+def _curves(block: Curves) -> Markup:
+    points = [point for line in block.lines.values() for point in line]
+    across = [*(x for x, _ in points), *block.marks.values(), *(x for x, *_ in block.intervals)]
+    heights = [*(y for _, y in points), *(end for _, *ends in block.intervals for end in ends)]
+    x, y, whole = Axis.of(across, 0.02), Axis.of(heights), all(value == int(value) for value in across)
+    marks, legend = [], []
+    for label, at in block.marks.items():
+        place = x.place(at)
+        marks.append(_path(f"M{place} 0V100", "var(--soft)", [f"{label}: {at:g}"], "dashed"))
+        legend.append(_key(label, "var(--soft)", "dashed"))
+    for at, low, high in block.intervals:
+        upright = f"M{x.place(at)} {100 - y.place(low):.2f}V{100 - y.place(high):.2f}"
+        marks.append(_path(upright, "var(--c1)", [f"[{low:.4f}, {high:.4f}]"], "interval"))
+    for place, (label, line) in enumerate(block.lines.items()):
+        reference = label == block.reference
+        paint, kind = ("var(--soft)", "dashed") if reference else (colour(place), "line")
+        drawn = [(x.place(a), round(100 - y.place(b), 2)) for a, b in line]
+        marks.append(_path("M" + "L".join(f"{a} {b}" for a, b in drawn), paint, [], kind))
+        # Each point can be hovered over, but many would hide the line.
+        dots = "point" if len(line) <= 40 else "point hidden"
+        for (a, b), (left, up) in zip(line, drawn, strict=True):
+            if not reference:
+                said = [f"{label}, {block.x} {a:g}: {b:.4f}"]
+                marks.append(_path(f"M{left} {up}h0", paint, said, dots))
+        legend.append(_key(label, paint, kind))
+    shown = legend if len(legend) > 1 else []
+    return _framed(block, x, y, whole, f"{block.title}: {block.y} by {block.x}", marks, [], shown)
 
 
-def _plot(block: Plot) -> dict[str, Any]:
-    across = [x for x, _ in block.points.values()]
-    return {
-        "x": printable(block.x),
-        "y": printable(block.y),
-        "scale": "log" if max(across) >= 8 * min(across) else "linear",
-        "points": [
-            {"label": printable(label), "x": x, "y": y, "words": f"{printable(label)}: {x:,.0f}, {y:.4f}"}
-            for label, (x, y) in block.points.items()
-        ],
-    }
-
-
-def _accessible(drawn: str, title: str) -> Markup:
-    """Return an SVG that scales with the page, with a title for itself and for each mark with a label."""
-    root = ElementTree.fromstring(drawn)  # noqa: S314 - our own renderer wrote it
-    parents = {child: parent for parent in root.iter() for child in parent}
-    for element in list(root.iter()):
-        label = element.attrib.pop("aria-label", None)
-        for key in ("role", "aria-roledescription", "aria-hidden", "class", "pointer-events"):
-            element.attrib.pop(key, None)
-        if element.get("display") == "none" or (element.tag == f"{{{SVG}}}path" and not element.get("d")):
-            parents[element].remove(element)
-        elif label and element.tag in (f"{{{SVG}}}path", f"{{{SVG}}}line"):
-            name = ElementTree.Element(f"{{{SVG}}}title")
-            name.text = label
-            element.insert(0, name)
-    width = float(root.attrib.pop("width"))
-    root.attrib.pop("height")
-    root.set("style", f"max-width:{width:.0f}px")
-    root.set("role", "img")
-    root.set("aria-label", printable(title))
-    for element in root.iter():
-        for key in {"d", "transform", "x", "y", "x2", "y2", "width", "height"}.intersection(element.keys()):
-            # Coordinates have more digits than a screen shows.
-            number = r"(?<![\w.])-?\d+\.\d{3,}(?![\w.])"
-            short = re.sub(
-                number, lambda n: f"{float(n[0]):.2f}".rstrip("0").rstrip("."), element.attrib[key]
+def _plot(block: Plot) -> Markup:
+    across, heights = zip(*block.points.values(), strict=True)
+    x = Axis.of(across, 0.06, logarithmic=max(across) >= 8 * min(across) > 0)
+    y, over, legend = Axis.of(heights, 0.1), [], []
+    for number, (label, (a, b)) in enumerate(block.points.items(), 1):
+        kind = "chosen" if label.endswith("*") else ""
+        over.append(
+            Markup('<b class="{}" style="left:{}%;bottom:{}%" title="{}">{}</b>').format(
+                kind, x.place(a), y.place(b), spoken(f"{label}: {a:,.0f}, {b:.4f}"), number
             )
-            element.set(key, short)
-    return Markup(ElementTree.tostring(root, encoding="unicode"))  # noqa: S704 - XML
+        )
+        legend.append(Markup('<li><b class="{}">{}</b>{}</li>').format(kind, number, legible(label)))
+    # The first point is never covered by another one.
+    return _framed(block, x, y, False, f"{block.y} by {block.x}", [], over[::-1], legend)
+
+
+def _framed(
+    block: Curves | Plot,
+    x: Axis,
+    y: Axis,
+    whole: bool,
+    title: str,
+    marks: Iterable[Markup],
+    over: Iterable[Markup],
+    legend: Sequence[Markup],
+) -> Markup:
+    """Return marks with axes, their titles, and a legend.
+
+    Args:
+        block: The chart, for the titles of its axes.
+        x: Horizontal axis.
+        y: Vertical axis.
+        whole: Whether the horizontal axis has whole numbers only.
+        title: The chart in words.
+        marks: Parts of the SVG.
+        over: Marks above it.
+        legend: Entries of the legend.
+
+    """
+    rows, columns = y.ticks(), x.ticks(whole)
+    grid = "".join(f"M0 {100 - y.place(value):.2f}H100" for value, _ in rows)
+    return Markup(
+        '<p class="axis">{}</p><div class="plot" style="--y:{}ch"><div class="y">{}</div>'
+        '<div class="box"><svg viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<path class="grid" d="{}"/>{}</svg>{}</div><div class="x">{}</div></div>'
+        '<p class="axis across">{}</p>{}'
+    ).format(
+        legible(block.y),
+        max((len(label) for _, label in rows), default=0),
+        _labels(rows, y, "bottom"),
+        spoken(title),
+        grid,
+        Markup("").join(marks),
+        Markup("").join(over),
+        _labels(columns, x, "left"),
+        legible(block.x),
+        Markup('<ul class="legend">{}</ul>').format(Markup("").join(legend)) if legend else "",
+    )
+
+
+def _labels(ticks: Iterable[tuple[float, str]], axis: Axis, side: str) -> Markup:
+    one = Markup('<span style="{}:{}%">{}</span>')
+    return Markup("").join(one.format(side, axis.place(value), label) for value, label in ticks)
+
+
+def _path(line: str, paint: str, words: Sequence[str], kind: str) -> Markup:
+    said = Markup("").join(Markup("<title>{}</title>").format(spoken(text)) for text in words)
+    return Markup('<path class="{}" d="{}" stroke="{}">{}</path>').format(kind, line, paint, said)
+
+
+def _key(label: str, paint: str, kind: str) -> Markup:
+    """Return an entry of a legend, with the mark that is drawn."""
+    mark = Markup(
+        '<svg viewBox="0 0 24 8" aria-hidden="true"><path class="{}" d="M1 4H23" stroke="{}"/></svg>'
+    )
+    return Markup("<li>{}{}</li>").format(mark.format(kind, paint), legible(label))
+
+
+def legible(text: str) -> Markup:
+    """Return a text as HTML: it cannot change the page, and its control characters are visible."""
+    safe = str(escape(printable(text)))
+    return Markup(re.sub(r"[_/:*](?=\w)", r"\g<0><wbr>", safe))  # noqa: S704 - long names may break there
+
+
+def spoken(text: str) -> Markup:
+    """Return the text of a title or of an attribute."""
+    return escape(on_one_line(text))

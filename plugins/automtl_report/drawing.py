@@ -10,12 +10,14 @@ from automtl_core.errors import on_one_line, printable
 from automtl_core.views.values import Drawing, Edge, Node
 from automtl_report.charts import colour
 
-BOX, HEIGHT, GAP, BETWEEN, MARGIN = 150, 24, 8, 120, 6
-"""Width and height of a node, the gap between nodes of a column and between columns, and the margin."""
-LETTERS = 21
-"""Number of letters that fit into a node."""
+HEIGHT, GAP, BETWEEN, MARGIN = 24, 8, 120, 6
+"""Height of a node, the gap between nodes of a column and between columns, and the margin."""
+LETTER, LETTERS = 7, 34
+"""Width of a letter, and the largest number of letters that a node shows."""
 PALETTE = ("#0b66a8", "#b4500a", "#0a7a55", "#a8457f", "#8a6a00", "#2a7fa5", "#6f4a8e", "#5a5f66")
 """Colours outside of a report, where there is no style sheet."""
+Place = tuple[float, float, float]
+"""Left and upper edge of a node, and its width."""
 STYLE = """
 text{font:12px system-ui,sans-serif;fill:#1c2024}rect{fill:#fff;stroke:#8a9099}path{fill:none}
 .pruned rect{stroke-dasharray:3 3;opacity:.7}.pruned text{opacity:.65}
@@ -25,18 +27,17 @@ path.pruned{stroke-dasharray:3 4;opacity:.5}
 
 def drawn(drawing: Drawing) -> Markup:
     """Return the drawing as an SVG element with the colours of the page."""
+    drawing = _gathered(drawing)
     columns = _columns(drawing.nodes)
-    width = len(columns) * (BOX + BETWEEN) - BETWEEN + 2 * MARGIN
     tallest = max((len(column) for column in columns), default=1)
-    height = tallest * (HEIGHT + GAP) - GAP + 2 * MARGIN
-    places = {
-        node.name: (
-            MARGIN + x * (BOX + BETWEEN),
-            MARGIN + (height - 2 * MARGIN - len(column) * (HEIGHT + GAP) + GAP) / 2 + y * (HEIGHT + GAP),
-        )
-        for x, column in enumerate(columns)
-        for y, node in enumerate(column)
-    }
+    height, left = tallest * (HEIGHT + GAP) - GAP + 2 * MARGIN, float(MARGIN)
+    places = dict[str, Place]()
+    for column in columns:
+        box = 20.0 + LETTER * max(len(_label(node)) for node in column)
+        top = (height - len(column) * (HEIGHT + GAP) + GAP) / 2
+        places |= {node.name: (left, top + y * (HEIGHT + GAP), box) for y, node in enumerate(column)}
+        left += box + BETWEEN
+    width = left - BETWEEN + MARGIN
     # Edges from and to an expert have its colour.
     experts = [node.name for node in drawing.nodes if node.kind in ("expert", "gate")]
     pruned = {node.name for node in drawing.nodes if node.pruned}
@@ -60,6 +61,32 @@ def standalone(drawing: Drawing) -> str:
     return text.replace("var(--soft)", "#6a7078") + "\n"
 
 
+def _gathered(drawing: Drawing) -> Drawing:
+    """Return a drawing with one box for all removed parts of a column, and without the edges of these."""
+    kept, removed = list[Node](), dict[int, list[Node]]()
+    for node in drawing.nodes:
+        if node.pruned:
+            removed.setdefault(node.column, []).append(node)
+        else:
+            kept.append(node)
+    for column, nodes in removed.items():
+        first = nodes[0]
+        if len(nodes) > 1:
+            notes = tuple(": ".join([node.label, *node.notes]) for node in nodes)
+            label = f"{len(nodes)} {first.kind}s removed"
+            first = Node(first.name, label, first.kind, column, notes, pruned=True)
+        kept.append(first)
+    names = {node.name for node in drawing.nodes if not node.pruned}
+    edges = [edge for edge in drawing.edges if {edge.source, edge.target} <= names]
+    return Drawing(drawing.title, kept, edges)
+
+
+def _label(node: Node) -> str:
+    """Return the label of a node as far as it is shown."""
+    label = on_one_line(node.label)
+    return label if len(label) <= LETTERS else f"{label[: LETTERS - 1]}…"
+
+
 def _columns(nodes: Sequence[Node]) -> list[list[Node]]:
     """Return the nodes by column, left to right; pruned ones are last."""
     columns: dict[int, list[Node]] = {}
@@ -69,13 +96,10 @@ def _columns(nodes: Sequence[Node]) -> list[list[Node]]:
 
 
 def _edge(
-    edge: Edge,
-    nodes: Mapping[str, Node],
-    places: Mapping[str, tuple[float, float]],
-    colours: Mapping[str, str],
+    edge: Edge, nodes: Mapping[str, Node], places: Mapping[str, Place], colours: Mapping[str, str]
 ) -> Markup:
-    (x0, y0), (x1, y1) = places[edge.source], places[edge.target]
-    x0, y0, y1 = x0 + BOX, y0 + HEIGHT / 2, y1 + HEIGHT / 2
+    (x0, y0, box), (x1, y1, _) = places[edge.source], places[edge.target]
+    x0, y0, y1 = x0 + box, y0 + HEIGHT / 2, y1 + HEIGHT / 2
     bend = (x1 - x0) / 2
     width = 1.0 if edge.weight is None else max(9 * edge.weight, 1.0)
     paint = colours.get(edge.source) or colours.get(edge.target) or "var(--soft)"
@@ -97,11 +121,11 @@ def _edge(
     )
 
 
-def _box(node: Node, place: tuple[float, float], paint: str | None) -> Markup:
-    (x, y), label = place, on_one_line(node.label)
+def _box(node: Node, place: Place, paint: str | None) -> Markup:
+    x, y, box = place
     return Markup(
         '<g class="node {}{}" data-n="{}"><title>{}</title>'
-        '<rect x="{:.1f}" y="{:.1f}" width="{}" height="{}" rx="6"{}/>'
+        '<rect x="{:.1f}" y="{:.1f}" width="{:.0f}" height="{}" rx="6"{}/>'
         '<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text></g>'
     ).format(
         node.kind,
@@ -110,12 +134,12 @@ def _box(node: Node, place: tuple[float, float], paint: str | None) -> Markup:
         _lines([node.label, *_pruned(node), *node.notes]),
         x,
         y,
-        BOX,
+        box,
         HEIGHT,
         Markup(' stroke="{}" stroke-width="2"').format(paint) if paint else "",
-        x + BOX / 2,
+        x + box / 2,
         y + HEIGHT / 2 + 4,
-        _shown(label if len(label) <= LETTERS else f"{label[: LETTERS - 1]}…"),
+        _label(node),
     )
 
 

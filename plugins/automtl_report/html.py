@@ -2,25 +2,26 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from importlib import resources
 from itertools import groupby
 from pathlib import Path
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 import automtl_core
-from automtl_core.errors import printable
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data
 from automtl_core.run_dir.record import read_record
 from automtl_core.run_dir.run import Run
 from automtl_core.system.files import make_folder, write_atomic
-from automtl_core.views.plain import cell, plain
+from automtl_core.views.plain import cell
 from automtl_core.views.values import (
     Bars,
     Block,
     Curves,
     Drawing,
+    Figures,
     Grid,
     Matrix,
     Plot,
@@ -28,7 +29,7 @@ from automtl_core.views.values import (
     Section,
     Text,
 )
-from automtl_report.charts import chart
+from automtl_report.charts import chart, legible, spoken
 from automtl_report.drawing import drawn
 from automtl_report.run import report
 
@@ -43,7 +44,7 @@ PAGE = Markup("""<!DOCTYPE html>
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
 script-src 'unsafe-inline'; img-src data:">
-<title>{title}</title>
+<title>{name}</title>
 <style>{style}</style>
 </head>
 <body>
@@ -60,16 +61,24 @@ script-src 'unsafe-inline'; img-src data:">
 def page(title: str, subtitle: str, sections: Iterable[Section], version: str) -> str:
     """Return a page. A section without a title belongs to the one before it."""
     links, parts = [], []
-    for number, (heading, blocks) in enumerate(_titled(sections), start=1):
-        links.append(Markup('<li><a href="#s{}">{}</a></li>').format(number, _text(heading)))
+    for number, section in enumerate(_titled(sections), start=1):
+        head = Markup('<h2 id="h{}">{}</h2>').format(number, legible(section.title))
+        body = Markup("").join(_blocks(section.blocks))
+        if section.folded:
+            body = body.replace(Markup("<details>"), Markup("<details open>"))
+            body = Markup("<details><summary>{}</summary>{}</details>").format(head, body)
+        else:
+            links.append(Markup('<li><a href="#s{}">{}</a></li>').format(number, legible(section.title)))
+            body = head + body
         parts.append(
-            Markup('<section id="s{0}" aria-labelledby="h{0}"><h2 id="h{0}">{1}</h2>{2}</section>').format(
-                number, _text(heading), Markup("").join(_blocks(blocks))
+            Markup('<section id="s{0}" aria-labelledby="h{0}"{1}>{2}</section>').format(
+                number, Markup(' class="folded"') if section.folded else "", body
             )
         )
     return PAGE.format(
-        title=_text(title),
-        subtitle=_text(subtitle),
+        name=spoken(title),
+        title=legible(title),
+        subtitle=legible(subtitle),
         style=Markup(_file("page.css")),  # noqa: S704 - our own file
         script=Markup(_file("page.js")),  # noqa: S704 - our own file
         links=Markup("").join(links),
@@ -78,55 +87,84 @@ def page(title: str, subtitle: str, sections: Iterable[Section], version: str) -
     )
 
 
-def _titled(sections: Iterable[Section]) -> list[tuple[str, list[Block]]]:
+def _titled(sections: Iterable[Section]) -> list[Section]:
     """Return the sections by title; blocks without a title join those before them."""
-    titled: list[tuple[str, list[Block]]] = []
+    titled: list[Section] = []
     for section in sections:
         if titled and not section.title:
-            titled[-1][1].extend(section.blocks)
+            blocks = [*titled[-1].blocks, *section.blocks]
+            titled[-1] = replace(titled[-1], blocks=blocks)
         elif section.title or section.blocks:
-            titled.append((_sentence(section.title or "Summary"), list(section.blocks)))
+            titled.append(replace(section, title=_sentence(section.title or "Summary")))
     return titled
 
 
 def _blocks(blocks: Sequence[Block]) -> Iterator[Markup]:
-    """Yield blocks; charts that follow each other stand side by side."""
-    for together, some in groupby(blocks, lambda block: isinstance(block, Curves | Bars)):
+    """Yield blocks; charts and short tables that follow each other stand side by side."""
+    for together, group in groupby(blocks, _beside):
+        some = list(group)
         rendered = list(map(_block, some))
         if not together:
             yield from rendered
             continue
-        cards = Markup('<div class="cards">{}</div>')
-        yield cards.format(Markup("").join(rendered[:CARDS]))
+        charts = sum(isinstance(block, Curves | Bars | Plot) for block in some)
+        beside = min(charts, 3 if charts % 3 == 0 or charts == 5 else 4)
+        if charts < min(len(some), 3):  # tables take what they need
+            beside = 4
+        cards = Markup('<div class="cards" style="--n:{}">{}</div>')
+        yield cards.format(beside, Markup("").join(rendered[:CARDS]))
         if more := rendered[CARDS:]:
-            yield _folded(f"{len(more)} more", cards.format(Markup("").join(more)))
+            yield _folded(f"{len(more)} more", cards.format(beside, Markup("").join(more)))
+
+
+def _beside(block: Block) -> bool:
+    """Return whether a block can stand beside others."""
+    short = isinstance(block, Grid) and not block.folded and len(block.rows) <= FOLDED
+    return short or isinstance(block, Curves | Bars | Plot | Matrix)
 
 
 def _block(block: Block) -> Markup:
     match block:
         case Curves() | Bars():
             figure = Markup('<figure class="card"><figcaption>{}</figcaption>{}</figure>')
-            return figure.format(_text(block.title), chart(block))
+            return figure.format(legible(block.title), chart(block))
         case Preformatted():
-            return Markup('<pre tabindex="0">{}</pre>').format(_text(block.text))
+            return Markup('<pre tabindex="0">{}</pre>').format(legible(block.text))
         case Text():
             kind = "note" if block.text.startswith(("warning", "note")) else "text"
-            return Markup('<p class="{}">{}</p>').format(kind, _text(block.text))
+            return Markup('<p class="{}">{}</p>').format(kind, _prose(block.text))
         case Plot():
-            return Markup('<figure class="wide">{}</figure>').format(chart(block))
+            return Markup('<figure class="card">{}</figure>').format(chart(block))
         case Drawing():
-            return Markup('<figure class="scroll drawing" tabindex="0">{}</figure>').format(drawn(block))
+            figure = Markup(
+                '<figure class="drawing"><figcaption>{}</figcaption><div class="scroll" tabindex="0">'
+            )
+            return figure.format(legible(_sentence(block.title))) + drawn(block) + Markup("</div></figure>")
+        case Figures():
+            return _figures(block)
         case Matrix():
             return _matrix(block)
         case Grid():
             return _grid(block)
-    return _block(plain(block))
+
+
+def _figures(figures: Figures) -> Markup:
+    one = Markup("<div><dt>{}</dt><dd><strong>{}</strong> {}</dd></div>")
+    values = figures.values.items()
+    return Markup('<dl class="figures">{}</dl>').format(
+        Markup("").join(
+            one.format(legible(_sentence(name)), legible(value), _prose(note))
+            for name, (value, note) in values
+        )
+    )
 
 
 def _grid(grid: Grid) -> Markup:
     letters = grid.letters()
     heads = [
-        Markup('<th scope="col" class="{}">{}</th>').format(letter, _text(name))
+        Markup('<{0} class="{1}">{2}</{3}>').format(
+            Markup('th scope="col"') if name else "td", letter, legible(name), "th" if name else "td"
+        )
         for name, letter in zip(grid.header, letters, strict=False)
     ]
     rows = [
@@ -141,20 +179,25 @@ def _grid(grid: Grid) -> Markup:
 
 def _cell(value: object, letter: str) -> Markup:
     order = Markup(' data-v="{}"').format(value) if isinstance(value, int | float) else ""
-    return Markup('<td class="{}"{}>{}</td>').format(letter, order, _text(cell(value)))
+    text = cell(value)
+    number = Markup(" n") if re.match(r"[-+<.]?[\d. ]", text) else ""
+    return Markup('<td class="{}{}"{}>{}</td>').format(letter, number, order, legible(text))
 
 
 def _matrix(matrix: Matrix) -> Markup:
     """Return a table with a mark, or a colour, in each cell."""
     numbers = [v for row in matrix.rows.values() for v in row if v is not None and not isinstance(v, bool)]
     most = max(map(abs, numbers), default=0.0) or 1.0
-    heads = [Markup('<th scope="col"><span>{}</span></th>').format(_text(name)) for name in matrix.columns]
-    head = Markup('<thead><tr><th scope="col">{}</th>{}</tr></thead>').format(
-        _text(matrix.corner), Markup("").join(heads)
+    heads = [Markup('<th scope="col"><span>{}</span></th>').format(legible(name)) for name in matrix.columns]
+    corner = (
+        Markup('<th scope="col">{}</th>').format(legible(matrix.corner))
+        if matrix.corner
+        else Markup("<td></td>")
     )
+    head = Markup("<thead><tr>{}{}</tr></thead>").format(corner, Markup("").join(heads))
     rows = [
         Markup('<tr><th scope="row">{}</th>{}</tr>').format(
-            _text(name), Markup("").join(_mark(value, most, matrix.form) for value in row)
+            legible(name), Markup("").join(_mark(value, most, matrix.form) for value in row)
         )
         for name, row in matrix.rows.items()
     ]
@@ -186,17 +229,16 @@ def _table(head: Markup | str, rows: Sequence[Markup], kind: str, folded: str = 
 
 
 def _folded(title: str, body: Markup) -> Markup:
-    return Markup("<details><summary>{}</summary>{}</details>").format(_text(title), body)
+    return Markup("<details><summary>{}</summary>{}</details>").format(legible(title), body)
 
 
 def _sentence(title: str) -> str:
     return title[:1].upper() + title[1:]
 
 
-def _text(text: str) -> Markup:
-    """Return a text as HTML: it cannot change the page, and its control characters are visible."""
-    safe = str(escape(printable(text)))
-    return Markup(re.sub(r"[_/:*](?=\w)", r"\g<0><wbr>", safe))  # noqa: S704 - long names may break there
+def _prose(text: str) -> Markup:
+    """Return a sentence as HTML, with names and commands between backticks as code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(legible(text))))  # noqa: S704 - its text is escaped
 
 
 def _file(name: str) -> str:

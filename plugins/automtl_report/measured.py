@@ -6,15 +6,18 @@ from automtl_core.modules.sharing import group_and_word
 from automtl_core.run_dir.facts import Behaviour, Data, Drifted, Importance, Refreshed, Result, Updated
 from automtl_core.run_dir.record import RunRecord
 from automtl_core.training.calibration import calibration_error
-from automtl_core.training.events import REFIT, EpochEnded
+from automtl_core.training.events import REFIT, TRAIN, EpochEnded
 from automtl_core.training.importance import MARGIN, FieldEffect
 from automtl_core.training.metrics import flat
 from automtl_core.training.significance import LEAST, SIGNIFICANCE, Baseline
 from automtl_core.views.drift import differences
 from automtl_core.views.metrics import metrics
+from automtl_core.views.numbers import change, p_value, some
 from automtl_core.views.values import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
 from automtl_report.sharing import natural
 
+STRONGEST, MOST = 8, 12
+"""Largest numbers of fields that are called the strongest, and of bars in a chart for one task."""
 EFFECTS = (
     "drop: decrease of the score if the values of the field are permuted among rows, with its 95 % interval; "
     "p: after Holm's correction for all fields and tasks; "
@@ -60,7 +63,7 @@ def nothing_learned(baselines: Mapping[str, Baseline], searched: bool) -> Iterat
         rows = f"Too few test rows (no task has {LEAST} of either class)"
         yield f"{rows} to know whether the network has learned anything."
     elif not better:
-        beaten = "; ".join(f"{scores[task]}, p {b.p_constant:.2g}" for task, b in baselines.items())
+        beaten = "; ".join(f"{scores[task]}, p {p_value(b.p_constant)}" for task, b in baselines.items())
         yield (
             "Nothing was learned: on the test rows, the network is not significantly better than a constant "
             f"prediction ({beaten}).{meaningless and f'{meaningless}.'}"
@@ -113,66 +116,71 @@ def published(record: RunRecord) -> Iterator[Section]:
     yield Section("published scores of this protocol", [Grid(["model", *heads, "source"], rows, "lr")])
 
 
-def verdict(record: RunRecord) -> Iterator[Section]:
-    """Yield test metrics with intervals, the comparison with trivial predictions, and the cost."""
-    result, mmoe = record.result, record.landmarks.get("mmoe")
-    cost = f"{result.flops_per_row:,} FLOPs per row"
-    if mmoe:
-        cost += (
-            f", {result.flops_per_row / mmoe:.2f} times the {mmoe:,} of MMoE in the same search space"
-            " (the model mmoe of automtl compare has other sizes)"
-        )
-    costs = [Text(f"{cost}; {result.parameters:,} parameters")] if result.flops_per_row else []
-    blocks = [*notes(record), *costs]
-    bars: dict[str, list[Bar]] = {}
-    for task, m in (result.test or {}).items():
-        if m.score is not None and m.interval is not None:
-            bars.setdefault(m.type.score.title, []).append(Bar(task, m.score, *m.interval))
-    for title, scores in bars.items():
-        blocks.append(Bars(f"Test {title}", f"{title}, 95 % interval", scores, ".4f", from_zero=False))
-    if record.landmarks:
-        known = [Bar(name, float(flops), strong=False) for name, flops in record.landmarks.items()]
-        flops = [Bar("this network", float(result.flops_per_row)), *known]
-        blocks.append(Bars("Cost, beside known architectures of the space", "FLOPs per row", flops, ",.0f"))
-    blocks += tested(record)
-    baselines = (result.baselines or {}).items()
-    rows = [[task, b.measure, b.score, b.field, b.field_score, b.beats_field] for task, b in baselines]
-    head = ["task", "measure", "network", "best single field", "its score", "network significantly better"]
-    yield Section("verdict", [*blocks, *([Grid(head, rows, "llrlrl")] if rows else [])])
+def on_test_rows(record: RunRecord) -> Iterator[Section]:
+    """Yield test metrics, and the comparison with the best single fields."""
+    rows = [
+        [task, b.field, b.field_score and f"{b.measure} {b.field_score:.4f}", b.beats_field]
+        for task, b in (record.result.baselines or {}).items()
+        if b.field
+    ]
+    head = ["task", "best single field", "its score", "model significantly better"]
+    grid, *notes = tested(record)
+    yield Section("test metrics", [grid, *([Grid(head, rows, "llrl")] if rows else []), *notes])
 
 
 def learning(record: RunRecord) -> Iterator[Section]:
-    """Yield the learning curves of each task."""
-    epochs = [epoch for epoch in record.epochs if epoch.phase != REFIT]
-    if not epochs:
-        return
-    scores: dict[str, dict[str, list[tuple[float, float]]]] = {}  # task -> phase -> points
+    """Yield the learning curves of each task: a line for each training, by its own epochs."""
+    trainings, kept = _trainings(record), _kept(record)
+    best = {"best epoch": float(record.result.best_epoch)} if kept else {}
+    scores: dict[str, dict[str, list[tuple[float, float]]]] = {}  # task -> training -> points
     losses: dict[str, list[tuple[float, float]]] = {}
     titles: dict[str, str] = {}
-    for epoch in epochs:
-        place = float(epoch.epoch)
-        for task, m in epoch.metrics.items():
-            if m.score is not None:
-                titles[task] = m.type.score.title
-                scores.setdefault(task, {}).setdefault(epoch.phase, []).append((place, m.score))
-        for task, loss in epoch.losses.items():
-            if loss is not None:
-                losses.setdefault(task, []).append((place, loss))
-    best = {"best epoch": _best_epoch(record, epochs)}
-    blocks: list[Block] = [Text("The dashed line is the epoch whose weights are kept.")]
+    for training, epochs in trainings:
+        for place, epoch in enumerate(epochs, 1):
+            for task, m in epoch.metrics.items():
+                if m.score is not None:
+                    titles[task] = m.type.score.title
+                    scores.setdefault(task, {}).setdefault(training, []).append((place, m.score))
+            for task, loss in epoch.losses.items():
+                if loss is not None and training == trainings[0][0]:
+                    losses.setdefault(task, []).append((place, loss))
+    blocks: list[Block] = []
     for task, lines in scores.items():
-        blocks.append(Curves(task, "epoch", f"validation {titles[task]}", lines, best))
+        blocks.append(Curves(task, "epoch of the training", f"validation {titles[task]}", lines, best))
     if 0 < len(losses) <= 8:
-        blocks.append(Curves("Training loss", "epoch", "loss", losses))
-    yield Section("learning curves", blocks)
+        blocks.append(Curves("training loss", "epoch of the training", f"loss of {trainings[0][0]}", losses))
+    if kept and len(trainings) > 1:
+        blocks.insert(0, Text(f"The weights of the result are those of `{kept}` at its best epoch."))
+    if blocks:
+        yield Section("learning curves", blocks)
 
 
-def _best_epoch(record: RunRecord, epochs: Sequence[EpochEnded]) -> float:
-    """Return the place of the best epoch among those of all phases; it is counted in its own training."""
-    names = [epoch.phase for epoch in epochs]
-    chosen = (point.name for point in record.search.front if point.chosen and point.name in names)
-    phase = next(chosen, names[-1])
-    return float(epochs[names.index(phase)].epoch - 1 + record.result.best_epoch)
+def _trainings(record: RunRecord) -> list[tuple[str, list[EpochEnded]]]:
+    """Return the epochs of each training by name, the kept one first; the phases of a search are one."""
+    trained, kept = {point.name for point in record.search.front}, _kept(record)
+    trainings: dict[str, list[EpochEnded]] = {}
+    for epoch in record.epochs:
+        if epoch.phase != REFIT:
+            alone = epoch.phase in trained or epoch.phase == TRAIN
+            trainings.setdefault(epoch.phase if alone else "search", []).append(epoch)
+    return sorted(trainings.items(), key=lambda one: one[0] != kept)
+
+
+def _kept(record: RunRecord) -> str | None:
+    """Return the name of the training whose weights are kept; None for a mean of several."""
+    names = {epoch.phase for epoch in record.epochs}
+    chosen = [point.name for point in record.search.front if point.chosen] or [TRAIN]
+    return next((name for name in [*chosen, TRAIN] if name in names), None)
+
+
+def largest(importance: Importance) -> list[tuple[str, str, FieldEffect]]:
+    """Return each field that matters, with its largest effect and the task of it; the strongest first."""
+    found = []
+    for field, effects in importance.effects.items():
+        matters = [(e.drop or 0.0, task) for task, e in effects.items() if e.verdict == "matters"]
+        found += [(*max(matters), field)] if matters else []
+    ranked = sorted(found, reverse=True)
+    return [(field, task, importance.effects[field][task]) for _, task, field in ranked]
 
 
 def strongest(record: RunRecord) -> list[Block]:
@@ -181,19 +189,18 @@ def strongest(record: RunRecord) -> list[Block]:
     if importance is None:
         return []
     rows = f"permutation on {importance.rows:,} test rows"
-    largest = []  # of each field that matters for any task
-    for field, effects in importance.effects.items():
-        if drops := [(e.drop or 0.0, t, e.measure) for t, e in effects.items() if e.verdict == "matters"]:
-            largest.append((*max(drops), field))
-    if not largest:
+    bars = [
+        Bar(f"{field} ({e.measure} of {task})", e.drop or 0.0, e.low, e.high)
+        for field, task, e in largest(importance)
+    ]
+    if not bars:
         return [Text(f"No field has a significant effect on any task ({rows})")]
-    named = [f"{field} {drop:.4f} ({score} of {t})" for drop, t, score, field in sorted(largest)[::-1]]
-    notes = [f"Strongest fields (drop of the score by {rows}): {', '.join(named[:5])}"]
+    blocks: list[Block] = [Bars("Strongest fields", "drop of the score if permuted", bars[:STRONGEST])]
     verdicts = {field: {e.verdict for e in of.values()} for field, of in importance.effects.items()}
     if without := [field for field, known in verdicts.items() if known <= {"no effect"}]:
-        how = f"{rows}, 95 % intervals within {MARGIN} of 0"
-        notes.append(f"Fields without effect on any task ({how}): {', '.join(without)}")
-    return list(map(Text, notes))
+        how = f"95 % intervals within {MARGIN} of 0"
+        blocks.append(Text(f"Fields without effect on any task ({how}): {some(without)}"))
+    return blocks
 
 
 def effects(importance: Importance) -> Section:
@@ -204,13 +211,13 @@ def effects(importance: Importance) -> Section:
 
     rows = []
     for field in sorted(importance.effects, key=most, reverse=True):
-        for place, (task, e) in enumerate(importance.effects[field].items()):
-            cells = ["undefined", "", ""]
+        for task, e in importance.effects[field].items():
+            cells = ["undefined", ""]
             if e.drop is not None:
-                cells = [f"{e.drop:+z.4f}", f"[{e.low:+z.4f}, {e.high:+z.4f}]", f"{e.p:.2g}"]
-            rows.append(["" if place else field, task, e.measure, *cells, e.verdict])
+                cells = [change(e.drop, e.low, e.high), "" if e.p is None else p_value(e.p)]
+            rows.append([field, task, e.measure, *cells, e.verdict])
     title = f"effects of the fields that the network reads, on {importance.rows:,} test rows"
-    head = ["field", "task", "score", "drop", "95 % interval", "p", "verdict"]
+    head = ["field", "task", "score", "drop, 95 % interval", "p", "verdict"]
     return Section(title, [Grid(head, rows), Text(EFFECTS)])
 
 
@@ -223,11 +230,10 @@ def fields(record: RunRecord) -> Iterator[Section]:
     charts: list[Block] = []
     for task in tasks:
         of_task = {name: of[task] for name, of in importance.effects.items() if task in of}
-        if bars := sorted(_bars(of_task), key=lambda bar: -bar.value)[:20]:
+        if bars := sorted(_bars(of_task), key=lambda bar: -bar.value)[:MOST]:
             charts.append(Bars(task, f"drop of {of_task[bars[0].label].measure} if permuted", bars))
     pale = Text("Pale: not significant after correction for all fields and tasks. Lines: 95 % intervals.")
-    table = effects(importance).blocks
-    yield Section("importance of fields", [*strongest(record), pale, *charts, *table])
+    yield Section("importance of fields", [pale, *charts])
 
 
 def histories(record: RunRecord) -> Iterator[Section]:

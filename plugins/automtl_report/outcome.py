@@ -8,13 +8,14 @@ from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.run import resuming
 from automtl_core.run_dir.run_list import Summary
 from automtl_core.views.metrics import metrics
+from automtl_core.views.numbers import elapsed
 from automtl_core.views.values import Section, Text, facts, lines, preformatted, table
 from automtl_core.workflow.evaluation import Evaluation
 from automtl_core.workflow.new_rows import Predicted, Tested
 from automtl_core.workflow.pipeline import Plan
 from automtl_report.run import COSTS, numbers
 
-MEASURED = ["kFLOPs per row", "seconds"]
+MEASURED = ["FLOPs per row", "time"]
 """Columns of the costs of a run."""
 
 
@@ -86,7 +87,7 @@ def listed(folder: Path, runs: Sequence[Summary]) -> Section:
         for run in runs
         if (note := f"resume by {resuming(Path(run.run))}" if run.state == "stopped" else run.note)
     ]
-    return table(header, rows, notes=notes)
+    return table(header, rows, "lllrrrrrl", notes=notes)
 
 
 def side_by_side(runs: Sequence[Summary], *notes: str) -> Section:
@@ -96,6 +97,5 @@ def side_by_side(runs: Sequence[Summary], *notes: str) -> Section:
     return table(["run", *tasks, "mean score", *MEASURED], rows, "lr", notes=notes)
 
 
-def _costs(run: Summary) -> list[str | None]:
-    flops = run.flops_per_row and run.flops_per_row / 1000
-    return [None if value is None else f"{value:,.0f}" for value in (flops, run.seconds)]
+def _costs(run: Summary) -> list[object]:
+    return [run.flops_per_row or None, None if run.seconds is None else elapsed(run.seconds)]

@@ -20,7 +20,7 @@ for (const box of document.querySelectorAll(".tools")) {
       head.setAttribute("aria-sort", up ? "ascending" : "descending");
       const key = (row) => {
         const cell = row.cells[column], text = cell ? cell.textContent : "";
-        const number = cell && cell.dataset.v !== undefined ? Number(cell.dataset.v) : parseFloat(text.replace(/,/g, ""));
+        const number = cell && cell.dataset.v !== undefined ? Number(cell.dataset.v) : parseFloat(text.replace(/[,<\s]/g, ""));
         return [Number.isNaN(number) ? 1 : 0, number, text];
       };
       const rows = [...body.rows].map((row) => [key(row), row]);

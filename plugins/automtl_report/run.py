@@ -15,6 +15,7 @@ from automtl_core.views.plain import cell
 from automtl_core.views.values import (
     Bar,
     Bars,
+    Block,
     Grid,
     Preformatted,
     Section,
@@ -23,8 +24,8 @@ from automtl_core.views.values import (
     lines,
     next_commands,
 )
-from automtl_report import measured, search, sharing
-from automtl_report.sharing import networks
+from automtl_report import contest, measured, search, sharing, verdict
+from automtl_report.sharing import BODY, networks
 
 COSTS = ["FLOPs per row", "parameters"]
 
@@ -46,7 +47,6 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
         grid = decisions(network)
         yield Section(names or _title(record, priced=True), [grid] if grid.rows else [])
         yield from (Section("", [block]) for block in sharing.matrices(network.sharing))
-        yield Section("", sharing.readers(network.sharing) if names else [])
     yield _summary(record)
     if record.architecture.origin and record.unasked:
         yield lines(f"note: unread fields are unknown without the search space: {record.unasked}")
@@ -60,7 +60,9 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
         hint = [] if all_evidence else [Text(f"Evidence of each decision: automtl show {path} --evidence")]
         yield Section("", [*search.evidence(record), *hint])
         yield Section("", search.decisions(evidence) if all_evidence else [])
-    yield from search.contest(record)
+    yield Section("", list(contest.rank(record)))
+    yield from contest.models(record)
+    yield Section("", list(contest.cheaper(record)))
     yield from search.front(record)
     yield Section("", list(search.optimism(record)))
     yield from search.encodings(record)
@@ -72,33 +74,32 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
 
 
 def outcome(record: RunRecord) -> Iterator[Section]:
-    """Yield a summary of a finished run, and the next commands."""
+    """Yield a summary of a finished run, the reasons for it, and the next commands."""
     searched = record.get(EncodingSearch)
     found = searched and searched.encoding_search
     sentences = [search.encoding(found), *search.apart(found)] if found else []
     sentences += [_ensemble(record)] if record.members else []
-    yield Section("", measured.notes(record))
-    yield from search.contest(record)
+    yield Section("", verdict.summary(record))
+    yield from contest.models(record)
+    if tested := measured.tested(record):
+        yield Section("test metrics", [*tested, *search.optimism(record)])
+    yield from measured.published(record)
+    yield Section("", measured.strongest(record))
     yield Section(_title(record), list(map(Text, sentences)))
     for names, network in _distinct(record):
-        if names:
-            yield Section(names, sharing.readers(network.sharing))
-        alone = replace(network.sharing, reads={})
-        yield from (Section("", [block]) for block in sharing.matrices(alone))
+        blocks = sharing.matrices(network.sharing, unread=False)
+        yield from (Section("" if place else names, [block]) for place, block in enumerate(blocks))
     yield _summary(record)
     yield Section("", [*search.evidence(record), *search.selected(record.search.front)])
-    yield Section("", list(search.optimism(record)))
-    remarks = map(Text, record.remarks)
-    yield Section("", [*measured.tested(record), *measured.strongest(record), *remarks])
-    yield from measured.published(record)
+    yield Section("", [*contest.cheaper(record), *map(Text, record.remarks)])
     run = shlex.quote(str(record.path))
     yield lines(f"run: {record.path}", *next_commands([f"automtl report {run}", f"automtl show {run}"]))
 
 
 def report(record: RunRecord, registry: Registry) -> Iterator[Section]:
     """Yield the sections of a report, those of plugins last."""
-    for section in SECTIONS.values():
-        yield from section(record)
+    for name, section in SECTIONS.items():
+        yield from (replace(one, folded=name in DETAILS) for one in section(record))
     yield from of_plugins(record, registry)
 
 
@@ -128,11 +129,12 @@ def numbers(cost: Cost) -> list[object]:
 
 
 def architecture(record: RunRecord) -> Iterator[Section]:
-    """Yield the drawing of the network, the fields that it does not read, and its decisions."""
+    """Yield the drawing of the network, and the fields that it does not read."""
     hint = "Hover over a part or a line: decisions and their evidence"
-    text, grid = Text(f"{hint}. Width of a line: mean weight in the gate."), decisions(record)
-    decided = [grid] if grid.rows else []
-    yield Section("architecture", [*networks(record), text, *sharing.notes(record), *decided])
+    text = Text(f"{hint}. Width of a line: mean weight in the gate.")
+    drawings = list(networks(record))
+    with_parts = [one for one in drawings if all(node.name != BODY for node in one.nodes)]
+    yield Section("architecture", [*(with_parts or drawings), text, *sharing.notes(record)])
 
 
 def readers(record: RunRecord) -> Iterator[Section]:
@@ -142,35 +144,60 @@ def readers(record: RunRecord) -> Iterator[Section]:
 
 
 def evidence(record: RunRecord) -> Iterator[Section]:
-    """Yield the decisions of the search, with their evidence."""
-    if record.search.evidence:
-        table = search.decisions(record.search.evidence)
+    """Yield the number of decisions for each verdict, and the findings about the data."""
+    if decided := record.search.evidence:
+        findings = [one for one in decided if one.verdict in ("required", "better")]
+        table = search.decisions(findings)[:1] if findings else []
         yield Section("evidence", [*search.evidence(record), *table])
 
 
+def tables(record: RunRecord) -> Iterator[Section]:
+    """Yield the tables of all decisions, with their evidence, and of all effects of fields."""
+    grid, decided = decisions(record), record.search.evidence
+    tables = search.decisions(decided) if decided else []
+    if grid.rows:
+        yield Section("all decisions", [grid, *tables])
+    if importance := record.get(Importance):
+        yield measured.effects(importance)
+
+
+def models(record: RunRecord) -> Iterator[Section]:
+    """Yield the models of the final comparison, by score and by cost."""
+    drawn = search.plot(record.search.front)
+    plot = [drawn] if len(drawn.points) > 1 else []
+    for section in contest.models(record):
+        table, *notes = section.blocks
+        yield Section(section.title, [table, *plot, *notes])
+
+
 def front(record: RunRecord) -> Iterator[Section]:
-    """Yield the models of the final comparison and the Pareto front, in a sentence if it is one point."""
+    """Yield the Pareto front, in a sentence if it is one point."""
     points = record.search.front
-    yield from search.contest(record)
     if len(points) == 1:
         yield Section("Pareto front", list(search.selected(points)))
     elif points:
         yield from search.front(record)
-        yield Section("", [search.plot(points)])
 
 
 def costs(record: RunRecord) -> Iterator[Section]:
     """Yield the size and FLOPs of the network, and the seconds of each phase."""
     measurements, result = record.read(Costs), record.result
-    bars = [Bar(name.replace("_", " "), value) for name, value in measurements.seconds.items()]
+    known = measurements.seconds.items()
+    blocks: list[Block] = []
+    if bars := [Bar(name.replace("_", " "), seconds) for name, seconds in known if seconds >= 0.05]:
+        blocks.append(Bars("Time", "seconds", bars, ",.1f"))
+    if record.landmarks:
+        others = [Bar(name, float(flops), strong=False) for name, flops in record.landmarks.items()]
+        flops = [Bar("this network", float(result.flops_per_row)), *others]
+        blocks.append(Bars("Cost beside known architectures of the space", "FLOPs per row", flops, ",.0f"))
     speed = measurements.rows_per_second
     values = {
         "FLOPs per row": result.flops_per_row or "unknown",
         "parameters": result.parameters,
         "parameters beside embeddings": result.parameters_beside_embeddings,
-        "training rows per second": speed and round(speed),
+        **({"training rows per second": round(speed)} if speed else {}),
     }
-    yield Section("costs", [Bars("Seconds", "seconds", bars, ",.1f"), *facts("", values).blocks])
+    yield Section("costs", [*blocks, *facts("", values).blocks])
 
 
 def data(record: RunRecord, fields: bool = True) -> Iterator[Section]:
@@ -215,18 +242,12 @@ def configuration(record: RunRecord) -> Iterator[Section]:
     yield Section("configuration", [*facts("", about).blocks, settings])
 
 
-SECTIONS: Mapping[str, Callable[[RunRecord], Iterable[Section]]] = {
-    "verdict": measured.verdict,
-    "published": measured.published,
-    "architecture": architecture,
+View = Callable[[RunRecord], Iterable[Section]]
+DETAILS: Mapping[str, View] = {
+    "tables": tables,
     "readers": readers,
     "expert-use": measured.expert_use,
-    "evidence": evidence,
     "front": front,
-    "learning": measured.learning,
-    "fields": measured.fields,
-    "histories": measured.histories,
-    "calibration": measured.calibration,
     "encodings": search.encodings,
     "aggregates": search.aggregates,
     "refresh": measured.refreshes,
@@ -235,7 +256,21 @@ SECTIONS: Mapping[str, Callable[[RunRecord], Iterable[Section]]] = {
     "data": data,
     "configuration": configuration,
 }
-"""Name -> function that returns the sections, in the order of the report."""
+"""The sections that a page shows on demand."""
+SECTIONS: Mapping[str, View] = {
+    "verdict": verdict.verdict,
+    "models": models,
+    "tests": measured.on_test_rows,
+    "published": measured.published,
+    "architecture": architecture,
+    "evidence": evidence,
+    "fields": measured.fields,
+    "learning": measured.learning,
+    "histories": measured.histories,
+    "calibration": measured.calibration,
+    **DETAILS,
+}
+"""Name -> function that returns the sections, in the order of the report: verdict, reasons, details."""
 
 
 def _distinct(record: RunRecord) -> Iterator[tuple[str, RunRecord]]:
@@ -266,6 +301,5 @@ def _title(record: RunRecord, priced: bool = False) -> str:
 
 
 def _summary(record: RunRecord) -> Section:
-    """Return the readers of parts, unless members have shown them, what is not read, and other notes."""
-    shown = [] if record.members else sharing.readers(record.sharing)
-    return Section("", [*shown, *sharing.notes(record), *search.overrides(record)])
+    """Return what is not read, and other notes."""
+    return Section("", [*sharing.notes(record), *search.overrides(record)])

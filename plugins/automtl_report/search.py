@@ -4,7 +4,6 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf
-from statistics import NormalDist
 from typing import Any
 
 from automtl_core.dataset.encodings import Aggregate, Encodings
@@ -13,9 +12,10 @@ from automtl_core.run_dir.facts import EncodingSearch
 from automtl_core.run_dir.record import RunRecord
 from automtl_core.search.encoding.aggregates import Gain
 from automtl_core.search.encoding.search import LOSSES, EncodingSearchResult
-from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points, ranking
+from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.significance import NORMAL, SIGNIFICANCE
+from automtl_core.views.numbers import change, p_value, percent
 from automtl_core.views.values import Block, Grid, Plot, Section, Text
 
 VERDICTS: Mapping[Verdict, str] = {
@@ -33,6 +33,8 @@ COLUMNS = {
     "parameters": "parameters saved", "certainty": "certainty", "epoch": "epoch",
 }  # fmt: skip
 """Field of `Evidence` -> title of its column."""
+TEXTS = ("choice", "option", "action", "verdict", "against")
+"""The columns without numbers."""
 
 
 def measure(record: RunRecord) -> str:
@@ -56,7 +58,7 @@ def evidence(record: RunRecord) -> list[Block]:
     if shares := [d.stability for d in decided if d.stability is not None]:
         stable = sum(share >= 0.95 for share in shares)
         notes.append(
-            f"{stable} of {len(shares)} decisions are stable: the same in 95% or more of bootstrap "
+            f"{stable} of {len(shares)} decisions are stable: the same in 95 % or more of bootstrap "
             "resamples of the held-out rows"
         )
     if chance := [d.choice for d in decided if d.verdict == "at chance"]:
@@ -75,8 +77,8 @@ def decisions(evidence: Sequence[Evidence]) -> list[Block]:
     for first, *more in _comparisons(evidence):
         cells: dict[str, Any] = {**vars(first), "difference": effect(first)}
         cells["choice"] += f" + {len(more)} more" if more else ""
-        cells["p"] = None if first.p is None else f"{first.p:.2g}"
-        cells["stability"] = None if first.stability is None else f"{first.stability:.0%}"
+        cells["p"] = None if first.p is None else p_value(first.p)
+        cells["stability"] = None if first.stability is None else percent(first.stability)
         rows.append(cells)
     columns = [name for name in COLUMNS if any(row[name] is not None for row in rows)]
     grid = [["" if row[name] is None else row[name] for name in columns] for row in rows]
@@ -90,7 +92,8 @@ def decisions(evidence: Sequence[Evidence]) -> list[Block]:
         "exchange"
     )
     notes = [Text(legend)] if "difference" in columns else []
-    return [Grid([COLUMNS[name] for name in columns], grid), *notes]
+    letters = "".join("l" if name in TEXTS else "r" for name in columns)
+    return [Grid([COLUMNS[name] for name in columns], grid, letters), *notes]
 
 
 def _comparisons(evidence: Sequence[Evidence]) -> list[list[Evidence]]:
@@ -103,11 +106,8 @@ def _comparisons(evidence: Sequence[Evidence]) -> list[list[Evidence]]:
     return list(together.values())
 
 
-def removals(evidence: Sequence[Evidence]) -> dict[str, str]:
-    """Return for each closed option the effect of its removal, with its 95 % interval.
-
-    An option that was closed in several places has that of the removal with the highest upper end.
-    """
+def removals(evidence: Sequence[Evidence]) -> dict[str, Evidence]:
+    """Return for each closed option its removal; of several places, that with the highest upper end."""
 
     def high(removal: Evidence) -> float:
         return (removal.difference or 0.0) + removal.half
@@ -116,14 +116,12 @@ def removals(evidence: Sequence[Evidence]) -> dict[str, str]:
     for removal in evidence:
         if removal.action == "closed" and removal.difference is not None:
             closed[removal.option] = max(closed.get(removal.option, removal), removal, key=high)
-    return {option: effect(removal) or "" for option, removal in closed.items()}
+    return closed
 
 
 def effect(decided: Evidence) -> str | None:
     """Return the effect of a decision on the held-out loss, with its 95 % interval; None if unknown."""
-    if (change := decided.difference) is None or decided.error is None:
-        return None if change is None else f"{change:+.4f}"
-    return f"{change:+.4f} [{change - decided.half:+.4f}, {change + decided.half:+.4f}]"
+    return None if decided.difference is None else change(decided.difference, *decided.interval)
 
 
 def selected(front: Sequence[Point]) -> Iterator[Text]:
@@ -140,71 +138,6 @@ def selected(front: Sequence[Point]) -> Iterator[Text]:
     )
 
 
-def contest(record: RunRecord) -> Iterator[Section]:
-    """Yield the models that were trained to the end or in part, ranked on validation rows."""
-    points = record.search.front
-    ranked = ranking(points)
-    taken = next((point for point in ranked if point.chosen), None)
-    if taken is None or len(ranked) < 2:
-        return
-    normal = NormalDist()
-    width = -normal.inv_cdf(normal.cdf(-NORMAL) / (len(ranked) - 1))  # Bonferroni's correction
-    rows, standing = list[list[object]](), dict[str, list[Point]]()
-    for number, point in enumerate(ranked, 1):
-        ahead = taken.loss - point.loss
-        against, note = None, "chosen"
-        if not point.chosen:
-            half = None if point.error is None else width * point.error
-            against = f"{ahead:+z.4f}" + ("" if half is None else f" ± {half:.4f}")
-            note = (
-                "" if half is None else "level" if abs(ahead) <= half else "better" if ahead > 0 else "worse"
-            )
-        standing.setdefault(note, []).append(point)
-        rows.append([number, point.name, 1 - point.loss, against, note, point.flops_per_row or None])
-    head = ["", "model", "score", "against the chosen one", "", "FLOPs per row"]
-    blocks: list[Block] = [Text(_verdict(taken, standing)), Grid(head, rows, "rlrllr")]
-    cheaper = min(standing.get("level", ()), key=lambda point: point.cost, default=taken)
-    if cheaper.cost < taken.cost < inf:
-        run = shlex.quote(str(record.path))
-        command = f"automtl train --model {run} --pick {points.index(cheaper) + 1}"
-        share_of = f"{_percent(cheaper.cost / taken.cost)} of the FLOPs"
-        blocks.append(Text(f"`{cheaper.name}` is level with the chosen model at {share_of}: {command}"))
-    scores = measure(record).replace(" or ", " and ")
-    note = f"Validation rows chose the model and give the score: the mean of {scores} over tasks, weighted "
-    note += "by precision. 95 % intervals are corrected for the number of models. "
-    note += "A model far behind is trained in part"
-    yield Section("Models by validation score", [*blocks, Text(note)])
-
-
-def _verdict(taken: Point, standing: Mapping[str, Sequence[Point]]) -> str:
-    """Return the rank of the chosen model and its cost in a sentence.
-
-    Args:
-        taken: The chosen model.
-        standing: The other models, by the note on them in the table of models.
-
-    """
-    words = {
-        "worse": "ahead of {}",
-        "level": "level with {}",
-        "better": "behind {}",
-        "": "without an interval against {}",
-    }
-    parts = [
-        text.format(", ".join(f"`{point.name}`" for point in standing[note]))
-        for note, text in words.items()
-        if note in standing
-    ]
-    known = [point for points in standing.values() for point in points if point.name == "mmoe"]
-    if known and max(known[0].cost, taken.cost) < inf:
-        parts.append(f"{_percent(taken.cost / known[0].cost)} of the FLOPs of `mmoe`")
-    return f"`{taken.name}` is {'; '.join(parts)}"
-
-
-def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.005 else "less than 1%"
-
-
 def front(record: RunRecord) -> Iterator[Section]:
     """Yield the architectures of a search as a table, with those of the Pareto front marked."""
     points = record.search.front
@@ -215,9 +148,7 @@ def front(record: RunRecord) -> Iterator[Section]:
     for number, p in enumerate(points, 1):
         name, on_front = f"{number} {p.name}{' *' * p.chosen}", "yes" if p in best else "no"
         weights = "trained" if p.trained else "inherited"
-        rows.append(
-            [name, on_front, p.score, f"{p.loss:.5f}", p.flops_per_row or None, p.parameters or None, weights]
-        )
+        rows.append([name, on_front, p.score, p.loss, p.flops_per_row or None, p.parameters or None, weights])
     head = ["point", "front", "AUC", "loss", "FLOPs per row", "parameters", "weights"]
     blocks: list[Block] = [Grid(head, rows, "llr")]
     if any(point.chosen for point in points):
@@ -225,20 +156,20 @@ def front(record: RunRecord) -> Iterator[Section]:
     if len({point.trained for point in points}) > 1:
         blocks.append(Text("Scores are of validation rows; inherited weights improve by training"))
     if len(points) > 1:
-        command = f"automtl train --model {shlex.quote(str(record.path))}"
-        options = "--pick N, or --prefer cost, or --max-flops N, or --max-ms MS"
-        blocks.append(Text(f"To train another point: {command} {options}"))
+        command = f"`automtl train --model {shlex.quote(str(record.path))} --pick N`"
+        others = "`--prefer cost`, `--max-flops N` or `--max-ms MS` in place of `--pick`"
+        blocks.append(Text(f"To train another point: {command}, or with {others}"))
     yield Section("Pareto front", blocks)
 
 
 def plot(points: Sequence[Point]) -> Plot:
-    """Return a plot of points by number: AUC against known cost, or the loss if any point has no AUC."""
+    """Return a plot of points: AUC against known cost, or the loss if any point has no AUC."""
     scores = [point.score for point in points if point.score is not None]
     known = len(scores) == len(points)
-    title, heights = ("AUC", scores) if known else ("loss", [point.loss for point in points])
+    title, heights = ("mean validation AUC", scores) if known else ("loss", [point.loss for point in points])
     placed = [
-        (f"{number}{'*' * point.chosen}", (float(point.flops_per_row), height))
-        for number, (point, height) in enumerate(zip(points, heights, strict=True), 1)
+        (f"{point.name}{' *' * point.chosen}", (float(point.flops_per_row), height))
+        for point, height in zip(points, heights, strict=True)
         if point.cost < inf
     ]
     placed.sort(key=lambda pair: "*" not in pair[0])  # the selected point is never covered
@@ -251,8 +182,10 @@ def optimism(record: RunRecord) -> Iterator[Text]:
         return
     trained = sum(point.trained for point in record.search.front)
     chose = f" and chose among {trained} trained networks" if trained > 1 else ""
+    half = NORMAL * known.error
+    difference = change(known.difference, known.difference - half, known.difference + half)
     yield Text(
-        f"Validation AUC minus test AUC: {known.difference:+z.4f} ± {NORMAL * known.error:.4f} "
+        f"Validation AUC minus test AUC: {difference} "
         f"(mean of {known.tasks} task{'s' * (known.tasks > 1)}, 95 % interval). Validation rows stopped the "
         f"training{chose}, so only the test AUC is unbiased"
     )
@@ -280,7 +213,7 @@ def aggregates(record: RunRecord) -> Iterator[Section]:
             key.aggregate.name.removeprefix("by "),
             key.cells,
             *(_interval(key.gains[task]) for task in tasks),
-            key.p,
+            p_value(key.p),
         ]
         for key in keys
     ]
@@ -293,7 +226,7 @@ def aggregates(record: RunRecord) -> Iterator[Section]:
 
 
 def _interval(gain: Gain) -> str:
-    return f"{gain.mean:.4f} [{gain.low:.4f}, {gain.high:.4f}]"
+    return change(gain.mean, gain.low, gain.high)
 
 
 def encodings(record: RunRecord) -> Iterator[Section]:
@@ -332,12 +265,13 @@ def apart(result: EncodingSearchResult) -> Iterator[str]:
     other = result.other_view
     if other is None or not other.worse:
         return
-    low, high = (-other.gain + sign * NORMAL * other.error for sign in (-1, 1))
-    loses = f"lose {-other.gain:.4f} {other.measure} (95 % interval {low:.4f} to {high:.4f})"
+    half = NORMAL * other.error
+    gain = change(other.gain, other.gain - half, other.gain + half)
+    loses = f"lose {other.measure}: {gain}, 95 % interval"
     advice = OVER_ALL_ROWS
     if other.measure != "AUC":
         advice = WITHIN_USERS
-    yield f"the chosen inputs gain {result.gain:.4f} {result.measure}, and {loses}: {advice}"
+    yield f"the chosen inputs gain {result.gain:+.4f} {result.measure}, and {loses}; {advice}"
 
 
 def in_words(answers: Mapping[str, Any]) -> str:

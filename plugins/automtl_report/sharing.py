@@ -7,16 +7,24 @@ from automtl_core.modules.sharing import WHOLE, Sharing, group_and_word
 from automtl_core.run_dir.facts import Behaviour
 from automtl_core.run_dir.record import RunRecord
 from automtl_core.search.evidence import EVERYWHERE, Evidence
-from automtl_core.views.values import Block, Drawing, Edge, Grid, Kind, Matrix, Node, Text
+from automtl_core.views.numbers import p_value, some
+from automtl_core.views.values import Bar, Bars, Block, Drawing, Edge, Kind, Matrix, Node, Text
 from automtl_report.search import effect, removals
 
 
-def matrices(sharing: Sharing) -> list[Block]:
-    """Return a matrix of the fields that each layer reads, and of the parts that layers and tasks read."""
+def matrices(sharing: Sharing, unread: bool = True) -> list[Block]:
+    """Return a matrix of the fields that each layer reads, and of the parts that layers and tasks read.
+
+    Args:
+        sharing: What the parts of the network read.
+        unread: Whether there is a row for a field that no part of the layer reads.
+
+    """
     names, blocks = _names(sharing), list[Block]()
     for title, parts in _groups(sharing.sees).items():
         marks = {f: [f in sharing.sees[part] for part in parts.values()] for f in sharing.fields}
-        blocks.append(Matrix(title, list(parts), marks))
+        shown = {field: row for field, row in marks.items() if unread or any(row)}
+        blocks.append(Matrix(title, list(parts), shown))
     for title, parts in reversed(_groups(sharing.reads).items()):
         if read := sorted({name for part in parts.values() for name in sharing.reads[part]}, key=natural):
             marks = {
@@ -27,23 +35,10 @@ def matrices(sharing: Sharing) -> list[Block]:
     return blocks
 
 
-def readers(sharing: Sharing) -> list[Block]:
-    """Return a table with the readers and inputs of each part; empty for a network without parts."""
-    names, rows = _names(sharing), []
-    above = [part for group in reversed(_groups(sharing.reads).values()) for part in group.values()]
-    for part in dict.fromkeys([*sharing.sees, *above]):
-        read_by = sharing.readers(part)
-        if read_by or part in sharing.sees:
-            fields = [_fields(sharing, part)] if part in sharing.sees else []
-            parts = _listed(sharing.reads.get(part, ()), sharing, names)
-            rows.append([names[part], _listed(read_by, sharing, names) or "-", fields + parts])
-    return [Grid(["", "read by", "reads"], rows)] if rows else []
-
-
 def notes(record: RunRecord) -> list[Block]:
     """Return notes on what is not read, with the effects of removals, and on the known truth."""
     sharing, fields = record.sharing, record.fields
-    sentences = list(_unread(sharing, fields, record.search.evidence))
+    blocks = list(_unread(sharing, fields, record.search.evidence))
     truth = record.truth
     if truth is not None and sharing.fields:
         missed = "; ".join(f"{task} misses {', '.join(fields)}" for task, fields in truth.missed.items())
@@ -51,8 +46,8 @@ def notes(record: RunRecord) -> list[Block]:
             ("experts leave out all noise fields", truth.seen and f"read: {', '.join(truth.seen)}"),
             ("every task reads all fields that affect it", missed),
         ):
-            sentences.append(f"Known truth: {what}: {f'no ({fault})' if fault else 'yes'}")
-    return list(map(Text, sentences))
+            blocks.append(Text(f"Known truth: {what}: {f'no ({fault})' if fault else 'yes'}"))
+    return blocks
 
 
 def natural(name: str) -> list[tuple[int, str]]:
@@ -60,7 +55,7 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence]) -> Iterator[str]:
+def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence]) -> Iterator[Block]:
     """Yield the fields that are read and not read, with the effects of their removal."""
     if not sharing.fields:
         return
@@ -68,21 +63,23 @@ def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence
     closed = [name for name in sharing.closed() if name in known or name not in sharing.keys]
     count, all_fields = len({*known} - {*closed}), f"all {len(known)} fields"
     read = all_fields if count == len(known) else f"{count} of {len(known)} fields"
-    no_proof = "a decision about cost and estimated effect, and no proof that a field is useless"
-    without = f", without {', '.join(closed)} ({no_proof})" if closed else ""
     if sharing.gates and closed:
-        yield f"Serving needs {all_fields}: the gates of {', '.join(sharing.gates)} read them"
-        yield f"Experts read {read}{without}"
-    else:
-        yield f"The network reads {read}{without}"
-    removed = removals(evidence)
-    if effects := [f"{field} {removed[field]}" for field in closed if field in removed]:
-        yield (
-            "Effect of the removal on held-out loss (mean over tasks of 1 - AUC or 1 - R2), with 95 % "
-            f"interval, not corrected for the number of decisions: {', '.join(effects)}"
+        yield Text(f"Serving needs {all_fields}: the gates of {some(sharing.gates, 4)} read them")
+    who = "Experts read" if sharing.gates and closed else "The network reads"
+    yield Text(f"{who} {read}" + (f", without {some(closed)}" if closed else ""))
+    if closed:
+        yield Text(
+            "A removal is a decision about cost and estimated effect, and no proof that a field is useless"
         )
     if always := [field for field in fields if field not in sharing.fields]:
-        yield f"Fields that are always read: {', '.join(always)}"
+        yield Text(f"Fields that are always read: {some(always)}")
+    removed = removals(evidence)
+    if of_fields := {name: removed[name] for name in closed if name in removed}:
+        bars = [Bar(name, one.difference or 0.0, *one.interval) for name, one in of_fields.items()]
+        bars.sort(key=lambda bar: -bar.value)
+        yield Bars("Removal of fields", "change of held-out loss", bars[:REMOVALS])
+        loss = "Loss: the mean over tasks of 1 - AUC or 1 - R2"
+        yield Text(f"{loss}; intervals are not corrected for the number of removals")
 
 
 def _groups(parts: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -94,14 +91,6 @@ def _groups(parts: Iterable[str]) -> dict[str, dict[str, str]]:
     return groups
 
 
-def _listed(parts: Sequence[str], sharing: Sharing, names: Mapping[str, str]) -> list[str]:
-    """Return the names of parts; `all of LAYER` for all the parts of a layer that others read."""
-    for group, members in _groups([*sharing.sees, *sharing.reads]).items():
-        if len(parts) > 1 and set(parts) == set(members.values()) and any(map(sharing.readers, parts)):
-            return [f"all of {group}"]
-    return [names.get(part, part) for part in parts]
-
-
 def _names(sharing: Sharing) -> dict[str, str]:
     """Return short names of parts: the last path component where it is unique, else the full name."""
     parts = dict.fromkeys([*sharing.sees, *sharing.reads])
@@ -109,18 +98,12 @@ def _names(sharing: Sharing) -> dict[str, str]:
     return {part: word if words.count(word) == 1 else part for part, word in zip(parts, words, strict=True)}
 
 
-def _fields(sharing: Sharing, part: str) -> str:
-    """Return the fields that a part reads directly, in the shortest wording."""
-    read = sharing.sees[part]
-    missing = [field for field in sharing.fields if field not in read]
-    if not read or not missing:
-        return "all fields" if read else "no field"
-    return f"all except {', '.join(missing)}" if len(missing) < len(read) else ", ".join(read)
-
-
+REMOVALS = 10
+"""Largest number of removals whose effects are listed."""
 MOST = 40
 """Maximum number of inputs that are drawn one by one; more are grouped by their readers."""
-ALL = "all inputs"
+ALL, BODY = "all inputs", "network"
+"""The nodes of a network without known parts."""
 TASK = "task/"
 
 
@@ -211,7 +194,7 @@ class _Graph:
         """Return the parts of a network without choices, from the gates that were observed."""
         if not self.weights:
             tasks = [Node(f"{TASK}{task}", task, "task", 2) for task in self.tasks]
-            body = Node("network", "network", "expert", 1)
+            body = Node(BODY, BODY, "expert", 1)
             return [body, *tasks], [Edge(ALL, body.name), *(Edge(body.name, task.name) for task in tasks)]
         groups = list(dict.fromkeys(group_and_word(reader)[0] for reader in self.weights))
         groups.sort(key=lambda group: (f"{group}/" == TASK, natural(group)))
@@ -288,5 +271,5 @@ def _sentence(decided: Evidence) -> str:
     """Return a decision with its evidence in one sentence."""
     against = f" against {decided.against}" if decided.against else ""
     known = "" if decided.difference is None else f", effect on held-out loss {effect(decided)}"
-    p = "" if decided.p is None else f", p {decided.p:.2g}"
+    p = "" if decided.p is None else f", p {p_value(decided.p)}"
     return f"{decided.option} {decided.action}{against}: {decided.verdict}{known}{p}"

@@ -1,5 +1,9 @@
 """Sections on a terminal."""
 
+import re
+
+import pytest
+
 from automtl_cli.terminal import rendered
 from automtl_core.views.values import Grid, Matrix, Preformatted, Section, Text, facts
 
@@ -25,3 +29,30 @@ def test_no_text_acts_on_a_terminal_or_forges_a_line():
     assert [c for c in printed if not c.isprintable() and c != "\n"] == []
     assert printed.count("[bold]x[/bold]") == 7
     assert "\nerror: " not in printed
+
+
+WIDE = Grid(
+    ["model", *(f"score of task {k}" for k in range(9)), "remark"],
+    [
+        ["the first model", *[0.5] * 9, "a text of several words that may be broken into lines"],
+        ["n" * 90, *[12_345] * 9, "short"],
+    ],
+    "l" + "r" * 9 + "l",
+)
+
+
+@pytest.mark.parametrize("width", [40, 80, 140])
+def test_a_table_fits_the_terminal_and_no_number_is_broken(monkeypatch, width):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    printed = re.sub(r"\x1b\[\d+m", "", rendered(Section("scores", [WIDE, Text("word " * 60)])))
+    assert max(map(len, printed.splitlines())) <= width
+    assert printed.count("0.5000") == printed.count("12,345") == 9
+    assert printed.count("n") >= 90
+    assert printed.count("model") >= 2, "each part of a divided table has the names"
+
+
+def test_without_a_terminal_each_row_is_a_line():
+    printed = rendered(Section("", [WIDE, Text("word " * 60)]))
+    assert len(printed.splitlines()) == 4

@@ -149,14 +149,14 @@ def test_a_model_without_operations_that_are_counted_has_no_relative_cost(compar
 
 def test_verdicts_say_who_is_ahead_and_at_what_cost(compared):
     assert compared("click").verdicts() == {
-        "two.yaml": "not distinguishable from one.yaml (+0.0150, p 0.39); half its FLOPs",
-        "single-task": "not distinguishable from one.yaml (-0.0200, p 0.39); equal FLOPs",
+        "two.yaml": "not distinguishable from one.yaml (+0.0150, p .39); half its FLOPs",
+        "single-task": "not distinguishable from one.yaml (-0.0200, p .39); equal FLOPs",
     }
     assert compared("click", reference="same").verdicts() == {
-        "shifted": "ahead of same (+0.0500, p < 0.001); equal FLOPs"
+        "shifted": "ahead of same (+0.0500, p < .001); equal FLOPs"
     }
     both = compared("click", "price", "age").verdicts()["two.yaml"]
-    assert both.startswith("mean: not distinguishable from one.yaml (+0.0150, p 0.39); price: ")
+    assert both.startswith("mean: not distinguishable from one.yaml (+0.0150, p .39); price: ")
     assert "age" not in both, "too few rows"
 
 
@@ -247,12 +247,12 @@ def difference(mean, p):
 @pytest.mark.parametrize(
     ("mean", "p", "cost", "words"),
     [
-        (0.0004, 0.61, 0.5, "not distinguishable from mmoe (+0.0004, p 0.61); half its FLOPs"),
+        (0.0004, 0.61, 0.5, "not distinguishable from mmoe (+0.0004, p .61); half its FLOPs"),
         (0.0, 1.0, 1.0, "not distinguishable from mmoe (+0.0000, p 1.00); equal FLOPs"),
-        (0.0041, 0.0123, 0.34, "ahead of mmoe (+0.0041, p 0.012); a third of its FLOPs"),
-        (-0.006, 0.001, 1.3, "behind mmoe (-0.0060, p 0.001); 1.3 times its FLOPs"),
-        (-0.06, 0.0009, None, "behind mmoe (-0.0600, p < 0.001)"),
-        (0.004, 0.05, 0.4, "not distinguishable from mmoe (+0.0040, p 0.05); 40 % of its FLOPs"),
+        (0.0041, 0.0123, 0.34, "ahead of mmoe (+0.0041, p .012); a third of its FLOPs"),
+        (-0.006, 0.001, 1.3, "behind mmoe (-0.0060, p .001); 1.3 times its FLOPs"),
+        (-0.06, 0.0009, None, "behind mmoe (-0.0600, p < .001)"),
+        (0.004, 0.05, 0.4, "not distinguishable from mmoe (+0.0040, p .050); 40 % of its FLOPs"),
     ],
 )
 def test_words_say_where_it_stands_and_what_it_costs(mean, p, cost, words):

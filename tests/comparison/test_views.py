@@ -34,13 +34,17 @@ def notes(found, title):
 
 def test_a_grid_for_each_metric_that_there_is_and_errors_have_no_mean(compared):
     found = compared("click", "price", "buy")
-    assert titles(found)[:5] == ["test AUC", "test log loss", "test RMSE", "test MAE", "test R2"]
+    scores = ["test AUC", "test log loss", "test RMSE", "test MAE", "test R2"]
+    assert [title for title in titles(found) if title.startswith("test")] == scores
     assert grid(found, "test RMSE").header == ["model", "price"]
-    assert grid(found, "test RMSE").rows[1] == ["two.yaml", "19.25 ± 0.35355"]
+    assert grid(found, "test RMSE").rows[1] == ["two.yaml", "19.25 ± 0.35"]
     assert section(found, "test AUC").title == "test AUC, mean ± standard deviation over 2 seeds"
     found = compared("price")
-    assert titles(found)[:3] == ["test RMSE", "test MAE", "test R2"]
-    assert not [column for title in titles(found) for column in grid(found, title).header if column == "mean"]
+    assert [title for title in titles(found) if title.startswith("test")] == scores[2:]
+    assert grid(found, "models").header[1] == "test RMSE of price"
+    assert grid(found, "models").rows[0][1] == "20.5 ± 0.71"
+    grids = [block for part in comparison(found) for block in part.blocks if isinstance(block, Grid)]
+    assert not [column for each in grids for column in each.header if column == "mean"]
 
 
 def test_the_users_of_a_metric_by_user_are_named(compared):
@@ -50,23 +54,25 @@ def test_the_users_of_a_metric_by_user_are_named(compared):
     cell = found.models["one.yaml"].cells[0]
     cell = replace(cell, test={"click": replace(cell.test["click"], others={"gauc": value})})
     model = replace(found.models["one.yaml"], cells=(cell,))
-    about, warning = notes(replace(found, models={"one.yaml": model}), "test AUC")
+    about, warning = notes(replace(found, models={"one.yaml": model}), "models")
     assert about.startswith("GAUC: over 7 users with rows of both classes, of 9 users with 1.1 rows")
     assert warning == "warning: GAUC says little, since most users have one row, and nothing to rank"
 
 
-def test_differences_have_intervals_and_marks_and_say_against_what(compared):
+def test_differences_have_intervals_and_standings_and_say_against_what(compared):
     found = compared("click", "price")
-    assert "AUC against one.yaml" in titles(found)
-    rows = dict(grid(found, "reduction of RMSE against one.yaml").rows)
-    assert rows["two.yaml"].startswith("+1.25 [")
-    assert rows["single-task"].startswith("+2.25 [")
-    assert grid(found, "reduction of RMSE against single-task").rows[0][1].startswith("-2.25 [")
-    two = grid(compared("click"), "AUC against one.yaml").rows[0][1]
+    rows = {(task, model): rest for task, model, *rest in grid(found, "AUC and reduction of RMSE").rows}
+    assert next(iter(rows)) == ("mean", "two.yaml")
+    assert rows["price", "two.yaml"][0].startswith("+1.25 [")
+    assert rows["price", "single-task"][0].startswith("+2.25 [")
+    against = grid(found, "AUC and reduction of RMSE against single-task").rows
+    assert next(row for row in against if row[0] == "price")[2].startswith("-2.25 [")
+    _, model, two, p, standing = grid(compared("click"), "AUC against one.yaml").rows[0]
+    assert (model, standing) == ("two.yaml", "level"), "two seeds say little"
     assert two.startswith("+0.0150 [")
-    assert not two.endswith("!"), "two seeds say little"
-    shifted = grid(compared("click", reference="same"), "AUC against same").rows[0][1]
-    assert shifted == "+0.0500 [+0.0480, +0.0520] p < 0.001 !"
+    assert float(p) > 0.05
+    shifted = grid(compared("click", reference="same"), "AUC against same").rows[0][2:]
+    assert shifted == ["+0.0500 [+0.0480, +0.0520]", "< .001", "ahead"]
 
 
 def test_a_reference_that_is_single_task_is_shown_once(compared):
@@ -80,7 +86,7 @@ def test_tasks_that_say_nothing_are_marked_with_the_reason(compared):
     found = compared("click", "buy", "price", "age")
     assert grid(found, "test AUC").header == ["model", "click", "buy *", "mean"]
     assert grid(found, "test RMSE").header == ["model", "price", "age *"]
-    assert "* age: 9 test rows have the label, too few to be reliable" in notes(found, "test AUC")
+    assert "* age: 9 test rows have the label, too few to be reliable" in notes(found, "models")
     assert page(found).count("* age:") == 1
 
 
@@ -131,18 +137,19 @@ def test_comma_separated_values_are_blank_where_a_task_lacks_them(compared):
 def test_markdown_holds_the_same_numbers_in_tables_that_no_name_breaks(compared):
     found = compared("click", "price")
     text = page(found)
-    assert text.startswith("# Comparison on made-up\n\nRows: train 800, validation 100, test 100. Data 0000")
-    assert "| two.yaml | 19.25 ± 0.35355 |" in text
-    differences = text.split("## AUC against")[1].split("\n## ")[0]
-    assert {line.count("|") for line in differences.splitlines() if line.startswith("|")} == {4}
+    assert text.startswith("# Comparison on made-up\n\n## verdict against one.yaml\n")
+    assert "\n## data\n\nRows: train 800, validation 100, test 100. Data 0000" in text
+    assert "| two.yaml | 19.25 ± 0.35 |" in text
+    differences = text.split("## AUC and reduction of RMSE against")[1].split("\n## ")[0]
+    assert {line.count("|") for line in differences.splitlines() if line.startswith("|")} == {6}
     found = compared("click")
     evil = replace(found, models={"a|b\n<script>": found.models["one.yaml"]}, reference="a|b\n<script>")
     assert "| a\\|b &lt;script> |" in page(evil)
 
 
-def test_the_verdict_comes_last_with_its_words_and_costs_beside_the_reference(compared):
+def test_the_verdict_comes_first_with_its_words_and_costs_beside_the_reference(compared):
     found = compared("click")
-    assert titles(found)[-1] == "verdict against one.yaml"
+    assert titles(found)[0] == "verdict against one.yaml"
     verdicts = grid(found, "verdict")
     assert verdicts.rows[0] == ("two.yaml", found.verdicts()["two.yaml"])
     assert verdicts.align == "l", "words, not numbers"
@@ -175,9 +182,7 @@ def test_it_is_told_what_an_interval_holds_and_p_values_are_over(compared):
     one = {name: replace(model, cells=model.cells[:1]) for name, model in found.models.items()}
     single = replace(found, models=one)
     for shown, said in ((single, True), (found, False)):
-        cells = [row[1] for row in grid(shown, "AUC against one.yaml").rows]
-        verdicts = list(shown.verdicts().values())
-        for text in [*cells, *verdicts]:
+        for text in shown.verdicts().values():
             assert "p " in text
             assert (" over rows" in text) is said
 
@@ -197,7 +202,7 @@ def test_several_splits_are_told_apart(compared):
         },
     )
     assert section(found, "test AUC").title.endswith("over 2 seeds on each of 2 splits")
-    assert "one.yaml, seed 0, split 3: nan" in notes(found, "test AUC")
+    assert "one.yaml, seed 0, split 3: nan" in notes(found, "models")
     assert grid(found, "hyperparameters").rows[:2] == [
         ["one.yaml, split 0", "0.1"],
         ["one.yaml, split 3", "0.2"],
@@ -274,7 +279,16 @@ def test_the_verdict_comes_first_with_a_row_for_each_model(compared):
     assert next(iter(sections)) == "verdict"
     grid = next(block for block in sections["verdict"] if isinstance(block, Grid))
     assert [row[0] for row in grid.rows] == list(found.models)
-    assert grid.header[2:4] == ["against one.yaml", "against single-task"]
+    assert grid.header[1:5] == ["mean test AUC", "against one.yaml", "p", ""]
+    assert grid.rows[0][1:5] == ["0.7100 ± 0.0141", "-", "", ""]
+    assert [row[-2] for row in grid.rows] == ["100 %", "50 %", "100 %"]
+    folded = [section.title for section in of_comparison(found) if section.folded]
+    assert folded == [
+        *(f"AUC and reduction of RMSE against {name}" for name in ("one.yaml", "single-task")),
+        "scores",
+        "costs, mean ± standard deviation",
+        "data",
+    ]
 
 
 def test_differences_are_bars_with_intervals_and_scores_are_plotted_against_costs(compared):

@@ -46,7 +46,7 @@ def test_each_page_is_in_the_contents_once():
 def test_the_contents_for_language_models_have_links_to_all_pages_but_decisions():
     text = runpy.run_path(str(DOCS / "make_llms.py"))["page"]()
     title, summary = text.split("\n\n")[:2]
-    assert (title, summary[:10]) == ("# automtl", "> automtl ")
+    assert (title, summary[:12]) == ("# automtl", "> Multi-task")
     links = re.findall(r"^- \[[^]]+\]\((.+)\.html\)(?:: .+)?$", text, re.MULTILINE)
     assert len(links) == len(re.findall("^- ", text, re.MULTILINE)) == len({*links})
     pages = {page.relative_to(DOCS).with_suffix("").as_posix() for page in PAGES}

@@ -26,7 +26,7 @@ PACKAGES = ("core", "cli", "strategies", "desan", "baselines", "datasets")
 """Packages of automtl, without the start of their names."""
 LIBRARIES = (
     "torch._dynamo", "torch.export", "duckdb", "pandas", "optuna", "typer.main", "rich.console",
-    "vl_convert", "onnx", "onnxscript", "onnxruntime",
+    "onnx", "onnxscript", "onnxruntime",
 )  # fmt: skip
 """Libraries that functions import, as far as they are installed."""
 PATIENCE = 120

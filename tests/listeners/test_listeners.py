@@ -72,7 +72,7 @@ def test_settings_are_named_by_their_path():
     [
         (
             Evidence("layer", "mlp-8", "chosen", "better", "zero", -0.01, 0.002),
-            "layer: mlp-8 chosen instead of zero; effect on held-out loss -0.01000 ± 0.00200",
+            "layer: mlp-8 chosen instead of zero; effect on held-out loss -0.0100 [-0.0139, -0.0061]",
         ),
         (Evidence("gate", "user", "closed", "by logit"), "gate: user closed"),
     ],

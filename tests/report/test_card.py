@@ -11,6 +11,8 @@ from automtl_core.run_dir.facts import Behaviour, Calibration, Result
 from automtl_core.run_dir.record import read_record
 from automtl_core.run_dir.run import Run
 from automtl_core.training.calibration import Platt
+from automtl_core.views.plain import markdown
+from automtl_core.views.values import Section
 from automtl_report.card import card
 from automtl_report.measured import strongest
 
@@ -37,7 +39,8 @@ def test_it_tells_tasks_inputs_data_costs_and_limits(finished):
 
 def test_it_has_the_strongest_fields_where_they_are_known(finished, tmp_path):
     run = Run.open(shutil.copytree(finished[1].path, tmp_path / "run"))
-    (sentence, *_) = (text.text for text in strongest(read_record(run.path, REGISTRY)))
+    first, *_ = strongest(read_record(run.path, REGISTRY))
+    sentence = markdown("", [Section("", [first])]).strip("# \n")
     assert sentence in carded(run)
     (run.path / "importance.json").unlink()
     assert sentence not in carded(run)

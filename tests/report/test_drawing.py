@@ -29,8 +29,7 @@ def test_each_part_and_edge_is_there_once_with_notes_and_widths():
     text = drawn(DRAWING)
     assert len(re.findall(r'class="node ', text)) == 5
     assert len(re.findall(r'class="node expert', text)) == 2
-    assert len(re.findall(r'class="edge', text)) == 3
-    assert len(re.findall(r'class="edge pruned"', text)) == 1
+    assert len(re.findall(r'class="edge', text)) == 2, "none of a removed part"
     text = drawn(DRAWING)
     assert "expert0\nblock0: mlp" in text
     assert 'stroke-width="4.5"' in text
@@ -43,6 +42,15 @@ def test_each_part_and_edge_is_there_once_with_notes_and_widths():
     text = standalone(DRAWING)
     assert "var(" not in text
     assert "<style>" in text
+
+
+def test_removed_parts_of_a_column_share_a_box():
+    more = [*DRAWING.nodes, Node("lost", "lost", "input", 0, ("no effect",), pruned=True)]
+    text = drawn(Drawing("net", more, [*DRAWING.edges, Edge("e0", "t", notes=("closed",), pruned=True)]))
+    assert len(re.findall(r'class="node input', text)) == 2
+    assert ">2 inputs removed</text>" in text
+    assert "gone\nlost: no effect" in text
+    assert len(re.findall(r'class="edge pruned"', text)) == 1, "of a part that is there"
 
 
 def test_boxes_do_not_overlap_and_lie_inside():

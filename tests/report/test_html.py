@@ -1,6 +1,7 @@
 """Pages: names cannot change them, long tables are folded, each section has a link."""
 
 import shutil
+from collections import Counter
 from html.parser import HTMLParser
 
 import pytest
@@ -53,8 +54,8 @@ def everything(names):
 def test_names_cannot_change_a_page_and_stay_legible():
     plain = Tags(page("title", "sub", everything([f"name {k}" for k in range(6)]), "1"))
     hostile = Tags(page(HOSTILE[0], HOSTILE[1], everything(HOSTILE), "1"))
-    assert hostile.tags.count("script") == plain.tags.count("script") == 1
-    assert not {"img", "b"} & {*hostile.tags}
+    one, other = (Counter(tag for tag in page.tags if tag != "wbr") for page in (plain, hostile))
+    assert one == other
     handlers = [one for one in hostile.attributes if one[1].startswith("on")]
     assert not handlers
     joined = "".join(hostile.texts)
@@ -68,6 +69,7 @@ def test_nothing_is_loaded_from_elsewhere_and_each_section_has_a_link():
     found = Tags(page("title", "sub", everything([f"name {k}" for k in range(6)]), "1"))
     assert not {"link", "iframe", "object", "img"} & {*found.tags}
     assert all(not value.startswith("http") for _, name, value in found.attributes if name in ("src", "href"))
+    assert "<title>a_run: x</title>" in page("a_run: x", "s", [], "1"), "its words are not broken"
     text = page(
         "t", "s", [Section("one", [Text("a")]), Section("", [Text("b")]), Section("two", [Text("c")])], "1"
     )

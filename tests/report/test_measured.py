@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 from automtl_core.dataset.declarations import Published
-from automtl_core.run_dir.facts import Behaviour, Data, Importance, Result
+from automtl_core.run_dir.facts import Behaviour, Data, Importance, Result, Search
+from automtl_core.search.evidence import Point
 from automtl_core.training.expert_use import ExpertUse
 from automtl_core.training.importance import FieldEffect
 from automtl_core.training.metrics import TaskMetrics
 from automtl_core.training.significance import Baseline
-from automtl_core.views.values import Bars, Curves, Grid, Text
+from automtl_core.views.values import Bar, Bars, Curves, Grid, Text
 from automtl_report.measured import (
     effects,
     expert_use,
@@ -16,9 +17,9 @@ from automtl_report.measured import (
     learning,
     notes,
     nothing_learned,
+    on_test_rows,
     published,
     strongest,
-    verdict,
 )
 from tests.shared.records import blocks, record, texts
 
@@ -34,11 +35,11 @@ ALONE = Baseline("AUC", 0.999, 0.001, 1e-9, None, None, None)
 def test_it_is_said_that_nothing_was_learned_or_that_a_single_field_is_as_good():
     assert list(nothing_learned({"click": CHANCE, "buy": CHANCE}, searched=True)) == [
         "Nothing was learned: on the test rows, the network is not significantly better than a constant "
-        "prediction (click AUC 0.5000, p 0.7; buy AUC 0.5000, p 0.7). "
+        "prediction (click AUC 0.5000, p .70; buy AUC 0.5000, p .70). "
         "Decisions and costs below have no meaning."
     ]
     (trained,) = list(nothing_learned({"click": CHANCE}, searched=False))
-    assert trained.endswith("than a constant prediction (click AUC 0.5000, p 0.7).")
+    assert trained.endswith("than a constant prediction (click AUC 0.5000, p .70).")
     assert list(nothing_learned({"click": CHANCE, "buy": SINGLE}, searched=True)) == [
         "On the test rows, the network is not significantly better than a single field "
         "(buy AUC 0.7000, `item` alone 0.7100). Decisions and costs below have no meaning beyond that."
@@ -108,12 +109,12 @@ FOUND = Importance(
 
 
 def test_the_strongest_fields_and_those_without_effect_are_named():
-    assert [text.text for text in strongest(record(FOUND))] == [
-        "Strongest fields (drop of the score by permutation on 7,184 test rows): "
-        "age 0.0500 (R2 of price), user_id 0.0200 (AUC of click)",
-        "Fields without effect on any task (permutation on 7,184 test rows, 95 % intervals within 0.002 of 0)"
-        ": item_id",
+    chart, text = strongest(record(FOUND))
+    assert chart.bars == [
+        Bar("age (R2 of price)", 0.05, 0.05 - 0.001, 0.05 + 0.001),
+        Bar("user_id (AUC of click)", 0.02, 0.02 - 0.001, 0.02 + 0.001),
     ]
+    assert text.text == "Fields without effect on any task (95 % intervals within 0.002 of 0): item_id"
 
 
 def test_fields_are_called_useless_only_beside_strong_ones_and_for_all_tasks():
@@ -128,23 +129,23 @@ def test_all_effects_are_a_table_by_the_largest_drop():
     section = effects(Importance(7184, {**FOUND.effects, "rare": {"click": UNDEFINED}}))
     grid, legend = section.blocks
     assert section.title == "effects of the fields that the network reads, on 7,184 test rows"
-    assert [row[0] for row in grid.rows if row[0]] == ["user_id", "age", "tab", "item_id", "rare"]
+    assert list(dict.fromkeys(row[0] for row in grid.rows)) == ["user_id", "age", "tab", "item_id", "rare"]
     assert grid.rows[:2] == [
-        ["user_id", "click", "AUC", "+0.0200", "[+0.0190, +0.0210]", "0.004", "matters"],
-        ["", "price", "R2", "+0.3000", "[+0.2990, +0.3010]", "0.004", "unclear"],
+        ["user_id", "click", "AUC", "+0.0200 [+0.0190, +0.0210]", ".004", "matters"],
+        ["user_id", "price", "R2", "+0.3000 [+0.2990, +0.3010]", ".004", "unclear"],
     ]
-    assert grid.rows[-1] == ["rare", "click", "AUC", "undefined", "", "", "unclear"]
+    assert grid.rows[-1] == ["rare", "click", "AUC", "undefined", "", "unclear"]
     assert "no effect: the interval is within 0.002 of 0" in legend.text
 
 
-def test_the_verdict_has_intervals_and_the_cost_beside_mmoe(small_record):
-    (section,) = verdict(small_record)
-    auc = next(block for block in section.blocks if isinstance(block, Bars) and block.title == "Test AUC")
-    for bar in auc.bars:
-        assert bar.low < bar.value == small_record.result.test[bar.label].values["auc"] < bar.high
-    texts = [block.text for block in section.blocks if isinstance(block, Text)]
-    ratio = small_record.result.flops_per_row / small_record.landmarks["mmoe"]
-    assert any(f"{ratio:.2f} times the {small_record.landmarks['mmoe']:,} of MMoE" in text for text in texts)
+def test_test_metrics_stand_beside_the_best_single_fields(small_record):
+    (section,) = on_test_rows(small_record)
+    metrics, single = (block for block in section.blocks if isinstance(block, Grid))
+    assert [row[0] for row in metrics.rows] == [*(task.name for task in small_record.schema.tasks), "mean"]
+    baselines = small_record.result.baselines
+    assert single.rows == [
+        [task, b.field, f"AUC {b.field_score:.4f}", b.beats_field] for task, b in baselines.items() if b.field
+    ]
 
 
 def test_a_collapse_of_experts_is_a_warning():
@@ -164,7 +165,30 @@ def test_learning_curves_and_histories_show_epochs_and_tasks(small_record):
     points = sum(len(line) for line in charts[0].lines.values())
     assert points == len(small_record.epochs)
     (best,) = charts[0].marks.values()
-    assert best in [epoch.epoch for epoch in small_record.epochs]
+    assert best == small_record.result.best_epoch
     (chart,) = blocks(histories(small_record), Bars)
     assert {bar.label for bar in chart.bars} <= {task.name for task in small_record.schema.tasks}
     assert chart.title == "History past"
+
+
+def test_each_training_has_a_line_by_its_own_epochs_and_the_kept_one_is_first(small_record):
+    def epochs(phase, numbers):
+        return [replace(small_record.epochs[0], phase=phase, epoch=epoch) for epoch in numbers]
+
+    def curves(front):
+        made = replace(small_record, facts={**small_record.facts, Search: Search((), front)})
+        made.__dict__["epochs"] = [
+            *epochs("warm-up", (1, 2)), *epochs("search", (3,)), *epochs("mmoe", (4, 5)),
+            *epochs("own", (6, 7)), *epochs("refit", (8,)),
+        ]  # fmt: skip
+        return blocks(learning(made), Curves)
+
+    points = [Point(name, {}, 0.2, None, 0.8, 1, 1, trained=True) for name in ("mmoe", "own")]
+    (first, *_) = curves((points[0], replace(points[1], chosen=True)))
+    places = {name: [x for x, _ in line] for name, line in first.lines.items()}
+    assert places == {"own": [1, 2], "search": [1, 2, 3], "mmoe": [1, 2]}
+    assert next(iter(places)) == "own"
+    assert first.marks
+    mean = replace(points[0], name="mean of own + mmoe", chosen=True)
+    (first, *_) = curves((*points, mean))
+    assert not first.marks, "its epochs are those of several trainings"

@@ -40,7 +40,7 @@ STOPPED = Summary("runs/two", "stopped", "synthetic", "f2", "desan:random", 0)
 def test_runs_in_a_folder_and_how_to_resume_them():
     damaged = Summary("runs/three", "damaged", note="config.yaml: cannot be read")
     grid, *notes = listed(Path("runs"), [DONE, STOPPED, damaged]).blocks
-    assert " ".join(map(cell, grid.rows[0])) == "one synthetic mmoe 3 0.7600 0.7500 12 8 done"
+    assert " ".join(map(cell, grid.rows[0])) == "one synthetic mmoe 3 0.7600 0.7500 12,345 8 s done"
     assert grid.rows[1][4:] == [None, None, None, None, "stopped"]
     assert [note.text for note in notes] == [
         "two: resume by automtl search --resume runs/two",
@@ -51,6 +51,6 @@ def test_runs_in_a_folder_and_how_to_resume_them():
 
 def test_runs_side_by_side():
     grid, note = side_by_side([DONE, STOPPED], "a note").blocks
-    assert grid.header == ["run", "click", "mean score", "kFLOPs per row", "seconds"]
-    assert grid.rows == [["runs/one", 0.75, 0.75, "12", "8"], ["runs/two", None, None, None, None]]
+    assert grid.header == ["run", "click", "mean score", "FLOPs per row", "time"]
+    assert grid.rows == [["runs/one", 0.75, 0.75, 12_345, "8 s"], ["runs/two", None, None, None, None]]
     assert note.text == "a note"

@@ -14,7 +14,7 @@ from automtl_core.run_dir.record import RunRecord
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.training.significance import Baseline
-from automtl_core.views.values import Bars, Curves, Drawing, Grid, Matrix, Section, Text
+from automtl_core.views.values import Bars, Curves, Drawing, Grid, Matrix, Plot, Section, Text
 from automtl_report.run import SECTIONS, decisions, outcome, report, show
 from automtl_testing.samples import binary_metrics, sample_schema
 from tests.shared.records import NO_SHARING, blocks, record
@@ -104,8 +104,10 @@ def test_all_of_it(everything):
 
 def test_the_report_has_the_table_of_models():
     front = [replace(POINT, name=name, trained=True, chosen=name == "a") for name in ("a", "b")]
-    sections = list(SECTIONS["front"](record(Search((), tuple(front)))))
-    assert [section.title for section in sections] == ["Models by validation score", "Pareto front", ""]
+    made = record(Search((), tuple(front)))
+    (models,) = SECTIONS["models"](made)
+    assert [type(block) for block in models.blocks] == [Grid, Plot, Text]
+    assert [section.title for section in SECTIONS["front"](made)] == ["Pareto front"]
 
 
 def test_what_is_not_known_is_noted():
@@ -137,7 +139,7 @@ def test_equal_members_of_an_ensemble_are_shown_once():
     ]
     models = "member 1 is desan, member 2 is desan, member 3 is desan"
     assert texts(sections)[0] == f"The prediction is the mean of the outputs of 3 models: {models}"
-    titles = [s.title for s in outcome(both) if s.title]
+    titles = [s.title for s in outcome(both) if s.title and s.blocks]
     assert titles[1:] == ["member 1, member 3 (the same architecture)", "member 2"]
 
 
@@ -152,8 +154,8 @@ def test_it_says_how_much_the_validation_score_flatters():
     one = made(result)
     (said,) = (text for text in texts(outcome(one)) if text.startswith("Validation"))
     assert said == (
-        "Validation AUC minus test AUC: +0.0200 ± 0.0277 (mean of 1 task, 95 % interval). Validation rows "
-        "stopped the training, so only the test AUC is unbiased"
+        "Validation AUC minus test AUC: +0.0200 [-0.0077, +0.0477] (mean of 1 task, 95 % interval). "
+        "Validation rows stopped the training, so only the test AUC is unbiased"
     )
     two = made(result, front=(POINT, replace(POINT, name="mmoe", chosen=False)))
     assert "and chose among 2 trained networks, so" in " ".join(texts(outcome(two)))
@@ -172,7 +174,7 @@ def test_all_sections_of_a_report_have_their_blocks(small_record):
         "refresh",
     }  # neither was searched with evidence
     assert blocks(sections["architecture"], Drawing)
-    assert len(blocks(sections["architecture"], Grid)[-1].rows) == len(small_record.architecture.decisions)
+    assert len(blocks(sections["tables"], Grid)[0].rows) == len(small_record.architecture.decisions)
     assert blocks(sections["readers"], Matrix)
     tasks = {task.name for task in small_record.schema.tasks}
     assert {chart.title for chart in blocks(sections["calibration"], Curves)} == tasks

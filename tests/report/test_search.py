@@ -11,7 +11,6 @@ from automtl_report.search import (
     VERDICTS,
     WITHIN_USERS,
     apart,
-    contest,
     decisions,
     encoding,
     encodings,
@@ -70,11 +69,11 @@ def test_stable_decisions_are_counted():
     shares = [1.0, 0.95, 0.94, None]
     records = [Evidence("a", str(n), "kept", "required", stability=s) for n, s in enumerate(shares)]
     assert sentences(records)[1] == (
-        "2 of 3 decisions are stable: the same in 95% or more of bootstrap resamples of the held-out rows"
+        "2 of 3 decisions are stable: the same in 95 % or more of bootstrap resamples of the held-out rows"
     )
     grid = decisions(records)[0]
     assert grid.header[-1] == "stability"
-    assert [row[-1] for row in grid.rows] == ["100%", "95%", "94%", ""]
+    assert [row[-1] for row in grid.rows] == ["100 %", "95 %", "94 %", ""]
 
 
 def test_the_selected_point_has_its_number_and_its_name():
@@ -87,64 +86,6 @@ def test_the_selected_point_has_its_number_and_its_name():
         "Selected no point of 2 architectures, all of them on the Pareto front"
     ]
     assert texts(selected([])) == []
-
-
-def contested(*points, **changes):
-    """Return the rows of the table of models, and the sentences above and below it."""
-    sections = list(contest(searched(front=points, path="runs/my run", **changes)))
-    if not sections:
-        return [], []
-    verdict, grid, *notes = sections[0].blocks
-    return [[n, name, round(score, 4), *rest] for n, name, score, *rest in grid.rows], texts(
-        [verdict, *notes]
-    )
-
-
-def test_models_are_ranked_beside_the_chosen_one_with_corrected_intervals():
-    points = [
-        replace(FOUND, name="level", loss=0.203, error=0.002, flops_per_row=17_000, chosen=False),
-        FOUND,
-        replace(BEST, loss=0.21, error=0.001),
-        replace(BEST, name="ple", loss=0.19, error=0.001),
-        replace(BEST, name="partial", loss=0.3, error=None),
-        replace(BEST, name="boosting", loss=0.2031, error=0.002, flops_per_row=0),
-        INHERITED,
-    ]
-    rows, (verdict, cheaper, note) = contested(*points, schema=BINARY)
-    assert verdict == (
-        "`searched` is ahead of `mmoe`; level with `level`, `boosting`; behind `ple`; without an "
-        "interval against `partial`; 50% of the FLOPs of `mmoe`"
-    )
-    assert rows == [  # of five comparisons: 2.576 standard errors
-        [1, "ple", 0.81, "+0.0100 ± 0.0026", "better", 136_000],
-        [2, "searched", 0.8, None, "chosen", 68_000],
-        [3, "level", 0.797, "-0.0030 ± 0.0052", "level", 17_000],
-        [4, "boosting", 0.7969, "-0.0031 ± 0.0052", "level", None],
-        [5, "mmoe", 0.79, "-0.0100 ± 0.0026", "worse", 136_000],
-        [6, "partial", 0.7, "-0.1000", "", 136_000],
-    ]
-    command = "automtl train --model 'runs/my run' --pick 1"
-    assert cheaper == f"`level` is level with the chosen model at 25% of the FLOPs: {command}"
-    assert "the mean of AUC over tasks" in note
-
-
-def test_of_trees_no_model_is_cheaper_and_one_model_has_no_table():
-    trees = replace(FOUND, name="boosting", flops_per_row=0)
-    rows, notes = contested(trees, replace(BEST, chosen=False, loss=0.201, error=0.002))
-    assert [(row[1], row[4], row[5]) for row in rows] == [
-        ("boosting", "chosen", None),
-        ("mmoe", "level", 136_000),
-    ]
-    assert notes[0] == "`boosting` is level with `mmoe`"
-    assert len(notes) == 2
-    assert contested(FOUND, INHERITED) == ([], [])
-    assert contested(BEST, WORSE) == ([], [])
-
-
-def test_a_share_is_not_rounded_to_0():
-    linear = replace(FOUND, name="linear", loss=0.203, error=0.002, flops_per_row=100, chosen=False)
-    _, (_, cheaper, _) = contested(linear, FOUND)
-    assert "level with the chosen model at less than 1% of the FLOPs" in cheaper
 
 
 def test_another_model_is_named_in_place_of_its_settings():
@@ -176,20 +117,20 @@ def test_an_architecture_behind_the_front_is_not_called_a_point_of_it():
 def test_a_front_is_plotted_by_auc_or_else_by_loss():
     drawn = plot([WORSE, FOUND, BEST])
     assert (drawn.y, drawn.points) == (
-        "AUC",
-        {"1": (1e4, 0.75), "2*": (6.8e4, 0.7835), "3": (1.36e5, 0.7844)},
+        "mean validation AUC",
+        {"searched *": (6.8e4, 0.7835), "ple": (1e4, 0.75), "mmoe": (1.36e5, 0.7844)},
     )
-    assert next(iter(drawn.points)) == "2*", "it is never hidden"
-    assert plot([FOUND, replace(BEST, flops_per_row=0)]).points == {"1*": (6.8e4, 0.7835)}
+    assert next(iter(drawn.points)) == "searched *", "it is never hidden"
+    assert plot([FOUND, replace(BEST, flops_per_row=0)]).points == {"searched *": (6.8e4, 0.7835)}
     without = plot([replace(WORSE, score=None), FOUND])
-    assert (without.y, without.points["1"]) == ("loss", (1e4, 0.3))
+    assert (without.y, without.points["ple"]) == ("loss", (1e4, 0.3))
 
 
 def test_a_front_has_the_command_that_trains_a_point_and_a_note_on_inherited_weights():
-    command = "automtl train --model 'runs/my run'"
-    ways = f"{command} --pick N, or --prefer cost, or --max-flops N, or --max-ms MS"
+    command = "`automtl train --model 'runs/my run' --pick N`"
+    ways = "`--prefer cost`, `--max-flops N` or `--max-ms MS` in place of `--pick`"
     blocks = fronted([WORSE, FOUND, BEST], "runs/my run").blocks
-    assert texts(blocks)[-1] == f"To train another point: {ways}"
+    assert texts(blocks)[-1] == f"To train another point: {command}, or with {ways}"
     assert [type(block) for block in fronted([FOUND], "a").blocks] == [Grid, Text]
     note = "Scores are of validation rows; inherited weights improve by training"
     assert note in texts(fronted([INHERITED, FOUND], "a").blocks)
@@ -216,7 +157,7 @@ def test_what_was_chosen_in_a_encoding():
     )
     chosen = replace(CHOSEN, measure="AUC", other_view=OtherView("GAUC", -0.05, 0.01))
     assert [*apart(chosen)] == [
-        "the chosen inputs gain 0.0032 AUC, and lose 0.0500 GAUC (95 % interval 0.0304 to 0.0696): "
+        "the chosen inputs gain +0.0032 AUC, and lose GAUC: -0.0500 [-0.0696, -0.0304], 95 % interval; "
         + WITHIN_USERS
     ]
     assert "monitor_metric=auc" in next(

@@ -11,13 +11,12 @@ from automtl_core.run_dir.facts import Behaviour, Data, Search
 from automtl_core.search.evidence import EVERYWHERE, Evidence
 from automtl_core.settings.settings import Component
 from automtl_core.training.expert_use import ExpertUse
-from automtl_core.views.values import Matrix
-from automtl_report.sharing import ALL, MOST, matrices, natural, networks, notes, readers
+from automtl_core.views.values import Bar, Bars, Matrix, Text
+from automtl_report.sharing import ALL, BODY, MOST, matrices, natural, networks, notes
 from automtl_testing.samples import plain_schema, sample_schema
 from tests.shared.records import record, searched
 
 FIELDS = ("user", "item", "noise")
-NO_PROOF = " (a decision about cost and estimated effect, and no proof that a field is useless)"
 
 
 @pytest.fixture
@@ -33,11 +32,16 @@ def sharing():
     )
 
 
-def said(sharing, fields=(), evidence=(), truth=None):
-    """Return the notes on a network that may also read numbers, and of whose data the truth is known."""
+def noted(sharing, fields=(), evidence=(), truth=None):
+    """Return the blocks on a network that may also read numbers, and of whose data the truth is known."""
     made = searched(evidence, sharing=sharing, schema=schema(fields or FIELDS))
     data = Data("x", 1, {}, {}, "", made.schema.to_json(), {}, truth or {})
-    return [note.text for note in notes(replace(made, facts={**made.facts, Data: data}))]
+    return notes(replace(made, facts={**made.facts, Data: data}))
+
+
+def said(*about, **known):
+    """Return the sentences of `noted`."""
+    return [block.text for block in noted(*about, **known) if isinstance(block, Text)]
 
 
 def schema(fields):
@@ -52,24 +56,25 @@ def test_a_matrix_a_layer(sharing):
         ["expert0", "expert1"],
         {"user": [True, False], "item": [True, False], "noise": [False, False]},
     )
+    assert matrices(sharing, unread=False)[0].rows.keys() == {"user", "item"}
     assert (layer.corner, layer.rows) == ("layer1", {"expert0": [True]})
     assert (tasks.columns, list(tasks.rows)) == (["click", "like"], ["expert10", "layer0/expert2"])
 
 
-def test_a_line_a_part_and_what_nobody_reads(sharing):
-    (grid,) = readers(sharing)
-    assert grid.rows == [["expert0", ["expert10"], ["all except noise"]], ["expert1", "-", ["no field"]]]
-    assert said(sharing, [*FIELDS, "price"]) == [
-        f"The network reads 3 of 4 fields, without noise{NO_PROOF}",
-        "Fields that are always read: price",
-    ]
+def test_what_nobody_reads(sharing):
+    read, reason, always = said(sharing, [*FIELDS, "price"])
+    assert read == "The network reads 3 of 4 fields, without noise"
+    assert reason.startswith("A removal is a decision about cost and estimated effect, and no proof")
+    assert always == "Fields that are always read: price"
+    many = replace(sharing, fields=(*FIELDS, *(f"f{k}" for k in range(20))))
+    assert said(many, many.fields)[0].endswith("without noise, f0, f1, f2, f3, f4, f5, f6 and 13 more")
 
 
 def test_serving_needs_the_fields_that_gates_read(sharing):
     gated = replace(sharing, gates=("task/click", "layer1/expert10"))
     assert said(gated)[:2] == [
         "Serving needs all 3 fields: the gates of task/click, layer1/expert10 read them",
-        f"Experts read 2 of 3 fields, without noise{NO_PROOF}",
+        "Experts read 2 of 3 fields, without noise",
     ]
 
 
@@ -81,7 +86,8 @@ def test_the_effect_of_a_removal_has_its_interval(sharing):
         Evidence("layer0/expert2/single", "noise", "kept", "required", None, 0.1, 1e-3),
         Evidence("layer0/expert1/single", "user", "closed", "no significant effect", None, 0.1, 1e-3),
     ]
-    assert said(sharing, evidence=evidence)[1].endswith("decisions: noise -0.0003 [-0.0023, +0.0017]")
+    (chart,) = (block for block in noted(sharing, evidence=evidence) if isinstance(block, Bars))
+    assert chart.bars == [Bar("noise", -3e-4, pytest.approx(-3e-4 - 1.96e-3), pytest.approx(-3e-4 + 1.96e-3))]
 
 
 def test_a_network_that_reads_all_fields_says_so(sharing):
@@ -150,7 +156,7 @@ def test_pruned_inputs_experts_and_edges_are_marked_and_evidence_is_there():
     ]
     kept = next(edge for edge in one.edges if edge.source == COLUMNS[0])
     assert kept.notes == (
-        f"{COLUMNS[0]} kept: required, effect on held-out loss +0.0100 [+0.0080, +0.0120], p 0.0001",
+        f"{COLUMNS[0]} kept: required, effect on held-out loss +0.0100 [+0.0080, +0.0120], p < .001",
     )
     assert nodes[COLUMNS[2]].notes
     assert nodes["layer0/e0"].notes == ("block0: mlp-8",)
@@ -192,7 +198,7 @@ def test_networks_without_gates_are_a_box_and_levels_of_gates_are_columns():
     assert columns["level0:a-expert0"] < columns["level0/a"] < columns["task:a-expert0"] < columns["task/a"]
     assert ("level0/shared", "task:shared-expert0") in [(edge.source, edge.target) for edge in one.edges]
     (one,) = drawn(Sharing({}, {}, ()), {}, None, ())
-    assert [node.kind for node in one.nodes][:2] == ["input", "expert"]
+    assert [(node.kind, node.label) for node in one.nodes][:2] == [("input", ALL), ("expert", BODY)]
 
 
 def test_members_of_an_ensemble_have_drawings_of_their_own():

@@ -12,6 +12,7 @@ from automtl_core.run_dir.progress import Progress
 from automtl_core.run_dir.run_list import Watched
 from automtl_core.search.evidence import Evidence
 from automtl_core.training.events import EpochEnded
+from automtl_core.views.numbers import change
 from automtl_core.views.plain import duration
 
 NARROW = 72
@@ -135,7 +136,7 @@ def _bars(state: Progress, width: int) -> Iterator[Table]:
     name = f"{state.phase}, epoch {state.epoch}" if state.epoch else state.detail or state.phase
     rate = "" if state.rows_per_second is None else f"{state.rows_per_second:,.0f} rows/s"
     table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", width=width // 3)  # fixed, so that bars keep theirs
+    table.add_column(no_wrap=True, overflow="ellipsis", width=min(width // 3, 28))  # so that bars keep theirs
     table.add_column(ratio=1)
     table.add_column(justify="right", no_wrap=True, width=len("100%"))
     table.add_column(no_wrap=True, overflow="ellipsis", width=len("about 10 h 59 min left"))
@@ -199,7 +200,7 @@ def _decisions(decisions: Sequence[Evidence], width: int) -> Table:
     for one in decisions:
         effect = ""
         if one.difference is not None:
-            effect = f"{one.difference:+.4f}" + ("" if one.error is None else f" ± {one.error:.4f}")
+            effect = change(one.difference, *(one.interval if width >= NARROW else ()))
         elif one.certainty is not None:
             effect = f"certainty {one.certainty:.0%}"
         stable = "" if one.stability is None else f"{one.stability:.0%}"

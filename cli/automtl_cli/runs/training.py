@@ -193,7 +193,7 @@ def compare(
 
     from automtl_cli.runs.flow import training  # which imports torch
     from automtl_comparison.spec import ComparisonSpec
-    from automtl_comparison.views import FILES, comparison, page_of, write
+    from automtl_comparison.views import FILES, outcome, page_of, write
     from automtl_core.run_dir.run_list import CELLS
     from automtl_core.system.distributed import first
     from automtl_core.views.values import lines
@@ -219,7 +219,7 @@ def compare(
         "do what each message says, and repeat the command: it tries these again and keeps the others",
     )
     document = {**result.to_json(), "out": str(folder)}
-    return Output(document, lambda _: [*comparison(result), files], failure if result.failed else None)
+    return Output(document, lambda _: [*outcome(result), files], failure if result.failed else None)
 
 
 def _on_rows(on: Path, entrants: list[str], history: Path | None, margin: float) -> Output:

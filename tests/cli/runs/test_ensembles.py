@@ -60,7 +60,7 @@ def test_its_models_are_shown(automtl, done):
     assert f"\nThe prediction is the mean of the outputs of 3 models: {is_desan}\n" in shown
     assert [line for line in shown.splitlines() if line.startswith("member ")] == ["member 1", "member 2"]
     assert shown.count("\nlayer0/expert0/block0 ") == 2
-    assert shown.count("read by") == 2
+    assert shown.count("\nlayer0 ") == 2
     assert f"4 {NAME} *" in shown
     assert "The network reads all 13 fields" in shown
 

@@ -169,7 +169,7 @@ def test_it_shows_parts_bars_scores_and_decisions():
     assert lines[5].split() == ["task", "loss", "score", "train", "best", "epoch", "trend"]
     assert lines[6].split() == ["task", "0", "0.5000", "AUC", "0.7500", "0.8000", "3", "▁█▅"]
     assert "layer19/block0: mlp-linear-16 chosen" in lines[12]
-    assert lines[12].split()[-4:] == ["-0.0012", "±", "0.0004", "97%"]
+    assert lines[12].split()[-4:] == ["-0.0012", "[-0.0020,", "-0.0004]", "97%"]
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 24), (60, 12), (40, 8), (200, 60)])

@@ -57,12 +57,12 @@ def test_people_see_progress_and_equal_seeds_make_equal_bytes(automtl, finished)
     assert "fixed" in shown.err
     for part in (
         "architecture (search space desan)",
-        "read by",
+        "layer0 ",
         "Experts read ",
         "Known truth: experts leave out all noise fields: ",
         "optimal AUC",
         "mean ",
-        "on 100 test rows)",
+        "fields that matter",
         "run: runs/mine",
         "automtl report runs/mine",
     ):

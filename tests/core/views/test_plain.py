@@ -3,7 +3,7 @@
 import pytest
 
 from automtl_core.views.plain import cell, markdown, plain
-from automtl_core.views.values import Grid, Matrix, Plot, Preformatted, Section, Text
+from automtl_core.views.values import Bar, Bars, Figures, Grid, Matrix, Plot, Preformatted, Section, Text
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,8 @@ from automtl_core.views.values import Grid, Matrix, Plot, Preformatted, Section,
     [
         (None, "-"),
         (-0.00001, "0.0000"),
+        (0.5, "0.5000"),
+        (385_406.0, "385,406"),
         (True, "yes"),
         (12345, "12,345"),
         ({"train": 800, "test": 0.5}, "train 800, test 0.5000"),
@@ -31,6 +33,13 @@ def test_blocks_become_grids():
         assert plain(block) is block
     plot = Plot("FLOPs", "AUC", {"1": (9000, 0.81), "2*": (40_000, 0.82)})
     assert plain(plot) == Grid(["", "FLOPs", "AUC"], [["1", "9,000", 0.81], ["2*", "40,000", 0.82]], "lr")
+    bars = Bars("fields", "drop", [Bar("user", 0.5, 0.25, 0.75), Bar("item", 0.25)], "+.2f")
+    assert plain(bars) == Grid(
+        ["fields", "drop, 95 % interval"], [["user", "+0.50 [+0.25, +0.75]"], ["item", "+0.25"]], "lr"
+    )
+    assert plain(Bars("fields", "drop", [Bar("user", 0.5)])).header == ["fields", "drop"]
+    figures = Figures({"time": ("3 min", "search 2 min")})
+    assert plain(figures) == Grid(["", "", ""], [["time", "3 min", "search 2 min"]], "lrl")
 
 
 def test_sections_are_markdown():
