@@ -9,7 +9,20 @@ import pytest
 from automtl_core.errors import ArtifactError, InputMissingError
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.views.values import Bar, Bars, Drawing, Edge, Grid, Matrix, Node, Plot, Section, Text
+from automtl_core.views.values import (
+    Bar,
+    Bars,
+    Curves,
+    Drawing,
+    Edge,
+    Figures,
+    Grid,
+    Matrix,
+    Node,
+    Plot,
+    Section,
+    Text,
+)
 from automtl_report.html import CARDS, FOLDED, SEARCHED, page, write_report
 from tests.report.browser import browser, seen
 
@@ -131,6 +144,16 @@ def test_a_report_of_a_run_opens_in_a_browser_without_fault(recorded, tmp_path):
         readers = page.locator("section", has=page.get_by_role("heading", name="Inputs and readers"))
         readers.locator(".search").first.fill("noise_small")
         assert readers.locator(".tools").first.locator("tbody tr:visible").count() == 1
+
+
+def test_long_and_strange_names_leave_a_page_within_its_width(tmp_path):
+    names = [*HOSTILE, "🎉" * 60, "x" * 200]
+    lines = {name: [(1.0, 0.5), (2.0, 0.7)] for name in names}
+    more = [Curves(names[0], names[3], names[1], lines, {names[3]: 1.5}), Figures({n: (n, n) for n in names})]
+    file = tmp_path / "page.html"
+    file.write_text(page(names[3], names[0], [*everything(names), Section("more", more)], "1"))
+    with browser() as opened:
+        assert not seen(opened, file)[0].faults
 
 
 def test_the_same_run_has_the_same_report(recorded, tmp_path):
