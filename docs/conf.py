@@ -106,6 +106,7 @@ def marks(app: Sphinx, doctree: Any) -> None:
 INCLUDED = {
     "../CHANGELOG.md": "changelog.md",
     "../CONTRIBUTING.md": "contributing.md",
+    "../benchmarks/board/README.md": "board.md",
     "../benchmarks/tabular/README.md": "benchmark.md",
 }
 """Pages outside of this folder -> the pages of the site that include them."""

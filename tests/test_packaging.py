@@ -74,7 +74,9 @@ def test_the_wheel_holds_the_packages_and_their_data(tmp_path):
     files = [path for path in templates.rglob("*") if path.is_file() and "cache" not in str(path)]
     assert {str(path.relative_to(ROOT / "plugins")) for path in files} <= names
     assert len(files) > 30
-    assert not [name for name in names if name.startswith(("plugins/", "cli/", "api/", "tests/"))]
+    assert not [
+        name for name in names if name.startswith(("plugins/", "cli/", "api/", "tests/", "benchmarks/"))
+    ]
 
 
 def test_every_place_of_the_version_is_set_by_the_command_for_releases():

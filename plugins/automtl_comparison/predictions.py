@@ -4,6 +4,7 @@ Letters: R rows, T tasks.
 """
 
 from collections.abc import Collection, Sequence
+from functools import reduce
 from pathlib import Path
 
 import duckdb
@@ -86,10 +87,10 @@ def _aligned(
         return theirs
     numeric = [name for name in keys if pd.api.types.is_numeric_dtype(rows[name])]
     theirs = theirs.assign(**{name: pd.to_numeric(theirs[name], errors="coerce") for name in numeric})
-    mine, own = (
-        frame[keys].astype(object).where(frame[keys].notna(), "").astype(str).agg("\x1f".join, axis=1)
-        for frame in (rows, theirs)
+    texts = (
+        frame[keys].astype(object).where(frame[keys].notna(), "").astype(str) for frame in (rows, theirs)
     )
+    mine, own = (reduce(lambda left, right: left + "\x1f" + right, [of[key] for key in keys]) for of in texts)
     if len(mine) == len(own) and (mine.to_numpy() == own.to_numpy()).all():
         return theirs
     for name, of in ((path, own), ("the rows", mine)):

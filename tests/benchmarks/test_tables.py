@@ -1,4 +1,4 @@
-"""Summaries of comparisons, tables of public packages, labels by chance, costs of searches, means by hand."""
+"""Tables of balancers, and of public packages, labels by chance, costs of searches, means by hand."""
 
 import json
 
@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import automtl
+import balancers
 import hand_made_means
-import summary
 from automtl_core.registry.plugins import load_registry
 from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.training.fit import NORM_ROWS
@@ -18,51 +18,33 @@ from hand_made_means import SHRINKAGE, means
 from public_tables import GENRES, movies, purchases, write
 from search_quality import candidates, spent, with_candidates
 
-AUCS = {  # model -> (validation, test) of each seed
-    "mmoe": [(0.80, 0.79), (0.82, 0.81)],
-    "ple": [(0.81, 0.82), (0.81, 0.82)],
-    "desan:pd-darts": [(0.84, 0.82), (0.86, 0.84)],
-}
+ENOUGH = {"auc": 0.1, "log_loss": 0.5, "positives": 400, "rows": 1000, "reason": None}
+AUCS = {"mmoe": (0.79, 0.81), "mmoe+pcgrad": (0.82, 0.83)}  # model -> test AUC of each seed
 
 
-def metrics(auc):
-    few = {"auc": 0.1, "log_loss": 0.1, "positives": 3, "rows": 1000, "reason": None}
-    return {
-        "click": {"auc": auc, "log_loss": 0.5, "positives": 400, "rows": 1000, "reason": None},
-        "buy": few,
-    }
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Two problems; in the second one the test AUC of all models is lower by .1."""
+def test_a_table_of_balancers_has_a_column_for_each_problem(tmp_path):
     for problem, lower in (("one", 0.0), ("two", 0.1)):
         models = {}
         for model, scores in AUCS.items():
-            cells = []
-            for seed, (validation, test) in enumerate(scores):
-                run = f"{model.replace(':', '-')}-s{seed}"
-                path = tmp_path / problem / "cells" / run
-                path.mkdir(parents=True)
-                result = {"validation": metrics(validation), "test": metrics(test - lower)}
-                (path / "result.json").write_text(json.dumps(result))
-                costs = {"flops_per_row": 2000, "search_seconds": 30.0, "train_seconds": 10.0}
-                cells.append({"seed": seed, "run": run, "test": result["test"], **costs})
-            cells.append({"seed": 9, "error": "the loss is not finite"})
-            models[model] = {"cells": cells}
-        stored = {"min_positives": 100, "models": models}
-        (tmp_path / problem / "compare.json").write_text(json.dumps(stored))
-    return tmp_path
-
-
-def test_the_tables_have_a_row_per_problem_and_the_mean(folder, capsys):
-    summary.main([str(folder)])
-    tests, seconds = capsys.readouterr().out.strip().split("\n\n")
-    assert (
-        "| one | .8000 ± .0141 (2) | .8200 ± .0000 (2) | .8300 ± .0141 (2) | +.0100 ± .0100 (ple) |" in tests
-    )
-    assert tests.splitlines()[-1] == "| mean |  |  |  | +.0100 ± .0000 |"
-    assert "| two | 40 | 40 | 1.0 | +.0100 |" in seconds
+            cells = [
+                {
+                    "seed": seed,
+                    "test": {"click": {**ENOUGH, "auc": auc - lower}, "buy": {**ENOUGH, "positives": 3}},
+                }
+                for seed, auc in enumerate(scores)
+            ]
+            models[model] = {"cells": [*cells, {"seed": 9, "error": "the loss is not finite"}]}
+        differences = {"mmoe+pcgrad": {"mean": {"adjusted_p": 0.04}}}
+        (tmp_path / problem).mkdir()
+        (tmp_path / problem / "compare.json").write_text(
+            json.dumps({"min_positives": 100, "models": models, "differences": differences})
+        )
+    assert balancers.table([tmp_path / "one", tmp_path / "two"]) == [
+        "|  | one | two |",
+        "| --- | --- | --- |",
+        "| mmoe | .8000 ± .0141 | .7000 ± .0141 |",
+        "| mmoe+pcgrad | +.0250 ± .0050, p 0.04 | +.0250 ± .0050, p 0.04 |",
+    ]
 
 
 def test_the_configuration_reads_the_rows(tmp_path):

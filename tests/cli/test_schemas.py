@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import boards
 import jsonschema
 import pytest
 import typer
@@ -24,6 +25,11 @@ EXAMPLES = {
     "compare": [
         ["--models", "mmoe,single-task,runs/first", *QUICK, "--seeds", "2"],
         ["--on", "new.csv", "runs/done", "runs/first", "--margin", "9"],
+    ],
+    "board": [
+        ["--board", "board.parquet"],
+        ["mine.csv", "--board", "board.parquet"],
+        ["--board", "board.parquet", "--rows", "shop", "--out", "rows.csv"],
     ],
     "predict": [["runs/done", "--input", "new.csv", "--output", "out.csv"]],
     "evaluate": [["runs/done"], ["runs/done", "--input", "new.csv", "--metrics", "gauc,ndcg-5"]],
@@ -81,6 +87,8 @@ def worked(finished, tmp_path_factory):
     folder = tmp_path_factory.mktemp("schemas")
     shutil.copytree(finished, folder, dirs_exist_ok=True)
     (folder / "quick.yaml").write_text(PLAIN)
+    boards.written(folder / "board.parquet")
+    boards.predictions(folder, 0.7)
     (folder / "bad.yaml").write_text("training: {epochs: x}\nspace: {name: nix}\n")
     (folder / "faulty.csv").write_text("a,click\n1,1\n2,0\nx,7\n")
     (folder / "faulty.yaml").write_text(
