@@ -68,6 +68,7 @@ def test_settings_go_to_every_model_that_has_them(resolve):
             "space 'desan' is not .* mmoe",
             "leave it out with all settings of that space; mmoe takes for space: dropout",
         ),
+        (["mmoe"], {"space": {"name": "mmoe", "expert": 2}}, "did you mean 'experts'", "out, or correct it;"),
         (["mmoe"], {"space": [1]}, "space is not a setting of mmoe", "leave it out"),
     ],
 )  # fmt: skip
