@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,12 @@ sys.dont_write_bytecode = False
 
 # Tests make many objects: with the default threshold, the search for cycles takes a twentieth of their time.
 gc.set_threshold(20_000, 20, 20)
+
+# Tests are about the plugins of automtl, also in an environment where others are installed.
+plugins = entry_points(group="automtl")
+others = {plugin.name for plugin in plugins if plugin.dist and plugin.dist.name != "automtl"}
+if others:
+    os.environ["AUTOMTL_DISABLE_PLUGINS"] = ",".join(sorted(others))
 
 # No power fails during a test, and every call takes milliseconds.
 os.fsync = lambda descriptor: None

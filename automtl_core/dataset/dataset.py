@@ -260,7 +260,7 @@ class Dataset(ABC, Configured[D]):
 
     @abstractmethod
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation | pd.DataFrame:
-        """Return one row for each example, in any order; exact duplicates of raw rows are already dropped.
+        """Return one row for each example, in any order, without exact duplicates of raw rows.
 
         Columns: sparse fields as text or integers (null or an empty text where unknown, which gets the unseen
         id), bucketed fields as numbers; multi-valued fields as the text or integer of a bag, see

@@ -32,7 +32,8 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> Sources:
 
     """
     files = dataset.files()
-    fix = f"get them from {dataset.source}" if dataset.source else "put them there"
+    fix = "name the folder of its raw files: --data-dir FOLDER"
+    fix += f"; get them from {dataset.source}" if dataset.source else ""
     fix += "; or try `--dataset synthetic`, which needs no files"
     if files and data_dir is None:
         needed = ", ".join(file.path for file in files.values())

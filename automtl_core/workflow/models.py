@@ -221,7 +221,8 @@ def _check_known(settings: Layer, models: Mapping[str, Layer], registry: Registr
         hint = did_you_mean(name, {setting for names in own.values() for setting in names})
         there = "; ".join(f"{model} takes for {key}: {listing(names)}" for model, names in own.items())
         of = f" of the {key} {parts['name']!r}" if is_part and "name" in parts else ""
+        others = f" with all settings of that {key}" if of and "name" not in known else ", or correct it"
         raise UsageError(
             f"{f'{key}.{name}' if is_part else key}{of} is not a setting of {listing(models)}{hint}",
-            f"leave it out, or correct it; {there}",
+            f"leave it out{others}; {there}",
         )

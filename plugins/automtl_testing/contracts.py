@@ -16,15 +16,7 @@ from automtl_core.data.fitting import bin_edges
 from automtl_core.dataset.declarations import field_from_settings
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema
-from automtl_core.errors import (
-    AutoMTLError,
-    InputMissingError,
-    UnknownNameError,
-    UsageError,
-    did_you_mean,
-    listing,
-    one_line,
-)
+from automtl_core.errors import AutoMTLError, UnknownNameError, UsageError, did_you_mean, listing, one_line
 from automtl_core.fields.field import FieldKind
 from automtl_core.modules.cost import meta
 from automtl_core.ops import OpFactory
@@ -172,10 +164,7 @@ def _check_search(subject: Subject, settings: Settings, work_dir: Path) -> None:
 def _check_dataset(subject: Subject, settings: Any, work_dir: Path) -> None:
     dataset = subject.object()(settings, subject.registry.field_kind)
     folder = raw_folder(dataset, subject.name, subject.data_dir)
-    try:
-        find(folder, dataset, subject.name)
-    except InputMissingError as error:
-        raise InputMissingError(str(error), "name the folder of its raw files: --data-dir FOLDER") from None
+    find(folder, dataset, subject.name)  # its error names the dataset
     check_dataset(dataset, folder, work_dir)
 
 

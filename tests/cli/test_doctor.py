@@ -43,7 +43,8 @@ def checks(ended):
 
 
 @pytest.mark.usefixtures("few_extras")
-def test_without_problems(automtl, here):
+def test_without_problems(automtl, here, monkeypatch):
+    monkeypatch.delenv("AUTOMTL_DISABLE_PLUGINS", raising=False)
     ended = automtl("doctor", "--config", "small.yaml", "--json")
     assert ended.code == 0, ended.err
     found = checks(ended)

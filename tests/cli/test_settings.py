@@ -113,7 +113,8 @@ def test_remedies_name_settings_and_parts(automtl):
         ended = automtl(*command)
         assert ended.code == 2
         assert f"fix: see `automtl {command[0]} --help`" in ended.err
-    assert "`automtl runs list` shows all" in automtl("show", "runs/nothing").err
+    missing = automtl("show", "runs/nothing").err
+    assert "`automtl runs list` shows all; of a comparison, see `automtl report FOLDER`" in missing
 
 
 @pytest.fixture

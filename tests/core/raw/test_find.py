@@ -34,7 +34,8 @@ def test_all_missing_files_are_named_at_once(tmp_path):
         f"{tmp_path}/users.csv: raw file of dataset shop not found",
     ]
     assert error.value.fix == (
-        "get them from https://example.org (CC0); or try `--dataset synthetic`, which needs no files"
+        "name the folder of its raw files: --data-dir FOLDER; get them from https://example.org (CC0); "
+        "or try `--dataset synthetic`, which needs no files"
     )
     with pytest.raises(
         InputMissingError, match=r"needs a folder with its raw files: there\.csv, log\.csv, users\.csv"

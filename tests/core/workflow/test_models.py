@@ -62,7 +62,13 @@ def test_settings_go_to_every_model_that_has_them(resolve):
         (["mmoe"], {"strategy": {"epochs": 2}}, r"strategy\.epochs is not", "strategy: none"),
         (["mmoe"], {"retrain": "scratch"}, "retrain is not a setting of mmoe", "leave it out"),
         (["desan:darts"], {"decisions": {"a": "b"}}, "decisions is not", "leave it out"),
-        (["mmoe"], {"space": {"name": "desan", "experts": 2}}, "space 'desan' is not .* mmoe", "leave it"),
+        (
+            ["mmoe"],
+            {"space": {"name": "desan", "experts": 2}},
+            "space 'desan' is not .* mmoe",
+            "leave it out with all settings of that space; mmoe takes for space: dropout",
+        ),
+        (["mmoe"], {"space": {"name": "mmoe", "expert": 2}}, "did you mean 'experts'", "out, or correct it;"),
         (["mmoe"], {"space": [1]}, "space is not a setting of mmoe", "leave it out"),
     ],
 )  # fmt: skip
