@@ -160,7 +160,7 @@ def report(result: Comparison) -> Iterator[Section]:
     blocks = [*([Text(advice)] if advice else []), _models(result), *_cost(result), *several]
     method_of = [*map(Text, filter(None, [method(result), result.looks()]))] if verdicts else []
     yield Section("verdict", [*blocks, *method_of, *map(Text, _notes(result))])
-    over = "" if len(result.seeds) * len(result.splits) > 1 else " over test rows, not over trainings"
+    over = "" if _repeated(result) else " over test rows, not over trainings"
     for against in dict.fromkeys([result.reference, ALONE]):
         if charts := list(_gains(result, against)):
             title = f"differences to {against}"
@@ -168,8 +168,9 @@ def report(result: Comparison) -> Iterator[Section]:
             lines = f"Lines: 95 % intervals{over}. Pale: not significant."
             yield Section(title, [Text(f"{note} {lines}"), *charts])
     scores = [block for section in _scores(result) for block in (Text(f"{section.title}:"), *section.blocks)]
-    tables = [_differences(result, against) for against in dict.fromkeys([result.reference, ALONE])]
-    for section in (*chain(*tables), *_by_split(result), Section("scores", scores), *_details(result)):
+    found = chain(*(_differences(result, against) for against in dict.fromkeys([result.reference, ALONE])))
+    tables = [replace(one, blocks=one.blocks[:1]) for one in found]  # the verdict has their note
+    for section in (*tables, *_by_split(result), Section("scores", scores), *_details(result)):
         yield replace(section, folded=True)
 
 
@@ -249,7 +250,7 @@ def _data(result: Comparison) -> Iterator[str]:
     for seed, split in result.splits.items():
         rows = ", ".join(f"{part} {count:,}" for part, count in split.rows.items())
         which = f"Split {seed}, rows" if len(result.splits) > 1 else "Rows"
-        yield f"{which}: {rows}. Data {split.fingerprint[:12]}."
+        yield f"{which}: {rows}. Fingerprint of the data: {split.fingerprint[:12]}."
 
 
 def _scores(result: Comparison) -> Iterator[Section]:
@@ -262,8 +263,7 @@ def _scores(result: Comparison) -> Iterator[Section]:
                 values = result.summaries(name, metric)
                 known = (values.get(column) for column in columns)
                 rows.append([name, *(value and spread(value, metric.form) for value in known)])
-            title = f"test {metric.title}, mean ± standard deviation over {_over(result)}"
-            yield table(header, rows, "lr", title)
+            yield table(header, rows, "lr", f"test {metric.title}{_deviation(result)}")
 
 
 def _differences(result: Comparison, against: str) -> Iterator[Section]:
@@ -352,6 +352,16 @@ def _over(result: Comparison) -> str:
     return seeds if len(result.splits) == 1 else f"{seeds} on each of {len(result.splits)} splits"
 
 
+def _repeated(result: Comparison) -> bool:
+    """Return whether a model has several trainings."""
+    return len(result.seeds) * len(result.splits) > 1
+
+
+def _deviation(result: Comparison) -> str:
+    """Return what the numbers of several trainings are; nothing for one."""
+    return f", mean ± standard deviation over {_over(result)}" * _repeated(result)
+
+
 def _notes(result: Comparison) -> Iterator[str]:
     """Yield notes on tasks with too few rows, on users, and on runs that failed or were cut short."""
     few = {name: facts for name, facts in result.tasks.items() if not facts.counts}
@@ -370,7 +380,7 @@ def _notes(result: Comparison) -> Iterator[str]:
 def method(result: Comparison) -> str:
     """Return the method of the confidence intervals and p values of differences, in words."""
     rows = f"test rows, grouped by {result.user}" if result.user else "test rows"
-    if len(result.seeds) * len(result.splits) > 1:
+    if _repeated(result):
         method = f"from the spread over {_over(result)} and a paired bootstrap over {rows}"
     else:
         method = f"of a paired bootstrap over {rows} of one training of each model, and not over trainings"
@@ -381,11 +391,11 @@ def _costs(result: Comparison) -> Section:
     rows = []
     for name, model in result.models.items():
         means = [cost and spread(cost, ",.0f") for cost in model.mean_costs().values()]
-        times = [ratio and f"{ratio:.2f}" for ratio in result.relative(name).values()]
+        times = [ratio and percent(ratio) for ratio in result.relative(name).values()]
         rows.append([name, *means, *times])
-    relative = [f"{cost} / {result.reference}" for cost in ("flops", "seconds")]
-    header = ["model", *(key.replace("_", " ") for key in COSTS), *relative]
-    return table(header, rows, "lr", "costs, mean ± standard deviation")
+    relative = [f"{cost} / {result.reference}" for cost in ("FLOPs", "seconds")]
+    header = ["model", *(key.replace("_", " ").replace("flops", "FLOPs") for key in COSTS), *relative]
+    return table(header, rows, "lr", f"costs{_deviation(result)}")
 
 
 def _recipes(result: Comparison) -> Section:

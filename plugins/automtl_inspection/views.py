@@ -41,6 +41,9 @@ def described(document: Mapping[str, Any]) -> Iterator[Section]:
         "share of rows also in train": _known(data.duplicates),
     }
     yield from (by_name(title, values) for title, values in tables.items() if values)
+    if data.sparse:
+        unknown = "unknown: share of rows with a blank, rare or unseen value"
+        yield lines(f"top: share of the most frequent value; {unknown}")
     yield from _histories(data.histories)
     tasks = list(data.tasks)
     yield Section("", [Matrix("correlation", tasks, dict(zip(tasks, data.correlation, strict=True)))])

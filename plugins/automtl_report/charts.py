@@ -19,6 +19,8 @@ COLOURS = 8
 """Number of colours of the style sheet, `--c1` and so on."""
 LETTERS = 30
 """Number of letters from which the label of a bar is broken."""
+LONG = 20
+"""Number of characters from which a name may break in two lines."""
 TICKS = 6
 """Largest number of intervals between the ticks of an axis."""
 
@@ -171,7 +173,8 @@ def _plot(block: Plot) -> Markup:
                 kind, x.place(a), y.place(b), spoken(f"{label}: {a:,.0f}, {b:.4f}"), number
             )
         )
-        legend.append(Markup('<li><b class="{}">{}</b>{}</li>').format(kind, number, legible(label)))
+        named = legible(label.replace(" *", ", chosen"))
+        legend.append(Markup('<li><b class="{}">{}</b>{}</li>').format(kind, number, named))
     # The first point is never covered by another one.
     return _framed(block, x, y, False, f"{block.y} by {block.x}", [], over[::-1], legend)
 
@@ -241,7 +244,12 @@ def _key(label: str, paint: str, kind: str) -> Markup:
 def legible(text: str) -> Markup:
     """Return a text as HTML: it cannot change the page, and its control characters are visible."""
     safe = str(escape(printable(text)))
-    return Markup(re.sub(r"[_/:*](?=\w)", r"\g<0><wbr>", safe))  # noqa: S704 - long names may break there
+    return Markup(re.sub(rf"\S{{{LONG},}}", _breakable, safe))  # noqa: S704 - it is escaped
+
+
+def _breakable(name: re.Match[str]) -> str:
+    """Return a long name with the places where it may break."""
+    return re.sub(r"[_/:*](?=\w)", r"\g<0><wbr>", name[0])
 
 
 def spoken(text: str) -> Markup:

@@ -112,9 +112,11 @@ def models(record: RunRecord) -> Iterator[Section]:
         rows.append([point.name, 1 - point.loss, *beside, point.flops_per_row or None])
     scores = measure(record).replace(" or ", " and ")
     note = (
-        f"Score: the mean of {scores} over tasks on validation rows, which also chose the model, weighted by "
-        "precision; 95 % intervals, corrected for the number of models. "
-        "A model far behind is trained in part"
+        f"Score: the mean of {scores} over tasks, weighted by precision, on the validation rows that also "
+        "chose the model. A mean of models is chosen only where it is ahead beyond chance. Level: the 95 % "
+        "interval, corrected for the number of models, includes 0. A model far behind is trained in part"
     )
+    if any(point.name.endswith(" with one member") for point in contest.ranked):
+        note += ". `searched` is the mean of its members, copies of the found network that share most weights"
     head = ["model", "score", "against the chosen one", "", "FLOPs per row"]
     yield Section("models by validation score", [Grid(head, rows, "lrrlr"), Text(note)])

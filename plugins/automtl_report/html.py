@@ -29,7 +29,7 @@ from automtl_core.views.values import (
     Section,
     Text,
 )
-from automtl_report.charts import chart, legible, spoken
+from automtl_report.charts import LONG, chart, legible, spoken
 from automtl_report.drawing import drawn
 from automtl_report.run import report
 
@@ -180,8 +180,8 @@ def _grid(grid: Grid) -> Markup:
 def _cell(value: object, letter: str) -> Markup:
     order = Markup(' data-v="{}"').format(value) if isinstance(value, int | float) else ""
     text = cell(value)
-    number = Markup(" n") if re.match(r"[-+<.]?[\d. ]", text) else ""
-    return Markup('<td class="{}{}"{}>{}</td>').format(letter, number, order, legible(text))
+    kind = " n" if re.match(r"[-+<.]?[\d. ]", text) else " long" * (len(text) > LONG)
+    return Markup('<td class="{}{}"{}>{}</td>').format(letter, kind, order, legible(text))
 
 
 def _matrix(matrix: Matrix) -> Markup:

@@ -14,6 +14,7 @@ from automtl_core.views.drift import differences
 from automtl_core.views.metrics import metrics
 from automtl_core.views.numbers import change, p_value, some
 from automtl_core.views.values import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
+from automtl_report.search import optimism
 from automtl_report.sharing import natural
 
 STRONGEST, MOST = 8, 12
@@ -125,7 +126,8 @@ def on_test_rows(record: RunRecord) -> Iterator[Section]:
     ]
     head = ["task", "best single field", "its score", "model significantly better"]
     grid, *notes = tested(record)
-    yield Section("test metrics", [grid, *([Grid(head, rows, "llrl")] if rows else []), *notes])
+    singles = [Grid(head, rows, "llrl")] if rows else []
+    yield Section("test metrics", [grid, *singles, *notes, *optimism(record)])
 
 
 def learning(record: RunRecord) -> Iterator[Section]:
@@ -150,7 +152,8 @@ def learning(record: RunRecord) -> Iterator[Section]:
     if 0 < len(losses) <= 8:
         blocks.append(Curves("training loss", "epoch of the training", f"loss of {trainings[0][0]}", losses))
     if kept and len(trainings) > 1:
-        blocks.insert(0, Text(f"The weights of the result are those of `{kept}` at its best epoch."))
+        search = "; `search`: the epochs before the final comparison" * ("search" in dict(trainings))
+        blocks.insert(0, Text(f"The weights of the result are those of `{kept}` at its best epoch{search}."))
     if blocks:
         yield Section("learning curves", blocks)
 
@@ -209,16 +212,17 @@ def effects(importance: Importance) -> Section:
     def most(field: str) -> float:
         return max((effect.drop or 0.0 for effect in importance.effects[field].values()), default=0.0)
 
-    rows = []
+    measures = list({e.measure for of in importance.effects.values() for e in of.values()})
+    one, rows = len(measures) == 1, []
     for field in sorted(importance.effects, key=most, reverse=True):
         for task, e in importance.effects[field].items():
             cells = ["undefined", ""]
             if e.drop is not None:
                 cells = [change(e.drop, e.low, e.high), "" if e.p is None else p_value(e.p)]
-            rows.append([field, task, e.measure, *cells, e.verdict])
+            rows.append([field, task if one else f"{task} ({e.measure})", *cells, e.verdict])
     title = f"effects of the fields that the network reads, on {importance.rows:,} test rows"
-    head = ["field", "task", "score", "drop, 95 % interval", "p", "verdict"]
-    return Section(title, [Grid(head, rows), Text(EFFECTS)])
+    drop = f"drop of {measures[0] if one else 'the score'}, 95 % interval"
+    return Section(title, [Grid(["field", "task", drop, "p", "verdict"], rows), Text(EFFECTS)])
 
 
 def fields(record: RunRecord) -> Iterator[Section]:

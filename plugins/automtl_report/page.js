@@ -8,7 +8,7 @@ for (const box of document.querySelectorAll(".tools")) {
     const wanted = input.value.toLowerCase();
     for (const row of body.rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
   });
-  box.before(input);
+  box.prepend(input);
   const heads = [...box.querySelectorAll("thead th")];
   heads.forEach((head, column) => {
     if (!head.textContent.trim()) return;

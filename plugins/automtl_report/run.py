@@ -130,11 +130,14 @@ def numbers(cost: Cost) -> list[object]:
 
 def architecture(record: RunRecord) -> Iterator[Section]:
     """Yield the drawing of the network, and the fields that it does not read."""
-    hint = "Hover over a part or a line: decisions and their evidence"
-    text = Text(f"{hint}. Width of a line: mean weight in the gate.")
     drawings = list(networks(record))
     with_parts = [one for one in drawings if all(node.name != BODY for node in one.nodes)]
-    yield Section("architecture", [*(with_parts or drawings), text, *sharing.notes(record)])
+    hints = list[Text]()
+    if record.architecture.decisions:
+        hints.append(Text("Hover over a part or a line: decisions and their evidence"))
+    if any(edge.weight is not None for one in with_parts for edge in one.edges):
+        hints.append(Text("Width of a line from an expert: mean weight in the gate of its reader"))
+    yield Section("architecture", [*(with_parts or drawings), *hints, *sharing.notes(record)])
 
 
 def readers(record: RunRecord) -> Iterator[Section]:
@@ -155,6 +158,7 @@ def tables(record: RunRecord) -> Iterator[Section]:
     """Yield the tables of all decisions, with their evidence, and of all effects of fields."""
     grid, decided = decisions(record), record.search.evidence
     tables = search.decisions(decided) if decided else []
+    tables = [replace(one, folded="their evidence") if isinstance(one, Grid) else one for one in tables]
     if grid.rows:
         yield Section("all decisions", [grid, *tables])
     if importance := record.get(Importance):

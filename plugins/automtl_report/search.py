@@ -83,13 +83,13 @@ def decisions(evidence: Sequence[Evidence]) -> list[Block]:
     columns = [name for name in COLUMNS if any(row[name] is not None for row in rows)]
     grid = [["" if row[name] is None else row[name] for name in columns] for row in rows]
     legend = (
-        "effect on loss: the mean over tasks of 1 - AUC (1 - R2) on held-out rows with the decision (for a "
-        "kept option: without the option) minus that of the alternative, with its 95 % interval; p: after "
-        f"Holm's correction for all comparisons of the search, significant below {SIGNIFICANCE}; stability: "
-        "share of bootstrap resamples of the held-out rows in which the decision is the same; + N more: the "
-        "option is removed from N more choices at the same time; everywhere: from all choices; "
-        "interchangeable: significant, but of one of several equal parts, whose roles another seed may "
-        "exchange"
+        "closed: removed; effect on loss: the mean over tasks of 1 - AUC (1 - R2) on held-out rows with the "
+        "decision (for a kept option: without the option) minus that of the alternative, with its 95 % "
+        "interval; p: after Holm's correction for all comparisons of the search, significant below "
+        f"{SIGNIFICANCE}; stability: share of bootstrap resamples of the held-out rows in which the decision "
+        "is the same; + N more: the option is removed from N more choices at the same time; "
+        "everywhere: from all choices; interchangeable: significant, but of one of several equal parts, "
+        "whose roles another seed may exchange"
     )
     notes = [Text(legend)] if "difference" in columns else []
     letters = "".join("l" if name in TEXTS else "r" for name in columns)
@@ -163,17 +163,14 @@ def front(record: RunRecord) -> Iterator[Section]:
 
 
 def plot(points: Sequence[Point]) -> Plot:
-    """Return a plot of points: AUC against known cost, or the loss if any point has no AUC."""
-    scores = [point.score for point in points if point.score is not None]
-    known = len(scores) == len(points)
-    title, heights = ("mean validation AUC", scores) if known else ("loss", [point.loss for point in points])
+    """Return a plot of points: the score that ranks them against their cost, where that is known."""
     placed = [
-        (f"{point.name}{' *' * point.chosen}", (float(point.flops_per_row), height))
-        for point, height in zip(points, heights, strict=True)
+        (f"{point.name}{' *' * point.chosen}", (float(point.flops_per_row), 1 - point.loss))
+        for point in points
         if point.cost < inf
     ]
     placed.sort(key=lambda pair: "*" not in pair[0])  # the selected point is never covered
-    return Plot("FLOPs per row", title, dict(placed))
+    return Plot("FLOPs per row", "validation score", dict(placed))
 
 
 def optimism(record: RunRecord) -> Iterator[Text]:
@@ -277,7 +274,7 @@ def apart(result: EncodingSearchResult) -> Iterator[str]:
 def in_words(answers: Mapping[str, Any]) -> str:
     """Return the chosen values of encoding settings in words; those of earlier versions are left out."""
     removed = Encodings.removed
-    return ", ".join(_words(name, answer) for name, answer in answers.items() if name not in removed)
+    return "; ".join(_words(name, answer) for name, answer in answers.items() if name not in removed)
 
 
 def _words(name: str, answer: Any) -> str:

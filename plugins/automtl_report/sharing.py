@@ -63,9 +63,10 @@ def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence
     closed = [name for name in sharing.closed() if name in known or name not in sharing.keys]
     count, all_fields = len({*known} - {*closed}), f"all {len(known)} fields"
     read = all_fields if count == len(known) else f"{count} of {len(known)} fields"
-    if sharing.gates and closed:
-        yield Text(f"Serving needs {all_fields}: the gates of {some(sharing.gates, 4)} read them")
-    who = "Experts read" if sharing.gates and closed else "The network reads"
+    gates = [gate.removeprefix(TASK) for gate in sharing.gates]
+    if gates and closed:
+        yield Text(f"Serving needs {all_fields}: the gates of {some(gates, 4)} read them")
+    who = "Experts read" if gates and closed else "The network reads"
     yield Text(f"{who} {read}" + (f", without {some(closed)}" if closed else ""))
     if closed:
         yield Text(

@@ -24,7 +24,8 @@ def summary(record: RunRecord) -> list[Block]:
 
 def verdict(record: RunRecord) -> Iterator[Section]:
     """Yield the summary, test scores with intervals, the strongest fields, and the next commands."""
-    yield Section("verdict", [*summary(record), *scores(record), *strongest(record), *steps(record)])
+    title = "verdict" if record.search.front else "outcome"
+    yield Section(title, [*summary(record), *scores(record), *strongest(record), *steps(record)])
 
 
 def scores(record: RunRecord) -> list[Block]:
@@ -89,13 +90,14 @@ def _score(record: RunRecord, result: Result) -> Iterator[Figure]:
         for task, m in list(of_kind.items())[:1]:
             if m.score is not None:
                 ends = f", {m.interval[0]:{form}} to {m.interval[1]:{form}}" if m.interval else ""
-                yield title, (f"{m.score:{form}}", f"{task}{ends}")
+                few = "" if m.is_informative(record.min_positives) else "; too few rows to be reliable"
+                yield title, (f"{m.score:{form}}", f"{task}{ends}{few}")
 
 
 def _costs(record: RunRecord, result: Result) -> Iterator[Figure]:
-    mmoe = record.landmarks.get("mmoe")
+    mmoe, beside = record.landmarks.get("mmoe"), "of those of an MMoE of the same parts"
     if result.flops_per_row:
-        share = f"{percent(result.flops_per_row / mmoe)} of those of MMoE in the same space" if mmoe else ""
+        share = f"{percent(result.flops_per_row / mmoe)} {beside}" if mmoe else ""
         yield "FLOPs per row", (f"{result.flops_per_row:,}", share)
     if result.parameters:
         dense = f"{result.parameters_beside_embeddings:,} beside embeddings"

@@ -117,7 +117,7 @@ class LastRound:
     def variants(self, name: str, architecture: Architecture) -> list[Candidate]:
         """Return an architecture with other settings of the space, see `SearchSpace.variants`."""
         settings = self.problem.space.variants() if self.settings.rivals and self.problem.tunable else {}
-        return [Candidate(f"{name}, {k}", architecture, {"space": v}) for k, v in settings.items()]
+        return [Candidate(f"{name} with {k}", architecture, {"space": v}) for k, v in settings.items()]
 
     def rivals(self, listener: Listener = SILENT) -> list[Candidate]:
         """Return the models that take part; the listener receives the reason why one is left out."""

@@ -138,7 +138,7 @@ def test_markdown_holds_the_same_numbers_in_tables_that_no_name_breaks(compared)
     found = compared("click", "price")
     text = page(found)
     assert text.startswith("# Comparison on made-up\n\n## verdict against one.yaml\n")
-    assert "\n## data\n\nRows: train 800, validation 100, test 100. Data 0000" in text
+    assert "\n## data\n\nRows: train 800, validation 100, test 100. Fingerprint of the data: 0000" in text
     assert "| two.yaml | 19.25 ± 0.35 |" in text
     differences = text.split("## AUC and reduction of RMSE against")[1].split("\n## ")[0]
     assert {line.count("|") for line in differences.splitlines() if line.startswith("|")} == {6}
@@ -158,8 +158,8 @@ def test_the_verdict_comes_first_with_its_words_and_costs_beside_the_reference(c
     assert known.advice() in page(known)
     assert known.advice() in str(next(iter(of_comparison(known))).blocks)
     costs = grid(found, "costs")
-    assert costs.header[-2:] == ["flops / one.yaml", "seconds / one.yaml"]
-    assert [row[-2:] for row in costs.rows] == [["1.00", "1.00"], ["0.50", "1.00"], ["1.00", "1.00"]]
+    assert costs.header[-2:] == ["FLOPs / one.yaml", "seconds / one.yaml"]
+    assert [row[-2:] for row in costs.rows] == [["100 %", "100 %"], ["50 %", "100 %"], ["100 %", "100 %"]]
     alone = replace(found, models={"one.yaml": found.models["one.yaml"]})
     assert not [title for title in titles(alone) if title.startswith("verdict")]
 
@@ -214,7 +214,10 @@ def test_several_splits_are_told_apart(compared):
     for name, told in zip(others, of_splits[0][1::2], strict=True):
         means = [found.summaries(one, found.kinds[0].score)["mean"].mean for one in (name, found.reference)]
         assert float(told) == pytest.approx(means[0] - means[1], abs=1e-4)
-    assert "Split 3, rows: train 800, validation 100, test 100. Data 333333333333." in page(found)
+    assert (
+        "Split 3, rows: train 800, validation 100, test 100. Fingerprint of the data: 333333333333."
+        in page(found)
+    )
     assert "model,split,seed,task," in comma_separated(found)
 
 
@@ -286,7 +289,7 @@ def test_the_verdict_comes_first_with_a_row_for_each_model(compared):
     assert folded == [
         *(f"AUC and reduction of RMSE against {name}" for name in ("one.yaml", "single-task")),
         "scores",
-        "costs, mean ± standard deviation",
+        "costs, mean ± standard deviation over 2 seeds",
         "data",
     ]
 

@@ -68,7 +68,7 @@ def test_described_data_has_a_table_for_all_that_is_there():
     assert "values a row" not in sections[1].blocks[0].header, "no field has several"
     assert (
         Matrix("correlation", ["click", "like"], {"click": (1.0, None), "like": (None, 1.0)})
-        in sections[7].blocks
+        in sections[8].blocks
     )
 
 
@@ -76,6 +76,7 @@ def test_described_data_says_what_may_be_wrong():
     assert texts(described({"prepared": ABOUT, "data": DATA})) == [
         "warning: one",
         "warning: two",
+        "top: share of the most frequent value; unknown: share of rows with a blank, rare or unseen value",
         "click is 1 in all 8 rows with like, as declared",
         "warning: the presence of coupon alone predicts click",
         "warning: history past is odd",

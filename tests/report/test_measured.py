@@ -131,10 +131,10 @@ def test_all_effects_are_a_table_by_the_largest_drop():
     assert section.title == "effects of the fields that the network reads, on 7,184 test rows"
     assert list(dict.fromkeys(row[0] for row in grid.rows)) == ["user_id", "age", "tab", "item_id", "rare"]
     assert grid.rows[:2] == [
-        ["user_id", "click", "AUC", "+0.0200 [+0.0190, +0.0210]", ".004", "matters"],
-        ["user_id", "price", "R2", "+0.3000 [+0.2990, +0.3010]", ".004", "unclear"],
+        ["user_id", "click (AUC)", "+0.0200 [+0.0190, +0.0210]", ".004", "matters"],
+        ["user_id", "price (R2)", "+0.3000 [+0.2990, +0.3010]", ".004", "unclear"],
     ]
-    assert grid.rows[-1] == ["rare", "click", "AUC", "undefined", "", "unclear"]
+    assert grid.rows[-1] == ["rare", "click (AUC)", "undefined", "", "unclear"]
     assert "no effect: the interval is within 0.002 of 0" in legend.text
 
 

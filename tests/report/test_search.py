@@ -114,16 +114,14 @@ def test_an_architecture_behind_the_front_is_not_called_a_point_of_it():
     ]  # fmt: skip
 
 
-def test_a_front_is_plotted_by_auc_or_else_by_loss():
+def test_a_front_is_plotted_by_the_score_of_its_ranking():
     drawn = plot([WORSE, FOUND, BEST])
     assert (drawn.y, drawn.points) == (
-        "mean validation AUC",
-        {"searched *": (6.8e4, 0.7835), "ple": (1e4, 0.75), "mmoe": (1.36e5, 0.7844)},
+        "validation score",
+        {p.name + " *" * p.chosen: (p.flops_per_row, 1 - p.loss) for p in (FOUND, WORSE, BEST)},
     )
     assert next(iter(drawn.points)) == "searched *", "it is never hidden"
-    assert plot([FOUND, replace(BEST, flops_per_row=0)]).points == {"searched *": (6.8e4, 0.7835)}
-    without = plot([replace(WORSE, score=None), FOUND])
-    assert (without.y, without.points["ple"]) == ("loss", (1e4, 0.3))
+    assert plot([FOUND, replace(BEST, flops_per_row=0)]).points == {"searched *": (6.8e4, 1 - FOUND.loss)}
 
 
 def test_a_front_has_the_command_that_trains_a_point_and_a_note_on_inherited_weights():
@@ -144,12 +142,12 @@ CHOSEN = EncodingSearchResult(KEYED, (EncodingTrial(OFF, 0.7, 1), EncodingTrial(
 
 def test_what_was_chosen_in_a_encoding():
     assert encoding(replace(CHOSEN, measure="AUC")) == (
-        "Feature encoding chosen on held-out training data (+0.0032 AUC): aggregates by a*b, c, "
-        "numeric features scaled, embedding decay 0.01"
+        "Feature encoding chosen on held-out training data (+0.0032 AUC): aggregates by a*b, c; "
+        "numeric features scaled; embedding decay 0.01"
     )
     other = {"numbers": "bins", "aggregates": []}
     assert encoding(EncodingSearchResult(other, (EncodingTrial(other, 0.7, 1),))).endswith(
-        " (+0.0000 AUC or R2): numeric features binned, no aggregates"
+        " (+0.0000 AUC or R2): numeric features binned; no aggregates"
     )
     earlier = {"statistics": "none", "crosses": [], "wide": True, "numbers": "bins"}
     assert encoding(EncodingSearchResult(earlier, (EncodingTrial(earlier, 0.7, 1),))).endswith(

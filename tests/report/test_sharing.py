@@ -73,7 +73,7 @@ def test_what_nobody_reads(sharing):
 def test_serving_needs_the_fields_that_gates_read(sharing):
     gated = replace(sharing, gates=("task/click", "layer1/expert10"))
     assert said(gated)[:2] == [
-        "Serving needs all 3 fields: the gates of task/click, layer1/expert10 read them",
+        "Serving needs all 3 fields: the gates of click, layer1/expert10 read them",
         "Experts read 2 of 3 fields, without noise",
     ]
 

@@ -163,7 +163,7 @@ def about(guess: Guess, seen: Glimpse) -> str:
             rows = facts.rows / facts.values
             text = f"{facts.values:,} lists of {rows:.1f} rows on average, which have {facts.together}"
         case _:
-            text = f"{spread}, mean {facts.mean:.4g}{doubt}"
+            text = f"{float(facts.low):.4g} to {float(facts.high):.4g}, mean {facts.mean:.4g}{doubt}"
     blank = 1 - facts.rows / seen.seen
     text = f"{text}; {blank:.1%} blank" if blank else text
     return text + _about_odd(guess, seen)

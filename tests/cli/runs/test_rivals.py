@@ -139,8 +139,8 @@ def test_one_member_may_be_the_result(automtl):
         in ended.err
     )
     made = Run.open(Path((found := ended.json())["run"]))
-    assert {p.name for p in made.read(Search).front} == {"searched", "searched, one member"}
-    assert [p.name for p in made.read(Search).front if p.chosen] == ["searched, one member"]
+    assert {p.name for p in made.read(Search).front} == {"searched", "searched with one member"}
+    assert [p.name for p in made.read(Search).front if p.chosen] == ["searched with one member"]
     assert made.read(Search).overrides == {"space": {"members": 1}}
     assert made.config().space.settings["members"] == 1
     assert automtl("evaluate", found["run"]).code == 0

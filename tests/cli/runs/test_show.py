@@ -135,7 +135,7 @@ def test_effects_of_fields_are_shown(automtl, told):
     assert "Effect of each field: automtl show runs/done --fields" in shown
     assert f"permutation on {found.rows} test rows" in shown or "Strongest fields" in shown
     table = after(automtl("show", told.path, "--fields").out, "field task")
-    assert table[0] == "field task score drop, 95 % interval p verdict"
+    assert table[0] == "field task drop of AUC, 95 % interval p verdict"
     lines = table[1 : 1 + 4 * len(found.effects)]
     assert {line.split()[0] for line in lines[::4]} == {*found.effects}
     assert [line.split()[1] for line in lines[:4]] == ["click", "like", "skip", "hide"]
