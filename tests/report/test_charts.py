@@ -5,7 +5,12 @@ import re
 import pytest
 
 from automtl_core.views.values import Bar, Bars, Curves, Plot
-from automtl_report.charts import COLOURS, Axis, chart, colour
+from automtl_report.charts import COLOURS, Axis, chart, colour, legible
+
+
+def test_only_long_names_may_break():
+    assert legible("engage_right and a/b") == "engage_right and a/b"
+    assert legible("layer0/expert0/interaction") == "layer0/<wbr>expert0/<wbr>interaction"
 
 
 def test_curves_have_a_point_for_each_value_and_a_line_for_the_mark():

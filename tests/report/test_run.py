@@ -157,6 +157,7 @@ def test_it_says_how_much_the_validation_score_flatters():
         "Validation AUC minus test AUC: +0.0200 [-0.0077, +0.0477] (mean of 1 task, 95 % interval). "
         "Validation rows stopped the training, so only the test AUC is unbiased"
     )
+    assert said in texts(SECTIONS["tests"](one))
     two = made(result, front=(POINT, replace(POINT, name="mmoe", chosen=False)))
     assert "and chose among 2 trained networks, so" in " ".join(texts(outcome(two)))
     assert one.to_json()["optimism"]["tasks"] == 1
@@ -174,6 +175,8 @@ def test_all_sections_of_a_report_have_their_blocks(small_record):
         "refresh",
     }  # neither was searched with evidence
     assert blocks(sections["architecture"], Drawing)
+    plain = replace(small_record, architecture=replace(small_record.architecture, decisions={}))
+    assert not [text for text in texts(SECTIONS["architecture"](plain)) if text.startswith("Hover")]
     assert len(blocks(sections["tables"], Grid)[0].rows) == len(small_record.architecture.decisions)
     assert blocks(sections["readers"], Matrix)
     tasks = {task.name for task in small_record.schema.tasks}

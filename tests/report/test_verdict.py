@@ -21,8 +21,8 @@ FOUND = Point("searched", {}, 0.2, None, 0.78, 68_000, 10, trained=True, chosen=
 MMOE = Point("mmoe", {}, 0.21, 0.001, 0.78, 68_000, 10, True, overrides={"space": {"name": "mmoe"}})
 
 
-def figures(*facts, front=()):
-    made = searched(front=front)
+def figures(*facts, front=(), **changes):
+    made = searched(front=front, **changes)
     made = replace(made, facts={**made.facts, **{type(fact): fact for fact in facts}})
     (found,) = (block for block in summary(made) if isinstance(block, Figures))
     return dict(found.values)
@@ -49,6 +49,8 @@ def test_it_says_where_there_is_no_gain_and_what_is_not_known_is_left_out():
     assert figures(RESULT, front=[FOUND])["gain"][0] == "not known"
     trees = replace(RESULT, flops_per_row=0, parameters=0, test={"click": CLICK}, reachable=None)
     assert figures(trees) == {"test AUC": ("0.7100", "click, 0.6916 to 0.7284")}
+    few = figures(trees, min_positives=2000)
+    assert few == {"test AUC": ("0.7100", "click, 0.6916 to 0.7284; too few rows to be reliable")}
 
 
 def test_what_to_do_next_depends_on_the_run():
@@ -62,6 +64,7 @@ def test_what_to_do_next_depends_on_the_run():
 
 def test_the_page_begins_with_it_and_test_scores_have_their_intervals(small_record):
     (section,) = verdict(small_record)
+    assert section.title == ("verdict" if small_record.search.front else "outcome")
     assert isinstance(section.blocks[0], Figures) or section.blocks[0].text
     (auc,) = scores(small_record)
     assert isinstance(auc, Bars)
