@@ -67,7 +67,7 @@ def test_a_name_in_use_is_refused_with_both_plugins(install, automtl):
 
 
 def test_a_program_without_commands_says_what_to_do(automtl, monkeypatch):
-    monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "commands,testing")
+    monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "commands,comparison,testing")
     code, _, err = automtl("search")
     assert (code, err.splitlines()[0]) == (69, "error: no plugin with commands is installed")
     assert "install automtl again" in err

@@ -15,8 +15,8 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow
 
 PLUGINS = [
-    "balancers", "baselines", "commands", "datasets", "desan", "engines", "export", "histories",
-    "listeners", "losses", "metrics", "strategies", "tasks", "testing",
+    "balancers", "baselines", "commands", "comparison", "datasets", "desan", "engines", "export",
+    "histories", "listeners", "losses", "metrics", "strategies", "tasks", "testing",
 ]  # fmt: skip
 """Built-in plugins."""
 BUILT_IN = {
