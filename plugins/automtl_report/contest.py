@@ -117,6 +117,6 @@ def models(record: RunRecord) -> Iterator[Section]:
         "interval, corrected for the number of models, includes 0. A model far behind is trained in part"
     )
     if any(point.name.endswith(" with one member") for point in contest.ranked):
-        note += ". `searched` is the mean of its members, copies of the found network that share most weights"
+        note += ". `searched` is the mean of its members, copies of one network that share most weights"
     head = ["model", "score", "against the chosen one", "", "FLOPs per row"]
     yield Section("models by validation score", [Grid(head, rows, "lrrlr"), Text(note)])
