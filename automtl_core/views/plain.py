@@ -31,7 +31,10 @@ def plain(block: Block) -> Text | Preformatted | Grid:
             ]
             return Grid([block.corner, *block.columns], rows, "lc" if marked else "lr")
         case Plot():
-            points = [[label, f"{x:,.0f}", y] for label, (x, y) in block.points.items()]
+            points = [
+                [label + ", chosen" * (label == block.chosen), f"{x:,.0f}", y]
+                for label, (x, y) in block.points.items()
+            ]
             return Grid(["", block.x, block.y], points, "lr")
         case Curves():
             rows = [[label, *_ends(line)] for label, line in block.lines.items()]

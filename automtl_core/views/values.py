@@ -62,6 +62,8 @@ class Plot:
     """Title of the vertical axis."""
     points: Mapping[str, tuple[float, float]]
     """Label -> (x, y), at least one; where two labels overlap, the first is drawn."""
+    chosen: str = ""
+    """Label of the point that was chosen, if any."""
 
 
 @dataclass(frozen=True)

@@ -167,14 +167,13 @@ def _plot(block: Plot) -> Markup:
     x = Axis.of(across, 0.06, logarithmic=max(across) >= 8 * min(across) > 0)
     y, over, legend = Axis.of(heights, 0.1), [], []
     for number, (label, (a, b)) in enumerate(block.points.items(), 1):
-        kind = "chosen" if label.endswith("*") else ""
+        kind, words = ("chosen", f"{label}, chosen") if label == block.chosen else ("", label)
         over.append(
             Markup('<b class="{}" style="left:{}%;bottom:{}%" title="{}">{}</b>').format(
                 kind, x.place(a), y.place(b), spoken(f"{label}: {a:,.0f}, {b:.4f}"), number
             )
         )
-        named = legible(label.replace(" *", ", chosen"))
-        legend.append(Markup('<li><b class="{}">{}</b>{}</li>').format(kind, number, named))
+        legend.append(Markup('<li><b class="{}">{}</b>{}</li>').format(kind, number, legible(words)))
     # The first point is never covered by another one.
     return _framed(block, x, y, False, f"{block.y} by {block.x}", [], over[::-1], legend)
 

@@ -110,7 +110,7 @@ def models(record: RunRecord) -> Iterator[Section]:
             [None, "chosen"] if point.chosen else [contest.difference(point, -1), contest.standing(point)]
         )
         rows.append([point.name, 1 - point.loss, *beside, point.flops_per_row or None])
-    scores = measure(record).replace(" or ", " and ")
+    scores = measure(record, "and")
     note = (
         f"Score: the mean of {scores} over tasks, weighted by precision, on the validation rows that also "
         "chose the model. A mean of models is chosen only where it is ahead beyond chance. Level: the 95 % "

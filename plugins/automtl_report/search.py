@@ -37,10 +37,10 @@ TEXTS = ("choice", "option", "action", "verdict", "against")
 """The columns without numbers."""
 
 
-def measure(record: RunRecord) -> str:
-    """Return the measures of held-out rows: AUC, R2, or both."""
+def measure(record: RunRecord, between: str = "or") -> str:
+    """Return the measures of held-out rows: AUC, R2, or both with a word between them."""
     kinds = [task.kind for task in record.schema.tasks] if record.schema else ["binary", "regression"]
-    return " or ".join(kind.measure for kind in distinct(kinds))
+    return f" {between} ".join(kind.measure for kind in distinct(kinds))
 
 
 def evidence(record: RunRecord) -> list[Block]:
@@ -164,13 +164,11 @@ def front(record: RunRecord) -> Iterator[Section]:
 
 def plot(points: Sequence[Point]) -> Plot:
     """Return a plot of points: the score that ranks them against their cost, where that is known."""
-    placed = [
-        (f"{point.name}{' *' * point.chosen}", (float(point.flops_per_row), 1 - point.loss))
-        for point in points
-        if point.cost < inf
-    ]
-    placed.sort(key=lambda pair: "*" not in pair[0])  # the selected point is never covered
-    return Plot("FLOPs per row", "validation score", dict(placed))
+    placed = [point for point in points if point.cost < inf]
+    placed.sort(key=lambda point: not point.chosen)  # the chosen point is never covered
+    places = {point.name: (float(point.flops_per_row), 1 - point.loss) for point in placed}
+    chosen = next((point.name for point in placed if point.chosen), "")
+    return Plot("FLOPs per row", "validation score", places, chosen)
 
 
 def optimism(record: RunRecord) -> Iterator[Text]:

@@ -66,7 +66,7 @@ def _gain(record: RunRecord) -> Iterator[Figure]:
         if record.search.front:
             yield "gain", ("not known", "no hand-designed model was trained beside this one")
         return
-    scores = measure(record).replace(" or ", " and ")
+    scores = measure(record, "and")
     if is_rival(contest.chosen):
         yield "gain", ("none", f"`{rival.name}` is the best model on validation rows, and is hand-designed")
         return

@@ -54,12 +54,12 @@ def test_bars_have_their_values_and_intervals_and_all_of_their_labels():
 
 
 def test_points_have_numbers_that_the_legend_explains():
-    near = chart(Plot("FLOPs", "AUC", {"found *": (100.0, 0.7), "mmoe": (200.0, 0.8)}))
+    near = chart(Plot("FLOPs", "AUC", {"found": (100.0, 0.7), "mmoe": (200.0, 0.8)}, "found"))
     assert re.findall(r'<li><b class="(\w*)">(\d)</b>([^<]*)', near) == [
         ("chosen", "1", "found, chosen"),
         ("", "2", "mmoe"),
     ]
-    assert re.findall(r'title="([^"]*)"', near) == ["mmoe: 200, 0.8000", "found *: 100, 0.7000"]
+    assert re.findall(r'title="([^"]*)"', near) == ["mmoe: 200, 0.8000", "found: 100, 0.7000"]
     one = Plot("FLOPs", "AUC", {"a": (100.0, 0.7)})
     assert chart(one) == chart(one)
     assert colour(0) == colour(COLOURS)

@@ -118,10 +118,10 @@ def test_a_front_is_plotted_by_the_score_of_its_ranking():
     drawn = plot([WORSE, FOUND, BEST])
     assert (drawn.y, drawn.points) == (
         "validation score",
-        {p.name + " *" * p.chosen: (p.flops_per_row, 1 - p.loss) for p in (FOUND, WORSE, BEST)},
+        {p.name: (p.flops_per_row, 1 - p.loss) for p in (FOUND, WORSE, BEST)},
     )
-    assert next(iter(drawn.points)) == "searched *", "it is never hidden"
-    assert plot([FOUND, replace(BEST, flops_per_row=0)]).points == {"searched *": (6.8e4, 1 - FOUND.loss)}
+    assert next(iter(drawn.points)) == drawn.chosen == "searched", "it is never hidden"
+    assert plot([FOUND, replace(BEST, flops_per_row=0)]).points == {"searched": (6.8e4, 1 - FOUND.loss)}
 
 
 def test_a_front_has_the_command_that_trains_a_point_and_a_note_on_inherited_weights():

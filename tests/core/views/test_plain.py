@@ -31,8 +31,10 @@ def test_blocks_become_grids():
     assert numbers == Grid(["correlation", "a"], [["a", None]], "lr")
     for block in (Text("a"), Grid(["a"], [])):
         assert plain(block) is block
-    plot = Plot("FLOPs", "AUC", {"1": (9000, 0.81), "2*": (40_000, 0.82)})
-    assert plain(plot) == Grid(["", "FLOPs", "AUC"], [["1", "9,000", 0.81], ["2*", "40,000", 0.82]], "lr")
+    plot = Plot("FLOPs", "AUC", {"1": (9000, 0.81), "2": (40_000, 0.82)}, "2")
+    assert plain(plot) == Grid(
+        ["", "FLOPs", "AUC"], [["1", "9,000", 0.81], ["2, chosen", "40,000", 0.82]], "lr"
+    )
     bars = Bars("fields", "drop", [Bar("user", 0.5, 0.25, 0.75), Bar("item", 0.25)], "+.2f")
     assert plain(bars) == Grid(
         ["fields", "drop, 95 % interval"], [["user", "+0.50 [+0.25, +0.75]"], ["item", "+0.25"]], "lr"
