@@ -23,6 +23,7 @@ from automtl_core.registry.registry import Registry
 from automtl_core.settings.settings import Settings
 from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.tasks.builtin import auc
+from automtl_core.tasks.loss import Loss
 from automtl_core.training.lists import list_batches
 from automtl_core.workflow.workflow import Workflow
 
@@ -47,6 +48,17 @@ class FactorisationMachine(nn.Module):
         return self.bias(places).sum((1, 2)) + pairs.sum(1) / 2
 
 
+def loss_of(
+    pairwise: Loss | None, logits: torch.Tensor, y: torch.Tensor, groups: torch.Tensor
+) -> torch.Tensor:
+    """Return the pairwise loss within groups, or log loss without it; rows without a label do not count."""
+    known = ~y.isnan()
+    if pairwise is None:
+        return nn.functional.binary_cross_entropy_with_logits(logits[known], y[known])
+    sums, terms = pairwise.sums(logits[:, None], y.nan_to_num()[:, None], known.float()[:, None], groups)
+    return (sums / terms.clamp(min=1)).sum()
+
+
 def scores(registry: Registry, part: Part, labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
     """Return the metrics of a label."""
     known = ~np.isnan(labels) & (part.groups > 0)
@@ -58,7 +70,8 @@ def scores(registry: Registry, part: Part, labels: np.ndarray, logits: np.ndarra
 def fitted(registry: Registry, parts: list[Part], sizes: list[int], task: int, loss: str, seed: int) -> dict:
     """Return test scores of the epoch and the decay with the best validation GAUC."""
     ids = [torch.from_numpy(np.asarray(part.ids, np.int64)) for part in parts]
-    pairwise, best = registry.get(LOSSES, "pairwise")(Settings()), {"gauc": -1.0}
+    pairwise = registry.get(LOSSES, "pairwise")(Settings()) if loss == "pairwise" else None
+    best = {"gauc": -1.0}
     for decay in DECAYS:
         torch.manual_seed(seed)
         model = FactorisationMachine(sizes)
@@ -66,15 +79,8 @@ def fitted(registry: Registry, parts: list[Part], sizes: list[int], task: int, l
         for epoch in range(EPOCHS):
             for rows, _ in list_batches(parts[0], SIZE, np.random.default_rng([seed, epoch])):
                 y = torch.from_numpy(parts[0].labels[rows, task])
-                known, logits = ~y.isnan(), model(ids[0][rows])
-                if loss == "pairwise":
-                    groups = torch.from_numpy(parts[0].groups[rows])
-                    sums, terms = pairwise.sums(
-                        logits[:, None], y.nan_to_num()[:, None], known.float()[:, None], groups
-                    )
-                    value = (sums / terms.clamp(min=1)).sum()
-                else:
-                    value = nn.functional.binary_cross_entropy_with_logits(logits[known], y[known])
+                groups = torch.from_numpy(parts[0].groups[rows])
+                value = loss_of(pairwise, model(ids[0][rows]), y, groups)
                 optimiser.zero_grad()
                 value.backward()
                 optimiser.step()

@@ -15,7 +15,6 @@ from statistics import fmean, stdev
 
 import numpy as np
 import torch
-from torch import nn
 
 from automtl_core.data.part import Part
 from automtl_core.data.store import PARTS
@@ -26,7 +25,7 @@ from automtl_core.run_dir.record import read_record
 from automtl_core.settings.settings import Settings
 from automtl_core.training.lists import list_batches
 from automtl_core.workflow.workflow import Workflow
-from lists import FactorisationMachine
+from lists import FactorisationMachine, loss_of
 
 FIELDS = ("user_id", "video_id", "author_id", "tab", "duration_ms")
 PRIOR, DECAY, EPOCHS, PATIENCE, SIZE, RATE = 20, 1e-6, 40, 4, 2048, 1e-3
@@ -54,10 +53,10 @@ class Machine:
 
     def __init__(self, sizes: list[int], places: list[int], loss: str, seed: int) -> None:
         torch.manual_seed(seed)
-        self.places, self.loss, self.seed, self.done = places, loss, seed, 0
+        self.places, self.seed, self.done = places, seed, 0
         self.model = FactorisationMachine(sizes)
         self.optimiser = torch.optim.Adam(self.model.parameters(), RATE, weight_decay=DECAY)
-        self.pairwise = REGISTRY.get(LOSSES, "pairwise")(Settings())
+        self.pairwise = REGISTRY.get(LOSSES, "pairwise")(Settings()) if loss == "pairwise" else None
 
     def logits(self, part: Part) -> torch.Tensor:
         """Return the logits of all rows."""
@@ -68,12 +67,7 @@ class Machine:
         ids = torch.from_numpy(np.asarray(part.ids[:, self.places], np.int64))
         for rows, lists in list_batches(part, SIZE, np.random.default_rng([self.seed, self.done])):
             y, logits = torch.from_numpy(part.labels[rows, 0]), self.model(ids[rows])
-            if self.loss == "pairwise":
-                groups = torch.from_numpy(lists)
-                sums, terms = self.pairwise.sums(logits[:, None], y[:, None], torch.ones(len(y), 1), groups)
-                value = (sums / terms.clamp(min=1)).sum()
-            else:
-                value = nn.functional.binary_cross_entropy_with_logits(logits, y)
+            value = loss_of(self.pairwise, logits, y, torch.from_numpy(lists))
             self.optimiser.zero_grad()
             value.backward()
             self.optimiser.step()
