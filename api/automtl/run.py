@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -32,6 +32,7 @@ from automtl_core.views.plain import markdown
 from automtl_core.workflow.new_rows import check_log, measure, outputs, passed_on, predicted, skippable
 from automtl_core.workflow.refresh import refresh
 from automtl_core.workflow.trained import Trained
+from automtl_core.workflow.unseen import not_among
 from automtl_core.workflow.workflow import Workflow
 from automtl_export.folder import export
 from automtl_report.card import card
@@ -147,7 +148,8 @@ class Run:
             return _frame(self._flow.evaluate(self.path, metrics=metrics).test)
         registered = self._metrics if metrics is None else self._flow.metrics(self._folder, metrics)
         with self._reading(examples, history, bad_rows, max_bad_rows) as (reading, rejected):
-            result, _, rejected[:] = measure(self._trained, reading, registered)
+            told = partial(not_among, self._folder)
+            result, _, rejected[:] = measure(self._trained, reading, registered, new=told)
         return _frame(result)
 
     @interface

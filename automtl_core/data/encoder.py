@@ -12,7 +12,6 @@ Letters: R rows, N sparse fields, M dense fields, T tasks, V values of bags.
 """
 
 import os
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -44,6 +43,7 @@ from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.fields.lookup import entries
 from automtl_core.fields.vectors import VectorIds
 from automtl_core.system.documents import read_signed, sha256, write_signed
+from automtl_core.system.files import link_or_copy
 
 FORMAT = 2
 FILE = "encoder.json"
@@ -225,13 +225,7 @@ class Encoder:
             copy = encoder_file(folder, name, ending)
             there = copy.exists() and os.path.samefile(path, copy)
             if not there and (vectors or ending != ".npy"):
-                draft = copy.with_name(f".{copy.name}.draft")
-                draft.unlink(missing_ok=True)
-                try:
-                    os.link(path, draft)
-                except OSError:
-                    shutil.copyfile(path, draft)
-                draft.replace(copy)
+                link_or_copy(path, copy)
         fields = {name: encoder.to_json() for name, encoder in self.fields.items()}
         content: dict[str, Any] = {"schema": self.schema.to_json(), "fields": fields}
         if unread:

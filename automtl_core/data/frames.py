@@ -7,6 +7,7 @@ no database is opened without a log of events. Letters: R rows.
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column as Values, common_length
 from automtl_core.data.event_log import NewEvents, new_events
+from automtl_core.data.known import MOMENT, Hashes, Seen, digest_of, of_numbers, of_values
 from automtl_core.data.lists import columns_of_rows, lists_of_rows
 from automtl_core.dataset.dataset import (
     TEXT,
@@ -25,6 +27,8 @@ from automtl_core.dataset.dataset import (
     Dataset,
     RawFile,
     columns_of_lists,
+    learned,
+    list_columns,
     reading,
     reads_of,
     time_column_of,
@@ -33,11 +37,14 @@ from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Formed, Lists
 from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, text, whole
+from automtl_core.fields.field import Read
 from automtl_core.raw.load import Rejected
 from automtl_core.raw.records import Fault, expected, shown
-from automtl_core.raw.sql import TimeRange, Times, check_comparable, quoted, times_of
+from automtl_core.raw.sql import TimeRange, Times, any_time, check_comparable, quoted, times_of
 from automtl_core.system.progress import Progress, silent
 
+ROWS = 1 << 16
+"""Number of rows that are read together for their digests."""
 Examples = pd.DataFrame | Mapping[str, Values]
 """Column -> one value for each row; not modified."""
 
@@ -79,6 +86,9 @@ class NewExamples:
     """Columns of the weights of rows; none if they are not read."""
     also: Sequence[str] = ()
     """Further columns, as texts; missing values where files lack them."""
+    told_apart: bool = False
+    """Whether rows are told from known ones: columns that are not read otherwise are read for it, and missing
+    values take their place where files lack them."""
 
     @property
     def lists(self) -> Lists | None:
@@ -90,7 +100,9 @@ class NewExamples:
 
     def file(self, path: str) -> RawFile:
         """Return the format of a file, or of columns, of examples."""
-        declared = reading(self.dataset.new_file(path, self.labelled), self.unread)
+        declared = self.dataset.new_file(path, self.labelled)
+        unread = {n: replace(c, optional=True) for n, c in declared.columns.items() if n in self.unread}
+        declared = reading(declared, self.unread)
         if self.time is not None:
             required = {self.time: Column("time", required=True)}
             declared = replace(declared, columns={**declared.columns, **required})
@@ -98,8 +110,17 @@ class NewExamples:
             labelled = self.dataset.new_file(path, labelled=True).columns
             declared = with_columns(declared, columns_of_rows(self.lists, labelled))
         declared = with_columns(declared, dict.fromkeys(self.weights, WEIGHT))
-        declared = with_columns(declared, dict.fromkeys(self.also, replace(TEXT, optional=True)))
+        also = dict.fromkeys(self.also, replace(TEXT, optional=True))
+        if self.told_apart:
+            more = [*list_columns(self.dataset), *([self.moment] if self.moment else [])]
+            also |= {**unread, **dict.fromkeys(more, replace(TEXT, optional=True))}
+        declared = with_columns(declared, also)
         return with_events(declared, self.dataset, self.histories, self.log is not None)
+
+    @property
+    def moment(self) -> str | None:
+        """The column with the times of rows, which tell equal rows apart; None without one."""
+        return self.dataset.time_column or self.dataset.time
 
     def encodable(self, rows: pd.DataFrame, events: Sequence[NewEvents], start: int) -> pd.DataFrame:
         """Return rows in the form for `Encoder.encode`: fields and labels, with bags and events as lists.
@@ -217,12 +238,78 @@ class NewRows:
             self.reading.note(left, False)
         return later
 
+    @cached_property
+    def digests(self) -> Hashes:
+        """The digests of the rows, [R], see `data.known`."""
+        return digest_of(self._hashes)
+
+    @cached_property
+    def _hashes(self) -> dict[str, Hashes]:
+        whole = replace(self.reading, unread=(), histories=())
+        found = [_hashes(whole, rows, whole.encodable(rows, (), 0)) for rows in self.tables(ROWS)]
+        return {name: np.concatenate([one[name] for one in found]) for name in (found or [{}])[0]}
+
+    def beyond(self, known: Hashes, who: str) -> NDArray[np.bool_]:
+        """Return whether rows are not among known ones, [R]; a sentence names the number of others.
+
+        Args:
+            known: Digests of known rows, [K]; of equal rows as many are known as there are here.
+            who: Name of what knows them.
+
+        Raises:
+            DataError: all rows are known.
+
+        """
+        seen, count = Seen.of(self.digests, known), len(self)
+        if not seen.rows.any():
+            if blank := [name for name, hashes in self._hashes.items() if count and not hashes.any()]:
+                lacking = listing((self.reading.moment or name) if name == MOMENT else name for name in blank)
+                told = f"the rows have no values of {lacking}: whether {who} has seen them cannot be told"
+                self.reading.note(told, True)
+        elif seen.rows.all():
+            fix = "give new rows; keep some aside before the training to test on them"
+            raise DataError(f"{who} has seen all of the {count:,} rows", fix)
+        else:
+            equal = f"; {seen.equal:,} of them equal other rows in all columns, and count by their number"
+            left = f"{int(seen.rows.sum()):,} of {count:,} rows are left out: {who} has seen them"
+            self.reading.note(left + equal * bool(seen.equal), False)
+        return ~seen.rows
+
     def chunks(self, size: int) -> Iterator[pd.DataFrame]:
         """Yield the rows in order, `size` at a time, in the form for `Encoder.encode`."""
         start = 0
         for rows in self.tables(size):
             yield self.reading.encodable(rows, self.events, start)
             start += len(rows)
+
+
+def _hashes(reading: NewExamples, rows: pd.DataFrame, made: pd.DataFrame) -> dict[str, Hashes]:
+    """Return the hashes of some rows by column, as `prepare.known` makes them of prepared rows.
+
+    Args:
+        reading: The reader.
+        rows: Rows of a file or of a frame.
+        made: The same in the form for `Encoder.encode`.
+
+    """
+    dataset, hashed = reading.dataset, reading.dataset.settings.hashed
+    time, found = (dataset.time, dataset.time_column), dict[str, Hashes]()
+    for name, read in reads_of(dataset.fields).items():
+        if read.how != "text" or name not in time:
+            found[name] = of_values(read, made[name], hashed.get(name))
+    for name in list_columns(dataset):
+        if name not in found:
+            found[name] = of_values(Read(), rows[name])
+    for label in learned(dataset):
+        found[label.name] = of_values(Read("number"), made.get(label.name, [None] * len(rows)))
+    if reading.moment is not None:
+        with duckdb.connect() as db:
+            db.register("rows", rows[[reading.moment]].astype(object))
+            times = db.sql(
+                f"SELECT {any_time(f'CAST({quoted(reading.moment)} AS VARCHAR)', 'VARCHAR')} FROM rows"
+            )
+            found[MOMENT] = of_numbers(times.df().iloc[:, 0].to_numpy(np.float64))
+    return found
 
 
 def frame_rows(reading: NewExamples) -> NewRows:

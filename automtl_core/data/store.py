@@ -22,6 +22,7 @@
                                          list are neighbours
         train/begin.npy                  [R, 1] float64, with lists and times: the time at which the list
                                          begins; `times` are then ranks of it
+        train/rows.npy                   [R, 1] uint64, digests by which rows are known, see `known`
         train/<field>.codes.npy          [R, 1] int32, of a field with a vocabulary: all values, 0 for none
         hashes/<field>.npy               [codes] uint64, hashes of the texts of the values
         train/<history>.spans.npy        [R, 2] int32 or int64: the events of a row, events[start:end]
@@ -51,6 +52,7 @@ from automtl_core.data.aggregates import numbers_as_of
 from automtl_core.data.earlier import Earlier, RowLists, rule_of
 from automtl_core.data.encoder import Encoder, Value
 from automtl_core.data.fitting import Encoded, encoded
+from automtl_core.data.known import Hashes, joined as joined_rows
 from automtl_core.data.part import Bags, Coded, Events, Histories, Part, joined
 from automtl_core.dataset.encodings import Refresh
 from automtl_core.dataset.schema import Schema
@@ -60,7 +62,7 @@ from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.fields.sparse import BagEncoder, Vocabulary
 from automtl_core.system.documents import canonical, read_signed, sha256, write_signed
 
-FORMAT = 12
+FORMAT = 13
 PARTS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
 REJECTED = "rejected.csv"
@@ -181,6 +183,10 @@ class Prepared:
     def times(self, name: str) -> NDArray[np.int32] | None:
         """Return the time of each row of a part, as ranks, [R]; None without a split by time."""
         return self._column(name, "times")
+
+    def rows(self, *names: str) -> Hashes:
+        """Return the digests of the rows of parts, see `data.known`."""
+        return joined_rows(_mapped(self.path / name / "rows.npy")[:, 0] for name in names)
 
     def _column(self, part: str, name: str) -> NDArray[Any] | None:
         path = self.path / part / f"{name}.npy"

@@ -503,6 +503,12 @@ def learned(dataset: Dataset) -> tuple[Label, ...]:
     return tuple(label for label in dataset.labels if not chosen or label.name in chosen)
 
 
+def list_columns(dataset: Dataset) -> list[str]:
+    """Return the columns whose values the rows of a list share; none without lists."""
+    chosen = dataset.settings.list
+    return chosen.columns(dataset.user) if chosen else []
+
+
 def weights_of(dataset: Dataset) -> dict[str, str]:
     """Return the column of weights of each learned task that has one."""
     named, tasks = dataset.settings.weights, names_of(learned(dataset))

@@ -7,11 +7,13 @@ from typing import Any, Literal, NamedTuple
 import duckdb
 import pandas as pd
 
+from automtl_core.data.known import MOMENT
 from automtl_core.dataset.dataset import (
     Dataset,
     dense_fields,
     histories_of,
     learned,
+    list_columns,
     names_of,
     sparse_fields,
     weights_of,
@@ -21,7 +23,7 @@ from automtl_core.dataset.lists import USER
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, OWN
 from automtl_core.prepare.values import codes, number_bags, number_values
-from automtl_core.raw.sql import as_seconds, category, check_names, create, literal, quoted
+from automtl_core.raw.sql import any_time, as_seconds, category, check_names, create, literal, quoted
 
 JOINED = 50
 """Largest number of tables of codes in the joins of one query."""
@@ -34,17 +36,17 @@ class ExampleColumn(NamedTuple):
     """Name in the dataset's rows."""
     how: Literal[
         "code", "bag", "number", "label", "oracle", "owner", "rank", "part", "text",
-        "time", "outcome", "event number", "list", "weight",
+        "time", "outcome", "event number", "list", "weight", "moment",
     ]  # fmt: skip
     """Content. Of fields: codes, codes of bags, numbers, and texts. The owners of histories, and `rank`, the
     time of a split by time, are codes too. Of events that are rows: their times, outcomes and numbers; `list`
-    is a list of events."""
+    is a list of events. `moment` is the time by which rows are told apart, null where it is none."""
     missing: float | None = None
     """Replacement for a missing number."""
 
 
 CODED = ("code", "bag", "owner", "rank")
-NUMBERS = ("number", "label", "oracle")
+NUMBERS = ("number", "label", "oracle", "moment")
 
 
 def columns_of(dataset: Dataset, *how: str) -> dict[str, ExampleColumn]:
@@ -84,6 +86,8 @@ def columns_of(dataset: Dataset, *how: str) -> dict[str, ExampleColumn]:
     for history in histories_of(dataset):
         for name in history.lists.values():
             add(list_key(name), name, "list")
+    if dataset.time:  # the last one: it changes the order of no rows that differ
+        add(MOMENT, dataset.time, "moment")
     return {key: column for key, column in columns.items() if not how or column.how in how}
 
 
@@ -97,6 +101,11 @@ def weight_keys(dataset: Dataset) -> dict[str, str]:
     return {task: f"{OWN}weight {column}" for task, column in weights_of(dataset).items()}
 
 
+def given_key(label: str) -> str:
+    """Return the key in a chunk of a label as it is given, also where a weight of 0 takes it out."""
+    return f"{OWN}given {label}"
+
+
 def time_key(time: str) -> str:
     """Return the name in `examples` of a column with the times of rows."""
     return f"{OWN}time {time}"
@@ -107,12 +116,6 @@ def owner_key(dataset: Dataset, column: str) -> str:
     reads = [read for field in sparse_fields(dataset) for read in field.reads().items()]
     is_field = any(name == column and read.how == "code" for name, read in reads)
     return column if is_field and column not in dataset.settings.hashed else f"{OWN}owner {column}"
-
-
-def list_columns(dataset: Dataset) -> list[str]:
-    """Return the columns whose values the rows of a list share; none without lists."""
-    chosen = dataset.settings.list
-    return chosen.columns(dataset.user) if chosen else []
 
 
 def list_times(dataset: Dataset) -> list[str]:
@@ -213,6 +216,8 @@ def _create_unsorted(
                 value = f"CAST({value} AS VARCHAR[])"
             case "time" | "outcome" | "event number":
                 value = as_seconds(value, kind)
+            case "moment":
+                value = any_time(value, kind)
         if missing is not None:
             value = f"coalesce({value}, {float(missing)!r})"
         chosen.append(f"{value} AS {quoted(key)}")

@@ -95,15 +95,18 @@ def _files(before: Mapping[str, Any], reading: NewExamples) -> dict[str, dict[st
 
 
 def _parts(base: Prepared, rows: NewRows) -> Parts:
-    """Return the parts of new rows, [R]; `LEFT_OUT` for rows that are not later than all before.
+    """Return the parts of new rows, [R]; `LEFT_OUT` for rows that are known, or not later than all before.
 
     Raises:
-        DataError: no row is later, a part has no rows, or times are in another unit than before.
+        DataError: no row is new, a part has no rows, or times are in another unit than before.
 
     """
     parts, ends = np.full(len(rows), LEFT_OUT, np.int8), base.times_of_parts.values() or [(0.0, 0.0)]
     first, newest = min(low for low, _ in ends), max(high for _, high in ends)
-    free = rows.later_than(newest, first, "the newest row before")
+    if rows.times is None:
+        free = rows.beyond(base.rows(*PARTS), "the run")
+    else:
+        free = rows.later_than(newest, first, "the newest row before")
     places, settings = np.flatnonzero(free), base.manifest["settings"]
     formed = None
     if rows.lists is not None:
@@ -302,6 +305,7 @@ def _encoded(base: Prepared, encoder: Encoder, rows: NewRows) -> _New:
         arrays["lists"] = _behind(rows.lists, base, "lists")
         if rows.began is not None:
             arrays["begin"] = rows.began[:, None]
+    arrays["rows"] = rows.digests[:, None]
     if rows.times is not None:
         arrays["seconds"] = rows.times.seconds[:, None]
     for place, one in enumerate(schema.sparse):

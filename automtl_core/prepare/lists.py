@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.lists import together
-from automtl_core.dataset.dataset import Dataset
+from automtl_core.dataset.dataset import Dataset, list_columns
 from automtl_core.dataset.lists import USER, Formed, Lists, in_units
 from automtl_core.errors import DataError
-from automtl_core.prepare.examples import list_columns, list_times, owner_key, time_key
+from automtl_core.prepare.examples import list_times, owner_key, time_key
 from automtl_core.prepare.split import cut
 from automtl_core.raw.sql import form_of, quoted
 

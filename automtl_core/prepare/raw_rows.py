@@ -19,6 +19,7 @@ from automtl_core.dataset.dataset import (
     Column,
     Dataset,
     RawFile,
+    list_columns,
     names_of,
     reads_of,
     time_column_of,
@@ -28,7 +29,7 @@ from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Lists
 from automtl_core.errors import RunExistsError
 from automtl_core.prepare.events import event_table
-from automtl_core.prepare.examples import list_columns, owner_key, rows_of
+from automtl_core.prepare.examples import owner_key, rows_of
 from automtl_core.prepare.values import codes
 from automtl_core.raw.connection import workshop
 from automtl_core.raw.find import find

@@ -20,9 +20,10 @@ from automtl_core.fields.sparse import BagCounts
 from automtl_core.prepare.encode import BEGIN, LIST, RANK, Encoding, chunks, rows_of
 from automtl_core.prepare.events import EventLog, matched_values, stacked
 from automtl_core.prepare.examples import columns_of, weight_keys
+from automtl_core.prepare.known import digests, hashes_of_codes
 from automtl_core.prepare.split import Parts, sizes_of
 from automtl_core.prepare.values import codes
-from automtl_core.raw.sql import as_seconds, count
+from automtl_core.raw.sql import as_seconds
 
 
 class Tally(NamedTuple):
@@ -158,15 +159,7 @@ def write_hashes(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft: Path)
     """Write the hash of the value of each code of fields with a vocabulary, 0 for none."""
     (draft / "hashes").mkdir()
     for name in coded(encoding):
-        with (draft / "hashes" / f"{file_name(name)}.npy").open("wb") as file:
-            write_header(file, np.uint64, (count(db, codes(name)) + 1,))
-            file.write(np.zeros(1, np.uint64).tobytes())
-            query = (
-                f"SELECT md5_number_lower(CAST(value AS VARCHAR)) AS hash FROM {codes(name)} ORDER BY code"
-            )
-            db.execute(query)
-            while len(frame := db.fetch_df_chunk(64)):
-                file.write(frame["hash"].to_numpy().astype(np.uint64).tobytes())
+        np.save(draft / "hashes" / f"{file_name(name)}.npy", hashes_of_codes(db, name))
 
 
 def seconds_of_codes(db: duckdb.DuckDBPyConnection, time: str) -> Block:
@@ -221,6 +214,7 @@ def _arrays(
         arrays.append(array("lists", np.int32, [column(LIST)]))
         if lists.begin is not None:
             arrays.append(array("begin", np.float64, [column(BEGIN)]))
+    arrays.append(_Array("rows", np.uint64, 1, digests(db, dataset)))
     arrays += [array(f"{file_name(name)}.codes", np.int32, [column(name)]) for name in coded(encoding)]
     for log in logs:
         name = file_name(log.history.name)

@@ -203,16 +203,7 @@ def typed_time(db: duckdb.DuckDBPyConnection, column: str, rows: str, tables: It
 
     """
     text = f"CAST({quoted(column)} AS VARCHAR)"
-    whole, number = (f"TRY_CAST({text} AS {kind})" for kind in ("BIGINT", "DOUBLE"))
-    joined = f"regexp_replace({text}, ' ([+-])', '\\1')"  # DuckDB reads no offset after a space
-    offset = r"[0-9] ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"  # behind a time of the day
-    zoned = f"(contains({text}, ':') AND regexp_matches({text}, {literal(offset)}))"
-    ways = [
-        f"CASE WHEN CAST({whole} AS VARCHAR) = {text} THEN {whole} END",  # doubles have too few digits
-        f"CASE WHEN isfinite({number}) THEN {number} END",
-        f"CASE WHEN NOT {zoned} THEN TRY_CAST({text} AS TIMESTAMP) END",
-        f"CASE WHEN {zoned} THEN TRY_CAST({joined} AS TIMESTAMPTZ) END",
-    ]
+    ways = [way for way, _ in _ways_to_read(text)]
     misread = [f"count(*) FILTER ({way} IS NULL), min({text}) FILTER ({way} IS NULL)" for way in ways]
     query = f"SELECT {', '.join(misread)} FROM ({rows}) WHERE {quoted(column)} IS NOT NULL"
     counts = db.execute(query).fetchall()[0]
@@ -232,6 +223,27 @@ def typed_time(db: duckdb.DuckDBPyConnection, column: str, rows: str, tables: It
         table,
         at[0][0],
     )
+
+
+def _ways_to_read(text: str) -> list[tuple[str, str]]:
+    """Return SQL for the time that a text may write, null for other texts, and its type, for each type."""
+    whole, number = (f"TRY_CAST({text} AS {kind})" for kind in ("BIGINT", "DOUBLE"))
+    joined = f"regexp_replace({text}, ' ([+-])', '\\1')"  # DuckDB reads no offset after a space
+    offset = r"[0-9] ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"  # behind a time of the day
+    zoned = f"(contains({text}, ':') AND regexp_matches({text}, {literal(offset)}))"
+    return [
+        (f"CASE WHEN CAST({whole} AS VARCHAR) = {text} THEN {whole} END", "BIGINT"),  # doubles lack digits
+        (f"CASE WHEN isfinite({number}) THEN {number} END", "DOUBLE"),
+        (f"CASE WHEN NOT {zoned} THEN TRY_CAST({text} AS TIMESTAMP) END", "TIMESTAMP"),
+        (f"CASE WHEN {zoned} THEN TRY_CAST({joined} AS TIMESTAMPTZ) END", "TIMESTAMP WITH TIME ZONE"),
+    ]
+
+
+def any_time(value: str, kind: str) -> str:
+    """Return SQL for a time as a number, see `as_seconds`; null for a text that writes no time."""
+    if kind != "VARCHAR":
+        return as_seconds(value, kind)
+    return f"coalesce({', '.join(as_seconds(way, of) for way, of in _ways_to_read(value))})"
 
 
 def form_of(kind: str) -> TimeForm:

@@ -275,8 +275,6 @@ class Refreshed(Fact):
     """Time of the last of these rows, as in `Data.times`; None without a split by time."""
     until: str | None = None
     """The same in words."""
-    files: tuple[str, ...] = ()
-    """SHA-256 of the files with these rows, without a split by time."""
 
     @property
     def sentence(self) -> str:

@@ -23,6 +23,8 @@ runs/<name>/
     updated.json           the run before, of a run that goes on from it, and the gains over it
     status.json            running, stopped, failed or done
     encoder/               encoder of new examples, see data/encoder.py
+    seen/                  digests of the training and validation rows, and of those of a refresh, see
+                           data/known.py; the names of the files hold their SHA-256
     log.txt                times and errors
     checkpoint.safetensors state of an interrupted run; checkpoint.before.safetensors is an epoch older
 
@@ -39,10 +41,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
+
+import numpy as np
 
 from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
+from automtl_core.data.known import Hashes
 from automtl_core.data.store import ENCODER, Prepared
 from automtl_core.errors import (
     ArtifactError,
@@ -78,7 +84,7 @@ from automtl_core.system.documents import (
     sha256,
     write_signed,
 )
-from automtl_core.system.files import GONE, LOCK, break_hard_links, publish_folder, write_atomic
+from automtl_core.system.files import GONE, LOCK, break_hard_links, link_or_copy, publish_folder, write_atomic
 from automtl_core.system.state import State, load_state, save_state
 from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.training.metrics import Metrics
@@ -91,6 +97,7 @@ SUMMED = ("architecture.json", "weights.safetensors", "search.json", "calibratio
 COPIED = (".json", ".jsonl", ".yaml", ".safetensors")
 """Endings of the files of a copy; a report and a log are those of the run alone."""
 MOMENTS = "moments.safetensors"
+SEEN = "seen"
 CHECKPOINTS = ("checkpoint.safetensors", "checkpoint.before.safetensors")
 """The newest checkpoint, and the one before it, in case the newest is damaged."""
 log = logging.getLogger("automtl")
@@ -105,7 +112,12 @@ class Run:
     @classmethod
     @contextmanager
     def create(
-        cls, path: Path, config: RunConfig, facts: Sequence[Fact], encoder: Encoder
+        cls,
+        path: Path,
+        config: RunConfig,
+        facts: Sequence[Fact],
+        encoder: Encoder,
+        rows: Mapping[str, Path] = MappingProxyType({}),
     ) -> Iterator["Run"]:
         """Create the directory with its first files atomically, and hold it as `working` does.
 
@@ -116,6 +128,7 @@ class Run:
             config: The resolved configuration.
             facts: Facts to write.
             encoder: Encoder of the prepared data.
+            rows: Part -> file of the digests of its rows.
 
         Raises:
             RunExistsError: the directory exists, or cannot be created.
@@ -132,6 +145,8 @@ class Run:
                     for fact in (*facts, Status("running")):
                         cls(draft).write(fact)
                     encoder.save(draft / ENCODER)
+                    for part, file in rows.items():
+                        cls(draft)._keep_rows(part, file)
 
             first(publish)
             yield held.enter_context(cls(path)._recorded())
@@ -189,8 +204,8 @@ class Run:
         for name in CHECKPOINTS:
             (self.path / name).unlink(missing_ok=True)
 
-    def copied(self, path: Path, encoder: Encoder, fact: Fact) -> "Run":
-        """Return a copy of the finished run with another encoder, and one more fact.
+    def copied(self, path: Path, encoder: Encoder, fact: Fact, rows: Hashes) -> "Run":
+        """Return a copy of the finished run with another encoder, one more fact, and more rows it has seen.
 
         Raises:
             RunExistsError: the path exists, or cannot be created.
@@ -202,7 +217,30 @@ class Run:
                     shutil.copyfile(file, draft / file.name)
             encoder.save(draft / ENCODER)
             Run(draft).write(fact)
+            np.save(more := draft / "rows.npy", rows[:, None])
+            for file in (*(self.path / SEEN).glob("*.npy"), more):
+                Run(draft)._keep_rows("refresh" if file == more else file.name.partition("-")[0], file)
+            more.unlink()
         return Run(path)
+
+    def _keep_rows(self, part: str, file: Path) -> None:
+        (self.path / SEEN).mkdir(exist_ok=True)
+        link_or_copy(file, self.path / SEEN / f"{part}-{sha256(file)}.npy")
+
+    def rows(self, *parts: str) -> Hashes | None:
+        """Return the digests of the rows of parts: `train`, `validation`, and `refresh`, if there was one.
+
+        None for a run of an earlier version, which has none.
+
+        Raises:
+            ArtifactError: a file is damaged.
+
+        """
+        files = [file for part in parts for file in (self.path / SEEN).glob(f"{part}-*.npy")]
+        for file in files:
+            if file.stem.partition("-")[2] != sha256(file):
+                raise ArtifactError(f"{file}: damaged", "restore it from a copy")
+        return np.concatenate([np.load(file)[:, 0] for file in files]) if files else None
 
     def served(self, prepared: Prepared) -> Prepared:
         """Return the data in the encoding of the finished run's network: that of a refit after one."""

@@ -53,6 +53,17 @@ def break_hard_links(path: Path) -> None:
                 shutil.copyfile(path, draft)
 
 
+def link_or_copy(path: Path, copy: Path) -> None:
+    """Give a file that is never modified another name, by a hard link if the file system supports them."""
+    draft = copy.with_name(f".{copy.name}.draft")
+    draft.unlink(missing_ok=True)
+    try:
+        os.link(path, draft)
+    except OSError:
+        shutil.copyfile(path, draft)
+    draft.replace(copy)
+
+
 def make_folder(path: Path) -> None:
     """Create a folder and its parents, unless it exists; the first process of a job does it."""
     first(lambda: path.mkdir(parents=True, exist_ok=True))

@@ -60,7 +60,6 @@ from automtl_core.training.metric import Metric, check_monitored
 from automtl_core.training.recipe import Recipe, key_of_loss
 from automtl_core.workflow.components import parsed
 from automtl_core.workflow.teacher import kept_soft_labels
-from automtl_core.workflow.unseen import unseen_files
 
 AUC = "auc"
 """Value of `training.monitor_metric` for the score of the kind of task, in data with lists too."""
@@ -200,9 +199,8 @@ class Job:
             time=(dataset.time_column or dataset.time) if base.can_refresh else None,
             rule=schema.lists,
             weights=schema.weights,
+            told_apart=True,
         )
-        if reading.time is None:
-            unseen_files(run, reading)
         return grow(base, reading, c.prepared_dir, elsewhere, accept)
 
     def _before(self, run: Run, progress: Progress, memory_limit: str | None) -> Prepared:

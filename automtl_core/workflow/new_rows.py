@@ -1,7 +1,7 @@
 """New examples for a finished run: predictions in a file, or a test with later labels."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +21,6 @@ from automtl_core.errors import DataError, UsageError, did_you_mean, listing
 from automtl_core.fields.encode import texts
 from automtl_core.fields.sparse import Vocabulary
 from automtl_core.raw.load import Rejected
-from automtl_core.raw.sql import Times
 from automtl_core.run_dir.folders import prepared_folder
 from automtl_core.run_dir.looks import Look, ledger, look
 from automtl_core.run_dir.progress import PREPARATION
@@ -146,6 +145,10 @@ def outputs(made: Trained, reading: NewExamples) -> dict[str, np.ndarray]:
         return {name: np.concatenate([part[name] for part in parts]) for name in (parts or [{}])[0]}
 
 
+New = Callable[[NewRows], NDArray[np.bool_]]
+"""Function that returns which rows count as new, [R]."""
+
+
 class Answers(NamedTuple):
     """The labels of new rows, and what a network says."""
 
@@ -157,10 +160,15 @@ class Answers(NamedTuple):
     """Number of the user of each row, 0 for none, [R]; None without a user field."""
     lists: Groups
     """Number of the list of each row, 0 for none, [R]; None without lists."""
-    times: Times | None
-    """Times of the rows, if they are read."""
+    new: NDArray[np.bool_]
+    """Whether each row counts as new, [R]."""
     rejected: Sequence[Rejected]
     """The skipped rows."""
+
+    def some(self, places: NDArray[np.bool_]) -> "Answers":
+        """Return the answers about some rows."""
+        arrays: dict[str, Any] = {n: of for n, of in self._asdict().items() if isinstance(of, np.ndarray)}
+        return self._replace(**{name: of[places] for name, of in arrays.items()})
 
     @property
     def groups(self) -> Groups:
@@ -168,35 +176,45 @@ class Answers(NamedTuple):
         return self.users if self.lists is None else self.lists
 
 
-def answers(made: Trained, reading: NewExamples) -> Answers:
+def answers(made: Trained, reading: NewExamples, new: New | None = None) -> Answers:
     """Return the labels of new rows, and the output of a network for them.
 
     The values of the user field are compared as text, so that users without training rows are told apart.
 
+    Args:
+        made: The network.
+        reading: The rows.
+        new: Tells which rows count as new; None for all.
+
     Raises:
-        DataError: no row is valid, or as `new_rows` raises it.
+        DataError: no row is valid, or as `new_rows` or `new` raises it.
 
     """
     unread = [name for name in made.unread if name != reading.dataset.user]  # users are told apart
-    with new_rows(replace(reading, labelled=True, unread=unread)) as rows:
+    with new_rows(replace(reading, labelled=True, unread=unread, told_apart=new is not None)) as rows:
         if not len(rows):
             raise DataError("the new rows have no valid row to test", "give at least one valid row")
+        counted = np.ones(len(rows), bool) if new is None else new(rows)
         parts = [(part, made.predict_logits(part)) for part in encoded(made, rows)]
         labels, logits = np.concatenate([p.labels for p, _ in parts]), np.concatenate([z for _, z in parts])
         users = [part.users for part, _ in parts if part.users is not None]
-        return Answers(
-            labels, logits, np.concatenate(users) if users else None, rows.lists, rows.times, rows.rejected
-        )
+        of_users = np.concatenate(users) if users else None
+        return Answers(labels, logits, of_users, rows.lists, counted, rows.rejected)
 
 
 def measure(
-    made: Trained, reading: NewExamples, registered: Mapping[str, Metric] = NONE, own: Look | None = None
+    made: Trained,
+    reading: NewExamples,
+    registered: Mapping[str, Metric] = NONE,
+    own: Look | None = None,
+    new: New | None = None,
 ) -> tuple[Metrics, int, Sequence[Rejected]]:
     """Return the metrics of new labelled rows, the number of rows, and the skipped rows; see `answers`.
 
     With the look of the network, it is added to the ledger of the rows.
     """
-    found = answers(made, reading)
+    found = answers(made, reading, new)
+    found = found.some(found.new)
     if own is not None:
         look(ledger(prepared_folder(), found.labels), [own])
     test = metrics_of(made.tasks, found.labels, found.logits, found.groups, registered)

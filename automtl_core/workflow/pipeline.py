@@ -146,7 +146,8 @@ def start(job: Job, prepared: Prepared, path: Path, space: SearchSpace | None = 
     facts += [NewRows(form)] if (form := RowFormat.of(job.dataset())) else []
     facts += facts_of(job, prepared)
     encoder = prepared.encoder_of(space.schema)
-    with Run.create(path, job.config, facts, encoder) as made:
+    rows = {part: prepared.path / part / "rows.npy" for part in ("train", "validation")}
+    with Run.create(path, job.config, facts, encoder, rows) as made:
         yield made
 
 

@@ -22,7 +22,7 @@ from automtl_core.system.documents import Value
 from automtl_core.system.files import check_free_folder
 from automtl_core.workflow.new_rows import encoded
 from automtl_core.workflow.trained import Trained
-from automtl_core.workflow.unseen import time_column, unseen_files
+from automtl_core.workflow.unseen import not_among, time_column
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class RefreshedRun(Value):
     rows: int
     """Number of rows that were added."""
     left_out: int
-    """Number of rows that the aggregates have seen: they are not later than the newest row before."""
+    """Number of rows that the aggregates have seen, or that are not later than the newest row before."""
     until: str | None
     """Time of the newest row; None without a split by time."""
     skipped: tuple[str, ...]
@@ -48,7 +48,7 @@ def refresh(
     """Copy a run with aggregates that have seen more rows; return the new run and the skipped rows.
 
     No row counts twice: under a split by time, rows up to the newest row of the aggregates are left out;
-    else a file that they have seen is refused. Rows count by their weights, as in training.
+    else rows that they have seen, see `data.known`. Rows count by their weights, as in training.
 
     Args:
         run: The run, which stays as it is.
@@ -67,17 +67,26 @@ def refresh(
         raise UsageError("the run has no aggregates to bring up to date", "train with features.aggregates")
     before, data = run.get(Refreshed) or Refreshed(str(run.path), 0), run.read(Data)
     column = time_column(run, reading)
-    files = () if column else unseen_files(run, reading)
     # Aggregates are of fields alone: rows need no history.
     plain = replace(made, encoder=made.encoder.of_run((), made.encoder.aggregates))
-    how: dict[str, Any] = {"labelled": True, "histories": (), "rule": None, "time": column}
+    how: dict[str, Any] = {
+        "labelled": True,
+        "histories": (),
+        "rule": None,
+        "time": column,
+        "told_apart": True,
+    }
     how["weights"] = made.encoder.schema.weights
     how["unread"] = [name for name in made.unread if name not in how["weights"]]
     with new_rows(replace(reading, **how)) as rows:
-        newest = _newest(run, before, data) if data.times else 0.0
-        first = data.times["train"][0] if data.times else 0.0
-        later = rows.later_than(newest, first, "the newest row that the aggregates have seen")
-        _note_gap(rows, later, newest, data)
+        if data.times:
+            newest = _newest(run, before, data)
+            name = "the newest row that the aggregates have seen"
+            later = rows.later_than(newest, data.times["train"][0], name)
+            _note_gap(rows, later, newest, data)
+        else:
+            refitted = ("validation",) if run.read(Result).refitted else ()
+            later = not_among(run, rows, ("train", *refitted, "refresh"))
         labelled = start = 0
 
         def parts() -> Iterator[tuple[Part, NDArray[np.float64] | None]]:
@@ -94,8 +103,8 @@ def refresh(
         added = int(later.sum())
         latest = None if rows.times is None else float(rows.times.seconds.max())
         until = rows.times and rows.times.in_words(rows.times.seconds.max())
-        fact = Refreshed(str(run.path), before.rows + added, latest, until, (*before.files, *files))
-        run.copied(path, encoder, fact)
+        fact = Refreshed(str(run.path), before.rows + added, latest, until)
+        run.copied(path, encoder, fact, rows.digests[later])
         skipped = tuple(map(str, rows.rejected))
         new = RefreshedRun(str(path), str(run.path), added, len(rows) - added, until, skipped)
         return new, rows.rejected

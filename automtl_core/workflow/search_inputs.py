@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from automtl_core.choices import Architecture, of_member
+from automtl_core.data.known import Seen
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import PLAIN
-from automtl_core.errors import UsageError, listing
+from automtl_core.errors import UsageError
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.sparse import BagEncoder, Vocabulary
 from automtl_core.modules.network import Ensemble
 from automtl_core.registry.kinds import SPACES
 from automtl_core.run_dir.config import RunConfig, merge
-from automtl_core.run_dir.facts import Budget, Data, EncodingSearch, Environment
+from automtl_core.run_dir.facts import Budget, EncodingSearch, Environment
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import encoding_domains
 from automtl_core.search.strategy import Problem, Tunable
@@ -110,8 +111,6 @@ def average(job: Job, name: str, candidates: Sequence[Candidate]) -> Candidate:
 
 AVERAGE = "average"
 """Name of the space whose networks are means of several models."""
-SPLIT = ("split", "split_seed", "validation_fraction", "test_fraction", "validation_from", "test_from")
-"""Settings of a dataset that decide which rows are test rows."""
 
 
 def read_warm_start(job: Job, prepared: Prepared) -> WarmStart | None:
@@ -155,28 +154,23 @@ def read_warm_start(job: Job, prepared: Prepared) -> WarmStart | None:
 
 
 def seen_test_rows(path: Path, prepared: Prepared) -> str | None:
-    """Return a warning if a run was trained on other rows of the same files; else None.
+    """Return a warning if a run has learned from test rows, or chosen by them; else None.
+
+    Test rows that equal training rows of the data itself do not count.
 
     Args:
         path: The run of a warm start.
         prepared: The data to search on.
 
     """
-    theirs, ours = Run.open(path).read(Data), Data.of(prepared)
-    files, others = (
-        (data.dataset, sorted(file["sha256"] for file in data.raw.values())) for data in (theirs, ours)
-    )
-    # Generated data has no files; it is the same with equal settings besides the split.
-    settings = [{k: v for k, v in d.settings.items() if k not in SPLIT} for d in (theirs, ours)]
-    same = files == others and (bool(theirs.raw) or settings[0] == settings[1])
-    changed = [key for key in SPLIT if theirs.settings.get(key) != ours.settings.get(key)]
-    if not same or not changed:
+    known, test = Run.open(path).rows("train", "validation"), prepared.rows("test")
+    if known is None:
         return None
-    names = listing([f"dataset.{key}" for key in changed])
-    return (
-        f"{path} was trained on the same files with another {names}: it has seen test rows of this split, "
-        "so test scores will be too high"
-    )
+    theirs, ours = (Seen.of(test, of).rows for of in (known, prepared.rows("train", "validation")))
+    if not (count := int((theirs & ~ours).sum())):
+        return None
+    of = f"{count:,} of the {len(test):,} test rows"
+    return f"{path} was trained or chosen on {of}, so test scores will be too high"
 
 
 def _pairs(there: FieldEncoder, here: FieldEncoder) -> Pairs:

@@ -65,7 +65,7 @@ from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.search_inputs import seen_test_rows
 from automtl_core.workflow.trained import Trained, of_finished
-from automtl_core.workflow.unseen import check_unseen, time_column
+from automtl_core.workflow.unseen import not_among, time_column, unseen
 from automtl_core.workflow.update import update_of
 from automtl_core.workflow.versions import environment
 from automtl_core.workflow.work import Work
@@ -316,20 +316,16 @@ class Workflow:
         run = Run.open(path)
         made, examples = self._reading(run, files, prepared_folder(), history, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
-            test, rows, rejected = measure(made, examples, self.metrics(run, metrics), look_of(run))
+            how = self.metrics(run, metrics), look_of(run), partial(not_among, run)
+            test, rows, rejected = measure(made, examples, *how)
         least = run.config().training.min_positives
         return Tested(path, test, rows, tuple(map(str, rejected)), len(rejected), least)
 
-    def answers(
-        self, path: Path, files: Path, history: Path | None = None
-    ) -> tuple[Sequence[Task], Answers, bool]:
-        """Return the answers of a run to labelled examples that it has not seen; arguments as in `predict`.
-
-        Returns:
-            Its tasks, the answers, and whether it is certain that it has not seen the examples.
+    def answers(self, path: Path, files: Path, history: Path | None = None) -> tuple[Sequence[Task], Answers]:
+        """Return the tasks of a run, and its answers to labelled examples; arguments as in `predict`.
 
         Raises:
-            DataError: the run has seen rows, see `workflow.unseen`.
+            DataError: the run has seen all rows, see `workflow.unseen`.
 
         """
         run = Run.open(path)
@@ -337,8 +333,7 @@ class Workflow:
         made, examples = self._reading(run, files, prepared_folder(), history, None, others=True)
         examples = replace(examples, time=time_column(run, examples))
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
-            found = answers(made, examples)
-            return made.tasks, found, check_unseen(run, examples, found.times)
+            return made.tasks, answers(made, examples, partial(unseen, run))
 
     def refresh(self, path: Path, files: Path, out: Path, most: int | None = None) -> RefreshedRun:
         """Bring the aggregates of a run up to date, without training.

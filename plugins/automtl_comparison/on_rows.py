@@ -23,7 +23,7 @@ from automtl_comparison.document import MEAN, SURE
 from automtl_comparison.predictions import is_file, logits_of, table_of
 from automtl_comparison.statistics import resampled
 from automtl_core.dataset.schema import Task
-from automtl_core.errors import UsageError, listing
+from automtl_core.errors import DataError, UsageError, listing
 from automtl_core.run_dir.folders import prepared_folder
 from automtl_core.run_dir.looks import ScoredBefore, ledger, look, look_of, look_of_predictions, scored_before
 from automtl_core.run_dir.run import Run
@@ -148,10 +148,12 @@ def _answered(
     runs, notes = [name for name in names if not is_file(name)], list[str]()
     found: dict[str, tuple[Sequence[Task], Answers]] = {}
     for name in runs:
-        tasks, answers, sure = flow.answers(Path(name), files, history)
-        found[name] = tasks, answers
-        if not sure:
-            notes.append(f"{name} is not split by time: whether it was trained on these rows is not checked")
+        found[name] = flow.answers(Path(name), files, history)
+    new = np.logical_and.reduce([answers.new for _, answers in found.values()])
+    if not new.any():
+        raise DataError(f"{files}: each row was seen by one of the models", "give rows that none has seen")
+    if not new.all():
+        notes.append(f"{int((~new).sum()):,} of {len(new):,} rows are left out: a model has seen them")
     every, _ = found[runs[0]]
     tables = {name: table_of(name) for name in names if name not in found}
     shared = _shared([tasks for tasks, _ in found.values()]).intersection(*tables.values())
@@ -170,7 +172,7 @@ def _answered(
     raw = flow.columns(Path(runs[0]), files, [*keys]) if tables else pd.DataFrame()
     for name, table in tables.items():
         rows[name] = rows[runs[0]]._replace(logits=logits_of(name, table, raw, tasks, labels, notes))
-    return tasks, {name: rows[name] for name in names}, notes
+    return tasks, {name: rows[name].some(new) for name in names}, notes
 
 
 def _drawn(tasks: Sequence[Task], rows: Answers, averaged: Sequence[str]) -> dict[str, Floats]:
