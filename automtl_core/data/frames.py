@@ -246,7 +246,10 @@ class NewRows:
     @cached_property
     def _hashes(self) -> dict[str, Hashes]:
         whole = replace(self.reading, unread=(), histories=())
-        found = [_hashes(whole, rows, whole.encodable(rows, (), 0)) for rows in self.tables(ROWS)]
+        found = []
+        for rows in self.tables(ROWS):
+            times = rows[whole.moment] if whole.moment else None
+            found.append(hashes_of_rows(whole.dataset, rows, whole.encodable(rows, (), 0), times))
         return {name: np.concatenate([one[name] for one in found]) for name in (found or [{}])[0]}
 
     def beyond(self, known: Hashes, who: str) -> NDArray[np.bool_]:
@@ -283,17 +286,19 @@ class NewRows:
             start += len(rows)
 
 
-def _hashes(reading: NewExamples, rows: pd.DataFrame, made: pd.DataFrame) -> dict[str, Hashes]:
+def hashes_of_rows(
+    dataset: Dataset, rows: pd.DataFrame, made: pd.DataFrame, times: "pd.Series[Any] | None"
+) -> dict[str, Hashes]:
     """Return the hashes of some rows by column, as `prepare.known` makes them of prepared rows.
 
     Args:
-        reading: The reader.
-        rows: Rows of a file or of a frame.
+        dataset: The dataset.
+        rows: Rows of a file or of a frame, with the columns of lists.
         made: The same in the form for `Encoder.encode`.
+        times: Their times; None without any.
 
     """
-    dataset, hashed = reading.dataset, reading.dataset.settings.hashed
-    time, found = (dataset.time, dataset.time_column), dict[str, Hashes]()
+    hashed, time, found = dataset.settings.hashed, (dataset.time, dataset.time_column), dict[str, Hashes]()
     for name, read in reads_of(dataset.fields).items():
         if read.how != "text" or name not in time:
             found[name] = of_values(read, made[name], hashed.get(name))
@@ -302,13 +307,11 @@ def _hashes(reading: NewExamples, rows: pd.DataFrame, made: pd.DataFrame) -> dic
             found[name] = of_values(Read(), rows[name])
     for label in learned(dataset):
         found[label.name] = of_values(Read("number"), made.get(label.name, [None] * len(rows)))
-    if reading.moment is not None:
+    if times is not None:
         with duckdb.connect() as db:
-            db.register("rows", rows[[reading.moment]].astype(object))
-            times = db.sql(
-                f"SELECT {any_time(f'CAST({quoted(reading.moment)} AS VARCHAR)', 'VARCHAR')} FROM rows"
-            )
-            found[MOMENT] = of_numbers(times.df().iloc[:, 0].to_numpy(np.float64))
+            db.register("rows", pd.DataFrame({"time": times.astype(object)}))
+            seconds = db.sql(f"SELECT {any_time('CAST(time AS VARCHAR)', 'VARCHAR')} FROM rows").df()
+            found[MOMENT] = of_numbers(seconds.iloc[:, 0].to_numpy(np.float64))
     return found
 
 

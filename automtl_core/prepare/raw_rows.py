@@ -9,9 +9,11 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
 
 from automtl_core.data.event_log import OWNER
-from automtl_core.data.frames import with_columns, with_events
+from automtl_core.data.frames import hashes_of_rows, with_columns, with_events
+from automtl_core.data.known import Hashes, Seen, digest_of
 from automtl_core.data.lists import columns_of_rows
 from automtl_core.data.store import SAMPLE, SAMPLED_EVENTS, SAMPLED_ROWS
 from automtl_core.dataset.dataset import (
@@ -28,6 +30,7 @@ from automtl_core.dataset.dataset import (
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Lists
 from automtl_core.errors import RunExistsError
+from automtl_core.fields.encode import OWN, texts
 from automtl_core.prepare.events import event_table
 from automtl_core.prepare.examples import owner_key, rows_of
 from automtl_core.prepare.values import codes
@@ -215,10 +218,10 @@ def export(
     path: Path,
     progress: Progress = silent,
     memory_limit: str | None = None,
-    within: tuple[float, float] | None = None,
+    some: Hashes | None = None,
     labels: bool = True,
 ) -> int:
-    """Write a row for each example, or for those of some times, and return the number of rows.
+    """Write a row for each example, or for some of them, and return the number of rows.
 
     Its columns are those of fields, labels, lists and weights, the time and the part. The values of a bag are
     joined by bars.
@@ -230,8 +233,7 @@ def export(
         path: The file to write, .csv or .parquet.
         progress: Receives the progress.
         memory_limit: Memory limit of the database, such as `512MiB`.
-        within: Two times as in `Prepared.times_of_parts`: the rows later than the first one, up to the other
-            one. None for all rows.
+        some: Digests of the rows to write, see `Prepared.rows`; None for all rows.
         labels: Whether to write the labels.
 
     Raises:
@@ -247,22 +249,45 @@ def export(
         read(db, dataset, sources, work_dir, progress)
         progress("write", 0.0)
         create(db, "examples", rows_of(db, dataset, name))
-        told = names_of(dataset.labels) if labels else []
-        columns = [*reads_of(dataset.fields), *told, *list_columns(dataset)]
+        columns = [*reads_of(dataset.fields), *names_of(dataset.labels), *list_columns(dataset)]
         columns += [name for name in (dataset.time, dataset.part) if name]
         names = list(dict.fromkeys([*columns, *weights_of(dataset).values()]))
         values = {column: quoted(column) for column in names}
         values |= _bags(db, dataset, "examples", "|")
         written_as = {dataset.time: dataset.time_column} if dataset.time_column else {}
-        chosen = ", ".join(f"{v} AS {quoted(written_as.get(n) or n)}" for n, v in values.items())
-        rows = "FROM examples"
-        if within is not None and dataset.time is not None:
-            table = db.sql(rows)
-            time = as_seconds(quoted(dataset.time), str(table.types[table.columns.index(dataset.time)]))
-            rows += f" WHERE {time} > {within[0]!r} AND {time} <= {within[1]!r}"
-        table = db.sql(f"SELECT {chosen} {rows}")
+        untold = () if labels else names_of(dataset.labels)
+        chosen = ", ".join(
+            f"{v} AS {quoted(written_as.get(n) or n)}" for n, v in values.items() if n not in untold
+        )
         written = work_dir / f"table{path.suffix}"
+        rows = "FROM examples"
+        if some is not None:
+            seen = Seen.of(_digests(db, dataset, names), some)
+            db.register("chosen", pd.DataFrame({f"{OWN}chosen": seen.rows}))
+            rows += f" POSITIONAL JOIN chosen WHERE {own('chosen')}"
+        table = db.sql(f"SELECT {chosen} {rows}")
         write = table.write_parquet if path.suffix == ".parquet" else table.write_csv
         write(str(written.resolve()))
         written.replace(draft)
         return int(db.execute(f"SELECT count(*) {rows}").fetchall()[0][0])
+
+
+def _digests(db: duckdb.DuckDBPyConnection, dataset: Dataset, names: Sequence[str]) -> Hashes:
+    """Return the digests of the rows of the table `examples`, as preparation makes them, [R]."""
+    relation, sign = db.sql("FROM examples"), "\x1f"
+    kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    reads = reads_of(dataset.fields)
+    joined = [name for name, read in reads.items() if read.how == "bag"]
+    numbers = {*names_of(dataset.labels), *(name for name, read in reads.items() if read.how == "number")}
+    values = {n: quoted(n) if n in numbers else category(quoted(n), kinds[n]) for n in names}
+    values |= _bags(db, dataset, "examples", sign)
+    kind = {name: "DOUBLE" if name in numbers else "VARCHAR" for name in names}
+    chosen = [f"CAST({value} AS {kind[name]}) AS {quoted(name)}" for name, value in values.items()]
+    db.execute(f"SELECT {', '.join(chosen)} FROM examples")
+    found = [np.zeros(0, np.uint64)]
+    while len(rows := db.fetch_df_chunk(32)):
+        bags = {name: [v.split(sign) if v else [] for v in texts(rows[name])] for name in joined}
+        made = rows.assign(**{name: pd.Series(of, dtype=object) for name, of in bags.items()})
+        moment = rows[dataset.time] if dataset.time else None
+        found.append(digest_of(hashes_of_rows(dataset, rows, made, moment)))
+    return np.concatenate(found)

@@ -12,7 +12,7 @@ import typer
 from automtl_cli import options
 from automtl_cli.output import Json, say
 from automtl_core.commands import Output, argument, flag, option, prints
-from automtl_core.errors import AutoMTLError, DataError, RunExistsError, UsageError
+from automtl_core.errors import AutoMTLError, DataError, RunExistsError, UsageError, listing
 
 if TYPE_CHECKING:
     from automtl_core.data.store import Prepared
@@ -157,9 +157,7 @@ def export(
     dataset: options.Dataset,
     *,
     out: Path = option("FILE", "Output file, .csv or .parquet.", default=...),
-    part: str | None = option(
-        "test", "Write only the rows that are later than all training and validation rows."
-    ),
+    part: str | None = option("PART", "Write only the rows of a part: train, validation or test."),
     without_labels: bool = flag("--without-labels", "Write no labels."),
     memory_limit: options.MemoryLimit = None,
 ) -> Output:
@@ -168,24 +166,23 @@ def export(
     The table can be searched like any other, and can be the --input of `predict` and `evaluate`. The rows of
     --part test are those that another system predicts for `compare --on`.
     """
-    if part not in (None, "test"):
-        raise UsageError(f"--part {part}: only test rows are a part", "use --part test, or leave it out")
     from automtl_cli import configuration
     from automtl_cli.output import stages
     from automtl_core.data.new_rows import check_output
+    from automtl_core.data.store import PARTS
     from automtl_core.prepare.raw_rows import export
     from automtl_inspection import views as views
 
     chosen = configuration.chosen(dataset)
     check_output(out)
-    limit, within = options.memory_limit(memory_limit), None
+    limit, some = options.memory_limit(memory_limit), None
     if part is not None:
-        if not (times := _prepared(dataset, options.BadRows(), memory_limit).times_of_parts):
-            raise UsageError("--part test needs a split by time", "use --set dataset.split=time")
-        within = max(times[name][1] for name in ("train", "validation")), times["test"][1]
+        if part not in PARTS:
+            raise UsageError(f"--part {part}: no such part", f"use one of {listing(PARTS)}")
+        some = _prepared(dataset, options.BadRows(), memory_limit).rows(part)
     with stages("exporting data") as progress:
         rows = export(
-            chosen.dataset, chosen.name, chosen.folder, out, progress, limit, within, not without_labels
+            chosen.dataset, chosen.name, chosen.folder, out, progress, limit, some, not without_labels
         )
     return Output({"dataset": chosen.name, "rows": rows, "out": str(out)}, views.exported)
 
