@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column as Values, common_length
 from automtl_core.data.event_log import NewEvents, new_events
-from automtl_core.data.known import MOMENT, Hashes, Seen, digest_of, of_numbers, of_values
+from automtl_core.data.known import MOMENT, Hashes, Seen, digest_of, of_times, of_values
 from automtl_core.data.lists import columns_of_rows, lists_of_rows
 from automtl_core.dataset.dataset import (
     TEXT,
@@ -275,7 +275,7 @@ class NewRows:
         else:
             equal = f"; {seen.equal:,} of them equal other rows in all columns, and count by their number"
             left = f"{int(seen.rows.sum()):,} of {count:,} rows are left out: {who} has seen them"
-            self.reading.note(left + equal * bool(seen.equal), False)
+            self.reading.note(left + equal * bool(seen.equal), True)
         return ~seen.rows
 
     def chunks(self, size: int) -> Iterator[pd.DataFrame]:
@@ -311,7 +311,7 @@ def hashes_of_rows(
         with duckdb.connect() as db:
             db.register("rows", pd.DataFrame({"time": times.astype(object)}))
             seconds = db.sql(f"SELECT {any_time('CAST(time AS VARCHAR)', 'VARCHAR')} FROM rows").df()
-            found[MOMENT] = of_numbers(seconds.iloc[:, 0].to_numpy(np.float64))
+            found[MOMENT] = of_times(seconds.iloc[:, 0].to_numpy(np.float64))
     return found
 
 

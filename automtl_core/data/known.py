@@ -28,6 +28,12 @@ def digest_of(columns: Mapping[str, Hashes]) -> Hashes:
 
 
 def of_numbers(values: NDArray[np.float64]) -> Hashes:
+    """Return a hash of each number in single precision, as networks read it, 0 where missing."""
+    with np.errstate(over="ignore"):
+        return of_times(values.astype(np.float32).astype(np.float64))
+
+
+def of_times(values: NDArray[np.float64]) -> Hashes:
     """Return a hash of each number, 0 where missing."""
     found: Hashes = np.where(np.isnan(values), np.uint64(0), mixed((values + 0.0).view(np.uint64)))
     return found
@@ -40,11 +46,11 @@ def of_codes(hashes: Hashes, buckets: int | None = None) -> Hashes:
     return found
 
 
-def of_times(written: Sequence[str]) -> Hashes:
+def of_texts(written: Sequence[str]) -> Hashes:
     """Return a hash of each text that may be a time, so that its form does not matter; 0 for a blank."""
     known = {text: seconds(text) for text in set(written)}
     times = np.fromiter((np.nan if known[text] is None else known[text] for text in written), np.float64)
-    return np.where(np.isnan(times), of_codes(hashes_of(written)), of_numbers(times))
+    return np.where(np.isnan(times), of_codes(hashes_of(written)), of_times(times))
 
 
 def of_values(read: Read, values: Any, buckets: int | None = None) -> Hashes:
@@ -53,7 +59,7 @@ def of_values(read: Read, values: Any, buckets: int | None = None) -> Hashes:
         case "number":
             return of_numbers(filled(numbers(values), read.missing))
         case "text":
-            return of_times(texts(values))
+            return of_texts(texts(values))
         case "bag":
             distinct = sorted({value for bag in values for value in bag})
             known = dict(zip(distinct, of_codes(hashes_of(distinct), buckets).tolist(), strict=True))

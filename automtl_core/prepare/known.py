@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.known import MOMENT, Hashes, digest_of, of_codes, of_numbers, of_times
+from automtl_core.data.known import MOMENT, Hashes, digest_of, of_codes, of_numbers, of_texts, of_times
 from automtl_core.dataset.dataset import Dataset, learned, list_columns, reads_of
 from automtl_core.fields.lookup import mixed
 from automtl_core.prepare.examples import given_key, owner_key
@@ -30,14 +30,14 @@ def digests(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> Of:
             table = None if buckets else of_codes(hashes_of_codes(db, name))
             columns[name] = _of(name, of_buckets if table is None else table.__getitem__)
         elif name not in (dataset.time, dataset.time_column):
-            columns[name] = _of(read.key(name), of_times)
+            columns[name] = _of(read.key(name), of_texts)
     for name in list_columns(dataset):
         if name not in columns:
             key = owner_key(dataset, name)
             columns[name] = _of(key, of_codes(hashes_of_codes(db, key)).__getitem__)
     columns |= {label.name: _of(given_key(label.name), of_numbers) for label in learned(dataset)}
     if dataset.time:
-        columns[MOMENT] = _of(MOMENT, of_numbers)
+        columns[MOMENT] = _of(MOMENT, of_times)
     return lambda chunk: digest_of({name: of(chunk) for name, of in columns.items()})
 
 

@@ -1,5 +1,7 @@
 """Rows as files: all of them as one table, which a dataset of the same fields reads back; and a sample."""
 
+import re
+
 import duckdb
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from pandas.testing import assert_frame_equal
 
 from automtl_core.data.frames import NewExamples
 from automtl_core.data.new_rows import new_rows
+from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Bag, Dataset, DatasetSettings, Dense, History, Label, Sparse
 from automtl_core.errors import DataError, RunExistsError
 from automtl_core.prepare import raw_rows
@@ -50,17 +53,24 @@ def test_columns_of_lists_are_written_too(given, tmp_path):
 
 
 @pytest.mark.parametrize("dates", [False, True])
-def test_rows_of_some_times_are_written_with_or_without_labels(given, tmp_path, dates):
-    days = pd.date_range("2024-01-01", periods=4) if dates else [1, 2, 3, 4]
-    dataset = given({"item": ["w", "x", "y", "z"], "day": days, "click": [0, 1, 0, 1]})
+def test_rows_of_a_part_are_written_with_or_without_labels(given, tmp_path, dates):
+    days = pd.date_range("2024-01-01", periods=40) if dates else range(40)
+    dataset = given({"item": ["x", "y"] * 20, "day": days, "click": [0, 1] * 20})
     dataset.fields, dataset.labels, dataset.time = (Sparse("item"),), (Label("click"),), "day"
-    within = tuple(days[n].timestamp() if dates else float(days[n]) for n in (1, 2))
-    assert export(dataset, "given", None, tmp_path / "out.csv", within=within) == 1
-    day = "2024-01-03 00:00:00" if dates else "3"
-    assert (tmp_path / "out.csv").read_text() == f"item,click,day\ny,0,{day}\n"
+    prepared = prepare(dataset, "given", None, tmp_path / "prepared")
+    lines = set()
+    for part in PARTS:
+        rows = prepared.rows(part)
+        assert export(dataset, "given", None, tmp_path / f"{part}.csv", some=rows) == len(rows)
+        header, *found = (tmp_path / f"{part}.csv").read_text().splitlines()
+        assert (header, lines & {*found}) == ("item,click,day", set())
+        lines |= {*found}
+    assert len(lines) == 40
     dataset.time_column = "at"
-    export(dataset, "given", None, tmp_path / "plain.csv", within=within, labels=False)
-    assert (tmp_path / "plain.csv").read_text() == f"item,at\ny,{day}\n"
+    export(dataset, "given", None, tmp_path / "plain.csv", some=prepared.rows("test"), labels=False)
+    header, *plain = (tmp_path / "plain.csv").read_text().splitlines()
+    tested = (tmp_path / "test.csv").read_text().splitlines()[1:]
+    assert (header, plain) == ("item,at", [re.sub(",[01],", ",", line) for line in tested])
 
 
 def test_what_stands_there_stays(shop, shop_dir, tmp_path):
