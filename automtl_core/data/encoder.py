@@ -136,7 +136,7 @@ class Encoder:
         dense = np.zeros((rows, len(self.schema.dense)), np.float32)
         labels = np.full((rows, len(self.schema.tasks)), np.nan, np.float32)
         bags = {}
-        with _named():
+        with named():
             found = {name: encode(name, self.fields[name], columns) for name in self.schema.fields()}
             histories = []
             for history in self.schema.histories:
@@ -175,7 +175,7 @@ class Encoder:
 
         """
         found = np.ones((len(columns), len(self.schema.tasks)), np.float32)
-        with _named():
+        with named():
             for place, task in enumerate(self.schema.tasks):
                 if task.weight is not None:
                     found[:, place] = _weights(task.weight, columns[task.weight])
@@ -297,7 +297,7 @@ def common_length(columns: Mapping[str, Column] | pd.DataFrame, names: Iterable[
 
 
 @contextmanager
-def _named() -> Iterator[None]:
+def named() -> Iterator[None]:
     """Raise errors in values as `DataError`."""
     try:
         yield

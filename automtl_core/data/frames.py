@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.encoder import Column as Values, common_length
+from automtl_core.data.encoder import Column as Values, common_length, named
 from automtl_core.data.event_log import NewEvents, new_events
 from automtl_core.data.known import MOMENT, Hashes, Seen, digest_of, of_times, of_values
 from automtl_core.data.lists import columns_of_rows, lists_of_rows
@@ -238,19 +238,27 @@ class NewRows:
             self.reading.note(left, False)
         return later
 
-    @cached_property
+    @property
     def digests(self) -> Hashes:
         """The digests of the rows, [R], see `data.known`."""
-        return digest_of(self._hashes)
+        return self._told[0]
 
     @cached_property
-    def _hashes(self) -> dict[str, Hashes]:
-        whole = replace(self.reading, unread=(), histories=())
-        found = []
+    def _told(self) -> tuple[Hashes, list[str]]:
+        """The digests, and the columns without a value."""
+        reading = replace(self.reading, unread=(), histories=())
+        found, there = [np.zeros(0, np.uint64)], dict[str, bool]()
         for rows in self.tables(ROWS):
-            times = rows[whole.moment] if whole.moment else None
-            found.append(hashes_of_rows(whole.dataset, rows, whole.encodable(rows, (), 0), times))
-        return {name: np.concatenate([one[name] for one in found]) for name in (found or [{}])[0]}
+            times = rows[reading.moment] if reading.moment else None
+            made = reading.encodable(rows, (), 0)
+            with named():
+                hashes = hashes_of_rows(reading.dataset, rows, made, times)
+            found.append(digest_of(hashes))
+            there = {name: there.get(name, False) or bool(of.any()) for name, of in hashes.items()}
+        blank = [
+            str(reading.moment) if name == MOMENT else name for name, known in there.items() if not known
+        ]
+        return np.concatenate(found), blank
 
     def beyond(self, known: Hashes, who: str) -> NDArray[np.bool_]:
         """Return whether rows are not among known ones, [R]; a sentence names the number of others.
@@ -265,9 +273,8 @@ class NewRows:
         """
         seen, count = Seen.of(self.digests, known), len(self)
         if not seen.rows.any():
-            if blank := [name for name, hashes in self._hashes.items() if count and not hashes.any()]:
-                lacking = listing((self.reading.moment or name) if name == MOMENT else name for name in blank)
-                told = f"the rows have no values of {lacking}: whether {who} has seen them cannot be told"
+            if blank := listing(self._told[1]):
+                told = f"the rows have no values of {blank}: whether {who} has seen them cannot be told"
                 self.reading.note(told, True)
         elif seen.rows.all():
             fix = "give new rows; keep some aside before the training to test on them"

@@ -6,7 +6,7 @@ import pytest
 
 from automtl_comparison.on_rows import Gain, _verdict, on_rows
 from automtl_comparison.views import standing
-from automtl_core.errors import DataError, UsageError
+from automtl_core.errors import UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.looks import ScoredBefore
 from automtl_core.views.plain import markdown

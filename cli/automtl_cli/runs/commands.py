@@ -134,8 +134,9 @@ def update(
     The new run has the architecture and the settings of RUN. Its network begins with the weights of RUN, and
     takes a pass over the new rows and a sample of older ones; the newest rows calibrate and test it. New
     values get ids, and old values keep theirs. Aggregates and histories take in the rows. No row counts
-    twice: under a split by time, rows up to the newest one of RUN are left out; else a file that RUN has seen
-    is refused. The raw files of RUN, or its prepared data, must still be there.
+    twice: rows that RUN has seen are left out, and under a split by time all that are not later than its
+    newest one. To test on rows, hold them out of FILE. The raw files of RUN, or its prepared data, must still
+    be there.
     """
     check_run(run)
     if refresh and retrain:
