@@ -78,7 +78,7 @@ class NewExamples:
     weights: Sequence[str] = ()
     """Columns of the weights of rows; none if they are not read."""
     also: Sequence[str] = ()
-    """Further columns, as texts; missing values where files lack them."""
+    """Further columns in upper or lower case, as texts; missing values where files lack them."""
 
     @property
     def lists(self) -> Lists | None:
@@ -98,7 +98,9 @@ class NewExamples:
             labelled = self.dataset.new_file(path, labelled=True).columns
             declared = with_columns(declared, columns_of_rows(self.lists, labelled))
         declared = with_columns(declared, dict.fromkeys(self.weights, WEIGHT))
-        declared = with_columns(declared, dict.fromkeys(self.also, replace(TEXT, optional=True)))
+        names = {name.lower(): name for name in declared.columns}
+        also = [names.get(n.lower(), n) for n in self.also if declared.header or n.lower() in names]
+        declared = with_columns(declared, dict.fromkeys(also, replace(TEXT, optional=True)))
         return with_events(declared, self.dataset, self.histories, self.log is not None)
 
     def encodable(self, rows: pd.DataFrame, events: Sequence[NewEvents], start: int) -> pd.DataFrame:
@@ -303,12 +305,7 @@ def _of_log(reading: NewExamples, rows: pd.DataFrame, begin: NDArray[np.float64]
 def _checked(
     examples: Examples, declared: Mapping[str, Column], what: str, most: int = 0, logged: Collection[str] = ()
 ) -> tuple[pd.DataFrame, list[Fault]]:
-    """Return the columns that are read, as numbers and texts, and up to `most` + 1 faulty rows.
-
-    Raises:
-        DataError: a column is missing, is there twice, or has another length.
-
-    """
+    """Return the columns that are read, as numbers and texts, and up to `most` + 1 faulty rows."""
     used = {name: column for name, column in declared.items() if column.kind != "unused"}
     names = [str(name) for name in examples]
     lacking = [name for name, column in used.items() if name not in names and not column.optional]
