@@ -135,7 +135,7 @@ def layout(path: Path, file: RawFile) -> Layout:
     if reason := _header_fault(first, file):
         raise DataError(f"{path}:1: {reason}", _header_fix(first, file))
     found = {name.lower(): name for name, c in file.columns.items() if c.optional and name not in first[2]}
-    columns = (name if name in declared else found.get(name.lower(), name) for name in first[2])
+    columns = (name if name in declared else found.pop(name.lower(), name) for name in first[2])
     return Layout(path, file, tuple(columns), returns)
 
 

@@ -34,12 +34,7 @@ def is_file(name: str) -> bool:
 
 
 def table_of(name: str, known: Collection[str]) -> pd.DataFrame:
-    """Return the columns of files as texts, with names in lower case without outer blanks, or as `known`.
-
-    Raises:
-        DataError: a file is no table, or two of its columns have one name.
-
-    """
+    """Return the columns of files as texts, with names in lower case without outer blanks, or as `known`."""
     with duckdb.connect() as db:
         try:
             found = [
