@@ -130,7 +130,7 @@ def _otherwise(mine: pd.MultiIndex, own: pd.MultiIndex) -> str:
         for time in here.keys() & there.keys() - {None}:
             if here[time] != there[time]:
                 return f": {key} {here[time]} is {there[time]} there, in another unit or form"
-    return f"; the first one there is that of {_example(own)}"
+    return f"; the first one there is that of {_example(own)}" if len(own) else ""
 
 
 def doubts(name: str, tasks: Sequence[Task], labels: Array, logits: Array, least: int = 100) -> Iterator[str]:

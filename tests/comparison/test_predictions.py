@@ -51,6 +51,7 @@ def test_predictions_are_put_into_the_order_of_the_rows(tmp_path):
     ("other", "message", "fix"),
     [
         (OTHER[["click", "stay"]].iloc[:3], "has 3 rows, and there are 4 rows to predict", "predict each"),
+        (OTHER.iloc[:0], "4 of 4 rows have no prediction, such as that of row 0", "predict each row"),
         (OTHER.iloc[[0, 1, 3]], "1 of 4 rows have no prediction, such as that of row 2", "predict each row"),
         (
             OTHER.iloc[[0, 0, 1, 2, 3]],
