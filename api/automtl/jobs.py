@@ -218,7 +218,7 @@ def compare_on(
         rows: A table, or the path of a file.
         entrants: Runs, and files of predictions; the champion, which is in use, first.
         history: Events up to now, a table or a file, for networks that read histories.
-        margin: Difference that counts as level, since another seed may bring it.
+        margin: Difference that counts as level, as another seed may bring it; for numbers, of a deviation.
 
     Raises:
         UsageError: there are fewer than two models, or no task that all predict.

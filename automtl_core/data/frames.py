@@ -85,7 +85,7 @@ class NewExamples:
     weights: Sequence[str] = ()
     """Columns of the weights of rows; none if they are not read."""
     also: Sequence[str] = ()
-    """Further columns, as texts; missing values where files lack them."""
+    """Further columns in upper or lower case, as texts; missing values where files lack them."""
     told_apart: bool = False
     """Whether rows are told from known ones: columns that are not read otherwise are read for it, and missing
     values take their place where files lack them."""
@@ -110,11 +110,13 @@ class NewExamples:
             labelled = self.dataset.new_file(path, labelled=True).columns
             declared = with_columns(declared, columns_of_rows(self.lists, labelled))
         declared = with_columns(declared, dict.fromkeys(self.weights, WEIGHT))
-        also = dict.fromkeys(self.also, replace(TEXT, optional=True))
+        also = [*self.also]
         if self.told_apart:
-            more = [*list_columns(self.dataset), *([self.moment] if self.moment else [])]
-            also |= {**unread, **dict.fromkeys(more, replace(TEXT, optional=True))}
-        declared = with_columns(declared, also)
+            also += [*list_columns(self.dataset), *([self.moment] if self.moment else [])]
+            declared = with_columns(declared, unread)
+        names = {name.lower(): name for name in declared.columns}
+        also = [names.get(n.lower(), n) for n in also if declared.header or n.lower() in names]
+        declared = with_columns(declared, dict.fromkeys(also, replace(TEXT, optional=True)))
         return with_events(declared, self.dataset, self.histories, self.log is not None)
 
     @property
@@ -400,12 +402,7 @@ def _of_log(reading: NewExamples, rows: pd.DataFrame, begin: NDArray[np.float64]
 def _checked(
     examples: Examples, declared: Mapping[str, Column], what: str, most: int = 0, logged: Collection[str] = ()
 ) -> tuple[pd.DataFrame, list[Fault]]:
-    """Return the columns that are read, as numbers and texts, and up to `most` + 1 faulty rows.
-
-    Raises:
-        DataError: a column is missing, is there twice, or has another length.
-
-    """
+    """Return the columns that are read, as numbers and texts, and up to `most` + 1 faulty rows."""
     used = {name: column for name, column in declared.items() if column.kind != "unused"}
     names = [str(name) for name in examples]
     lacking = [name for name, column in used.items() if name not in names and not column.optional]

@@ -177,11 +177,12 @@ def _expressions(
         raise DataError(
             f"{path}: lacks {missing}", f"correct {listing(settings)}: {columns}" if settings else columns
         )
+    types = {name.lower(): kind for name, kind in types.items()}  # an optional column may be in another case
     chosen, fine = {}, {}
     for name, column in file.columns.items():
         if column.kind == "unused":
             continue
-        kind = types.get(name, "VARCHAR")
+        kind = types.get(name.lower(), "VARCHAR")
         listed, others = kind.endswith("]"), ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "VARIANT", "GEOMETRY")
         nested = kind.removesuffix("[]").startswith(others) or (listed and "[" in kind[: kind.rindex("[")])
         if nested or (listed and column.kind != "vector" and not column.separator):
@@ -190,6 +191,6 @@ def _expressions(
                 f"{path}: column {name!r} is of the type {kind:.60}, expected {allowed}",
                 "write the part of the value that counts as a column of its own",
             )
-        chosen[name], test = value_and_test(quoted(name) if name in types else "NULL", kind, column)
+        chosen[name], test = value_and_test(quoted(name) if name.lower() in types else "NULL", kind, column)
         fine[name] = f"coalesce({test}, false)"
     return chosen, fine

@@ -134,7 +134,9 @@ def layout(path: Path, file: RawFile) -> Layout:
         return Layout(path, file, tuple(file.columns), returns)
     if reason := _header_fault(first, file):
         raise DataError(f"{path}:1: {reason}", _header_fix(first, file))
-    return Layout(path, file, tuple(first[2]), returns)
+    found = {name.lower(): name for name, c in file.columns.items() if c.optional and name not in first[2]}
+    columns = (name if name in declared else found.pop(name.lower(), name) for name in first[2])
+    return Layout(path, file, tuple(columns), returns)
 
 
 def records(laid_out: Layout) -> Iterator[Record]:

@@ -357,13 +357,14 @@ class Workflow:
         Args:
             path: A run, which has the format of the examples.
             files: Labelled examples, as in `predict`.
-            names: The columns.
+            names: The columns, in upper or lower case.
 
         """
         dataset, how = self.new_examples(Run.open(path)), (prepared_folder(), self.memory_limit)
         with guarded(), new_rows(NewExamples(dataset, files, *how, labelled=True, also=names)) as rows:
             frame = pd.concat(rows.tables(1 << 16), ignore_index=True)
-        return frame[[name for name in names if frame[name].notna().any()]]
+        found = {str(name).lower(): column for name, column in frame.items() if column.notna().any()}
+        return frame[[]].assign(**{name: found[name.lower()] for name in names if name.lower() in found})
 
     def drift(self, path: Path, files: Path, history: Path | None = None, labelled: bool = True) -> Drift:
         """Return the drift from the test rows of a run to new rows; arguments as in `predict`.

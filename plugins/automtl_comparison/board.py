@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 from typing_extensions import TypedDict
 
-from automtl_comparison.predictions import logits_of, table_of
+from automtl_comparison.predictions import doubts, logits_of, table_of
 from automtl_comparison.statistics import Difference, Summary, Trainings, pseudo_values, summary, unpaired
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import ArtifactError, DataError, InputMissingError, UsageError, did_you_mean, listing
@@ -275,15 +275,8 @@ def _summary(measure: str, of: Trainings) -> Summary:
 
 
 def predicted(board: Board, file: str, notes: list[str]) -> dict[str, Problem]:
-    """Return the problems that a file predicts, with its logits as those of a model; raises as `judge`.
-
-    Args:
-        board: The board.
-        file: The predictions.
-        notes: Receives sentences for the user.
-
-    """
-    table = table_of(file)
+    """Return the problems that a file predicts, with its logits as those of a model, and add notes."""
+    table = table_of(file, {PROBLEM, ROW, SEED, *(t for p in board.problems.values() for t in p.labels)})
     if PROBLEM not in table:
         raise UsageError(
             f"{file}: has no column {PROBLEM!r}", f"name the problem of each row: {listing(board.problems)}"
@@ -301,8 +294,14 @@ def predicted(board: Board, file: str, notes: list[str]) -> dict[str, Problem]:
         seeds = theirs[SEED].fillna("") if SEED in theirs else pd.Series("", theirs.index)
         called = {seed: f"{file}, {name}{f', seed {seed}' if seed else ''}" for seed in seeds.unique()}
         logits = [
-            logits_of(called[str(seed)], one, rows, declared, (), notes)
+            logits_of(called[str(seed)], one, rows, declared, notes)
             for seed, one in theirs.drop(columns=[PROBLEM, SEED], errors="ignore").groupby(seeds, sort=False)
         ]
-        found[str(name)] = problem.judged(tasks, file, np.stack(logits))
+        distinct = np.stack([*{one.tobytes(): one for one in logits}.values()])
+        if len(distinct) < len(logits):
+            count = f"{len(logits)} seeds count as {len(distinct)}"
+            notes.append(f"{file}, {name}: {count}, since equal predictions are one training")
+        found[str(name)] = problem.judged(tasks, file, distinct)
+        labels = np.stack([problem.labels[task] for task in tasks], axis=1)
+        notes += doubts(f"{file}, {name}", declared, labels, distinct.mean(axis=0))
     return found

@@ -20,7 +20,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from automtl_comparison.document import MEAN, SURE
-from automtl_comparison.predictions import is_file, logits_of, table_of
+from automtl_comparison.predictions import doubts, is_file, logits_of, table_of
 from automtl_comparison.statistics import resampled
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import DataError, UsageError, listing
@@ -43,7 +43,7 @@ class Gain(Value):
 
     mean: float
     low: float
-    """Lower end of the interval, 95 % for all challengers together, and for `OnRows.scored_before`."""
+    """Lower end of the interval, 95 % for all challengers, `scored_before` and `deciding` scores together."""
     high: float
 
     def verdict(self, margin: float) -> Verdict:
@@ -115,8 +115,10 @@ def on_rows(
     tasks, rows, notes = _answered(flow, files, names, history)
     metrics = {name: metrics_of(tasks, of.labels, of.logits, of.groups) for name, of in rows.items()}
     champion, *_ = names
-    counting = [task for task, m in metrics[champion].items() if m.is_informative(least)]
-    averaged = [task for task in counting if metrics[champion][task].type.two_classes]
+    for name in filter(is_file, names):
+        notes += doubts(name, tasks, rows[name].labels, rows[name].logits, least)
+    decide = deciding(metrics[champion], least)
+    averaged = [t for t, m in metrics[champion].items() if m.type.two_classes and m.is_informative(least)]
     drawn = {name: _drawn(tasks, of, averaged) for name, of in rows.items()}
     points = {name: _scores(of, averaged, least) for name, of in metrics.items()}
     own = [
@@ -124,8 +126,9 @@ def on_rows(
     ]
     look(book := ledger(prepared_folder(), rows[champion].labels), own)
     others = scored_before({book: own})
-    width = float(-ndtri(SURE / 2 / (len(names) - 1 + others.models)))
+    width = float(-ndtri(SURE / 2 / (len(names) - 1 + others.models) / max(1, len(decide))))
     signs = {task.name: task.type.score.sign for task in tasks}
+    margins = {task.name: margin * task.deviation for task in tasks if task.type.score.in_units}
     entrants = [Entrant(champion, metrics[champion], points[champion][MEAN], {}, None)]
     for name in names[1:]:
         gains = {
@@ -133,8 +136,7 @@ def on_rows(
             for task in drawn[name]
             if (gain := _gain(points, drawn, (name, champion), task, signs.get(task, 1), width)) is not None
         }
-        deciding = [gains[task] for task in ([MEAN] if averaged else counting) if task in gains]
-        verdict = _verdict([gain.verdict(margin) for gain in deciding])
+        verdict = _verdict([gains[t].verdict(margins.get(t, margin)) for t in decide if t in gains])
         entrants.append(Entrant(name, metrics[name], points[name][MEAN], gains, verdict))
     users = rows[champion].users
     units = None if users is None else len(np.unique(users[users > 0]))
@@ -155,8 +157,9 @@ def _answered(
     if not new.all():
         notes.append(f"{int((~new).sum()):,} of {len(new):,} rows are left out: a model has seen them")
     every, _ = found[runs[0]]
-    tables = {name: table_of(name) for name in names if name not in found}
-    shared = _shared([tasks for tasks, _ in found.values()]).intersection(*tables.values())
+    common = _shared([tasks for tasks, _ in found.values()])
+    tables = {name: table_of(name, common) for name in names if name not in found}
+    shared = common.intersection(*tables.values())
     tasks = [task for task in every if task.name in shared]
     if not tasks:
         columns = [f"{name} has {listing(map(str, table.columns))}" for name, table in tables.items()]
@@ -167,11 +170,12 @@ def _answered(
     if left := [task.name for task in every if task.name not in shared]:
         notes.append(f"left out, since not all models predict it: {listing(left)}")
     rows = {name: _in_units(name, tasks, *of) for name, of in found.items()}
-    labels = {label.name for run in runs for label in flow.new_examples(Run.open(Path(run))).labels}
-    keys = dict.fromkeys(str(name) for table in tables.values() for name in table if name not in shared)
-    raw = flow.columns(Path(runs[0]), files, [*keys]) if tables else pd.DataFrame()
+    labels = {one.name.lower() for run in runs for one in flow.new_examples(Run.open(Path(run))).labels}
+    every_column = [str(name) for table in tables.values() for name in table]
+    keys = [name for name in dict.fromkeys(every_column) if name.lower() not in labels]
+    raw = flow.columns(Path(runs[0]), files, keys) if tables else pd.DataFrame()
     for name, table in tables.items():
-        rows[name] = rows[runs[0]]._replace(logits=logits_of(name, table, raw, tasks, labels, notes))
+        rows[name] = rows[runs[0]]._replace(logits=logits_of(name, table, raw, tasks, notes))
     return tasks, {name: rows[name].some(new) for name in names}, notes
 
 
@@ -197,17 +201,7 @@ def _gain(
     sign: int,
     width: float,
 ) -> Gain | None:
-    """Return the gain of a challenger over the champion in a task; None where a score is undefined.
-
-    Args:
-        points: Model -> task -> score.
-        drawn: Model -> task -> score on each resample.
-        pair: The challenger, and the champion.
-        task: The task, or `MEAN`.
-        sign: 1 if higher scores are better, else -1.
-        width: Half of the interval in standard errors.
-
-    """
+    """Return the gain of the first of a pair in a task or `MEAN`; None where a score is undefined."""
     own, base = (points[name][task] for name in pair)
     one, other = (drawn[name][task] for name in pair)
     by_draw = sign * (one - other)
@@ -216,6 +210,15 @@ def _gain(
         return None
     mean, half = sign * (own - base), width * float(known.std(ddof=1))
     return Gain(mean, mean - half, mean + half)
+
+
+def deciding(test: Metrics, least: int) -> list[str]:
+    """Return what decides: the mean over tasks of two classes, and each other task; with enough rows."""
+    counting = {task: m.type.two_classes for task, m in test.items() if m.is_informative(least)}
+    return [
+        *([MEAN] * any(counting.values())),
+        *(task for task, averaged in counting.items() if not averaged),
+    ]
 
 
 def _verdict(of_tasks: Sequence[Verdict]) -> Verdict:

@@ -119,11 +119,8 @@ class ComparisonSpec:
         return compare(jobs, seeds, self.trials, reference, bench), out
 
     def _inputs(self, registry: Registry) -> Layer:
-        """Return the feature encodings of the first run among the models, as a configuration layer.
-
-        All models are compared on these encodings, unless the configuration sets others: with other
-        encodings, the search space of a run may have choices that the run does not decide.
-        """
+        """Return the feature encodings of the first run among the models, as a configuration layer."""
+        # With other encodings, the search space of a run may have choices that the run does not decide.
         for name in self.models:
             if shared := common(name, registry):
                 decay = shared["training"]["embedding_decay"]

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from automtl_comparison.document import ALONE, COSTS, MEAN, SURE, Comparison, Failed, Place
-from automtl_comparison.on_rows import Entrant, OnRows
+from automtl_comparison.on_rows import Entrant, OnRows, deciding
 from automtl_comparison.statistics import Difference, Summary, trend
 from automtl_core.errors import ArtifactError, listing
 from automtl_core.system.documents import read_json
@@ -64,10 +64,13 @@ def standing(result: OnRows) -> Iterator[Section]:
     measures = listing(kind.score.title for kind in distinct(m.kind for m in champion.test.values()))
     yield table(["model", *columns], scores, "lr", measures, list(too_few(few)))
     cells = [[one.name, *(_gain(one, name) for name in names), one.verdict] for one in challengers]
-    several = f", for {len(challengers)} challengers together" if len(challengers) > 1 else ""
-    drawn = "users" if result.units else "rows"
-    note = f"95 % confidence interval of a paired bootstrap over {drawn}{several}; better or worse: "
-    note += f"the whole interval of {'the mean' if MEAN in names else 'a task'} is beyond {result.margin:g}"
+    decide = deciding(champion.test, result.min_positives)
+    counts = (len(challengers), "challengers"), (len(decide), "scores")
+    several = " and ".join(f"{count} {what}" for count, what in counts if count > 1)
+    drawn = ("users" if result.units else "rows") + (several and f", for {several} together")
+    note = f"95 % confidence interval of a paired bootstrap over {drawn}; better or worse: "
+    note += f"the whole interval of {' or '.join(decide) or 'a score'} is beyond {result.margin:g}"
+    note += ", for numbers times their standard deviation" * bool({*decide} - {MEAN})
     if result.scored_before.models:
         note += f". {result.scored_before.words}, and the intervals are corrected for this too"
     yield table(["model", *columns, "verdict"], cells, "lr", f"against {champion.name}", [note])
@@ -175,10 +178,7 @@ def report(result: Comparison) -> Iterator[Section]:
 
 
 def _models(result: Comparison) -> Grid:
-    """Return a table with a row for each model: score, difference to the reference, and costs.
-
-    The score is the mean over tasks; without one, that of the first task.
-    """
+    """Return a table with a row for each model; the score is the mean over tasks, or of the first."""
     kind, reference = result.kinds[0], result.reference
     score, against = kind.score, result.differences(reference)
     of_models = {name: result.summaries(name, score) for name in result.models}

@@ -54,6 +54,37 @@ def test_a_model_is_ahead_of_worse_ones_and_level_with_its_own_kind(board, tmp_p
     assert found.to_json()["against"][0]["verdict"] == "behind"
 
 
+def test_names_and_numbers_are_taken_as_of_other_rows(board, tmp_path):
+    expected = judge(board, name := predictions(tmp_path, 0.7))
+    rows = pd.read_csv(name)
+    rows = rows.assign(row=rows["row"].astype(float)).rename(columns=str.capitalize)
+    rows.iloc[::-1].to_csv(name, index=False)
+    found = judge(board, name)
+    assert found.notes == ()
+    for one, same in zip(found.against, expected.against, strict=True):
+        assert one.gains["AUC"].mean == pytest.approx(same.gains["AUC"].mean)
+
+
+def test_equal_predictions_under_several_seeds_are_one_training(board, tmp_path):
+    alone = judge(board, name := predictions(tmp_path, 0.7, seeds=(7,), problems=("shop",)))
+    rows = pd.read_csv(name)
+    again = [rows.assign(seed=seed).sample(frac=1, random_state=seed) for seed in (1, 2, 3)]
+    pd.concat(again).to_csv(name, index=False)
+    found = judge(board, name)
+    assert found.trainings == {"shop": 1}
+    assert found.against == alone.against
+    note = f"{name}, shop: 3 seeds count as 1, since equal predictions are one training"
+    assert found.notes == (note, *alone.notes)
+
+
+def test_predictions_of_the_other_class_are_noted(board, tmp_path):
+    name = predictions(tmp_path, 0.7)
+    rows = pd.read_csv(name)
+    rows.assign(click=1 - rows["click"]).to_csv(name, index=False)
+    [note] = judge(board, name).notes
+    assert note.startswith(f"{name}, shop: the AUC of click is 0.2")
+
+
 def test_one_training_has_the_variance_of_the_others_and_some_tasks_may_be_left_out(board, tmp_path):
     name = predictions(tmp_path, 0.7, seeds=(7,), problems=("shop",))
     rows = pd.read_csv(name).drop(columns=["seed", "buy"])

@@ -1,12 +1,15 @@
 """A champion and challengers on rows that none of them has seen."""
 
+import re
+
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
 from automtl_comparison.on_rows import Gain, _verdict, on_rows
 from automtl_comparison.views import standing
-from automtl_core.errors import UsageError
+from automtl_core.errors import DataError, UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.looks import ScoredBefore
 from automtl_core.views.plain import markdown
@@ -76,10 +79,10 @@ def compared(folder, *names, files="new.csv", margin=0.001):
     return on_rows(Workflow(load_registry()), folder / files, named, None, margin)
 
 
-def predictions(folder, name, columns, order=None):
-    """Write the predictions of `today` as those of another system; return the name of the file."""
+def predictions(folder, name, columns, order=None, run="today"):
+    """Write the predictions of a run as those of another system; return the name of the file."""
     flow = Workflow(load_registry())
-    flow.predict(folder / "runs" / "today", folder / "new.csv", folder / "made.csv", columns)
+    flow.predict(folder / "runs" / run, folder / "new.csv", folder / "made.csv", columns)
     made = pd.read_csv(folder / "made.csv")
     (made if order is None else made.iloc[order]).to_csv(folder / name, index=False)
     (folder / "made.csv").unlink()
@@ -134,6 +137,162 @@ def test_columns_that_identify_rows_are_read_as_runs_read_them(trained):
     assert compared(trained, "runs/today", name, files="quoted.tsv").notes == ()
 
 
+@pytest.mark.parametrize("step", [1, -1], ids=["as rows", "swapped"])
+def test_columns_that_do_not_tell_rows_apart_are_refused_in_any_order(trained, tmp_path, step):
+    rows = pd.read_csv(trained / "new.csv").sort_values("user", kind="stable")
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    made = pd.read_csv(trained / predictions(trained, "by user.csv", ["row", "user"]))
+    made = made.set_index("row").loc[rows["row"]][::step].sort_values("user", kind="stable")
+    made.to_csv(tmp_path / "theirs.csv", index=False)
+    [(user, times), *_] = rows["user"].value_counts().sort_index().items()
+    what = f"rows are not told apart by user: in the rows, user {user} is there {times} times"
+    with pytest.raises(DataError, match=what) as error:
+        compared(trained, "runs/today", tmp_path / "theirs.csv", files=tmp_path / "rows.csv")
+    assert error.value.fix == "add a column that does it to both, or leave out user: then the order counts"
+
+
+def written(frame, path):
+    """Write a table as CSV or Parquet; return the path."""
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        duckdb.from_df(frame).write_parquet(str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "names"),
+    [
+        (".csv", {"click": "Click", "row": "ROW", "stay": "STAY"}),
+        (".parquet", {"click": " click", "row": "row ", "buy": " Buy "}),
+    ],
+    ids=["another case", "blanks around"],
+)
+def test_names_are_taken_without_case_and_blanks(trained, tmp_path, suffix, names):
+    made = pd.read_csv(trained / predictions(trained, "named.csv", ["row"])).rename(columns=names)
+    theirs = written(made.iloc[::-1], tmp_path / f"theirs{suffix}")
+    rows = pd.read_csv(trained / "new.csv").rename(columns={"row": "Row"})
+    found = compared(trained, "runs/today", theirs, files=written(rows, tmp_path / f"rows{suffix}"))
+    assert found.notes == ()
+    gains = {task: gain.mean for task, gain in found.entrants[1].gains.items()}
+    assert gains == pytest.approx(dict.fromkeys(["click", "buy", "stay", "mean"], 0.0), abs=1e-6)
+
+
+def test_a_column_beside_a_task_in_another_case_is_no_prediction(trained, tmp_path):
+    made = pd.read_csv(trained / predictions(trained, "named.csv", ["row"]))
+    made["Click"] = pd.read_csv(trained / "new.csv")["click"]
+    made.to_csv(tmp_path / "theirs.csv", index=False)
+    found = compared(trained, "runs/today", tmp_path / "theirs.csv")
+    assert (found.verdict, found.notes) == ("level", ())
+    made[["row", "Click", "click", "buy", "stay"]].to_csv(tmp_path / "theirs.csv", index=False)
+    with pytest.raises(DataError, match=r"theirs.csv: two columns are called 'click'"):
+        compared(trained, "runs/today", tmp_path / "theirs.csv")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_numbers_that_identify_rows_may_have_a_decimal_point(trained, tmp_path, suffix):
+    made = pd.read_csv(trained / predictions(trained, "floats.csv", ["row", "user"]))
+    made = made.assign(row=made["row"].astype(float), user=made["user"].astype(float)).iloc[::-1]
+    found = compared(trained, "runs/today", written(made, tmp_path / f"theirs{suffix}"))
+    assert found.notes == ()
+    assert found.entrants[1].gains["click"].mean == pytest.approx(0, abs=1e-6)
+
+
+def test_a_file_without_a_header_has_no_further_columns(trained, tmp_path):
+    frame = log()
+    for name, of in (("before", frame["row"] < 7 * EACH), ("after", frame["row"] >= 7 * EACH)):
+        frame[of].to_csv(tmp_path / f"{name}.csv", index=False, header=False)
+    dataset = {"name": "table", "files": "before.csv", **TABLE, "columns": list(frame)}
+    flow = Workflow(load_registry())
+    layer = {"dataset": dataset, "data_dir": str(tmp_path), "features": "ids", "refit": False}
+    flow.search(flow.model("linear", [layer]), tmp_path / "runs", "run")
+    made = pd.read_csv(trained / predictions(trained, "named.csv", ["row"]))
+    made.assign(version=3).iloc[::-1].to_csv(tmp_path / "theirs.csv", index=False)
+    found = compared(
+        trained, tmp_path / "runs" / "run", tmp_path / "theirs.csv", files=tmp_path / "after.csv"
+    )
+    assert found.notes == ()
+    assert abs(found.entrants[1].gains["click"].mean) < 0.05
+
+
+def test_values_that_are_written_otherwise_are_named(trained, tmp_path):
+    rows = pd.read_csv(trained / "new.csv")
+    since = pd.to_datetime(rows["when"]) - pd.Timestamp("1970-01-01")
+    rows.assign(at=since // pd.Timedelta("1s")).to_csv(tmp_path / "rows.csv", index=False)
+    made = pd.read_csv(trained / predictions(trained, "at.csv", [])).assign(at=since // pd.Timedelta("1ms"))
+    made.to_csv(tmp_path / "theirs.csv", index=False)
+    what = (
+        r"900 of 900 rows have no prediction, .*: at 1704\d{6} is 1704\d{6}000 there, in another unit or form"
+    )
+    with pytest.raises(DataError, match=what):
+        compared(trained, "runs/today", tmp_path / "theirs.csv", files=tmp_path / "rows.csv")
+    made.assign(at=range(EACH)).to_csv(tmp_path / "theirs.csv", index=False)
+    with pytest.raises(
+        DataError, match=r"such as that of at 1704672000; the first one there is that of at 0"
+    ):
+        compared(trained, "runs/today", tmp_path / "theirs.csv", files=tmp_path / "rows.csv")
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        (lambda made: made, None),
+        (
+            lambda made: made.assign(click=1 - made["click"]),
+            r"AUC of click is 0\.3\d*: are its .* of class 0",
+        ),
+        (
+            lambda made: made.assign(click=made["click"] ** 8),
+            r"are the predictions of click probabilities\? .* mean is 0\.\d+, that of the labels 0\.45",
+        ),
+        (
+            lambda made: made.assign(stay=made["stay"] * 60),
+            r"are the predictions of stay in the unit of the label\? .* mean is 2\d\d\.\d, that of the",
+        ),
+    ],
+    ids=["as they are", "of class 0", "no probabilities", "seconds"],
+)
+def test_predictions_of_another_class_or_unit_are_noted(trained, tmp_path, change, note):
+    made = pd.read_csv(trained / predictions(trained, "plain.csv", ["row"]))
+    change(made).to_csv(tmp_path / "theirs.csv", index=False)
+    found = compared(trained, "runs/today", tmp_path / "theirs.csv")
+    assert len(found.notes) == (note is not None)
+    assert note is None or re.search(note, found.notes[0])
+
+
+def test_number_labels_decide_too(trained, tmp_path):
+    today = pd.read_csv(trained / predictions(trained, "today.csv", ["row"]))
+    old = pd.read_csv(trained / predictions(trained, "old.csv", ["row"], run="old"))
+    today.assign(stay=old["stay"]).to_csv(tmp_path / "stay.csv", index=False)
+    old.assign(stay=today["stay"]).to_csv(tmp_path / "clicks.csv", index=False)
+    assert compared(trained, "runs/today", tmp_path / "stay.csv").verdict == "worse"
+    assert compared(trained, tmp_path / "stay.csv", "runs/today").verdict == "better"
+    mixed = compared(trained, tmp_path / "stay.csv", tmp_path / "clicks.csv", "runs/old")
+    assert mixed.entrants[1].verdict == "level", "better in stay, and worse in the mean"
+    assert "the whole interval of mean or stay is beyond" in markdown("", standing(mixed))
+
+
+def test_the_margin_of_a_number_does_not_depend_on_its_unit(trained, tmp_path):
+    today = pd.read_csv(trained / predictions(trained, "today.csv", ["row"]))
+    noisy = today.assign(stay=today["stay"] + np.where(today["row"] % 2, 2.0, -2.0))
+    noisy.to_csv(tmp_path / "noisy.csv", index=False)
+    for margin, verdict in ((0.1, "worse"), (0.6, "level")):  # RMSE is .8 worse, and the deviation 3
+        assert compared(trained, "runs/today", tmp_path / "noisy.csv", margin=margin).verdict == verdict
+
+
+def test_intervals_are_wider_for_more_scores_that_decide(trained, tmp_path):
+    old = pd.read_csv(trained / predictions(trained, "old.csv", ["row"], run="old"))
+    old.to_csv(tmp_path / "both.csv", index=False)
+    old.drop(columns="stay").to_csv(tmp_path / "classes.csv", index=False)
+    both, classes = (
+        compared(trained, "runs/today", tmp_path / f"{name}.csv").entrants[1].gains["mean"]
+        for name in ("both", "classes")
+    )
+    assert both.mean == classes.mean
+    widths = [gain.high - gain.low for gain in (both, classes)]
+    assert widths[0] / widths[1] == pytest.approx(2.2414 / 1.96, abs=1e-3)  # quantiles of 1.25 % and 2.5 %
+
+
 def test_intervals_are_wider_for_more_challengers(trained):
     one = compared(trained, "runs/old", "runs/today").entrants[1].gains["mean"]
     two = compared(trained, "runs/old", "runs/today", "runs/drawn").entrants[1].gains["mean"]
@@ -144,14 +303,20 @@ def test_intervals_are_wider_for_more_challengers(trained):
 def test_intervals_are_wider_for_models_that_were_scored_on_the_rows_before(trained):
     first = compared(trained, "runs/today", "runs/old")
     assert first.scored_before == ScoredBefore()
-    file = predictions(trained, "b.csv", ["row"])
+    file = predictions(trained, "b.csv", ["row"], run="drawn")
     with_file = compared(trained, "runs/today", file)
     assert with_file.scored_before == ScoredBefore(1, 1)
     again = compared(trained, "runs/today", "runs/old")
     assert again == first  # the predictions came later
     both = compared(trained, "runs/today", "runs/old", file)
     assert both.scored_before == ScoredBefore()
-    assert with_file.entrants[1].gains == both.entrants[2].gains  # corrected for two challengers
+    gain = with_file.entrants[1].gains["mean"]
+    assert gain == both.entrants[2].gains["mean"]  # corrected for two challengers
+    alone = first.entrants[1].gains["mean"]
+    corrected = both.entrants[1].gains["mean"]
+    ratio = 2.4977 / 2.2414  # quantiles of 1.25 % / 2 and 2.5 % / 2, as two scores decide
+    assert (corrected.high - corrected.low) / (alone.high - alone.low) == pytest.approx(ratio, abs=1e-3)
+    assert gain.high - gain.low > 0.001
     text = markdown("", standing(with_file))
     words = "1 other model was scored on these test rows before (1 training), and the intervals are corrected"
     assert words in text
@@ -173,9 +338,9 @@ def test_tasks_that_a_file_does_not_predict_are_left_out(trained):
     found = compared(trained, "runs/old", "two.csv")
     assert list(found.entrants[1].test) == ["click", "stay"]
     assert found.notes == ("left out, since not all models predict it: buy",)
-    made.rename(columns=str.upper).to_csv(trained / "upper.csv", index=False)
-    with pytest.raises(UsageError, match=r"no common task; .*upper.csv has BUY, CLICK, ROW, STAY"):
-        compared(trained, "runs/old", "upper.csv")
+    made[["row", "buy"]].rename(columns={"buy": "bought"}).to_csv(trained / "none.csv", index=False)
+    with pytest.raises(UsageError, match=r"no common task; .*none.csv has bought, row"):
+        compared(trained, "runs/old", "none.csv")
 
 
 @pytest.mark.parametrize("names", [[], ["runs/today"], ["a.csv", "b.csv"]])

@@ -20,10 +20,9 @@ def read(folder, other, suffix=".csv", rows=ROWS, tasks=TASKS):
         other.to_parquet(path)
     else:
         other.to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
-    notes = []
-    return logits_of(
-        str(path), table_of(str(path)), table_of(str(folder / "new.csv")), tasks, {"click", "stay"}, notes
-    ), notes
+    notes, names = [], {task.name for task in tasks}
+    own = table_of(str(folder / "new.csv"), names).drop(columns=["click", "stay"])
+    return logits_of(str(path), table_of(str(path), names), own, tasks, notes), notes
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])
@@ -52,11 +51,12 @@ def test_predictions_are_put_into_the_order_of_the_rows(tmp_path):
     ("other", "message", "fix"),
     [
         (OTHER[["click", "stay"]].iloc[:3], "has 3 rows, and there are 4 rows to predict", "predict each"),
+        (OTHER.iloc[:0], "4 of 4 rows have no prediction, such as that of row 0", "predict each row"),
         (OTHER.iloc[[0, 1, 3]], "1 of 4 rows have no prediction, such as that of row 2", "predict each row"),
         (
-            OTHER[["click", "stay"]].assign(user=["b", "a", "a", None]),
-            "is in another order than the rows, and user do not identify",
-            "a column that identifies each row",
+            OTHER.iloc[[0, 0, 1, 2, 3]],
+            r"other.csv: rows are not told apart by row: in \S*other.csv, row 0 is there 2 times",
+            "add a column that does it",
         ),
         (OTHER.assign(click=[0.1, None, 0.3, 0.4]), "'click' of row 2: expected a probability, found", "exp"),
         (OTHER.assign(click=[0.1, 0.2, -3.0, 0.4]), "'click' of row 3: expected a probability", "exp"),
@@ -74,7 +74,7 @@ def test_what_a_file_cannot_tell(tmp_path):
         read(tmp_path, OTHER, tasks=[Task("click", kind="poisson")])
     (tmp_path / "other.parquet").write_text("no parquet")
     with pytest.raises(DataError, match=r"other.parquet: ") as error:
-        table_of(str(tmp_path / "other.parquet"))
+        table_of(str(tmp_path / "other.parquet"), ())
     assert error.value.fix == "give a CSV, TSV or Parquet file"
 
 

@@ -138,7 +138,8 @@ def compare(
     ),
     margin: float = option(
         "X",
-        "With --on: difference that counts as level, since another seed may bring it.",
+        "With --on: difference that counts as level, since another seed may bring it; for a number label, "
+        "times its standard deviation.",
         min=0.0,
         default=0.001,
     ),

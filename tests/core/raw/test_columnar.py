@@ -48,6 +48,11 @@ def test_unused_columns_are_left_out(tmp_path):
     assert load(tmp_path, FRAME, {"user": INTEGER, "tag": UNUSED})[0] == [(3,), (1,), (2,)]
 
 
+def test_an_optional_column_may_be_in_another_case(tmp_path):
+    columns = {"user": INTEGER, "TAG": Column("text", optional=True)}
+    assert load(tmp_path, FRAME, columns)[0] == [(3, "a"), (1, None), (2, "b")]
+
+
 FAULTY = pd.concat(
     [FRAME.assign(age=[30.5, np.nan, 41.0], text=["7", "x", "9"], price=[0.5, 1.0, np.inf]), FRAME[:1]]
 )

@@ -40,6 +40,7 @@ def read(folders, content, file=LOG, most=None):
 
 
 TYPES = {"a": INTEGER, "b": TEXT, "c": NUMBER, "d": UNUSED}
+SOME = RawFile("log.csv", {"user": INTEGER, "tags": Column("text", optional=True)}, others=True)
 BREAK = RawFile("log.csv", {"user": TEXT, "item\nid": TEXT})
 ROWS = [(1, "a", 0), (2, "b", 1)]
 
@@ -53,6 +54,8 @@ ROWS = [(1, "a", 0), (2, "b", 1)]
         (BREAK, b'user,"item\nid"\n1,a\n2,b\n', [("1", "a"), ("2", "b")]),
         (BREAK, b'user,"item\nid"\r\n1,a\r\n2,b\r\n', [("1", "a"), ("2", "b")]),
         (RawFile("log.csv", COLUMNS, others=True), b"x,click,tags,user\n?,1,a,5\n", [(5, "a", 1)]),
+        (SOME, b"TAGS,user,Tags\na,5,b\n", [(5, "a")]),
+        (SOME, b"TAGS,user,tags\na,5,b\n", [(5, "b")]),
         (RawFile("log.tsv", COLUMNS, separator="\t"), b"user\ttags\tclick\n5\ta,b\t1\n", [(5, "a,b", 1)]),
         *((CUT, b"1,a,0\n2,b,1\n" + tail, ROWS) for tail in (b"3", b"3,c", b"3,c\n")),
     ],
