@@ -18,7 +18,7 @@ from automtl_core.views.values import Section, lines, next_commands, table
 from automtl_inspection.guess.facts import Glimpse
 from automtl_inspection.guess.guess import Guess, TableGuess, as_label, guess
 from automtl_inspection.guess.peek import peek
-from automtl_inspection.guess.rules import Role
+from automtl_inspection.guess.rules import Role, parts_of_date
 
 SHOWN = 30
 """Maximum number of characters that are shown of a value."""
@@ -104,7 +104,7 @@ def _names(names: str | None) -> list[str]:
 
 
 def _remarks(seen: Glimpse, named: bool) -> Iterator[str]:
-    """Yield sentences on few rows, and on columns without names."""
+    """Yield sentences on few rows, on columns without names, and on dates in three columns."""
     least, share = Recipe().min_positives, DatasetSettings().validation_fraction
     if seen.rows * share < least:
         yield (
@@ -113,6 +113,11 @@ def _remarks(seen: Glimpse, named: bool) -> Iterator[str]:
         )
     if not (seen.header or named):
         yield "there is no header: name the columns by `--columns`, such as --columns user,item,click,time"
+    if parts := parts_of_date(seen):
+        yield (
+            f"{on_one_line(', '.join(parts))}: parts of a date; write it as one column of dates such as "
+            "2024-01-31, which can split the rows by time"
+        )
 
 
 def view(done: Json) -> Iterator[Section]:

@@ -12,16 +12,7 @@ from automtl_core.dataset.dataset import DatasetSettings
 from automtl_core.dataset.declarations import source_of
 from automtl_core.errors import UsageError, did_you_mean, listing, on_one_line
 from automtl_inspection.guess.facts import LIST, Facts, Glimpse, Odd
-from automtl_inspection.guess.rules import (
-    UNDECIDED,
-    Role,
-    acts,
-    meaning,
-    names_lists,
-    rule_of,
-    separator_of,
-    words,
-)
+from automtl_inspection.guess.rules import UNDECIDED, Role, acts, meaning, names_lists, rule_of, separator_of
 
 
 @dataclass(frozen=True)
@@ -305,11 +296,6 @@ class TableGuess:
                 f"rows with the same {on_one_line(of_list.name)} are ranked against each other, since they "
                 f"have {of_list.facts.together}; `list: null` takes each row for itself"
             )
-        if parts := _parts_of_date(self.seen):
-            yield (
-                f"{on_one_line(', '.join(parts))}: parts of a date; write it as one column of dates such as "
-                "2024-01-31, which can split the rows by time"
-            )
         doubts: dict[str, list[str]] = {}
         named = {name for role in ROLES for name in _names(others.get(role))}
         for each in self.columns:
@@ -320,16 +306,6 @@ class TableGuess:
         for sentence, columns in doubts.items():
             more = f" and {len(columns) - 8:,} more" if len(columns) > 8 else ""
             yield f"{listing(columns[:8])}{more}: {sentence}"
-
-
-def _parts_of_date(seen: Glimpse) -> Sequence[str]:
-    """Return columns of a year, a month and a day, whose other words are the same; empty without them."""
-    found: dict[frozenset[str], dict[str, str]] = {}
-    for name in (facts.name for facts in seen.columns):
-        named = frozenset(words(name))
-        if part := next((part for part in ("day", "month", "year") if part in named), ""):
-            found.setdefault(named - {"day", "month", "year", "of"}, {}).setdefault(part, name)
-    return next((list(parts.values()) for parts in found.values() if len(parts) == 3), [])
 
 
 def _names(of_role: Any) -> set[str]:

@@ -1,7 +1,7 @@
 """Rules for the role of a column, by the words of its name and its facts: the first one that fits decides."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -151,6 +151,16 @@ def separator_of(facts: Facts) -> str | None:
         if often and found.parts >= 3 * found.values and found.values < facts.values:
             return separator
     return None
+
+
+def parts_of_date(seen: Glimpse) -> Sequence[str]:
+    """Return columns of a year, a month and a day, whose other words are the same; empty without them."""
+    found: dict[frozenset[str], dict[str, str]] = {}
+    for name in (facts.name for facts in seen.columns):
+        named = frozenset(words(name))
+        if part := next((part for part in ("day", "month", "year") if part in named), ""):
+            found.setdefault(named - {"day", "month", "year", "of"}, {}).setdefault(part, name)
+    return next((list(parts.values()) for parts in found.values() if len(parts) == 3), [])
 
 
 def _tells_time(facts: Facts, seen: Glimpse) -> bool:
