@@ -108,7 +108,7 @@ def _remarks(seen: Glimpse, named: bool) -> Iterator[str]:
     least, share = Recipe().min_positives, DatasetSettings().validation_fraction
     if seen.rows * share < least:
         yield (
-            f"{seen.rows:,} rows are few: a search needs {least} validation rows of either class "
+            f"few rows ({seen.rows:,}): a search needs {least} validation rows of either class "
             f"(training.min_positives), so {least / share:,.0f} rows and more"
         )
     if not (seen.header or named):

@@ -442,10 +442,10 @@ def test_few_rows_and_dates_in_three_columns_are_said(automtl, here):
     shown = automtl("data", "init", "stays.csv").out
     parts = "arrival_year, arrival_month, arrival_day_of_month"
     assert f"\n{parts}: parts of a date; write it as one column of dates such as 2024-01-31" in shown
-    assert " rows are few" not in shown
+    assert "few rows" not in shown
     Path("stays.csv").write_text("\n".join([head.replace("_day", "_week"), *lines[:5]]))
     shown = automtl("data", "init", "stays.csv", "--force").out
-    assert "\n5 rows are few: a search needs 100 validation rows of either class" in shown
+    assert "\nfew rows (5): a search needs 100 validation rows of either class" in shown
     assert "parts of a date" not in shown
 
 
