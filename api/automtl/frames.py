@@ -16,7 +16,6 @@ from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer
 from automtl_core.system.documents import sha256
-from automtl_inspection.guess.facts import Glimpse
 from automtl_inspection.guess.guess import TableGuess, guess
 from automtl_inspection.guess.peek import peek
 
@@ -50,8 +49,8 @@ def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] |
         if Path(data).suffix not in (".csv", ".tsv", ".parquet", ".gz", ".zst"):
             known = ", ".join(load_registry().names(DATASETS))
             raise UsageError(f"{data}: neither a dataset nor a table file", f"datasets are: {known}")
-        return _layers_of(peek(str(data)), names, user_settings)
-    return _layers_of(peek(str(written(data))), names, _with_files(user_settings))
+        return _layers_of(data, names, user_settings)
+    return _layers_of(written(data), names, _with_files(user_settings))
 
 
 def _check_dataset(data: object, user_settings: Layer) -> None:
@@ -67,10 +66,12 @@ def _check_dataset(data: object, user_settings: Layer) -> None:
         )
 
 
-def _layers_of(seen: Glimpse, labels: Names, user_settings: Layer) -> list[Layer]:
+def _layers_of(path: str | Path, labels: Names, user_settings: Layer) -> list[Layer]:
     """Return the layers of a table, and warn about unused columns that may be labels or fields."""
     given = user_settings.get("dataset")
     of_dataset = given if isinstance(given, Mapping) else {}
+    columns = of_dataset.get("columns")
+    seen = peek(str(path), [*map(str, columns)] if isinstance(columns, list | tuple) else ())
     guessed = TableGuess(seen, guess(seen, labels)).apart(of_dataset)
     if not guessed.of("labels") and not of_dataset.get("labels"):
         raise UsageError("no column looks like a label", "name the columns to predict: labels=[...]")

@@ -31,6 +31,15 @@ TIME = (
     r"(?: ?(?:Z|UTC|([+-])([01][0-9])(?::?([0-5][0-9]))?))?)?"
 )
 """Pattern of a date, with a time of the day or without, in the common syntax of RE2 and Python."""
+MONTHS = (
+    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:tember)?|oct(?:ober)?|"
+    "nov(?:ember)?|dec(?:ember)?"
+)
+NAMED_DATES = (
+    rf"(?i)({MONTHS}) ([0-9]{{1,2}}),? ([1-9][0-9]{{3}})",
+    rf"(?i)([0-9]{{1,2}})[ -]({MONTHS})[ -]([1-9][0-9]{{3}})",
+)
+"""Patterns of dates with the name of a month: `May 14, 1996` and `14-May-1996`, in the same syntax."""
 INTEGER = "(0|-?[1-9][0-9]*)"
 """Pattern of an integer, in the common syntax of RE2 and Python."""
 
@@ -438,7 +447,7 @@ def seconds(written: str) -> float | None:
 
     A number up to 1e11 is in seconds, a larger one in milli-, micro- or nanoseconds, by its size; a number
     such as 20240131 is a date. Other times are dates such as 2024-01-31, with a time of the day such as
-    23:59:59 and an offset such as +02:00 or without.
+    23:59:59 and an offset such as +02:00 or without; or such as May 14, 1996.
     """
     number = as_number(written)
     if number is not None:
@@ -449,6 +458,10 @@ def seconds(written: str) -> float | None:
                 return since
         unit = next((unit for unit in (1.0, 1e3, 1e6) if abs(number) < 1e11 * unit), 1e9)
         return number / unit if abs(number) <= LARGEST else None
+    for place, pattern in enumerate(NAMED_DATES):
+        if named := re.fullmatch(pattern, written, re.ASCII):
+            of_year = [one[:3] for one in MONTHS.split("|")].index(named[1 + place][:3].lower())
+            return _since(int(named[3]), of_year + 1, int(named[2 - place]))
     parts = re.fullmatch(TIME, written, re.ASCII)
     if not parts:
         return None

@@ -138,13 +138,15 @@ def _scores_of_all(prepared: Prepared) -> dict[str, list[SingleFieldScore]]:
 def warnings(prepared: Prepared, scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
     """Yield a warning for each suspected leak, and each history that does not fit the rows.
 
+    Labels that predict another one are no leak, since no model reads them.
+
     Args:
         prepared: The data.
         scores: Task -> result of `alone`. Of events, the best predictor of a task is named.
 
     """
     for task, best in scores.items():
-        suspects = [one for one in best if one.suspicious]
+        suspects = [one for one in best if one.suspicious and one.kind != "label"]
         events = [one for one in suspects if one.kind == "event"]
         for one in (one for one in suspects if one not in events[1:]):
             how = f"the presence of {one.name}" if one.by == "presence" else one.name

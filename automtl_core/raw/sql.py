@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from automtl_core.dataset.dataset import LARGEST, Column
 from automtl_core.dataset.declarations import TimeForm
 from automtl_core.errors import DataError, FaultyRowError, printable
-from automtl_core.fields.encode import OWN, TIME
+from automtl_core.fields.encode import NAMED_DATES, OWN, TIME
 
 
 def quoted(column: str) -> str:
@@ -111,7 +111,8 @@ def value_and_test(value: str, kind: str, column: Column) -> tuple[str, str]:
             found = f"TRY_CAST({value} AS DOUBLE)"
             fits = is_number(text) if kind in ("", "VARCHAR") else f"abs({found}) <= {LARGEST}"
         case "time":
-            fits = f"coalesce({is_number(text)}, {is_date(text)})"  # as `fields.encode.seconds` reads it
+            # As `fields.encode.seconds` reads it.
+            fits = f"coalesce({is_number(text)}, {date_of(text)} IS NOT NULL)"
         case "vector":
             split = f"string_split({text}, {literal(column.separator)})"
             found = f"TRY_CAST({value if kind.endswith(']') else 'NULL' if kind else split} AS FLOAT[])"
@@ -146,9 +147,18 @@ def without_blanks(value: str, column: Column) -> str:
     return f"CASE WHEN {value} {texts}{also} THEN NULL ELSE {value} END"
 
 
-def is_date(value: str) -> str:
-    """Return SQL for the test that a text is a date, with or without a time of the day."""
-    return f"(regexp_full_match({value}, {literal(TIME)}) AND TRY_CAST({value} AS TIMESTAMP) IS NOT NULL)"
+def date_of(value: str) -> str:
+    """Return SQL for the timestamp that a text writes, with or without a time of the day; null for others."""
+    plain = f"CASE WHEN regexp_full_match({value}, {literal(TIME)}) THEN TRY_CAST({value} AS TIMESTAMP) END"
+    return f"coalesce({plain}, {named_date(value)})"
+
+
+def named_date(value: str) -> str:
+    """Return SQL for the timestamp of a date with the name of a month; null for other texts."""
+    words = f"regexp_replace({value}, '[ ,-]+', ' ', 'g')"
+    forms = "['%b %d %Y', '%B %d %Y', '%d %b %Y', '%d %B %Y']"
+    fits = f"regexp_full_match({value}, {literal('|'.join(NAMED_DATES))})"
+    return f"CASE WHEN {fits} THEN try_strptime({words}, {forms}) END"
 
 
 def is_number(value: str) -> str:
@@ -236,6 +246,7 @@ def _ways_to_read(text: str) -> list[tuple[str, str]]:
         (f"CASE WHEN isfinite({number}) THEN {number} END", "DOUBLE"),
         (f"CASE WHEN NOT {zoned} THEN TRY_CAST({text} AS TIMESTAMP) END", "TIMESTAMP"),
         (f"CASE WHEN {zoned} THEN TRY_CAST({joined} AS TIMESTAMPTZ) END", "TIMESTAMP WITH TIME ZONE"),
+        (named_date(text), "TIMESTAMP"),
     ]
 
 

@@ -19,6 +19,7 @@ from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import scores_of
 from automtl_core.errors import DataError, UsageError, did_you_mean, listing
 from automtl_core.fields.encode import texts
+from automtl_core.fields.numeric import Scale
 from automtl_core.fields.sparse import Vocabulary
 from automtl_core.raw.load import Rejected
 from automtl_core.run_dir.folders import prepared_folder
@@ -31,6 +32,8 @@ from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import NONE, Metrics, by_unit, metrics_of
 from automtl_core.workflow.trained import Trained
 
+FAR = 30.0
+"""Standard deviations from the mean of the training rows beyond which a number is most often a fault."""
 CHUNK = 1 << 14
 """Approximate number of rows that are encoded together, in whole batches."""
 
@@ -251,7 +254,7 @@ def numbered(column: Column, numbers: dict[str, int]) -> NDArray[np.int32]:
 
 
 class Unseen:
-    """Watches new rows for fields with a vocabulary, none of whose values is known: most often a fault.
+    """Watches new rows for fields with a vocabulary, none of whose values is known, and for far numbers.
 
     A number "28" is "28.0" in a file that pandas wrote from a column with blanks, and an id may have lost its
     zeros. All values of the field are unseen then, and predictions ignore the field.
@@ -270,6 +273,9 @@ class Unseen:
             [column, *more] = values.reads(sparse.name)
             if isinstance(values, Vocabulary) and not more and column not in unread:
                 self._fields[place] = column, values
+        numbers = ((place, one.name) for place, one in enumerate(encoder.schema.dense))
+        scales = ((place, name, encoder.fields.get(name)) for place, name in numbers if name not in unread)
+        self._scales = [one for one in scales if isinstance(one[2], Scale) and one[2].scaling != "none"]
 
     def add(self, columns: pd.DataFrame, part: Part) -> None:
         """Look at rows, raw and encoded."""
@@ -278,9 +284,18 @@ class Unseen:
             if values := [value for value in texts(columns[column]) if value]:
                 self._counts[column] += len(values)
                 self._first.setdefault(column, values[0])
+        for place, column, _ in self._scales:
+            far = np.flatnonzero(np.abs(part.dense[:, place]) > FAR)
+            if len(far):
+                self._counts[column] += len(far)
+                self._first.setdefault(column, str(columns[column].iloc[far[0]]))
 
     def sentences(self) -> Iterator[str]:
-        """Yield a warning for each such field with so many values that it is no chance."""
+        """Yield a warning for each such field with so many values that it is no chance, and for numbers."""
+        for _, column, _ in self._scales:
+            if count := self._counts[column]:
+                far = f"more than {FAR:g} standard deviations from the mean of the training rows"
+                yield f"{column}: rows with a number {far}: {count:,}, such as {self._first[column]}"
         for column, vocabulary in self._fields.values():
             if (count := self._counts[column]) >= 100 and (known := vocabulary.values):
                 yield (

@@ -16,17 +16,14 @@ from automtl_inspection.describe import Described
 
 
 def prepared(about: Mapping[str, Any]) -> Section:
-    """Return the folder of prepared data, its size, its lists, and warnings."""
+    """Return the folder of prepared data, its size and its lists; its warnings are said before."""
     shown = {key: value for key, value in about.items() if key not in ("warnings", "lists")}
     if weights := about.get("weights"):
         of_tasks = ((task, one["weight"], one["effective_rows"]) for task, one in weights.items())
         shown["weights"] = ", ".join(f"{task} {w:,.6g} (as {rows:,.0f} rows)" for task, w, rows in of_tasks)
     table = facts("prepared", shown)
-    texts = [
-        *([_lists(about["lists"])] if about["lists"] else []),
-        *(f"warning: {w}" for w in about["warnings"]),
-    ]
-    return replace(table, blocks=[*table.blocks, *map(Text, texts)])
+    texts = [Text(_lists(about["lists"]))] if about["lists"] else []
+    return replace(table, blocks=[*table.blocks, *texts])
 
 
 def described(document: Mapping[str, Any]) -> Iterator[Section]:

@@ -235,6 +235,16 @@ def test_columns_that_may_be_labels_are_told_and_can_be_inputs(here):
     assert data_layers(frame, ["click"], told) == [layer, told]
 
 
+def test_columns_of_a_file_without_a_header_are_named_by_settings(tmp_path):
+    from automtl.frames import data_layers
+
+    (tmp_path / "log.csv").write_text("".join(f"{n % 30},{n % 7 / 2},{n % 2}\n" for n in range(200)))
+    names = ["user_id", "price", "click"]
+    layer, _ = data_layers(tmp_path / "log.csv", [], {"dataset": {"columns": names}})
+    chosen = layer["dataset"]
+    assert (chosen["columns"], chosen["user"], chosen["labels"]) == (names, "user_id", {"click": {}})
+
+
 def test_what_a_time_budget_gives_up_is_a_warning(here):
     training = {"epochs": 1000, "patience": 1000, "min_positives": 10}
     settings = {"dataset": {"rows": 2000}, "training": training}

@@ -195,6 +195,9 @@ def init(
     *,
     out: Path | None = option("NAME.yaml", "Output file [the name of FILE]."),
     labels: str | None = option("NAMES", "Columns to predict, such as click,buy [a guess]."),
+    columns: str | None = option(
+        "NAMES", "Names of all columns of a file without a header, such as user,item,click,time."
+    ),
     force: bool = flag("--force", "Overwrite an existing configuration."),
 ) -> Output:
     """Write settings for a table, with guesses of roles.
@@ -203,7 +206,7 @@ def init(
     """
     from automtl_cli.data.init import init, view
 
-    return Output(init(files, out, labels, force), view)
+    return Output(init(files, out, labels, columns, force), view)
 
 
 def _prepared(dataset: options.Dataset, rows: options.BadRows, memory_limit: str | None) -> "Prepared":

@@ -11,12 +11,14 @@ import yaml
 
 from automtl_cli.configuration import check_new, write_new
 from automtl_cli.output import Json
+from automtl_core.dataset.dataset import DatasetSettings
 from automtl_core.errors import listing, on_one_line
+from automtl_core.training.recipe import Recipe
 from automtl_core.views.values import Section, lines, next_commands, table
 from automtl_inspection.guess.facts import Glimpse
 from automtl_inspection.guess.guess import Guess, TableGuess, as_label, guess
 from automtl_inspection.guess.peek import peek
-from automtl_inspection.guess.rules import Role
+from automtl_inspection.guess.rules import Role, parts_of_date
 
 SHOWN = 30
 """Maximum number of characters that are shown of a value."""
@@ -44,18 +46,21 @@ FORMAT = {
     "separator": "",
     "encoding": "  # of rows that are not UTF-8; or such as cp1251, gb18030",
     "blanks": "  # texts that are blanks, in all columns",
-    "columns": "  # There is no header: name the columns, here and below.",
+    "columns": "  # There is no header: `--columns` names the columns, here and below.",
 }
 """Settings of the format of files -> comment."""
 
 
-def init(files: str, out: Path | None, labels: str | None = None, force: bool = False) -> Json:
+def init(
+    files: str, out: Path | None, labels: str | None = None, columns: str | None = None, force: bool = False
+) -> Json:
     """Read the first rows of a table, write settings for it, and return the guesses.
 
     Args:
         files: A file, or a pattern of files.
         out: The output file. None: a file in the working directory that is named after the table.
         labels: Columns to predict, with commas between them. None: those that look like labels.
+        columns: Names of all columns of a file without a header, with commas between them.
         force: Whether an existing configuration is overwritten.
 
     Raises:
@@ -65,19 +70,20 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
     """
     path = out if out is not None else Path(f"{_stem(files)}.yaml")
     check_new(path, force)
-    seen = peek(files)
-    named = [name.strip() for name in (labels or "").split(",") if name.strip()]
+    seen = peek(files, _names(columns))
+    named = _names(labels)
     if labels in [facts.name for facts in seen.columns]:
         named = [labels or ""]
-    guessed = TableGuess(seen, guess(seen, named))
+    guessed = TableGuess(seen, guess(seen, named, choose=True))
     config = f"--config {shlex.quote(str(path))}"
     commands = [f"automtl data describe table {config}", f"automtl search {config}"]
     content = settings(guessed, commands)
     if not guessed.of("labels"):
         to = "" if path == Path(f"{_stem(files)}.yaml") else f" --out {shlex.quote(str(path))}"
+        to += f" --columns {shlex.quote(columns)}" if columns else ""
         commands = [f"automtl data init {shlex.quote(files)}{to} --force --labels NAME,..."]
     write_new(path, content)
-    columns = [
+    described = [
         {**asdict(column.facts), "name": column.name, "role": column.role, "about": about(column, seen)}
         for column in guessed.columns
     ]
@@ -85,12 +91,33 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
         "path": str(path),
         "rows": seen.rows,
         "seen": seen.seen,
-        "columns": columns,
+        "columns": described,
         "faulty": {"rows": seen.faulty, "first": seen.fault},
-        "remarks": [*guessed.remarks()],
+        "remarks": [*guessed.remarks(), *_remarks(seen, bool(columns))],
         "may_be_labels": [column.name for column in guessed.candidates],
         "next": commands,
     }
+
+
+def _names(names: str | None) -> list[str]:
+    return [name.strip() for name in (names or "").split(",") if name.strip()]
+
+
+def _remarks(seen: Glimpse, named: bool) -> Iterator[str]:
+    """Yield sentences on few rows, on columns without names, and on dates in three columns."""
+    least, share = Recipe().min_positives, DatasetSettings().validation_fraction
+    if seen.rows * share < least:
+        yield (
+            f"few rows ({seen.rows:,}): a search needs {least} validation rows of either class "
+            f"(training.min_positives), so {least / share:,.0f} rows and more"
+        )
+    if not (seen.header or named):
+        yield "there is no header: name the columns by `--columns`, such as --columns user,item,click,time"
+    if parts := parts_of_date(seen):
+        yield (
+            f"{on_one_line(', '.join(parts))}: parts of a date; write it as one column of dates such as "
+            "2024-01-31, which can split the rows by time"
+        )
 
 
 def view(done: Json) -> Iterator[Section]:
@@ -151,7 +178,7 @@ def about(guess: Guess, seen: Glimpse) -> str:
             example = f", such as {_value(facts.example)}" if facts.example else ""
             return f"{reason}{example}{sign}{remedy}"
         case "labels" if guess.setting.get("kind") != "regression":
-            text = _about_label(guess)
+            text = f"{_about_label(guess)}{doubt}"
         case "multi":
             parts = facts.parts[guess.setting]
             text = f"{parts.values:,} values, {parts.parts / seen.seen:.1f} a row{some}"

@@ -13,10 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.fields.encode import EARLIEST_DATE, LATEST_DATE
-from automtl_core.raw.sql import is_date, is_number, literal, whole
+from automtl_core.raw.sql import date_of, is_number, literal, whole
 
-PARTS = dict.fromkeys(("|", ";", ","), r"[^\[\](){}\"'']*") | {" ": "[0-9]+"}
-"""Separator of multi-valued texts -> pattern of the separated values."""
+PARTS = dict.fromkeys(("|", ";", ","), r"[^\[\](){}\"'']*") | {" ": "[0-9 ]+"}
+"""Separator of multi-valued texts -> pattern of these texts."""
 LIST = "|"
 """Separator for the values of a list."""
 BLANKS = ("\\n", "nan", "nat", "null", "(null)", "<na>", "#n/a", "n/a", "undefined")
@@ -179,7 +179,7 @@ def _counted(db: duckdb.DuckDBPyConnection, columns: int) -> Iterator[pd.DataFra
     """Yield the distinct values of each column of `head`, by few queries: each is planned over all columns.
 
     Columns: `value`; `rows`, the number of rows with it; `line`, that of the first of them; `number`, the
-    number that it writes, else NaN; `is_whole` and `is_date`.
+    number that it writes, else NaN; `is_whole`; and `date`, the seconds of a date, else NaN.
     """
     rows = db.execute("SELECT count(*) FROM head").fetchall()[0][0]
     block = max(1, 2_000_000 // max(1, rows))  # some two million values are counted together
@@ -189,7 +189,7 @@ def _counted(db: duckdb.DuckDBPyConnection, columns: int) -> Iterator[pd.DataFra
         counted = db.execute(
             "SELECT place, value, count(*) AS rows, min(line) AS line, "
             f"CASE WHEN {is_number('value')} THEN CAST(value AS DOUBLE) END AS number, "
-            f"{whole('value')} IS NOT NULL AS is_whole, coalesce({is_date('value')}, false) AS is_date "
+            f"{whole('value')} IS NOT NULL AS is_whole, epoch({date_of('value')}) AS date "
             f"FROM (SELECT line, unnest([{listed}]) AS value, unnest(range({len(some)})) AS place FROM head) "
             "WHERE value IS NOT NULL GROUP BY place, value ORDER BY place, value"
         ).df()
@@ -209,7 +209,7 @@ def _matches(values: pd.DataFrame, pattern: str) -> NDArray[np.bool_]:
 
 
 def _facts(name: str, values: pd.DataFrame) -> Facts:
-    lower = values["value"].str.lower()
+    lower = values["value"].str.strip().str.lower()
     blank = lower.isin((*BLANKS, *DOUBTFUL))
     rest = values[~blank]
     if (_bits(rest), _kind(rest)) == (None, None):
@@ -224,7 +224,7 @@ def _facts(name: str, values: pd.DataFrame) -> Facts:
     if kind is None:
         odd = _odd(values, ~is_number) if 2 * _rows(values, is_number) > _rows(values) else None
         return _described(values, replace(facts, odd=odd, form=_form(values), parts=_parts(values, PARTS)))
-    fits = {"time": values["is_date"], "integer": values["is_whole"]}.get(kind, is_number)
+    fits = {"time": values["date"].notna(), "integer": values["is_whole"]}.get(kind, is_number)
     facts = replace(facts, kind=kind, odd=_odd(values, ~fits))
     values = values[fits]
     if kind == "time":
@@ -267,8 +267,9 @@ def _described(values: pd.DataFrame, facts: Facts) -> Facts:
         return facts
     odd = facts.odd.rows if facts.odd is not None and facts.kind != "text" else 0
     number, texts = values["number"], values["value"]
-    in_order = values.sort_values("number", kind="stable")["value"]  # equal numbers by their text, texts last
-    known = in_order[: number.count()] if number.count() else texts
+    key = "date" if facts.kind == "time" else "number"
+    in_order = values.sort_values(key, kind="stable")["value"]  # equal ones by their text, texts last
+    known = in_order[: values[key].count() or None]
     return replace(
         facts,
         rows=_rows(values) + odd,
@@ -294,7 +295,7 @@ def _timed(values: pd.DataFrame, facts: Facts) -> Facts:
     ]
     ways.append(("calendar", "", number.between(EARLIEST_DATE, LATEST_DATE)))
     for clock, unit, fits in ways:
-        if fits.any() and _nearly(_rows(values, fits), _rows(values)):
+        if fits.any() and nearly(_rows(values, fits), _rows(values)):
             return replace(facts, clock=clock, odd_clock=_odd(values, ~fits), unit=unit)
     return facts
 
@@ -304,15 +305,15 @@ def _kind(values: pd.DataFrame) -> Kind | None:
     total, numbers = _rows(values), _rows(values, values["number"].notna())
     if not total:
         return None
-    if _nearly(numbers, total):
+    if nearly(numbers, total):
         return "integer" if _rows(values, values["is_whole"]) == numbers else "number"
-    return "time" if _nearly(_rows(values, values["is_date"]), total) else None
+    return "time" if nearly(_rows(values, values["date"].notna()), total) else None
 
 
 def _bits(values: pd.DataFrame) -> tuple[str, str] | None:
     """Return the lower and the higher value of a binary column, which nearly all of its rows hold."""
     most = values.sort_values("rows", ascending=False, kind="stable")[:2]
-    if len(most) < 2 or not _nearly(_rows(most), _rows(values)):
+    if len(most) < 2 or not nearly(_rows(most), _rows(values)):
         return None
     low, high = sorted(most["value"])
     if (low, high) in (("0", "1"), ("0.0", "1.0"), ("-1", "1"), ("-1.0", "1.0")):
@@ -324,7 +325,7 @@ def _form(values: pd.DataFrame) -> str:
     """Return the first of `FORMS` that all but few of the texts have, where others are numbers."""
     for form, pattern in FORMS.items():
         fits = _matches(values, pattern)
-        if fits.any() and _nearly(_rows(values, values["number"].notna() | fits), _rows(values)):
+        if fits.any() and nearly(_rows(values, values["number"].notna() | fits), _rows(values)):
             return form
     return ""
 
@@ -339,10 +340,10 @@ def _has_pointed_thousands(values: pd.DataFrame) -> bool:
     return 0 < others == _rows(values, _matches(values, "[+-]?[0-9]{1,3}")) and _rows(values, pointed) >= 20
 
 
-def _nearly(rows: int, total: int) -> bool:
+def nearly(rows: int, total: int) -> bool:
     """Return whether some rows are nearly all rows: of 20 rows and more, all but 1 % and at most 100."""
     odd = total - rows
-    return not odd or (total >= 20 and odd <= max(1, min(0.01 * total, 100)))
+    return not odd or (total >= 20 and 0 <= odd <= max(1, min(0.01 * total, 100)))
 
 
 def _odd(values: pd.DataFrame, mask: Any) -> Odd | None:
@@ -355,17 +356,17 @@ def _odd(values: pd.DataFrame, mask: Any) -> Odd | None:
 
 
 def _parts(values: pd.DataFrame, forms: Mapping[str, str]) -> dict[str, Parts]:
-    """Return the values that separators split texts into, where all of them have the form for it."""
+    """Return the values that separators split texts into, where nearly all texts with one have its form."""
     known = {}
     for separator, form in forms.items():
         has = values["value"].str.contains(separator, regex=False)
-        if not has.any() and forms is PARTS:
+        fits = _rows(values[has], _matches(values[has], form))
+        if (not has.any() and forms is PARTS) or not nearly(fits, _rows(values, has)):
             continue
         parts: Counter[str] = Counter()
         for value, rows in zip(values["value"], values["rows"].tolist(), strict=True):
             for part in map(str.strip, value.split(separator)):
                 parts[part] += rows
         del parts[""]
-        if all(map(re.compile(form).fullmatch, parts)):
-            known[separator] = Parts(_rows(values, has), parts.total(), len(parts))
+        known[separator] = Parts(_rows(values, has), parts.total(), len(parts))
     return known

@@ -50,7 +50,9 @@ class Guess:
         return self.facts.odd if self.role in ("labels", "dense") else None
 
 
-def guess(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any] | None] = ()) -> list[Guess]:
+def guess(
+    seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any] | None] = (), choose: bool = False
+) -> list[Guess]:
     """Return the guessed role of each column, in order, and then the labels that are values of a column.
 
     Binary columns with an ambiguous name are not used: a label among the inputs is a leak of other labels.
@@ -60,6 +62,8 @@ def guess(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any] 
         seen: Description of the table.
         labels: Columns to predict, or column -> settings as in `dataset.labels`, None for a guess; if empty,
             the columns that look like labels.
+        choose: Whether one of two values of a named label that are not 0 and 1 is chosen to mean 1, with a
+            doubt, where the user can correct it.
 
     Raises:
         UsageError: a label is not a column, or its positive value cannot be inferred.
@@ -73,7 +77,7 @@ def guess(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any] 
         raise UsageError(f"label {unknown[0]!r} is not a column{near}", f"the columns are: {listing(known)}")
     found = [_guess(facts, seen) for facts in seen.columns]
     if named:
-        found = [_as_named(each, named) for each in found]
+        found = [_as_named(each, named, choose) for each in found]
     elif not any(each.role == "labels" or each.candidate for each in found):
         actions = [facts for each in found if acts(facts := each.facts) and each.role == "sparse"]
         for facts in actions if len(actions) == 1 else ():
@@ -130,7 +134,7 @@ def _in_order(each: Guess, labels: Sequence[str]) -> Guess:
     return replace(each, setting=each.setting | relation) if each.role == "labels" and relation else each
 
 
-def _as_named(each: Guess, named: Mapping[str, Mapping[str, Any] | None]) -> Guess:
+def _as_named(each: Guess, named: Mapping[str, Mapping[str, Any] | None], choose: bool) -> Guess:
     """Return the role of a column where labels are named."""
     name = each.facts.name
     if name not in named:
@@ -140,14 +144,32 @@ def _as_named(each: Guess, named: Mapping[str, Mapping[str, Any] | None]) -> Gue
     column = {"column": name} if "=" in name else {}
     if (setting := named[name]) is not None:
         return Guess(each.facts, "labels", {**column, **setting})
-    if (setting := as_label(each.facts)) is None:
-        few = f" {listing(each.facts.few)}" if each.facts.few else f", most often, {each.facts.example!r}"
+    setting, doubt = as_label(each.facts), ""
+    if setting is None and choose and 0 < each.facts.values <= 2:
+        setting, doubt = _chosen(each.facts)
+    if setting is None:
+        few = f" {listing(each.facts.few)}" if each.facts.few else f" most often {each.facts.example!r}"
         raise UsageError(
             f"label {name!r} holds{few}: the positive value is unknown",
-            f"name it: dataset.labels: {{{name}: {{positive: [...]}}}}, in Python "
+            f"name one value as a label, {name}={each.facts.example}, or all: "
+            f"dataset.labels: {{{name}: {{positive: [...]}}}}, in Python "
             f"labels={{{name!r}: {{'positive': [...]}}}}",
         )
-    return Guess(each.facts, "labels", {**column, **setting})
+    return Guess(each.facts, "labels", {**column, **setting}, doubt=doubt)
+
+
+def _chosen(facts: Facts) -> tuple[Mapping[str, Any], str]:
+    """Return the settings of a label with one or two values that may mean anything, and the doubt."""
+    if facts.values == 1:
+        doubt = "the same value in all rows, so there is nothing to learn; give rows with others"
+        return {} if facts.low in ("0", "1") else {"positive": [facts.low]}, doubt
+    if facts.kind == "number":
+        doubt = "two numbers; to predict which of them, write `positive` with one of them in place of `kind`"
+        return {"kind": "regression"}, doubt
+    # Of two numbers the higher one, of two texts the rarer one.
+    one = facts.high if facts.kind == "integer" else next(v for v in facts.few if v != facts.example)
+    doubt = f"two values, of which {one} is taken as 1; if it is the other, change `positive`"
+    return {"positive": [one]}, doubt
 
 
 def as_label(facts: Facts) -> Mapping[str, Any] | None:
@@ -278,7 +300,8 @@ class TableGuess:
         named = {name for role in ROLES for name in _names(others.get(role))}
         for each in self.columns:
             if each.doubt and each.name not in named:
-                sentence = f"taken as {each.role}, since these are {each.doubt}"
+                which = "label with" if each.role == "labels" else f"taken as {each.role}, since these are"
+                sentence = f"{which} {each.doubt}"
                 doubts.setdefault(sentence, []).append(each.name)
         for sentence, columns in doubts.items():
             more = f" and {len(columns) - 8:,} more" if len(columns) > 8 else ""

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import duckdb
 
+from automtl_core.raw.sql import date_of
 from automtl_inspection.guess.facts import Facts, Glimpse
 from automtl_inspection.guess.rules import meaning, names_lists, rule_of
 
@@ -47,7 +48,7 @@ def with_lists(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> Sequence[Facts]:
 
 def _are_lists(db: duckdb.DuckDBPyConnection, column: int, user: int | None, time: int | None) -> bool:
     """Return whether nearly all values with several rows have one user, and rows that are near in time."""
-    at = f"coalesce(TRY_CAST(c{time} AS DOUBLE), epoch(TRY_CAST(c{time} AS TIMESTAMP)))"
+    at = f"coalesce(TRY_CAST(c{time} AS DOUBLE), epoch({date_of(f'c{time}')}))"
     users = "1" if user is None else f"count(DISTINCT c{user})"
     span = "0" if time is None else f"max({at}) - min({at})"
     groups = f"SELECT {users} AS users, {span} AS span FROM head GROUP BY c{column} HAVING count(*) > 1"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import duckdb
 
 from automtl_core.dataset.dataset import INTEGER, TEXT, RawFile
-from automtl_core.errors import DataError, did_you_mean
+from automtl_core.errors import DataError, UsageError, did_you_mean
 from automtl_core.raw.columnar import intact
 from automtl_core.raw.connection import connect
 from automtl_core.raw.delimited import Lines, opened, rows
@@ -48,22 +48,29 @@ class _Head(NamedTuple):
     """Faulty rows, which are not loaded."""
 
 
-def peek(name: str) -> Glimpse:
+def peek(name: str, columns: Sequence[str] = ()) -> Glimpse:
     """Read the first `ROWS` rows or `BYTES` bytes of a table, whichever is less.
 
     Args:
         name: A file, or a pattern of files with the same columns; only the first file is read.
+        columns: Names of all columns in their order, if the file has no header.
 
     Raises:
         DataError: the file cannot be read, or holds no rows, or a single column.
         InputMissingError: there is no such file.
-        UsageError: it is a folder, or not a valid pattern.
+        UsageError: it is a folder, or not a valid pattern; or it has a header, or another number of columns.
 
     """
     folder, pattern, paths = listed_files(name)
     parquet = paths[0].suffix == ".parquet"
     with TemporaryDirectory(prefix="automtl.") as work, connect(folder, Path(work)) as db:
-        head = _load_parquet(db, paths[0]) if parquet else _load_text(db, paths[0], Path(work))
+        head = _load_parquet(db, paths[0]) if parquet else _load_text(db, paths[0], Path(work), columns)
+        if columns and (head.header or [*head.names] != [*columns]):
+            has = "a header" if head.header else f"{len(head.names):,} columns"
+            raise UsageError(
+                f"{paths[0]}: has {has}, and {len(columns):,} columns are named: {', '.join(columns)}",
+                "give each column of a file without a header its own name, in their order",
+            )
         seen = count(db, "head")
         if not seen:
             raise DataError(f"{paths[0]}: holds no rows", "get a complete copy of the file")
@@ -85,16 +92,18 @@ def peek(name: str) -> Glimpse:
         return replace(found, columns=with_lists(db, found))
 
 
-def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path) -> _Head:
+def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path, given: Sequence[str]) -> _Head:
     layout(path, RawFile(path.name, {"anything": TEXT}, header=False))  # raises if the file is not text
     encoding = _encoding(path)
     separator = _separator(path, encoding)
     first, size = _first(path, separator, encoding)
-    header = _is_header(first[0], first[1:], path)
+    header = _is_header(first[0], first[1:], path, bool(given))
     names: Sequence[str] = [f"c{n + 1}" for n in range(len(first[0]))]
     if header:
         named = RawFile(path.name, dict.fromkeys(first[0], TEXT), separator=separator, encoding=encoding)
         names = layout(path, named).columns
+    elif len(names) == len(given) == len({*given}):
+        names = given
     most = min(ROWS, int(BYTES / size) + 1)
     file = RawFile(path.name, dict.fromkeys(names, TEXT), header, separator=separator, encoding=encoding)
     laid_out = Layout(path, file, tuple(names), returns=False)
@@ -194,8 +203,10 @@ def _first(path: Path, separator: str, encoding: str) -> tuple[Sequence[Sequence
     return [values for _, _, values, _ in found], size
 
 
-def _is_header(first: Sequence[str], others: Sequence[Sequence[str]], path: Path) -> bool:
+def _is_header(first: Sequence[str], others: Sequence[Sequence[str]], path: Path, named: bool) -> bool:
     """Return whether the first row is a header: above columns of numbers it mostly holds texts.
+
+    Where no column holds numbers, it is one unless the columns are `named`.
 
     Raises:
         DataError: it is a header with a duplicate name.
@@ -214,7 +225,7 @@ def _is_header(first: Sequence[str], others: Sequence[Sequence[str]], path: Path
         if twice is not None:
             raise DataError(f"{path}:1: the header names {shown(twice)} twice", fix)
         return True
-    return not above and twice is None and not any(map(_is_number, first))
+    return not (above or named) and twice is None and not any(map(_is_number, first))
 
 
 def _is_number(value: str) -> bool:

@@ -1,11 +1,11 @@
 """Rules for the role of a column, by the words of its name and its facts: the first one that fits decides."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
 
-from automtl_inspection.guess.facts import DATES, POINTS, Facts, Glimpse
+from automtl_inspection.guess.facts import DATES, POINTS, Facts, Glimpse, nearly
 
 Meaning = Literal["user", "event", "thing", "id", "amount", ""]
 """Content of a column: ids of users; of events, which new rows do not repeat; of other things, such as items;
@@ -30,7 +30,8 @@ NOUNS: Mapping[Meaning, frozenset[str]] = {
         "manufacturer vendor seller shop store merchant supplier department commodity video movie film anime "
         "song track music artist album book author publisher game app news post topic tag genre page site "
         "channel query device os browser model type class group segment cluster city region country state "
-        "district hotel venue place location restaurant course school company job"
+        "district hotel venue place location restaurant course school company job agent agency broker "
+        "carrier airline airport station route driver host doctor teacher employee bank office warehouse"
     ),
     "amount": _set(
         "price cost fee amount quantity qty age rating score rank duration time length size width height "
@@ -152,6 +153,16 @@ def separator_of(facts: Facts) -> str | None:
     return None
 
 
+def parts_of_date(seen: Glimpse) -> Sequence[str]:
+    """Return columns of a year, a month and a day, whose other words are the same; empty without them."""
+    found: dict[frozenset[str], dict[str, str]] = {}
+    for name in (facts.name for facts in seen.columns):
+        named = frozenset(words(name))
+        if part := next((part for part in ("day", "month", "year") if part in named), ""):
+            found.setdefault(named - {"day", "month", "year", "of"}, {}).setdefault(part, name)
+    return next((list(parts.values()) for parts in found.values() if len(parts) == 3), [])
+
+
 def _tells_time(facts: Facts, seen: Glimpse) -> bool:
     named = words(facts.name)
     if set(named) & _set("birth birthday birthdate born dob signup registered registration release"):
@@ -164,9 +175,9 @@ def _tells_time(facts: Facts, seen: Glimpse) -> bool:
 
 
 def _numbers_rows(facts: Facts, seen: Glimpse) -> bool:
-    if not facts.rows == seen.seen == facts.values or facts.kind not in ("integer", "text"):
+    if not nearly(facts.values, seen.seen) or facts.kind not in ("integer", "text"):
         return False
-    counts = facts.kind == "integer" and float(facts.high) - float(facts.low) + 1 == facts.values
+    counts = facts.kind == "integer" and nearly(facts.values, int(float(facts.high) - float(facts.low)) + 1)
     return counts or facts.kind == "text" or is_id(facts.name)
 
 

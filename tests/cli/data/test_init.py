@@ -385,6 +385,98 @@ def test_the_table_without_settings_tells_how_to_write_them(automtl):
     assert "fix: write them by `automtl data init FILE`" in ended.err
 
 
+def test_columns_without_a_header_are_named_by_an_option(automtl, here):
+    Path("log.csv").write_text(ACTIONS.partition("\n")[2])
+    shown = automtl("data", "init", "log.csv").out
+    assert "\nthere is no header: name the columns by `--columns`, such as --columns user,item," in shown
+    shown = automtl("data", "init", "log.csv", "--force", "--columns", "user,item,at,action").out
+    assert "no header" not in shown
+    chosen = settings("log.yaml")
+    assert (chosen["columns"], chosen["user"]) == (["user", "item", "at", "action"], "user")
+    assert chosen["labels"] == {"action=buy": {}, "action=cart": {}}
+    assert automtl("data", "prepare", "table", "--config", "log.yaml").code == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "problem"),
+    [
+        ("1,2,1\n3,4,0\n", "user,click", "a.csv: has 3 columns, and 2 columns are named: user, click"),
+        ("1,2,1\n3,4,0\n", "user,at,at", "a.csv: has 3 columns, and 3 columns are named: user, at, at"),
+        ("x,y,z\n3,4,0\n", "user,at,click", "a.csv: has a header, and 3 columns are named"),
+    ],
+)
+def test_names_that_do_not_fit_the_columns(automtl, here, content, columns, problem):
+    Path("a.csv").write_text(content)
+    ended = automtl("data", "init", "a.csv", "--columns", columns)
+    assert (ended.code, problem in ended.err) == (2, True), ended.err
+    assert "fix: give each column of a file without a header its own name" in ended.err
+    assert not Path("a.yaml").exists()
+
+
+LIKED = {
+    "1 and 2": (lambda n: 1 + n % 2, "{positive: ['2']}", "two values, of which 2 is taken as 1"),
+    "fractions": (lambda n: (0.1, 0.8)[n % 2], "{kind: regression}", "two numbers; to predict which of them"),
+    "one class": (lambda n: 1, "{}", "the same value in all rows, so there is nothing to learn"),
+}
+
+
+@pytest.mark.parametrize(("cell", "setting", "doubt"), LIKED.values(), ids=LIKED)
+def test_a_label_of_other_values_is_written_with_a_choice_and_its_doubt(automtl, here, cell, setting, doubt):
+    lines = [f"{n % 30},{n % 7 / 2},{cell(n)}" for n in range(1000)]
+    Path("films.csv").write_text("\n".join(["user_id,price,liked", *lines]))
+    shown = automtl("data", "init", "films.csv", "--labels", "liked")
+    assert shown.code == 0, shown.err
+    assert f"\nliked: label with {doubt}" in shown.out
+    line = next(line for line in Path("films.yaml").read_text().splitlines() if "liked: " in line)
+    assert line.startswith(f"    liked: {setting}  # ")
+    assert doubt in line
+    prepared = automtl("data", "prepare", "table", "--config", "films.yaml")
+    assert prepared.code == (65 if setting == "{}" else 0)
+
+
+def test_few_rows_and_dates_in_three_columns_are_said(automtl, here):
+    months = ("May", "June", "July")
+    lines = [f"{n % 60},{2015 + n // 500},{months[n % 3]},{n % 28 + 1},{n % 2}" for n in range(1000)]
+    head = "user_id,arrival_year,arrival_month,arrival_day_of_month,is_canceled"
+    Path("stays.csv").write_text("\n".join([head, *lines]))
+    shown = automtl("data", "init", "stays.csv").out
+    parts = "arrival_year, arrival_month, arrival_day_of_month"
+    assert f"\n{parts}: parts of a date; write it as one column of dates such as 2024-01-31" in shown
+    assert "few rows" not in shown
+    Path("stays.csv").write_text("\n".join([head.replace("_day", "_week"), *lines[:5]]))
+    shown = automtl("data", "init", "stays.csv", "--force").out
+    assert "\nfew rows (5): a search needs 100 validation rows of either class" in shown
+    assert "parts of a date" not in shown
+
+
+def test_a_date_with_the_name_of_its_month_is_the_time_of_the_rows(automtl, here):
+    days = pd.date_range("2023-12-01", periods=500).strftime("%B %-d, %Y")
+    lines = [f'{n % 30},"{day}",{n % 3 % 2}' for n, day in enumerate(days)]
+    Path("visits.csv").write_text("\n".join(["user_id,visited,click", *lines]))
+    shown = automtl("data", "init", "visits.csv").out
+    assert "visited  time    December 1, 2023 to April 13, 2025" in shown
+    text = Path("visits.yaml").read_text()
+    for sign in ("fields:", "  'visited:weekday':"):
+        text = text.replace(f"# {sign}", sign)
+    Path("visits.yaml").write_text(text)
+    made = automtl("data", "prepare", "table", "--config", "visits.yaml", "--json").json()
+    assert (made["rows"]["test"], made["fields"]) == (50, 2)
+    automtl("data", "export", "table", "--config", "visits.yaml", "--out", "t.csv", "--part", "test")
+    assert pd.read_csv("t.csv")["user_id"].tolist() == [n % 30 for n in range(450, 500)]
+
+
+def test_a_label_that_tells_another_one_is_no_leak_and_no_warning_is_said_twice(automtl, here):
+    lines = [f"{n % 50},{n % 7 / 2},{n // 50 % 5},{int(n // 50 % 5 > 2)},0" for n in range(2000)]
+    Path("films.csv").write_text("\n".join(["user_id,price,rating,liked,gone", *lines]))
+    automtl("data", "init", "films.csv")
+    text = Path("films.yaml").read_text().replace("  sparse:", "  sparse:\n    gone: integer")
+    Path("films.yaml").write_text(text)
+    shown = automtl("data", "describe", "table", "--config", "films.yaml")
+    assert re.search(r"liked +rating +label +AUC +1.0000", shown.out)
+    assert "alone predicts" not in shown.out + shown.err
+    assert (shown.out + shown.err).count("the same in all training rows: gone") == 1
+
+
 def test_lists_of_rows_are_proposed_with_their_reason(automtl, here):
     lines = [
         f"u{k % 20},i{(7 * k + 11 * n) % 30},r{k},{1_700_000_000_000 + 3_600_000 * k + n},{(k + n) % 3 % 2}"

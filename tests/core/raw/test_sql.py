@@ -3,17 +3,21 @@
 import duckdb
 import pytest
 
+from automtl_core.dataset.dataset import Column
 from automtl_core.errors import DataError, FaultyRowError
+from automtl_core.fields.encode import seconds
 from automtl_core.raw.sql import (
     TimeRange,
     as_seconds,
     check_comparable,
     count,
     create,
+    date_of,
     form_of,
     literal,
     quoted,
     typed_time,
+    value_and_test,
 )
 
 
@@ -82,6 +86,25 @@ def test_dates_of_days_and_nanoseconds_are_dates():
             typed = db.sql(f"SELECT {sql} AS time")
             assert form_of(str(typed.types[0])) == "date"
             assert typed.project(as_seconds("time", str(typed.types[0]))).fetchall() == [(86400.0,)]
+
+
+NAMED = {
+    "May 14, 1996": 832_032_000, "may 4 1996": 831_168_000, "September 1, 2000": 967_766_400,
+    "14-May-1996": 832_032_000, "1 June 1970": 13_046_400, "29 Feb 2024": 1_709_164_800,
+    "Feb 30, 1996": None, "May 32, 1996": None, "Mai 14, 1996": None, "May 14, 96": None,
+    "May, 14 1996": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), NAMED.items())
+def test_dates_with_the_name_of_a_month_are_read_alike_by_files_and_by_exports(db, text, expected):
+    found = db.execute(
+        f"SELECT epoch({date_of('$1')}), {value_and_test('$1', '', Column('time'))[1]}", [text]
+    )
+    assert found.fetchall() == [(expected, expected is not None)]
+    assert seconds(text) == expected
+    if expected is not None:
+        assert read(text, None, "Jan 1, 1970") == ("date", [expected, None, 0])
 
 
 def of(name, first=0.0, last=0.0, form="number"):

@@ -9,8 +9,9 @@ import pytest
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.frames import NewExamples
-from automtl_core.dataset.schema import Schema, SparseField, Task
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import DivergedError, UsageError
+from automtl_core.fields.numeric import Scale
 from automtl_core.fields.sparse import Hashed, Vocabulary
 from automtl_core.training.events import ProgressMade
 from automtl_core.workflow.new_rows import Unseen, measure, passed_on, skippable, write_predictions
@@ -97,6 +98,21 @@ def warnings(encoder, *users, unread=()):
         rows = pd.DataFrame({"user": some, "item": ["i"] * len(some)})
         watched.add(rows, encoder.encode(rows))
     return list(watched.sentences())
+
+
+def test_numbers_far_from_those_of_the_training_rows_are_counted():
+    names = ("hour", "price", "free")
+    schema = Schema((), tuple(map(DenseField, names)), (Task("click"),))
+    scales = (Scale("standard", 11.5, 7.0), Scale("log", 2.0, 1.0), Scale("none", 0.0, 1.0))
+    encoder = Encoder(schema, dict(zip(names, scales, strict=True)))
+    rows = pd.DataFrame({"hour": [3, 999, None, -999], "price": [9, 1e5, 0, 5], "free": [1e9, 0, 0, 0]})
+    for unread in ((), ["hour"]):
+        watched = Unseen(encoder, unread)
+        for _ in range(2):
+            watched.add(rows, encoder.encode(rows))
+        found = [sentence.partition(" number more than ")[::2] for sentence in watched.sentences()]
+        far = "30 standard deviations from the mean of the training rows: 4, such as 999.0"
+        assert found == ([] if unread else [("hour: rows with a", far)])
 
 
 def test_values_that_are_written_otherwise_are_named_unless_one_is_known(encoder):

@@ -16,7 +16,7 @@ from automtl_cli.errors import Stop
 from automtl_core.errors import DataError
 from automtl_core.run_dir.facts import Data, Refreshed
 
-pytestmark = pytest.mark.filterwarnings("ignore:(.* are left out|id: none of)")
+pytestmark = pytest.mark.filterwarnings("ignore:.* are left out", "ignore:id")
 OLD, ALL = 2000, 2600
 SETTINGS = """
 dataset:

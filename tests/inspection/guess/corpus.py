@@ -64,6 +64,10 @@ class File:
     rows: int = ROWS
     """Number of rows, without faulty ones."""
     name: str = "a.csv"
+    columns: tuple[str, ...] = ()
+    """Names of the columns, where they are given."""
+    labels: tuple[str, ...] = ()
+    """Columns that are named as labels."""
 
     def write(self, path):
         if callable(self.content):
@@ -105,6 +109,33 @@ def label(low, high, setting):
 def time(cell, name="timestamp"):
     """Return a file with a time."""
     return File(more(**{name: cell}), {**AS_BASE, name: "time"})
+
+
+def named(cell, setting, doubted=True):
+    """Return a file with a label that is named."""
+    return File(
+        text({"user_id": BASE["user_id"], "price": BASE["price"], "liked": cell}),
+        {"user_id": ID, "price": "dense", "liked": ("labels", setting)},
+        labels=("liked",),
+        doubted=("liked",) if doubted else (),
+    )
+
+
+def genres(n):
+    return "|".join(genre for k, genre in enumerate(("Drama", "Horror", "Romance")) if (n % 7 + 1) >> k & 1)
+
+
+LOG = {
+    "user": lambda n: n % 30 * 5077,
+    "item": lambda n: n % 40 * 3571,
+    "action": lambda n: ("pv", "pv", "cart", "pv", "buy", "fav")[n % 6],
+    "at": lambda n: 1_511_544_070 + n,
+}
+
+
+def actions(column):
+    """Return what is guessed of a column of actions."""
+    return {column: None, **{f"{column}={value}": BIT for value in ("buy", "cart", "fav")}}
 
 
 CRLF = text(BASE, end="\r\n")
@@ -374,16 +405,41 @@ FILES = {
         {"user_id": ID, "price": "dense", "action": None, "action=buy": BIT, "action=cart": BIT},
     ),
     "actions without a header": File(
-        text(
-            {
-                "user": lambda n: n % 30 * 5077,
-                "item": lambda n: n % 40 * 3571,
-                "action": lambda n: ("pv", "pv", "cart", "pv", "buy", "fav")[n % 6],
-                "at": lambda n: 1_511_544_070 + n,
-            },
-            head=False,
-        ),
-        {**{"c1": ID, "c2": ID, "c3": None, "c4": "time"}, **{"c3=buy": BIT, "c3=cart": BIT, "c3=fav": BIT}},
+        text(LOG, head=False), {"c1": ID, "c2": ID, "c4": "time", **actions("c3")}
+    ),
+    "actions without a header, whose columns are named": File(
+        text(LOG, head=False),
+        {"user": ID, "item": ID, "at": "time", **actions("action")},
+        columns=("user", "item", "action", "at"),
+    ),
+    "texts without a header, whose columns are named": File(
+        text({"user": lambda n: f"u{n % 30}", "action": lambda n: ("view", "buy")[n % 3 // 2]}, head=False),
+        {"user": ("sparse", "text"), "action": None, "action=buy": BIT},
+        columns=("user", "action"),
+    ),
+    "lists, few of which hold no list": File(
+        more(genres=every(11, "(no genres listed)", genres), tags=but(50, "a|(b)", genres)),
+        {**AS_BASE, "genres": ("multi", "|"), "tags": ("multi", "|")},
+    ),
+    "lists in brackets": File(
+        more(tags=lambda n: f"\"['a', 'b{n % 3}']\""), {**AS_BASE, "tags": ("sparse", "text")}
+    ),
+    "numbers of rows, one of which occurs twice": File(
+        text({"row": but(50, 49, lambda n: n), "index": but(60, 61, lambda n: n), **BASE}),
+        {**AS_BASE, "row": None, "index": None},
+    ),
+    "a label of 1 and 2": named(lambda n: 1 + n % 2, {"positive": ["2"]}),
+    "a label of two fractions": named(lambda n: 0.8 if n % 2 else 0.1, {"kind": "regression"}),
+    "a label of two words": named(lambda n: "good" if n % 3 else "bad", {"positive": ["bad"]}),
+    "a label that is always 1": named(lambda n: 1, {}),
+    "a label that is always 2": named(lambda n: 2, {"positive": ["2"]}),
+    "a label of 0 and 1 that is named": named(lambda n: n % 2, {}, doubted=False),
+    "dates with the name of the month": time(lambda n: f'"May {n % 28 + 1}, 1996"'),
+    "dates with a short name of the month": time(lambda n: f"{n % 28 + 1:02}-Sep-1996"),
+    "ids of agents and companies, and blanks": File(
+        more(agent=every(7, "NULL", lambda n: n % 47), company=every(2, "  NULL", lambda n: n % 33)),
+        {**AS_BASE, "agent": ID, "company": ID},
+        blanks=("  NULL", "NULL"),
     ),
     "types beside a label": File(
         more(event_type=lambda n: ("view", "cart")[n % 3 % 2]), {**AS_BASE, "event_type": ("sparse", "text")}

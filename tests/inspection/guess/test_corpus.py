@@ -29,8 +29,8 @@ def test_files_that_are_refused(case, path):
 @pytest.mark.parametrize("case", [name for name, file in FILES.items() if not file.error])
 def test_what_is_guessed_of_a_file(case, path):
     file = FILES[case]
-    seen = peek(str(path))
-    found = guess(seen)
+    seen = peek(str(path), file.columns)
+    found = guess(seen, file.labels, choose=True)
     assert {each.name: _role(each, file) for each in found} == dict(file.guessed)
     assert not file.doubted or tuple(each.name for each in found if each.doubt) == file.doubted
     assert (seen.seen, seen.faulty, seen.encoding) == (file.rows, file.faulty, file.encoding)

@@ -88,6 +88,46 @@ def test_the_smallest_lists_count_and_a_telling_name_before_others(listed):
     assert listed(rows(a_id=pieces["request_id"], session_id=number)).dataset()["list"] == "session_id"
 
 
+def groups(sizes, shared=0, span=1, total=1_000_000):
+    """Return a table of requests of these sizes; the first ones are of two users each.
+
+    Args:
+        sizes: Number of rows of each request.
+        shared: Number of requests with two users.
+        span: Seconds from the first row of a request to its last one.
+        total: Seconds from the first row of the table to its last one.
+
+    """
+    lines = ["user_id,request_id,ts,click"]
+    for k, size in enumerate(sizes):
+        first = START + k * (total - span) // (len(sizes) - 1)
+        for n in range(size):
+            at = first + span * (n == size - 1 > 0)
+            lines.append(f"u{(k + (n if k < shared else 0)) % 20},r{k},{at},{(k + n) % 3 % 2}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("least", "too_few"),
+    [
+        ({"sizes": [1] * 20 + [2] * 20}, {"sizes": [1] * 21 + [2] * 20}),
+        ({"sizes": [500] * 20}, {"sizes": [501] * 20}),
+        ({"sizes": [2] * 20}, {"sizes": [1] + [2] * 19}),
+        ({"sizes": [2] * 100, "shared": 10}, {"sizes": [2] * 100, "shared": 11}),
+        ({"sizes": [2] * 50, "span": 50_000}, {"sizes": [2] * 50, "span": 50_001}),
+    ],
+    ids=["rows of a list", "most rows of a list", "lists", "share of one user", "share of the time"],
+)
+def test_the_least_that_tells_lists(listed, least, too_few):
+    assert listed(groups(**least)).dataset().get("list") == "request_id"
+    assert "list" not in listed(groups(**too_few)).dataset()
+
+
+def test_times_may_be_dates_with_the_name_of_the_month(listed):
+    found = listed(rows(request_id=number, ts=lambda k, n: f'"May {k // 2 + 1}, 2024"'))
+    assert (found.dataset()["list"], found.dataset()["time"]) == ("request_id", "ts")
+
+
 def test_columns_with_another_role_and_lists_that_are_named_are_left(listed):
     found = listed(rows(request_id=number))
     assert "list" not in found.apart({"list": None}).dataset()

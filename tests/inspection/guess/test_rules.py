@@ -55,6 +55,12 @@ def test_rules_have_a_reason_a_doubt_or_neither_and_the_last_fits_all():
     assert RULES[-1].test(Facts("x"), SEEN)
 
 
+@pytest.mark.parametrize(("found", "separator"), [(Parts(100, 900, 300), "|"), (Parts(99, 900, 300), None),
+                                                   (Parts(100, 899, 300), None)])  # fmt: skip
+def test_the_least_that_tells_a_multi_valued_field(found, separator):
+    assert separator_of(Facts("tags", rows=1000, values=500, parts={"|": found})) == separator
+
+
 def test_actions_and_separators():
     assert acts(Facts("behaviour", few=("1", "2")))
     assert acts(Facts("c4", few=("buy", "cart", "pv")))
