@@ -275,8 +275,10 @@ class NewRows:
         """
         seen, count = Seen.of(self.digests, known), len(self)
         if not seen.rows.any():
-            if blank := listing(self._told[1]):
-                told = f"the rows have no values of {blank}: whether {who} has seen them cannot be told"
+            if blank := self._told[1]:
+                told = (
+                    f"the rows have no values of {listing(blank)}: whether {who} has seen them cannot be told"
+                )
                 self.reading.note(told, True)
         elif seen.rows.all():
             fix = "give new rows; keep some aside before the training to test on them"
