@@ -104,7 +104,7 @@ def write_parts(
         advance: Called with the number of rows of each written chunk.
 
     """
-    arrays = _arrays(db, dataset, encoding, logs, lists)
+    arrays = _arrays(db, dataset, encoding, logs, lists, draft)
     sizes = sizes_of(parts)
     tally = Tally.of(learned(dataset))
     weigh = next((array.block for array in arrays if array.name == "weights"), None)
@@ -177,6 +177,7 @@ def _arrays(
     encoding: Encoding,
     logs: Sequence[EventLog],
     lists: Formed | None,
+    draft: Path,
 ) -> list[_Array]:
     def column(name: str | None) -> Block:
         scale = encoding.scales.get(name or "")
@@ -214,7 +215,7 @@ def _arrays(
         arrays.append(array("lists", np.int32, [column(LIST)]))
         if lists.begin is not None:
             arrays.append(array("begin", np.float64, [column(BEGIN)]))
-    arrays.append(_Array("rows", np.uint64, 1, digests(db, dataset)))
+    arrays.append(_Array("rows", np.uint64, 1, digests(db, dataset, draft / "hashes")))
     arrays += [array(f"{file_name(name)}.codes", np.int32, [column(name)]) for name in coded(encoding)]
     for log in logs:
         name = file_name(log.history.name)

@@ -199,7 +199,6 @@ class Job:
             time=(dataset.time_column or dataset.time) if base.can_refresh else None,
             rule=schema.lists,
             weights=schema.weights,
-            told_apart=True,
         )
         return grow(base, reading, c.prepared_dir, elsewhere, accept)
 
