@@ -121,6 +121,10 @@ class RawOrigin(TypedDict):
     sha256: str
 
 
+SEEN = ("train", "validation")
+"""Parts from which a run learns, and by which it chooses."""
+
+
 @dataclass(frozen=True)
 class Data(Fact):
     """The prepared data of a run, and its origin."""
@@ -144,14 +148,18 @@ class Data(Fact):
     split by time."""
     published: tuple[Published, ...] = ()
     """Published scores on the test rows."""
+    seen: Mapping[str, str] = field(default_factory=dict)
+    """Part -> SHA-256 of the digests of its rows, see `Run.rows`; empty in runs of earlier versions."""
 
     @classmethod
     def of(cls, prepared: Prepared) -> Self:
         """Return the data of a manifest."""
-        names = [one.name for one in fields(cls) if one.name not in ("times", "published")]
+        names = [one.name for one in fields(cls) if one.name not in ("times", "published", "seen")]
         published = (Published(**one) for one in prepared.manifest.get("published", ()))
         known = {name: prepared.manifest[name] for name in names}
-        return cls(**known, times=prepared.times_of_parts, published=tuple(published))
+        sums = prepared.manifest["files"]
+        seen = {part: sums[f"{part}/rows.npy"] for part in SEEN if f"{part}/rows.npy" in sums}
+        return cls(**known, times=prepared.times_of_parts, published=tuple(published), seen=seen)
 
 
 @dataclass(frozen=True)
@@ -275,6 +283,8 @@ class Refreshed(Fact):
     """Time of the last of these rows, as in `Data.times`; None without a split by time."""
     until: str | None = None
     """The same in words."""
+    seen: str = ""
+    """SHA-256 of the digests of these rows, see `Run.rows`."""
 
     @property
     def sentence(self) -> str:

@@ -23,8 +23,8 @@ runs/<name>/
     updated.json           the run before, of a run that goes on from it, and the gains over it
     status.json            running, stopped, failed or done
     encoder/               encoder of new examples, see data/encoder.py
-    seen/                  digests of the training and validation rows, and of those of a refresh, see
-                           data/known.py; the names of the files hold their SHA-256
+    seen/<part>.npy        digests of the training and validation rows, and of those of a refresh, see
+                           data/known.py
     log.txt                times and errors
     checkpoint.safetensors state of an interrupted run; checkpoint.before.safetensors is an epoch older
 
@@ -41,7 +41,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -63,9 +62,12 @@ from automtl_core.fields.encode import Kinds
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import (
+    SEEN,
+    Data,
     Decided,
     Fact,
     Identity,
+    Refreshed,
     Result,
     Search,
     Status,
@@ -97,7 +99,8 @@ SUMMED = ("architecture.json", "weights.safetensors", "search.json", "calibratio
 COPIED = (".json", ".jsonl", ".yaml", ".safetensors")
 """Endings of the files of a copy; a report and a log are those of the run alone."""
 MOMENTS = "moments.safetensors"
-SEEN = "seen"
+ROWS = "seen"
+"""Folder of the digests of rows that the run has seen."""
 CHECKPOINTS = ("checkpoint.safetensors", "checkpoint.before.safetensors")
 """The newest checkpoint, and the one before it, in case the newest is damaged."""
 log = logging.getLogger("automtl")
@@ -112,12 +115,7 @@ class Run:
     @classmethod
     @contextmanager
     def create(
-        cls,
-        path: Path,
-        config: RunConfig,
-        facts: Sequence[Fact],
-        encoder: Encoder,
-        rows: Mapping[str, Path] = MappingProxyType({}),
+        cls, path: Path, config: RunConfig, facts: Sequence[Fact], encoder: Encoder, rows: Path | None = None
     ) -> Iterator["Run"]:
         """Create the directory with its first files atomically, and hold it as `working` does.
 
@@ -128,7 +126,7 @@ class Run:
             config: The resolved configuration.
             facts: Facts to write.
             encoder: Encoder of the prepared data.
-            rows: Part -> file of the digests of its rows.
+            rows: Folder of the prepared data, whose digests of rows are kept.
 
         Raises:
             RunExistsError: the directory exists, or cannot be created.
@@ -145,8 +143,10 @@ class Run:
                     for fact in (*facts, Status("running")):
                         cls(draft).write(fact)
                     encoder.save(draft / ENCODER)
-                    for part, file in rows.items():
-                        cls(draft)._keep_rows(part, file)
+                    if rows is not None:
+                        (draft / ROWS).mkdir()
+                        for part in SEEN:
+                            link_or_copy(rows / part / "rows.npy", draft / ROWS / f"{part}.npy")
 
             first(publish)
             yield held.enter_context(cls(path)._recorded())
@@ -204,8 +204,14 @@ class Run:
         for name in CHECKPOINTS:
             (self.path / name).unlink(missing_ok=True)
 
-    def copied(self, path: Path, encoder: Encoder, fact: Fact, rows: Hashes) -> "Run":
-        """Return a copy of the finished run with another encoder, one more fact, and more rows it has seen.
+    def copied(self, path: Path, encoder: Encoder, fact: Refreshed, rows: Hashes) -> "Run":
+        """Return a copy of the finished run with another encoder, and with more rows that it has seen.
+
+        Args:
+            path: The new run.
+            encoder: Its encoder.
+            fact: What its aggregates have seen.
+            rows: Digests of the new rows.
 
         Raises:
             RunExistsError: the path exists, or cannot be created.
@@ -216,31 +222,32 @@ class Run:
                 if file.suffix in COPIED and file.name not in CHECKPOINTS:
                     shutil.copyfile(file, draft / file.name)
             encoder.save(draft / ENCODER)
-            Run(draft).write(fact)
-            np.save(more := draft / "rows.npy", rows[:, None])
-            for file in (*(self.path / SEEN).glob("*.npy"), more):
-                Run(draft)._keep_rows("refresh" if file == more else file.name.partition("-")[0], file)
-            more.unlink()
+            (draft / ROWS).mkdir()
+            for file in (self.path / ROWS).glob("*.npy"):
+                link_or_copy(file, draft / ROWS / file.name)
+            before = self.rows("refresh")
+            (more := draft / ROWS / "refresh.npy").unlink(missing_ok=True)
+            np.save(more, (rows if before is None else np.concatenate([before, rows]))[:, None])
+            Run(draft).write(replace(fact, seen=str(sha256(more))))
         return Run(path)
-
-    def _keep_rows(self, part: str, file: Path) -> None:
-        (self.path / SEEN).mkdir(exist_ok=True)
-        link_or_copy(file, self.path / SEEN / f"{part}-{sha256(file)}.npy")
 
     def rows(self, *parts: str) -> Hashes | None:
         """Return the digests of the rows of parts: `train`, `validation`, and `refresh`, if there was one.
 
-        None for a run of an earlier version, which has none.
+        None without any, as in a run of an earlier version.
 
         Raises:
-            ArtifactError: a file is damaged.
+            ArtifactError: a file is missing or damaged.
 
         """
-        files = [file for part in parts for file in (self.path / SEEN).glob(f"{part}-*.npy")]
-        for file in files:
-            if file.stem.partition("-")[2] != sha256(file):
-                raise ArtifactError(f"{file}: damaged", "restore it from a copy")
-        return np.concatenate([np.load(file)[:, 0] for file in files]) if files else None
+        sums, refreshed = dict(self.read(Data).seen), self.get(Refreshed)
+        if refreshed is not None and refreshed.seen:
+            sums["refresh"] = refreshed.seen
+        files = {part: self.path / ROWS / f"{part}.npy" for part in parts if part in sums}
+        for part, file in files.items():
+            if sha256(file) != sums[part]:
+                raise ArtifactError(f"{file}: missing or damaged", "restore it from a copy")
+        return np.concatenate([np.load(file)[:, 0] for file in files.values()]) if files else None
 
     def served(self, prepared: Prepared) -> Prepared:
         """Return the data in the encoding of the finished run's network: that of a refit after one."""

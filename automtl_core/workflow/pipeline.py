@@ -146,8 +146,7 @@ def start(job: Job, prepared: Prepared, path: Path, space: SearchSpace | None = 
     facts += [NewRows(form)] if (form := RowFormat.of(job.dataset())) else []
     facts += facts_of(job, prepared)
     encoder = prepared.encoder_of(space.schema)
-    rows = {part: prepared.path / part / "rows.npy" for part in ("train", "validation")}
-    with Run.create(path, job.config, facts, encoder, rows) as made:
+    with Run.create(path, job.config, facts, encoder, prepared.path) as made:
         yield made
 
 

@@ -18,7 +18,7 @@ from automtl_core.fields.sparse import BagEncoder, Vocabulary
 from automtl_core.modules.network import Ensemble
 from automtl_core.registry.kinds import SPACES
 from automtl_core.run_dir.config import RunConfig, merge
-from automtl_core.run_dir.facts import Budget, EncodingSearch, Environment
+from automtl_core.run_dir.facts import SEEN, Budget, EncodingSearch, Environment
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import encoding_domains
 from automtl_core.search.strategy import Problem, Tunable
@@ -163,10 +163,10 @@ def seen_test_rows(path: Path, prepared: Prepared) -> str | None:
         prepared: The data to search on.
 
     """
-    known, test = Run.open(path).rows("train", "validation"), prepared.rows("test")
+    known, test = Run.open(path).rows(*SEEN), prepared.rows("test")
     if known is None:
         return None
-    theirs, ours = (Seen.of(test, of).rows for of in (known, prepared.rows("train", "validation")))
+    theirs, ours = (Seen.of(test, of).rows for of in (known, prepared.rows(*SEEN)))
     if not (count := int((theirs & ~ours).sum())):
         return None
     of = f"{count:,} of the {len(test):,} test rows"

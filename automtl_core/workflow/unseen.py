@@ -7,11 +7,8 @@ from numpy.typing import NDArray
 
 from automtl_core.data.frames import NewExamples, NewRows
 from automtl_core.dataset.recorded import RecordedDataset
-from automtl_core.run_dir.facts import Data, Refreshed
+from automtl_core.run_dir.facts import SEEN, Data, Refreshed
 from automtl_core.run_dir.run import Run
-
-SEEN = ("train", "validation", "refresh")
-"""Parts of rows that a run has learned from or chosen by."""
 
 
 def time_column(run: Run, reading: NewExamples) -> str | None:
@@ -42,7 +39,7 @@ def unseen(run: Run, rows: NewRows) -> NDArray[np.bool_]:
     return not_among(run, rows)
 
 
-def not_among(run: Run, rows: NewRows, parts: Sequence[str] = SEEN) -> NDArray[np.bool_]:
+def not_among(run: Run, rows: NewRows, parts: Sequence[str] = (*SEEN, "refresh")) -> NDArray[np.bool_]:
     """Return whether rows are not among those of parts of a run, [R]; raises as `unseen` does."""
     known = run.rows(*parts)
     if known is None or isinstance(rows.reading.dataset, RecordedDataset):
