@@ -287,7 +287,11 @@ def seconds_of(text: str | float) -> float:
             raise UsageError(f"a time limit of {text} seconds", "give a positive number, or one such as 30m")
         return float(text)
     number = r"(\d+(?:\.\d+)?)"
-    match = re.fullmatch(rf"(?=.*\d)(?:{number}h)?(?:{number}m)?(?:{number}s?)?", text.strip())
+    if re.fullmatch(number, text := text.strip()):
+        raise UsageError(
+            f"--time-budget {text!r} has no unit", f"give {text}s for seconds, {text}m for minutes"
+        )
+    match = re.fullmatch(rf"(?=.*\d)(?:{number}h)?(?:{number}m)?(?:{number}s)?", text)
     if not match:
         raise UsageError(f"--time-budget {text!r} is not a duration", "give one such as 90s, 30m or 1h30m")
     total = sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True))

@@ -179,7 +179,10 @@ def compare(
             raise UsageError(f"{wrong[0]} is for trainings, and --on compares finished models", fix)
         return _on_rows(on, entrants or [], history, margin)
     if entrants or history is not None:
-        raise UsageError("finished models are compared on new rows", "name the rows: --on NEW.csv")
+        raise UsageError(
+            "finished models are compared on new rows",
+            "name the rows: --on NEW.csv, or models to train: --models mmoe,ple",
+        )
     if models is None:
         raise UsageError("compare needs models", "name them, such as --models mmoe,ple,desan:pd-darts")
     from automtl_cli.configuration import check, layers

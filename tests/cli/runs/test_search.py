@@ -83,7 +83,7 @@ def plan(automtl, *options):
 def test_a_dry_run_shows_plan_and_configuration_and_leaves_no_run(automtl):
     shown = automtl(*SEARCH, "--dry-run")
     assert not Path("runs").exists()
-    facts, *costs, config = shown.out.split("\n\n")
+    config, facts, *costs = shown.out.split("\n\n")
     assert "train 800" in facts
     assert [table.split()[0] for table in costs] == ["choice", "network"]
     assert re.search(r"layer0/expert0/block0 and \d more +identity +[\d,]+ +[\d,]+\n", costs[0])
