@@ -100,7 +100,10 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
             others = [*last.variants("searched", searched), *last.rivals(listener)]
             start = {name: a for name, a in self.landmarks.items() if name == START}
             last.begin({"searched": searched, **start}, self.paths.epoch, evidence, others)
-        return self.last_round.run(listener) if self.paths.relaxed.going_on else self.last_round.favourite()
+        if self.paths.relaxed.going_on:
+            return self.last_round.run(listener)
+        self.last_round.warn(listener)
+        return self.last_round.favourite()
 
     def _warm_up(self, listener: Listener) -> None:
         """Train until the held-out loss stops improving, and rank the landmarks."""
