@@ -180,10 +180,9 @@ class LastRound:
         loop = self.loop
         with trials_of(self.problem) as trials:
             loop.run(trials, listener)
-            if not loop.going_on:
-                self.warn(listener)
             if not (ranked := loop.best()):
-                return self.favourite()
+                return self.favourite(listener)
+            self._warn(listener)
             best = self._whole(ranked) if self.settings.ensemble > 1 else ranked[:1]
             networks = {t.name: trained_fit(self._problem(t.candidate), trials.spec(t)).network for t in best}
         names, losses = [best[0].name], loop.latest[best[0].name][1].losses
@@ -294,14 +293,16 @@ class LastRound:
         cost = self._problem(candidate).space.cost(candidate.architecture)
         return point_of(candidate, cost, self.problem.recipe, metrics)
 
-    def warn(self, listener: Listener) -> None:
+    def _warn(self, listener: Listener) -> None:
         """Name the entrants that an early end leaves untrained."""
-        trained = {name for name, (_, result) in self.loop.latest.items() if result.metrics}
-        if left := [name for name in self.entrants if name not in trained]:
+        latest, done = self.loop.latest, self.loop.going_on and self.loop.latest
+        trained = {name for name, (_, result) in latest.items() if result.metrics or result.error}
+        if not done and (left := [name for name in self.entrants if name not in trained]):
             listener(Warned(f"the search was ended before the training of {', '.join(left)}"))
 
-    def favourite(self) -> SearchResult:
-        """Return the favourite of the search, untrained."""
+    def favourite(self, listener: Listener = SILENT) -> SearchResult:
+        """Return the favourite of the search, untrained; the listener receives what is left untrained."""
+        self._warn(listener)
         return SearchResult(next(iter(self.entrants.values())).architecture, evidence=self.evidence)
 
     def state_dict(self) -> State:

@@ -112,7 +112,7 @@ def train(
         execution,
         own,
         bool(model is not None or points),
-        lambda flow: flow.model("@".join([model or "", *points]), own.options(), own.preset.layer),
+        lambda flow: flow.model("@".join([model or "", *points]), own.all()),
     )
 
 
@@ -203,11 +203,11 @@ def compare(
     from automtl_report.html import write_page
 
     called = None if configuration.config is None else configuration.config.stem
-    preset, workers = own.preset.layer, execution.workers or 1
-    spec = ComparisonSpec(names, seeds, splits, tune, reference, out, called, preset, time, workers)
+    workers = execution.workers or 1
+    spec = ComparisonSpec(names, seeds, splits, tune, reference, out, called, time, workers)
     with training(execution, own) as flow:
         try:
-            result, folder = spec.compared(flow, own.options())
+            result, folder = spec.compared(flow, own.all())
         except KeyboardInterrupt as error:
             error.add_note("run the same command again: it continues the comparison")
             raise

@@ -113,6 +113,19 @@ def test_flags_go_before_file_before_preset_before_defaults(automtl):
     assert (all_["seed"], all_["training"]["epochs"], all_["training"]["batch_size"]) == (7, 2, 300)
 
 
+def test_a_file_and_a_preset_hold_for_several_models_and_a_single_setting_for_this_one(automtl):
+    Path("mine.yaml").write_text(
+        "dataset: {rows: 1000}\nfeatures: ids\nstrategy: {ensemble: 2}\n"
+        "training: {epochs: 6, embedding_decay: 0.1}\n"
+    )
+    own = ("--config", "mine.yaml", "--preset", "quick")
+    assert plan(automtl, *own)["config"]["encoding_search"]["epochs"] == 8
+    for command in (["train", "--model", "linear", "--dry-run"], ["config", "show", "--model", "linear"]):
+        assert automtl(*command, *own).code == 0
+    ended = automtl("train", "--model", "linear", *own, "--set", "training.epochs=6")
+    assert (ended.code, "training.epochs would be ignored by linear" in ended.err) == (2, True), ended.err
+
+
 def test_evaluating_repeats_exactly(automtl, done):
     outcome = automtl("evaluate", done, "--json").json()
     assert outcome["repeats"]
