@@ -90,7 +90,7 @@ REMEDIES = {
     "a table as settings": (["search", "--config", "log.csv"], "`automtl data init log.csv` writes one"),
     "no kind": (["plugins", "new", "swish"], "give one of op, space, "),
     "another name": (["compare", "--models", "LightGBM"], r"called 'LightGBM' \(did you mean 'boosting'\?"),
-    "seconds or minutes": (["search", "--time-budget", "30"], "give 30s for seconds, 30m for minutes"),
+    "seconds or minutes": (["search", "--time-budget", "30"], "give one such as 30s, 30m or 1h30m"),
 }
 
 
