@@ -193,10 +193,20 @@ def picklable(error: Exception) -> Exception:
     return found
 
 
+OTHER_NAMES = dict.fromkeys(("lightgbm", "xgboost", "catboost", "gbdt", "trees"), "boosting")
+"""Name that a newcomer may know a model by -> its name."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ` (did you mean 'x'?)` for the nearest known name, or an empty string."""
-    near = difflib.get_close_matches(word, list(known), n=1)
+    names, other = list(known), OTHER_NAMES.get(word.lower())
+    near = [other] if other in names else difflib.get_close_matches(word, names, n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def is_table(name: str) -> bool:
+    """Return whether a file is a table, by its name, such as `shop.csv.gz`."""
+    return not {".csv", ".tsv", ".parquet"}.isdisjoint(Path(name).suffixes)
 
 
 def near_file(path: Path) -> str:

@@ -14,7 +14,7 @@ from automtl_core.errors import StorageError, UsageError, listing, one_line, pri
 from automtl_core.raw.sql import literal
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import Layer
+from automtl_core.run_dir.config import Layer, Shared
 from automtl_core.system.documents import sha256
 from automtl_inspection.guess.guess import TableGuess, guess
 from automtl_inspection.guess.peek import peek
@@ -42,7 +42,7 @@ def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] |
     if not isinstance(data, Mapping):
         _check_dataset(data, user_settings)
     if isinstance(data, Mapping):
-        return [_without_labels(dict(data), names), user_settings]
+        return [Shared(_without_labels(dict(data), names)), user_settings]
     if isinstance(data, str) and data in load_registry().names(DATASETS):
         return [_without_labels({"dataset": data}, names), user_settings]
     if isinstance(data, str | Path):

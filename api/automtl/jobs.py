@@ -19,7 +19,7 @@ from automtl_comparison.views import page, write
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import Layer, seconds_of
+from automtl_core.run_dir.config import Layer, Shared, seconds_of
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.record import RunRecord
 from automtl_core.run_dir.run import Run as Folder
@@ -140,7 +140,7 @@ def search(
     chosen = load_registry().get(PRESETS, preset) if preset is not None else {}
     if ensemble is not None:
         given["strategy"] = {"ensemble": ensemble} | ({"name": strategy} if strategy is not None else {})
-    layers = [chosen, *data_layers(data, labels, settings), given]
+    layers = [Shared(chosen), *data_layers(data, labels, settings), given]
     with _workflow(progress, workers, engine, executor) as flow:
         return _done(flow, flow.search(flow.job(layers), Path(runs_dir), name))
 
@@ -196,7 +196,7 @@ def compare(
     """
     seconds = None if time_budget is None else seconds_of(time_budget)
     folder = None if out is None else Path(out)
-    spec = ComparisonSpec(models, seeds, splits, tune, reference, folder, None, None, seconds, workers or 1)
+    spec = ComparisonSpec(models, seeds, splits, tune, reference, folder, None, seconds, workers or 1)
     layers: list[Layer] = [*data_layers(data, labels, settings), _run(seed)]
     with _workflow(progress, workers, engine, executor) as flow:
         result, path = spec.compared(flow, layers)

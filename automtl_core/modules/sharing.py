@@ -95,6 +95,8 @@ class Sharing(Value):
     def together(cls, members: Mapping[str, "Sharing"]) -> "Sharing":
         """Return the sharing of an ensemble, with the name of the member in front of each part.
 
+        A member without choices of fields, such as trees, reads all of them.
+
         Args:
             members: Name of a member -> its sharing.
 
@@ -103,15 +105,17 @@ class Sharing(Value):
         def named(member: str, part: str) -> str:
             return member if part == WHOLE else f"{member}/{part}"
 
-        first = next(iter(members.values()))
-        sees = {named(m, part): seen for m, s in members.items() for part, seen in s.sees.items()}
+        fields = tuple(dict.fromkeys(field for s in members.values() for field in s.fields))
+        keys = {key: of for s in members.values() for key, of in s.keys.items()}
+        seeing = {m: s.sees if s.fields else {WHOLE: fields} for m, s in members.items() if fields}
+        sees = {named(m, part): seen for m, parts in seeing.items() for part, seen in parts.items()}
         reads = {
             named(m, part): tuple(named(m, other) for other in read)
             for m, s in members.items()
             for part, read in s.reads.items()
         }
         gates = tuple(named(m, part) for m, s in members.items() for part in s.gates)
-        return cls(sees, reads, first.fields, first.keys, gates)
+        return cls(sees, reads, fields, keys, gates)
 
     def of_member(self, member: str) -> "Sharing":
         """Return the sharing of a member of an ensemble, such as `member 1`."""

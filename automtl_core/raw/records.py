@@ -47,7 +47,7 @@ _FORMATS = {
     b"%PDF": ("a PDF", TABLES),
     b"\xd0\xcf\x11\xe0": ("a spreadsheet or a document", "save it as CSV"),
     b"SQLite format": ("a database", "export its table as CSV or Parquet"),
-    b"\x80\x04": ("a pickle", "write it as CSV or Parquet"),
+    **{bytes([0x80, protocol]): ("a pickle", "write it as CSV or Parquet") for protocol in range(2, 6)},
 }
 """First bytes of files that are not delimited text, with their format and a remedy."""
 
@@ -248,7 +248,7 @@ def _check_format(path: Path, head: bytes) -> None:
     if first.count(0) * 3 > len(first):
         raise DataError(
             f"{path}:1: holds NUL bytes, like UTF-16 or a damaged copy, not text in UTF-8",
-            "convert it to UTF-8, or get a sound copy",
+            f"convert it to UTF-8, or {TABLES}",
         )
     controls = bytes(code for code in range(32) if code not in b"\t\n\r")
     if first.translate(None, controls) != first and BAD_BYTES.search(

@@ -29,6 +29,11 @@ from automtl_core.training.recipe import EVERY, Recipe, losses_by_task
 Layer = Mapping[str, Any]
 """A nested mapping of some of the keys of `RunConfig`."""
 
+
+class Shared(dict[str, Any]):
+    """A layer for several models, of a file or a preset: no model needs to read all of it."""
+
+
 COMPONENTS: Mapping[str, Kind[Any]] = {
     "space": SPACES,
     "strategy": STRATEGIES,
@@ -287,9 +292,9 @@ def seconds_of(text: str | float) -> float:
             raise UsageError(f"a time limit of {text} seconds", "give a positive number, or one such as 30m")
         return float(text)
     number = r"(\d+(?:\.\d+)?)"
-    match = re.fullmatch(rf"(?=.*\d)(?:{number}h)?(?:{number}m)?(?:{number}s?)?", text.strip())
+    match = re.fullmatch(rf"(?=.*\d)(?:{number}h)?(?:{number}m)?(?:{number}s)?", text.strip())
     if not match:
-        raise UsageError(f"--time-budget {text!r} is not a duration", "give one such as 90s, 30m or 1h30m")
+        raise UsageError(f"--time-budget {text!r} is not a duration", "give one such as 30s, 30m or 1h30m")
     total = sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True))
     if not total:
         raise UsageError(f"--time-budget {text!r} is zero", "give one such as 90s, 30m or 1h30m")

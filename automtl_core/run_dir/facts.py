@@ -394,6 +394,8 @@ class Budget(Fact):
     """Share of the time after which the training ends."""
     refit: float = ALL
     """Share of the time after which a refit would end; it is left out if it would take longer."""
+    warned: tuple[str, ...] = ()
+    """Warnings while the time ran, such as of models that were left untrained."""
 
     @property
     def trial_rows(self) -> int | None:
@@ -408,7 +410,7 @@ class Budget(Fact):
         if self.rows < self.of_rows:
             parts.append(f"the search used {self.rows:,} of {self.of_rows:,} training rows")
         parts += [f"time ended phase {phase!r} in epoch {epoch}" for phase, epoch in self.ended.items()]
-        return parts
+        return [*parts, *self.warned]
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from automtl_core.dataset.dataset import Dataset
-from automtl_core.errors import ArtifactError, InputMissingError, RunInUseError, UsageError
+from automtl_core.errors import ArtifactError, InputMissingError, RunInUseError, UsageError, near_file
 from automtl_core.system.files import LOCK, remove_drafts, remove_stale
 
 
@@ -55,7 +55,7 @@ def check_run(path: Path) -> None:
     if not (path / "config.yaml").is_file():
         fix = "give the folder of a run, such as runs/NAME; `automtl runs list` shows all"
         fix += "; of a comparison, see `automtl report FOLDER`"
-        raise InputMissingError(f"{path}: not a run directory", fix)
+        raise InputMissingError(f"{path}: not a run directory{near_file(path)}", fix)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import yaml
 from yaml.composer import Composer
 from yaml.constructor import SafeConstructor
 
-from automtl_core.errors import InputMissingError, UsageError, near_file
+from automtl_core.errors import InputMissingError, UsageError, is_table, near_file
 from automtl_core.system.documents import read_plain
 from automtl_core.system.process_state import exact
 
@@ -165,6 +165,8 @@ def _text(path: Path) -> str:
     except (OSError, ValueError) as error:  # ValueError: the path holds the character 0
         reason = f"{getattr(error, 'strerror', None) or error}{near_file(path)}"
         raise InputMissingError(f"{path}: cannot be read: {reason}", "give a configuration file") from None
+    if is_table(path.name):
+        raise UsageError(f"{path}: a table, not a configuration", f"`automtl data init {path}` writes one")
     if len(content) > SIZE_LIMIT:
         raise UsageError(f"{path}: longer than {SIZE_LIMIT} bytes", "give a configuration file")
     try:

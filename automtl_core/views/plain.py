@@ -1,6 +1,7 @@
 """Blocks as plain text, and sections as Markdown: matrices as tables, plots as character drawings."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 
 from automtl_core.errors import printable
 from automtl_core.views.numbers import elapsed
@@ -32,7 +33,7 @@ def plain(block: Block) -> Text | Preformatted | Grid:
             return Grid([block.corner, *block.columns], rows, "lc" if marked else "lr")
         case Plot():
             points = [
-                [label + ", chosen" * (label == block.chosen), f"{x:,.0f}", y]
+                [label + ", chosen" * (label == block.chosen), f"{x:,.0f}" if x < inf else None, y]
                 for label, (x, y) in block.points.items()
             ]
             return Grid(["", block.x, block.y], points, "lr")

@@ -61,7 +61,8 @@ class Plot:
     y: str
     """Title of the vertical axis."""
     points: Mapping[str, tuple[float, float]]
-    """Label -> (x, y), at least one; where two labels overlap, the first is drawn."""
+    """Label -> (x, y), some of them finite; where two labels overlap, the first is drawn. An infinite x is
+    unknown, and stands at the right end."""
     chosen: str = ""
     """Label of the point that was chosen, if any."""
 

@@ -76,6 +76,7 @@ class Clock:
         self.train = train
         self.refit = refit
         self.ended: dict[str, int] = {}
+        self.warned: list[str] = []
         self._start = time.monotonic() if start is None else start
         self._seconds = seconds
         self._asked: float | None = None  # at the first call of `lasts`
@@ -84,6 +85,8 @@ class Clock:
     def __call__(self, event: Event) -> bool:
         """Pass the event on, and check the time at the end of steps and epochs."""
         going_on = self.listener(event)
+        if isinstance(event, Warned):
+            self.warned.append(event.sentence)
         if not isinstance(event, StepEnded | EpochEnded):
             return going_on
         self._epoch = event.epoch

@@ -11,6 +11,7 @@ from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import BALANCERS, PRESETS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import COMPONENTS, OF_TASKS, Layer
+from automtl_core.run_dir.folders import check_run
 from automtl_core.settings.settings import named
 from automtl_core.training.recipe import key_of_loss, losses_by_task
 
@@ -75,6 +76,7 @@ def check_model(name: str, registry: Registry) -> None:
 
     Raises:
         UnknownNameError: a name is unknown.
+        InputMissingError: it is a path without a run.
 
     """
     model, balancer = parts(name)
@@ -82,6 +84,8 @@ def check_model(name: str, registry: Registry) -> None:
         registry.supplier(BALANCERS, balancer)
     if run_of(model) or is_file(model) or model in registry.names(PRESETS):
         return
+    if "/" in model:
+        check_run(Path(model))
     space, colon, strategy = model.partition(":")
     registry.supplier(SPACES, space)
     if colon:

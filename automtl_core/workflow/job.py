@@ -37,7 +37,7 @@ from automtl_core.registry.kinds import (
     STRATEGIES,
 )
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.config import COMPONENTS, Layer, RunConfig, load_config, merge
+from automtl_core.run_dir.config import COMPONENTS, Layer, RunConfig, Shared, load_config, merge
 from automtl_core.run_dir.facts import Data, Result
 from automtl_core.run_dir.identity import check_data
 from automtl_core.run_dir.run import Run
@@ -562,9 +562,9 @@ def _written_out(registry: Registry, chosen: Component) -> Component:
 
 
 def check_read(layers: Sequence[Layer], jobs: Collection[Job]) -> None:
-    """Check that each setting of some layers has an effect on at least one of the jobs.
+    """Check that each setting of some layers, but shared ones, has an effect on at least one of the jobs.
 
-    Default values are always allowed, so that the `config.yaml` of a run can be used again.
+    Default values are always allowed.
 
     Raises:
         UsageError: settings have no effect on any job; the message lists them.
@@ -574,6 +574,7 @@ def check_read(layers: Sequence[Layer], jobs: Collection[Job]) -> None:
     ignored = dict.fromkeys(
         path
         for layer in layers
+        if not isinstance(layer, Shared)
         for key, value in layer.items()
         for path in ([f"{key}.{name}" for name in value] if isinstance(value, Mapping) else [key])
         if value is not None and unread & {key, path} and not _is_default(key, path, value)

@@ -30,6 +30,7 @@ from automtl_core.run_dir.config import (
     Common,
     Layer,
     RunConfig,
+    Shared,
     check_named,
     load_common,
     merge,
@@ -44,28 +45,25 @@ from automtl_core.workflow.job import Job, check_read
 
 
 def models(
-    names: Sequence[str],
-    registry: Registry,
-    *layers: Layer,
-    below: Sequence[Layer] = (),
-    preset: Layer | None = None,
+    names: Sequence[str], registry: Registry, *layers: Layer, below: Sequence[Layer] = ()
 ) -> dict[str, Job]:
     """Return the job of each model by its name; all have equal `Common` settings.
 
     Args:
         names: Names of models, as above.
         registry: Registry of spaces, strategies and presets.
-        layers: Configuration layers for all models, the strongest last.
+        layers: Configuration layers for all models, the strongest last. Settings of spaces and strategies in
+            a `Shared` one may be those of other models.
         below: Lowest layers; their settings may be unused by a model.
-        preset: Layer between the two; its settings of spaces and strategies that no model has are ignored.
 
     Raises:
         UsageError: a duplicate or unknown name, or a setting that no model has or reads.
         ArtifactError: a run has no architecture.
 
     """
-    shared, loose = split(preset or {})
-    common, settings = load_common(*below, shared, *layers)
+    common, _ = load_common(*below, *layers)
+    _, shared = split(merge(*(layer for layer in layers if isinstance(layer, Shared))))
+    _, own = split(merge(*(layer for layer in layers if not isinstance(layer, Shared))))
     model_layers: dict[str, Layer] = {}
     for given in names:
         model, _ = parts(given)
@@ -73,10 +71,11 @@ def models(
         if name in model_layers:
             raise UsageError(f"two models are called {name!r}", "name each model once")
         model_layers[name] = layer(given, registry)
-    _check_known(settings, model_layers, registry)
+    _check_known(shared, model_layers, registry, of_others=True)
+    _check_known(own, model_layers, registry)
     jobs = {}
     for name, chosen in model_layers.items():
-        taken = [_taken(values, chosen, registry) for values in (loose, settings)]
+        taken = [_taken(values, chosen, registry) for values in (shared, own)]
         config = RunConfig.parse(merge(common.model_dump(), merge(chosen, *taken)))
         jobs[name] = Job.resolve(config, registry)
     check_read(layers, jobs.values())
@@ -203,8 +202,10 @@ def _known(model: Layer, key: str, value: object, registry: Registry) -> Collect
     return {"name", *registry.get(COMPONENTS[key], name).settings_class.model_fields}
 
 
-def _check_known(settings: Layer, models: Mapping[str, Layer], registry: Registry) -> None:
-    """Check that some model has each setting.
+def _check_known(
+    settings: Layer, models: Mapping[str, Layer], registry: Registry, of_others: bool = False
+) -> None:
+    """Check that some model has each setting; with `of_others`, one that is not compared may have it too.
 
     Raises:
         UsageError: no model has it; the message lists their settings.
@@ -214,6 +215,10 @@ def _check_known(settings: Layer, models: Mapping[str, Layer], registry: Registr
         is_part = isinstance(value, Mapping) and key in COMPONENTS
         parts: Mapping[str, Any] = value if is_part else {} if value is None else {key: value}
         known = {name for model in models.values() for name in _known(model, key, value, registry)}
+        if of_others and not parts.keys() <= known:
+            kind = COMPONENTS.get(key)
+            classes = [registry.get(kind, one).settings_class for one in registry.names(kind)] if kind else []
+            known |= {"name" if kind else key, *(field for one in classes for field in one.model_fields)}
         if not (unknown := [name for name in parts if name not in known]):
             continue
         name = unknown[0]

@@ -62,8 +62,7 @@ def train(work: Work) -> None:
             measured = evaluate(loop.network, rows, problem.data.tasks, size, problem.compute)
         made.save_moments(loop.moments)
         network, best_epochs, cut_short = loop.network, loop.best_epochs, loop.cut_short
-    if work.clock is not None:
-        made.write(replace(made.read(Budget), ended=work.clock.ended))
+    _record_clock(work)
     made.save_weights(network.state_dict())
     scaling, validation = _calibrated(work.job, network, problem, measured)
     if work.job.goes_on:  # a task with too few of the newest rows keeps its calibration
@@ -107,6 +106,7 @@ def refit(work: Work) -> None:
             refitted=refitted,
         )
     )
+    _record_clock(work)
     remove_folder(made.path / TRIALS)
 
 
@@ -270,6 +270,14 @@ def start_clock(work: Work) -> Budget | None:
         work.clock = Clock(recorder.listener, left, budget.search, budget.train, work.start, budget.refit)
         recorder.listener = work.clock
     return budget
+
+
+def _record_clock(work: Work) -> None:
+    """Record what the time of a budget ended, and the warnings, beside those of earlier processes."""
+    if (clock := work.clock) is not None:
+        before = work.run.read(Budget)
+        warned = tuple(dict.fromkeys([*before.warned, *clock.warned]))
+        work.run.write(replace(before, ended={**before.ended, **clock.ended}, warned=warned))
 
 
 def take_over(work: Work) -> None:

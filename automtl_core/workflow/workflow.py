@@ -93,25 +93,18 @@ class Workflow:
         return job
 
     def models(
-        self,
-        names: Sequence[str],
-        layers: Sequence[Layer],
-        preset: Layer | None = None,
-        below: Sequence[Layer] = (),
+        self, names: Sequence[str], layers: Sequence[Layer], below: Sequence[Layer] = ()
     ) -> dict[str, Job]:
-        """Return the job of each model by its name, under configuration layers for all models.
-
-        Each model takes the settings of the preset that it has; `below` are the lowest layers.
-        """
+        """Return the job of each model by its name, under layers for all models; `below` are the lowest."""
         lowest, _ = split(default(self.registry))
-        jobs = models(names, self.registry, *layers, below=[lowest, *below], preset=preset)
+        jobs = models(names, self.registry, *layers, below=[lowest, *below])
         for job in list(jobs.values())[:1]:  # all have one precision
             self._warn_of_precision(job)
         return {name: _with_data_dir(job) for name, job in jobs.items()}
 
-    def model(self, name: str, layers: Sequence[Layer], preset: Layer | None = None) -> Job:
+    def model(self, name: str, layers: Sequence[Layer]) -> Job:
         """Return the job of one model; the job of a run has its data and recipe, which layers may change."""
-        (job,) = self.models([name], layers, preset, [common(name, self.registry)]).values()
+        (job,) = self.models([name], layers, [common(name, self.registry)]).values()
         return job
 
     def prepare(self, job: Job, elsewhere: Path | None = None, accept: Accept = anything) -> Prepared:

@@ -28,7 +28,7 @@ from automtl_comparison.board import BOARD, FORMAT, OPTIMUM
 from automtl_comparison.spec import ComparisonSpec
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import merge
+from automtl_core.run_dir.config import Shared, merge
 from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.tasks.builtin import auc
 from automtl_core.workflow.workflow import Workflow
@@ -67,11 +67,11 @@ def trained(problem: str, config: Path, models: Sequence[str], seeds: int, cache
     if seeds <= whole(problem, models, cache):
         return
     registry = load_registry()
-    flow, preset = Workflow(registry), merge(registry.get(PRESETS, "quick"), SETTINGS)
+    flow, preset = Workflow(registry), Shared(merge(registry.get(PRESETS, "quick"), SETTINGS))
     out, start = cache / "comparisons" / problem, time.process_time()
     names = [MODELS[model] for model in models]
-    result, _ = ComparisonSpec(names, seeds, out=out, preset=preset).compared(
-        flow, [read_yaml(config), {"prepared_dir": str(cache / "prepared")}]
+    result, _ = ComparisonSpec(names, seeds, out=out).compared(
+        flow, [preset, read_yaml(config), {"prepared_dir": str(cache / "prepared")}]
     )
     if result.failed:
         raise SystemExit("\n".join(result.failed))

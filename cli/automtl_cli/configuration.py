@@ -14,6 +14,7 @@ from automtl_core.registry.kinds import DATASETS, ENGINES, PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import (
     Layer,
+    Shared,
     Source,
     assignments,
     default,
@@ -43,19 +44,14 @@ class Chosen:
 class Layers:
     """Options as layers of a configuration."""
 
-    preset: Source
-    above: Sequence[Source]
-    """The file, the options and `--set`, in increasing precedence."""
+    sources: Sequence[Source]
+    """The preset, the file, the options and `--set`, in increasing precedence."""
     engine: Layer | None
     """Name and settings of the engine of workers, which are no part of a configuration; None without any."""
 
     def all(self) -> list[Layer]:
         """Return the layers in increasing precedence."""
-        return [self.preset.layer, *self.options()]
-
-    def options(self) -> list[Layer]:
-        """Return the layers above the preset."""
-        return [source.layer for source in self.above]
+        return [source.layer for source in self.sources]
 
 
 def layers(
@@ -88,7 +84,7 @@ def layers(
     preset, file, of_file = configuration.preset, configuration.config, Source({}, "")
     if file is not None:
         places = read_places(file)
-        of_file = Source(read_yaml(file), lambda path: f"{file}:{places.of(path)}")
+        of_file = Source(Shared(read_yaml(file)), lambda path: f"{file}:{places.of(path)}")
     if "prepared_dir" not in settings:
         _check_within(of_file)
     of_flags = Source(
@@ -96,8 +92,8 @@ def layers(
         lambda path: f"--{path[0].replace('_', '-')}",
     )
     of_preset = load_registry().get(PRESETS, preset) if preset is not None else {}
-    above = [of_file, of_flags, Source(settings, "--set")]
-    return Layers(Source(of_preset, f"preset {preset}"), above, engine or None)
+    sources = [Source(Shared(of_preset), f"preset {preset}"), of_file, of_flags, Source(settings, "--set")]
+    return Layers(sources, engine or None)
 
 
 def _check_within(source: Source) -> None:
@@ -149,7 +145,7 @@ def chosen(which: options.Dataset, rows: options.BadRows | None = None) -> Chose
     """
     treatment = {key: value for key, value in vars(rows).items() if value is not None} if rows else {}
     table = options.Configuration(which.name, which.data_dir, None, which.config, which.settings)
-    config, _ = load_common(*layers(table, {}).options(), {"dataset": treatment})
+    config, _ = load_common(*layers(table, {}).all(), {"dataset": treatment})
     registry = load_registry()
     dataset_class = registry.get(DATASETS, config.dataset.name)
     settings = dataset_class.settings_class.parse(config.dataset.settings, "dataset", which.name)

@@ -4,8 +4,10 @@ The codes are listed in docs/exit-codes.md.
 """
 
 import os
+import re
 import signal
 import traceback
+from pathlib import Path
 from types import FrameType
 
 import typer
@@ -17,6 +19,7 @@ from automtl_core.errors import (
     PluginError,
     StorageError,
     UsageError,
+    is_table,
     one_line,
 )
 from automtl_core.registry.plugins import load_registry
@@ -112,14 +115,25 @@ def blamed(error: BaseException) -> AutoMTLError | None:
 
 def _usage(error: typer.TyperException) -> str | None:
     context = getattr(error, "ctx", None)
+    if "|" in (kinds := getattr(getattr(error, "param", None), "metavar", None) or ""):
+        return f"give one of {kinds.replace('|', ', ')}"
     from automtl_core.run_dir.config import RunConfig  # which is slow to import
     from automtl_core.settings.words import nested
+    from automtl_core.workflow.components import is_file
 
     name = str(getattr(error, "option_name", "")).strip("-").replace("-", "_")
     # `dataset.name` and its like are no remedy for `--name`, and not all commands take settings.
-    takes = context is not None and any("--set" in option.opts for option in context.command.params)
-    if takes and name not in ("", "name") and (key := nested(name, RunConfig)):
+    taken = [each for option in context.command.params for each in option.opts] if context else []
+    if "--set" in taken and name not in ("", "name") and (key := nested(name, RunConfig)):
         return f"it is a setting: --set {key}=VALUE"
+    extra = re.search(r"unexpected extra argument.* \((\S+).*\)", error.format_message())
+    if context and extra and "--config" in taken:
+        word, command = extra[1], context.command_path
+        settings = Path(word).name.partition(".")[0] + ".yaml"
+        if is_table(word):
+            return f"make settings of a table: automtl data init {word}, then {command} --config {settings}"
+        if (flag := "--config" if is_file(word) else "--model") in taken:
+            return f"{command} {flag} {word}"
     return f"see `{context.command_path} --help`" if context else None
 
 

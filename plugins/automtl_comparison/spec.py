@@ -76,8 +76,6 @@ class ComparisonSpec:
     """Folder of the results and runs; None for `comparisons/<name>`."""
     name: str | None = None
     """Name of the configuration; None for that of the dataset."""
-    preset: Layer | None = None
-    """Settings for the models; each model uses those that it has."""
     seconds: float | None = None
     """Time budget of all runs; each run, and each trial of tuning, has an equal part."""
     workers: int = 1
@@ -100,7 +98,7 @@ class ComparisonSpec:
         # A comparison shows models and not their fields.
         lowest: Layer = {"importance": {"rows": 0}}
         jobs = workflow.models(
-            self.models, [*layers, self._time()], self.preset, [lowest, self._inputs(workflow.registry)]
+            self.models, [*layers, self._time()], [lowest, self._inputs(workflow.registry)]
         )
         common = next(iter(jobs.values()))
         reference = self.reference if self.reference is not None else next(iter(jobs))

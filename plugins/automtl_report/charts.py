@@ -8,7 +8,7 @@ sheet of the page, and each mark has a title, which a browser shows on hover.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10
+from math import ceil, floor, inf, log10
 
 from markupsafe import Markup, escape
 
@@ -163,14 +163,16 @@ def _curves(block: Curves) -> Markup:
 
 
 def _plot(block: Plot) -> Markup:
-    across, heights = zip(*block.points.values(), strict=True)
+    across = [a for a, _ in block.points.values() if a < inf]
     x = Axis.of(across, 0.06, logarithmic=max(across) >= 8 * min(across) > 0)
-    y, over, legend = Axis.of(heights, 0.1), [], []
+    y, over, legend = Axis.of([b for _, b in block.points.values()], 0.1), [], []
     for number, (label, (a, b)) in enumerate(block.points.items(), 1):
         kind, words = ("chosen", f"{label}, chosen") if label == block.chosen else ("", label)
+        at = f"{a:,.0f}" if a < inf else "unknown"
+        words += f", {block.x} unknown: at the right" * (a == inf)
         over.append(
             Markup('<b class="{}" style="left:{}%;bottom:{}%" title="{}">{}</b>').format(
-                kind, x.place(a), y.place(b), spoken(f"{label}: {a:,.0f}, {b:.4f}"), number
+                kind, x.place(min(a, x.high)), y.place(b), spoken(f"{label}: {at}, {b:.4f}"), number
             )
         )
         legend.append(Markup('<li><b class="{}">{}</b>{}</li>').format(kind, number, legible(words)))

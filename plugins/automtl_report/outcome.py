@@ -20,13 +20,13 @@ MEASURED = ["FLOPs per row", "time"]
 
 
 def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
-    """Yield the plan of a search, and the resolved configuration."""
+    """Yield the resolved configuration and, last, the plan of a search with its sizes and costs."""
+    yield preformatted(config.to_yaml().rstrip())
     about = {key: value for key, value in vars(plan).items() if key not in ("answers", "points")}
     yield facts("plan", about)
     if plan.answers:
         yield table(["choice", "option", *COSTS], _options(plan.answers), "llr")
     yield table(["network", *COSTS], ([name, *numbers(cost)] for name, cost in plan.points.items()), "lr")
-    yield preformatted(config.to_yaml().rstrip())
 
 
 def evaluation(ended: Evaluation) -> Section:

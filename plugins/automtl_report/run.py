@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from math import inf
 
 from automtl_core.dataset.schema import Schema, SparseField
 from automtl_core.errors import listing, one_line
@@ -168,7 +169,7 @@ def tables(record: RunRecord) -> Iterator[Section]:
 def models(record: RunRecord) -> Iterator[Section]:
     """Yield the models of the final comparison, by score and by cost."""
     drawn = search.plot(record.search.front)
-    plot = [drawn] if len(drawn.points) > 1 else []
+    plot = [drawn] if sum(cost < inf for cost, _ in drawn.points.values()) > 1 else []
     for section in contest.models(record):
         table, *notes = section.blocks
         yield Section(section.title, [table, *plot, *notes])

@@ -3,7 +3,6 @@
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from math import inf
 from typing import Any
 
 from automtl_core.dataset.encodings import Aggregate, Encodings
@@ -163,10 +162,9 @@ def front(record: RunRecord) -> Iterator[Section]:
 
 
 def plot(points: Sequence[Point]) -> Plot:
-    """Return a plot of points: the score that ranks them against their cost, where that is known."""
-    placed = [point for point in points if point.cost < inf]
-    placed.sort(key=lambda point: not point.chosen)  # the chosen point is never covered
-    places = {point.name: (float(point.flops_per_row), 1 - point.loss) for point in placed}
+    """Return a plot of points: the score that ranks them against their cost, which is unknown of trees."""
+    placed = sorted(points, key=lambda point: not point.chosen)  # the chosen point is never covered
+    places = {point.name: (float(point.cost), 1 - point.loss) for point in placed}
     chosen = next((point.name for point in placed if point.chosen), "")
     return Plot("FLOPs per row", "validation score", places, chosen)
 

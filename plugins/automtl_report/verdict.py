@@ -29,11 +29,13 @@ def verdict(record: RunRecord) -> Iterator[Section]:
 
 
 def scores(record: RunRecord) -> list[Block]:
-    """Return a chart of the test scores with their intervals for each score."""
+    """Return a chart of the test scores with their intervals for each score; of numbers, it shows R2."""
     bars: dict[str, list[Bar]] = {}
     for task, m in (record.result.test or {}).items():
         if m.score is not None and m.interval is not None:
             bars.setdefault(m.type.score.title, []).append(Bar(task, m.score, *m.interval))
+        elif m.evidence is not None:
+            bars.setdefault(m.type.measure, []).append(Bar(task, m.evidence))
     return [Bars(f"Test {title}", title, some, ".4f", from_zero=False) for title, some in bars.items()]
 
 
@@ -77,7 +79,7 @@ def _gain(record: RunRecord) -> Iterator[Figure]:
 
 def _score(record: RunRecord, result: Result) -> Iterator[Figure]:
     test = result.test or {}
-    for kind in distinct(m.kind for m in test.values())[:1]:
+    for kind in distinct(m.kind for m in test.values()):
         of_kind = {task: m for task, m in test.items() if m.kind == kind.name}
         title, form = f"test {kind.score.title}", kind.score.form
         mean = mean_over_tasks({t: m.score for t, m in of_kind.items()}, of_kind, record.min_positives)
@@ -86,12 +88,13 @@ def _score(record: RunRecord, result: Result) -> Iterator[Figure]:
             best = mean_over_tasks(reachable, of_kind, record.min_positives) if reachable else None
             of = f"mean of {sum(m.is_informative(record.min_positives) for m in of_kind.values())} tasks"
             yield title, (f"{mean:{form}}", of + (f"; optimal: {best:{form}}" if best is not None else ""))
-            return
+            continue
         for task, m in list(of_kind.items())[:1]:
             if m.score is not None:
                 ends = f", {m.interval[0]:{form}} to {m.interval[1]:{form}}" if m.interval else ""
                 few = "" if m.is_informative(record.min_positives) else "; too few rows to be reliable"
-                yield title, (f"{m.score:{form}}", f"{task}{ends}{few}")
+                more = f"; {len(of_kind) - 1} more below" if len(of_kind) > 1 else ""
+                yield title, (f"{m.score:{form}}", f"{task}{ends}{few}{more}")
 
 
 def _costs(record: RunRecord, result: Result) -> Iterator[Figure]:

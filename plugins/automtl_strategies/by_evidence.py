@@ -100,7 +100,8 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
             others = [*last.variants("searched", searched), *last.rivals(listener)]
             start = {name: a for name, a in self.landmarks.items() if name == START}
             last.begin({"searched": searched, **start}, self.paths.epoch, evidence, others)
-        return self.last_round.run(listener) if self.paths.relaxed.going_on else self.last_round.favourite()
+        last, going_on = self.last_round, self.paths.relaxed.going_on
+        return last.run(listener) if going_on else last.favourite(listener)
 
     def _warm_up(self, listener: Listener) -> None:
         """Train until the held-out loss stops improving, and rank the landmarks."""

@@ -40,6 +40,7 @@ from automtl_core.plugin import (
     Training,
     TrialLoop,
     UsageError,
+    Warned,
     difference,
     draw,
     evaluate,
@@ -180,7 +181,8 @@ class LastRound:
         with trials_of(self.problem) as trials:
             loop.run(trials, listener)
             if not (ranked := loop.best()):
-                return self.favourite()
+                return self.favourite(listener)
+            self._warn(listener)
             best = self._whole(ranked) if self.settings.ensemble > 1 else ranked[:1]
             networks = {t.name: trained_fit(self._problem(t.candidate), trials.spec(t)).network for t in best}
         names, losses = [best[0].name], loop.latest[best[0].name][1].losses
@@ -212,7 +214,8 @@ class LastRound:
             chosen.architecture,
             network,
             max(epochs),
-            loop.going_on,
+            # A mean would be trained from the start, with its finished members.
+            loop.going_on or len(names) > 1 or loop.latest[title][1].state == "done",
             self.evidence if of_space else (),  # which is about the searched space
             front,
             chosen.overrides,
@@ -227,7 +230,8 @@ class LastRound:
     def _whole(self, ranked: Sequence[Training]) -> list[Training]:
         """Return the best training, and those that can be averaged with it, of the same inputs.
 
-        They are trained to their end or, on a sample of the rows, for as many epochs as any.
+        They are trained to their end or, on a sample of the rows, for as many epochs as any. Trainings that
+        the listener has ended can all be averaged as they are.
         """
         latest, inputs = self.loop.latest, self._problem(ranked[0].candidate).space.schema
         most = max(training.epochs or 0 for training, _ in latest.values())
@@ -235,6 +239,7 @@ class LastRound:
         def fits(name: str) -> bool:
             training, result = latest[name]
             whole = result.state == "done" or (self.problem.samples and training.epochs == most)
+            whole = whole or not self.loop.going_on
             return whole and training.candidate.overrides.keys() <= {"space"}
 
         if self.problem.average is None or not fits(ranked[0].name):
@@ -288,8 +293,16 @@ class LastRound:
         cost = self._problem(candidate).space.cost(candidate.architecture)
         return point_of(candidate, cost, self.problem.recipe, metrics)
 
-    def favourite(self) -> SearchResult:
-        """Return the favourite of the search, untrained."""
+    def _warn(self, listener: Listener) -> None:
+        """Name the entrants that an early end leaves untrained."""
+        latest, done = self.loop.latest, self.loop.going_on and self.loop.latest
+        trained = {name for name, (_, result) in latest.items() if result.metrics or result.error}
+        if not done and (left := [name for name in self.entrants if name not in trained]):
+            listener(Warned(f"the search was ended before the training of {', '.join(left)}"))
+
+    def favourite(self, listener: Listener = SILENT) -> SearchResult:
+        """Return the favourite of the search, untrained; the listener receives what is left untrained."""
+        self._warn(listener)
         return SearchResult(next(iter(self.entrants.values())).architecture, evidence=self.evidence)
 
     def state_dict(self) -> State:

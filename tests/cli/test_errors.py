@@ -78,6 +78,35 @@ def test_usage(automtl, command, message):
     assert not Path("runs").exists()
 
 
+REMEDIES = {
+    "a table to search": (
+        ["search", "log.csv.gz"],
+        "make settings of a table: automtl data init log.csv.gz, then automtl search --config log.yaml",
+    ),
+    "a file of settings": (["train", "mine.yaml"], "automtl train --config mine.yaml"),
+    "a model": (["train", "mmoe"], "automtl train --model mmoe"),
+    "one argument too many": (["show", "a", "b"], "see `automtl show --help`"),
+    "models to compare": (["compare", "mmoe", "ple"], "or models to train: --models mmoe,ple"),
+    "a table as settings": (["search", "--config", "log.csv"], "`automtl data init log.csv` writes one"),
+    "no kind": (["plugins", "new", "swish"], "give one of op, space, "),
+    "another name": (["compare", "--models", "LightGBM"], r"called 'LightGBM' \(did you mean 'boosting'\?"),
+    "seconds or minutes": (["search", "--time-budget", "30"], "give one such as 30s, 30m or 1h30m"),
+}
+
+
+@pytest.mark.parametrize(("command", "remedy"), REMEDIES.values(), ids=REMEDIES.keys())
+def test_what_a_newcomer_may_write_is_answered_with_what_to_write(automtl, command, remedy):
+    Path("log.csv").write_text('at,click\n"12:30",1\n')
+    ended = automtl(*command)
+    check(ended, 2, "")
+    assert re.search(remedy, ended.err), ended.err
+
+
+def test_a_run_among_models_that_does_not_exist_is_named(automtl):
+    for models in ("mmoe,runs/nope", "runs/nope@2+uncertainty"):
+        check(automtl("compare", "--models", models), 66, "runs/nope(@2)?: not a run directory")
+
+
 def test_a_run_that_is_done_or_changed_is_not_resumed(automtl, finished):
     check(automtl("search", "--resume", finished / "runs/done"), 2, "the run is done")
     for options in (

@@ -19,6 +19,7 @@ from automtl_core.errors import UsageError
 from automtl_core.modules.network import Penalised
 from automtl_core.registry.kinds import BALANCERS, LOSSES, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import Shared, default
 from automtl_core.search.trial import Candidate
 from automtl_core.settings.settings import Component, domains
 from automtl_core.training.batches import take
@@ -275,9 +276,14 @@ def test_a_setting_that_boosting_ignores_is_an_error(layer, ignored):
 def test_a_setting_that_some_model_reads_is_none():
     jobs = models(["boosting", "mmoe"], REGISTRY, {"dataset": "synthetic"}, {"training": {"epochs": 5}})
     assert jobs["mmoe"].config.training.epochs == 5
-    below, preset = [{"training": {"epochs": 6}}], {"training": {"patience": 1}}
-    models(["boosting"], REGISTRY, {"dataset": "synthetic", "features": "ids"}, below=below, preset=preset)
+    below, preset = [{"training": {"epochs": 6}}], Shared(training={"patience": 1})
+    models(["boosting"], REGISTRY, preset, {"dataset": "synthetic", "features": "ids"}, below=below)
     models(["boosting"], REGISTRY, {"dataset": "synthetic"}, {"features": {"numbers": "standard"}})
+    file = Shared(
+        features="ids", training={"epochs": 5, "embedding_decay": 0.1}, encoding_search={"epochs": 3}
+    )
+    models(["linear"], REGISTRY, file, {"dataset": "synthetic"})
+    assert Job.load(REGISTRY, default(REGISTRY), file, {}).config.training.epochs == 5
 
 
 @pytest.mark.parametrize(

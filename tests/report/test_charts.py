@@ -1,6 +1,7 @@
 """Charts: one mark for each value, colours of the page, titles for hovering and for screen readers."""
 
 import re
+from math import inf
 
 import pytest
 
@@ -60,6 +61,10 @@ def test_points_have_numbers_that_the_legend_explains():
         ("", "2", "mmoe"),
     ]
     assert re.findall(r'title="([^"]*)"', near) == ["mmoe: 200, 0.8000", "found: 100, 0.7000"]
+    trees = chart(Plot("FLOPs", "AUC", {"trees": (inf, 0.7), "mmoe": (200.0, 0.8), "ple": (400.0, 0.8)}))
+    assert '<li><b class="">1</b>trees, FLOPs unknown: at the right</li>' in trees
+    assert re.search(r'left:100.0%;bottom:[\d.]+%" title="trees: unknown, 0.7000"', trees)
+    assert "left:100.0%" not in chart(Plot("FLOPs", "AUC", {"mmoe": (200.0, 0.8), "ple": (400.0, 0.8)}))
     one = Plot("FLOPs", "AUC", {"a": (100.0, 0.7)})
     assert chart(one) == chart(one)
     assert colour(0) == colour(COLOURS)

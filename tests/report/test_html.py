@@ -64,6 +64,25 @@ def everything(names):
     ]
 
 
+POLICY = {
+    "default-src": {"'none'"}, "style-src": {"'unsafe-inline'"}, "script-src": {"'unsafe-inline'"},
+    "img-src": {"data:"},
+}  # fmt: skip
+"""What a page may load: nothing from outside of the file."""
+
+
+def test_a_page_forbids_everything_from_outside_of_the_file():
+    made = Tags(page("title", "sub", everything(HOSTILE), "1"))
+    metas = [index for index, tag in enumerate(made.tags) if tag == "meta"]
+    policies = [value for tag, _, value in made.attributes if tag == "meta" and value.startswith("default-")]
+    assert ("meta", "http-equiv", "Content-Security-Policy") in made.attributes
+    assert len(policies) == 1
+    directives = [directive.split() for directive in policies[0].split(";")]
+    assert {name: {*sources} for name, *sources in directives} == POLICY
+    assert len(directives) == len(POLICY), "the first of two equal ones counts"
+    assert max(metas) < min(made.tags.index(tag) for tag in ("title", "style", "body", "script"))
+
+
 def test_names_cannot_change_a_page_and_stay_legible():
     plain = Tags(page("title", "sub", everything([f"name {k}" for k in range(6)]), "1"))
     hostile = Tags(page(HOSTILE[0], HOSTILE[1], everything(HOSTILE), "1"))

@@ -108,6 +108,8 @@ def test_the_report_has_the_table_of_models():
     (models,) = SECTIONS["models"](made)
     assert [type(block) for block in models.blocks] == [Grid, Plot, Text]
     assert [section.title for section in SECTIONS["front"](made)] == ["Pareto front"]
+    (models,) = SECTIONS["models"](record(Search((), (front[0], replace(front[1], flops_per_row=0)))))
+    assert [type(block) for block in models.blocks] == [Grid, Text], "one cost is known"
 
 
 def test_what_is_not_known_is_noted():

@@ -1,6 +1,7 @@
 """The evidence of decisions, Pareto fronts and feature encodings in tables and sentences."""
 
 from dataclasses import replace
+from math import inf
 from typing import get_args
 
 from automtl_core.run_dir.facts import EncodingSearch, Search
@@ -121,7 +122,8 @@ def test_a_front_is_plotted_by_the_score_of_its_ranking():
         {p.name: (p.flops_per_row, 1 - p.loss) for p in (FOUND, WORSE, BEST)},
     )
     assert next(iter(drawn.points)) == drawn.chosen == "searched", "it is never hidden"
-    assert plot([FOUND, replace(BEST, flops_per_row=0)]).points == {"searched": (6.8e4, 1 - FOUND.loss)}
+    trees = plot([replace(BEST, flops_per_row=0), FOUND])
+    assert trees.points == {"searched": (6.8e4, 1 - FOUND.loss), BEST.name: (inf, 1 - BEST.loss)}
 
 
 def test_a_front_has_the_command_that_trains_a_point_and_a_note_on_inherited_weights():

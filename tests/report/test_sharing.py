@@ -210,6 +210,14 @@ def test_members_of_an_ensemble_have_drawings_of_their_own():
     assert [node.label for node in first.nodes] == [node.label for node in second.nodes]
 
 
+def test_the_fields_of_a_member_are_shown_beside_one_without_choices():
+    both = Sharing.together({"member 1": Sharing({}, {}, ()), "member 2": SHARING})
+    assert matrices(both.of_member("member 2")) == matrices(SHARING)
+    whole = {block.corner: block for block in matrices(both)}
+    assert whole["member 2/layer0"].rows == matrices(SHARING)[0].rows
+    assert whole["member 1"].rows == {field: [True] for field in SHARING.fields}
+
+
 def test_many_inputs_are_grouped_by_their_readers():
     names = tuple(f"f{k}" for k in range(MOST + 10))
     sharing = Sharing({"layer0/e0": names[:30]}, SHARING.reads, names)

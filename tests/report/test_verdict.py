@@ -7,7 +7,7 @@ from automtl_core.search.evidence import Point
 from automtl_core.training.importance import FieldEffect
 from automtl_core.views.values import Bars, Figures
 from automtl_report.verdict import scores, steps, summary, verdict
-from automtl_testing.samples import binary_metrics
+from automtl_testing.samples import binary_metrics, regression_metrics
 from tests.shared.records import record, searched, texts
 
 CLICK = binary_metrics(0.71, 0.5, 1200, 4000)
@@ -40,6 +40,16 @@ def test_gain_score_cost_and_fields_are_in_few_values():
         "time": ("2 min", "encoding search 6 s, search 2 min"),
         "fields that matter": ("1 of 2", "user"),
     }  # fmt: skip
+
+
+def test_labels_of_each_kind_have_a_value_and_a_chart():
+    labels = [("stars", 0.5, 0.8), ("price", 9.0, 0.1)]
+    numbers = {name: regression_metrics(rmse, 0.4, r2, 4000) for name, rmse, r2 in labels}
+    several = replace(RESULT, test={**numbers, **RESULT.test}, reachable=None)
+    found = {title: value for title, value in figures(several).items() if title.startswith("test ")}
+    assert found == {"test AUC": ("0.7200", "mean of 2 tasks"), "test RMSE": ("0.5", "stars; 1 more below")}
+    drawn = {chart.title: {bar.label: bar.value for bar in chart.bars} for chart in scores(record(several))}
+    assert drawn == {"Test R2": {"stars": 0.8, "price": 0.1}, "Test AUC": {"click": 0.71, "like": 0.73}}
 
 
 def test_it_says_where_there_is_no_gain_and_what_is_not_known_is_left_out():

@@ -13,7 +13,7 @@ from automtl_core.modules.network import Ensemble
 from automtl_core.search.evidence import Evidence
 from automtl_core.search.held_out import HeldOut, Scored, difference, shortfall
 from automtl_core.search.trial import Candidate, Training, TrialResult
-from automtl_core.training.events import Noted
+from automtl_core.training.events import Noted, Warned
 from automtl_core.training.loop import evaluate
 from automtl_strategies.last_round import LastRound, LastRoundSettings, RandomSearch, RandomSettings, Together
 from automtl_testing.samples import binary_metrics
@@ -102,6 +102,41 @@ def test_one_that_the_listener_ended_is_not_trained_to_its_end():
     assert not found.trained
     assert found.network is not None
     assert [point.name for point in found.front] == ["mmoe"]
+
+
+class Told(Watch):
+    """Keeps the sentences too."""
+
+    def __init__(self, epochs=None):
+        super().__init__(epochs=epochs)
+        self.told = []
+
+    def __call__(self, event):
+        self.told.extend([event.sentence] if isinstance(event, Noted | Warned) else [])
+        return super().__call__(event)
+
+
+def test_the_mean_of_what_an_early_end_leaves_trained_in_part_may_be_the_result():
+    round_, names = make(ensemble=3, epochs=9, seed=2), ["single-task", "mmoe", "shared-bottom"]
+    round_.problem = replace(round_.problem, average=lambda name, candidates: Candidate(name))
+    round_.begin(known(*names), spent=0)
+    found, watch = searched_in(round_, Told(epochs=2))
+    assert watch.told == ["the search was ended before the training of shared-bottom"]
+    assert isinstance(found.network, Ensemble)
+    assert found.trained, "or its finished members would be trained again"
+    assert {point.name for point in found.front if not point.chosen} == {"single-task", "mmoe"}
+
+
+@pytest.mark.parametrize(("patience", "trained"), [(1, True), (9, False)])
+def test_one_that_is_finished_before_an_early_end_is_not_trained_again(monkeypatch, patience, trained):
+    script(monkeypatch, [0.9, 0.5, 0.6, 0.5])
+    round_ = LastRound(problem(epochs=9, patience=patience), LastRoundSettings(rung_epochs=2))
+    round_.begin(known("mmoe", "shared-bottom"), spent=0)
+    assert searched_in(round_, Told(epochs=3))[0].trained == trained
+
+
+def searched_in(round_, watch):
+    return round_.run(watch), watch
 
 
 class Constant(nn.Module):
@@ -279,12 +314,7 @@ def test_the_share_is_the_chance_of_an_option():
 
 def test_rivals_take_part_in_their_order_and_one_without_its_library_is_told(monkeypatch):
     script(monkeypatch, [0.6, 0.5, 0.7, 0.65, 0.66, 0.7, 0.7, 0.7])
-    given, told = problem(epochs=4), []
-
-    class Told(Watch):
-        def __call__(self, event):
-            told.extend([event.sentence] if isinstance(event, Noted) else [])
-            return super().__call__(event)
+    given = problem(epochs=4)
 
     def model(name):
         if name == "boosting":
@@ -297,7 +327,7 @@ def test_rivals_take_part_in_their_order_and_one_without_its_library_is_told(mon
     assert found.architecture == search.problem.space.landmarks()["shared-bottom"]
     assert {point.name for point in found.front} == set(watch.phases)
     assert [point.name for point in found.front if point.chosen] == ["shared-bottom"]
-    assert told == [
+    assert watch.told == [
         "boosting does not take part in the final comparison: lightgbm is not installed (install it)"
     ]
 

@@ -53,13 +53,13 @@ class Request:
         if named_too := [key for key in ("space", "strategy") if self.flags.get(key) is not None]:
             unused = " and ".join(f"--{key}" for key in named_too)
             raise UsageError(f"--model is trained without a search, and takes no {unused}", "leave it out")
-        return flow.model(self.model, self.layers.options(), self.layers.preset.layer)
+        return flow.model(self.model, self.layers.all())
 
     def sources(self) -> list[Source]:
         """Return all layers of the configuration with their origins, the strongest last."""
         registry = load_registry()
         lowest = Source(default(registry), f"preset {DEFAULT}")
-        own = [self.layers.preset, *self.layers.above]
+        own = self.layers.sources
         if self.model is None:
             return [lowest, *own]
         model, origin = layer(self.model, registry), f"--model {self.model}"

@@ -112,7 +112,7 @@ def train(
         execution,
         own,
         bool(model is not None or points),
-        lambda flow: flow.model("@".join([model or "", *points]), own.options(), own.preset.layer),
+        lambda flow: flow.model("@".join([model or "", *points]), own.all()),
     )
 
 
@@ -180,7 +180,10 @@ def compare(
             raise UsageError(f"{wrong[0]} is for trainings, and --on compares finished models", fix)
         return _on_rows(on, entrants or [], history, margin)
     if entrants or history is not None:
-        raise UsageError("finished models are compared on new rows", "name the rows: --on NEW.csv")
+        raise UsageError(
+            "finished models are compared on new rows",
+            "name the rows: --on NEW.csv, or models to train: --models mmoe,ple",
+        )
     if models is None:
         raise UsageError("compare needs models", "name them, such as --models mmoe,ple,desan:pd-darts")
     from automtl_cli.configuration import check, layers
@@ -201,11 +204,11 @@ def compare(
     from automtl_report.html import write_page
 
     called = None if configuration.config is None else configuration.config.stem
-    preset, workers = own.preset.layer, execution.workers or 1
-    spec = ComparisonSpec(names, seeds, splits, tune, reference, out, called, preset, time, workers)
+    workers = execution.workers or 1
+    spec = ComparisonSpec(names, seeds, splits, tune, reference, out, called, time, workers)
     with training(execution, own) as flow:
         try:
-            result, folder = spec.compared(flow, own.options())
+            result, folder = spec.compared(flow, own.all())
         except KeyboardInterrupt as error:
             error.add_note("run the same command again: it continues the comparison")
             raise

@@ -50,7 +50,7 @@ def test_the_architecture_of_a_run_is_trained_anew(automtl, finished):
         (["train", "--model", "mmo"], "did you mean 'mmoe'?"),
         (
             ["train", "--model", "boosting", "--set", "training.learning_rate=5"],
-            "training.learning_rate, training.patience would be ignored by boosting",
+            "error: training.learning_rate would be ignored by boosting",
         ),
         (["train", "--model", "esmm"], "esmm"),
         (["compare", "--models", ","], "no model to compare"),

@@ -83,7 +83,7 @@ def plan(automtl, *options):
 def test_a_dry_run_shows_plan_and_configuration_and_leaves_no_run(automtl):
     shown = automtl(*SEARCH, "--dry-run")
     assert not Path("runs").exists()
-    facts, *costs, config = shown.out.split("\n\n")
+    config, facts, *costs = shown.out.split("\n\n")
     assert "train 800" in facts
     assert [table.split()[0] for table in costs] == ["choice", "network"]
     assert re.search(r"layer0/expert0/block0 and \d more +identity +[\d,]+ +[\d,]+\n", costs[0])
@@ -111,6 +111,19 @@ def test_flags_go_before_file_before_preset_before_defaults(automtl):
     flags = ("--seed", "7", "--set", "training.epochs=2")
     all_ = plan(automtl, *rows, "--preset", "paper", "--config", "mine.yaml", *flags)["config"]
     assert (all_["seed"], all_["training"]["epochs"], all_["training"]["batch_size"]) == (7, 2, 300)
+
+
+def test_a_file_and_a_preset_hold_for_several_models_and_a_single_setting_for_this_one(automtl):
+    Path("mine.yaml").write_text(
+        "dataset: {rows: 1000}\nfeatures: ids\nstrategy: {ensemble: 2}\n"
+        "training: {epochs: 6, embedding_decay: 0.1}\n"
+    )
+    own = ("--config", "mine.yaml", "--preset", "quick")
+    assert plan(automtl, *own)["config"]["encoding_search"]["epochs"] == 8
+    for command in (["train", "--model", "linear", "--dry-run"], ["config", "show", "--model", "linear"]):
+        assert automtl(*command, *own).code == 0
+    ended = automtl("train", "--model", "linear", *own, "--set", "training.epochs=6")
+    assert (ended.code, "training.epochs would be ignored by linear" in ended.err) == (2, True), ended.err
 
 
 def test_evaluating_repeats_exactly(automtl, done):

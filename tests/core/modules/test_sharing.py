@@ -147,6 +147,17 @@ def test_gates_of_members_have_the_name_of_the_member():
     assert (FOUND.unread(), one.unread()) == (("tab",), ())
 
 
+@pytest.mark.parametrize("order", [("trees", "searched"), ("searched", "trees")])
+def test_a_member_without_choices_reads_all_fields_wherever_it_stands(order):
+    searched = replace(FOUND, keys={"by user": ("user",)})
+    parts = {"trees": Sharing({}, {}, ()), "searched": searched}
+    whole = Sharing.together({f"member {k}": parts[name] for k, name in enumerate(order, 1)})
+    assert (whole.fields, whole.keys, FOUND.closed()) == (FOUND.fields, searched.keys, ("tab",))
+    assert whole.closed() == (), "trees read it"
+    assert whole.of_member(f"member {order.index('searched') + 1}") == searched
+    assert Sharing.together({"member 1": parts["trees"]}) == parts["trees"]
+
+
 def test_a_space_tells_of_aggregates(space):
     encodings = plain().with_answers(aggregates=(("user", "tab"),))
     space = DESAN(space.schema.encoded(encodings), space.settings, space.op)

@@ -168,9 +168,9 @@ def test_statistics_and_crosses_name_the_aggregates_in_their_place(features, gon
 
 
 def test_times_are_read():
-    seconds = {"90s": 90, "90": 90, "30m": 1800, "1h30m": 5400, "1.5h": 5400, "2m5s": 125}
+    seconds = {"90s": 90, "30m": 1800, "1h30m": 5400, "1.5h": 5400, "2m5s": 125}
     assert {text: seconds_of(text) for text in seconds} == seconds
-    for wrong in ("", "0s", "soon", "3 days", "-5m", "1m1h"):
+    for wrong in ("", "0s", "soon", "3 days", "-5m", "1m1h", "90", "1h30"):
         with pytest.raises(UsageError, match="--time-budget"):
             seconds_of(wrong)
 

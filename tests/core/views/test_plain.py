@@ -1,5 +1,7 @@
 """Blocks in characters."""
 
+from math import inf
+
 import pytest
 
 from automtl_core.views.plain import cell, markdown, plain
@@ -35,6 +37,7 @@ def test_blocks_become_grids():
     assert plain(plot) == Grid(
         ["", "FLOPs", "AUC"], [["1", "9,000", 0.81], ["2, chosen", "40,000", 0.82]], "lr"
     )
+    assert plain(Plot("FLOPs", "AUC", {"trees": (inf, 0.8)})).rows == [["trees", None, 0.8]]
     bars = Bars("fields", "drop", [Bar("user", 0.5, 0.25, 0.75), Bar("item", 0.25)], "+.2f")
     assert plain(bars) == Grid(
         ["fields", "drop, 95 % interval"], [["user", "+0.50 [+0.25, +0.75]"], ["item", "+0.25"]], "lr"

@@ -78,10 +78,11 @@ def test_a_training_without_epochs_has_time_for_its_parts_by_their_share(clock):
 
 def test_what_was_given_up_is_told():
     assert Budget(60, 0.5, 100, 100).sentences() == []
-    assert Budget(60, 0.1, 50, 100, {"train": 2}).sentences() == [
+    assert Budget(60, 0.1, 50, 100, {"train": 2}, warned=("linear was left out",)).sentences() == [
         "the search had little time beside the training: raise the budget",
         "the search used 50 of 100 training rows",
         "time ended phase 'train' in epoch 2",
+        "linear was left out",
     ]
 
 
@@ -231,3 +232,14 @@ def test_the_trials_of_other_tables_read_all_rows(tmp_path):
     run = begin(job, tmp_path / "run")
     assert "train" not in [report["phase"] for report in run.reports()]
     assert "training" not in {stage.stage for stage in to_come(job, job.prepare())}
+
+
+@pytest.mark.parametrize(("phase", "left"), [("warm-up", "searched, mmoe"), ("searched", "mmoe")])
+def test_the_outcome_names_models_that_an_early_end_left_untrained(tmp_path, phase, left):
+    class Ends(EventHandler):
+        def epoch(self, report):
+            return report.phase != phase
+
+    plain = {"space": {"members": 1}}
+    run = begin(make_job(tmp_path, EVIDENCE, plain, {"time_budget": 600.0}), tmp_path / "run", Ends())
+    assert run.read(Budget).sentences() == [f"the search was ended before the training of {left}"]

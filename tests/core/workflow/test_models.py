@@ -5,6 +5,7 @@ import pytest
 from automtl_core.choices import AnyOf, Architecture, Origin
 from automtl_core.errors import ArtifactError, InputMissingError, UnknownNameError, UsageError
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import Shared
 from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
@@ -243,17 +244,37 @@ def test_a_run_whose_plugin_is_gone_names_it(small, tmp_path):
 
 
 def test_of_a_preset_each_model_takes_what_it_knows():
-    preset = {
-        "training": {"epochs": 7},
-        "space": {"name": "desan", "layers": 2},
-        "strategy": {"name": "pd-darts", "rounds": 2},
-    }
-    layers = ({"dataset": "synthetic"}, {"training": {"patience": 2}})
-    found = models(["mmoe", "desan:random", "desan:pd-darts"], REGISTRY, *layers, preset=preset)
+    preset = Shared(
+        training={"epochs": 7},
+        space={"name": "desan", "layers": 2},
+        strategy={"name": "pd-darts", "rounds": 2},
+    )
+    layers = (preset, {"dataset": "synthetic"}, {"training": {"patience": 2}})
+    found = models(["mmoe", "desan:random", "desan:pd-darts"], REGISTRY, *layers)
     assert {
         name: (job.config.training.epochs, job.config.training.patience) for name, job in found.items()
     } == dict.fromkeys(found, (7, 2))
     assert [found[name].components["space"].layers for name in ("desan:random", "desan:pd-darts")] == [2, 2]
     assert found["desan:pd-darts"].components["strategy"].rounds == 2
-    stronger = models(["desan:pd-darts"], REGISTRY, *layers, {"space": {"layers": 1}}, preset=preset)
+    stronger = models(["desan:pd-darts"], REGISTRY, *layers, {"space": {"layers": 1}})
     assert stronger["desan:pd-darts"].components["space"].layers == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "wrong"),
+    [
+        ({"space": {"layers": 2}, "strategy": {"ensemble": 5}, "retrain": "scratch"}, None),
+        ({"space": {"name": "desan", "layers": 2}, "strategy": {"name": "pd-darts", "rounds": 2}}, None),
+        ({"space": {"layrs": 2}}, "space.layrs"),
+        ({"strategy": {"name": "pd-darts", "ensembl": 5}}, "strategy.ensembl of the strategy 'pd-darts'"),
+    ],
+)
+def test_a_shared_layer_may_hold_settings_of_other_models_but_none_that_nothing_has(settings, wrong):
+    data = {"dataset": "synthetic"}
+    with pytest.raises(UsageError, match="is not a setting of mmoe"):
+        models(["mmoe"], REGISTRY, data, settings)
+    if wrong is None:
+        assert models(["mmoe"], REGISTRY, Shared(settings), data)["mmoe"].config.space.name == "mmoe"
+        return
+    with pytest.raises(UsageError, match=f"{wrong} is not a setting of mmoe"):
+        models(["mmoe"], REGISTRY, Shared(settings), data)

@@ -4,6 +4,7 @@ Each case is made by a small function of a row's number, from 0 on.
 """
 
 import gzip
+import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -219,6 +220,9 @@ FILES = {
         gzip.compress(text(BASE).encode())[:-30], error="cut off", fix="complete", name="a.csv.gz"
     ),
     "JSON": File('[{"a": 1, "b": 2}]', error="holds JSON", fix="CSV or Parquet"),
+    "pickle": File(
+        pickle.dumps({"a": [1, 2]}, protocol=5), error="holds a pickle", fix="CSV or Parquet", name="a.pkl"
+    ),
     "spreadsheet": File(b"PK\x03\x04 and more", error="a spreadsheet", fix="save it as CSV"),
     "Parquet with NaN": File(
         parquet("CASE WHEN n % 5 = 0 THEN 'nan'::DOUBLE ELSE n / 7 END AS price"),
