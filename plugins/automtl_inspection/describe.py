@@ -5,7 +5,7 @@ hash for each row of the training part. Rows are compared by 64-bit hashes: amon
 two share a hash in one of 100,000 datasets.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
@@ -25,6 +25,8 @@ from automtl_core.system.progress import Progress, silent
 
 Floats = NDArray[np.float64]
 Hashes = NDArray[np.uint64]
+MANY = 0.05
+"""Share of test rows that occur in training, from which there is a warning."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class Described(Value):
     histories: Mapping[str, Mapping[str, HistoryFacts]]
     """History -> part -> statistics."""
     warnings: tuple[str, ...]
-    """Suspected leaks, and histories whose events do not fit the rows."""
+    """Unlike parts, copies in test rows, suspected leaks, and histories whose events do not fit the rows."""
 
 
 def duplicates(prepared: Prepared) -> dict[str, Duplicates]:
@@ -169,7 +171,16 @@ def describe(prepared: Prepared, progress: Progress = silent) -> Described:
     for place, (name, check) in enumerate(checks.items()):
         progress("leaks" if name == "alone" else name, place / len(checks))
         found[name] = check()
-    return Described(**found, warnings=tuple(warnings(prepared, found["alone"])))
+    return Described(**found, warnings=(*_copies(found["duplicates"]), *warnings(prepared, found["alone"])))
+
+
+def _copies(shares: Mapping[str, Duplicates]) -> Iterator[str]:
+    """Yield a warning if many test rows are known from training."""
+    if (share := shares["test"].features_and_labels) >= MANY:
+        yield (
+            f"{share:.0%} of the test rows equal a training row in all fields and labels: scores count what "
+            "is learned by heart; if they are copies, dataset.duplicates=drop keeps one of each"
+        )
 
 
 def _sparse(field: SparseField, prepared: Prepared, place: int) -> SparseFacts:
