@@ -8,37 +8,23 @@ from typing import Any
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.schema import Task
 
-ERRORS = 4
-"""Standard errors of a difference that is beyond chance: labels have three differences each."""
-
 
 def parts_warnings(prepared: Prepared) -> Iterator[str]:
-    """Yield a warning for each label that differs between parts beyond chance, and by much.
+    """Yield a warning for each label that differs between parts by four standard errors, and by much.
 
     By much: the odds of a label of 0 and 1 are twice as high, or a mean is half a deviation higher.
     """
-    labels = prepared.manifest["labels"]
     for task in prepared.schema.tasks:
-        facts = [labels[part][task.name] for part in PARTS]
-        if not any(_differ(task, *two) for two in combinations(facts, 2)):
-            continue
-        if task.type.two_classes:
-            rates = [f"{100 * one['mean']:.3g} %" if one["rows"] else "none" for one in facts]
-            found = "{} is 1 in {} of the training, {} of the validation and {} of the test rows"
-        else:
-            rates = [f"{one['mean']:.4g}" if one["rows"] else "none" for one in facts]
-            found = "the mean of {} is {} in training, {} in validation and {} in test rows"
-        yield (
-            f"{found.format(task.name, *rates)}, so that a model is scored on rows unlike those of training: "
-            "are rows sorted by it, or is it known late? dataset.split names other splits"
-        )
-
-
-def _differ(task: Task, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    (level, variance), (low, more) = (_level(task, facts) for facts in (one, other))
-    return bool(one["rows"] and other["rows"]) and abs(level - low) > max(
-        1, ERRORS * (variance + more) ** 0.5
-    )
+        facts = [prepared.manifest["labels"][part][task.name] for part in PARTS]
+        levels = combinations([_level(task, one) for one in facts if one["rows"]], 2)
+        if any(abs(one - other) > max(1, 4 * (of + more) ** 0.5) for (one, of), (other, more) in levels):
+            what, form = ("rate", ".1%") if task.type.two_classes else ("mean", ".4g")
+            of = ["unknown" if one["mean"] is None else format(one["mean"], form) for one in facts]
+            yield (
+                f"the {what} of {task.name} is {of[0]} in training, {of[1]} in validation and {of[2]} in "
+                "test rows: a score is that of rows unlike those of training; are rows sorted by it, or is "
+                "it known late? dataset.split names other splits"
+            )
 
 
 def _level(task: Task, facts: Mapping[str, Any]) -> tuple[float, float]:
@@ -46,4 +32,4 @@ def _level(task: Task, facts: Mapping[str, Any]) -> tuple[float, float]:
     if task.type.two_classes:
         ones, zeros = facts["positives"] + 0.5, facts["rows"] - facts["positives"] + 0.5
         return log(ones / zeros) / log(2), (1 / ones + 1 / zeros) / log(2) ** 2
-    return 2 * (facts["mean"] or 0.0) / task.deviation, 4 / max(facts["rows"], 1)
+    return 2 * facts["mean"] / task.deviation, 4 / facts["rows"]

@@ -5,7 +5,7 @@ hash for each row of the training part. Rows are compared by 64-bit hashes: amon
 two share a hash in one of 100,000 datasets.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
@@ -25,8 +25,6 @@ from automtl_core.system.progress import Progress, silent
 
 Floats = NDArray[np.float64]
 Hashes = NDArray[np.uint64]
-MANY = 0.05
-"""Share of test rows that occur in training, from which there is a warning."""
 
 
 @dataclass(frozen=True)
@@ -171,16 +169,13 @@ def describe(prepared: Prepared, progress: Progress = silent) -> Described:
     for place, (name, check) in enumerate(checks.items()):
         progress("leaks" if name == "alone" else name, place / len(checks))
         found[name] = check()
-    return Described(**found, warnings=(*_copies(found["duplicates"]), *warnings(prepared, found["alone"])))
-
-
-def _copies(shares: Mapping[str, Duplicates]) -> Iterator[str]:
-    """Yield a warning if many test rows are known from training."""
-    if (share := shares["test"].features_and_labels) >= MANY:
-        yield (
+    known, share = [], found["duplicates"]["test"].features_and_labels
+    if share >= 0.05:
+        known = [
             f"{share:.0%} of the test rows equal a training row in all fields and labels: scores count what "
             "is learned by heart; if they are copies, dataset.duplicates=drop keeps one of each"
-        )
+        ]
+    return Described(**found, warnings=(*known, *warnings(prepared, found["alone"])))
 
 
 def _sparse(field: SparseField, prepared: Prepared, place: int) -> SparseFacts:
