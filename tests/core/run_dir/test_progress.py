@@ -281,3 +281,79 @@ def test_the_file_of_a_run_that_is_over_is_removed(tmp_path):
     remove(tmp_path)
     remove(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+TINY = (Planned(TEST, rows=9333.0),)
+RECORDED = {
+    "a search that early stopping ends after five epochs": (
+        (Planned(SEARCH, 358, 16000.0, 5, (51, 98)), *TINY),
+        [
+            *[
+                6.2,
+                ("warm-up", 20, 4.9),
+                0.8,
+                ("search", 1, 0.6),
+                0.4,
+                ("search", 1, 0.3),
+                1.5,
+                (42, 70),
+                0.5,
+            ],
+            *[("searched", 6, 1.5), (48, 70), ("other", 6, 1.2), (54, 70), ("boosting", 1, 2.2), (50, 59)],
+            *[("linear", 1, 2.0), (46, 54), ("searched", 6, 1.3), (52, 56), ("other", 6, 1.0), (58, 58)],
+            *[("searched", 4, 0.9), (57, 57), ("other", 3, 0.5), (55, 55), 0.7],
+        ],
+    ),
+    "one of fifteen epochs": (
+        (Planned(SEARCH, 358, 16000.0, 15, (98, 138)), *TINY),
+        [
+            *[
+                7.6,
+                ("warm-up", 20, 5.7),
+                1.3,
+                ("search", 1, 0.5),
+                0.6,
+                ("search", 1, 0.3),
+                1.9,
+                (70, 90),
+                0.4,
+            ],
+            *[("searched", 6, 1.7), (76, 90), ("other", 6, 1.4), (82, 90), ("boosting", 1, 2.2), (71, 79)],
+            *[("linear", 1, 2.1), (66, 74), ("searched", 6, 1.6), (72, 76), ("other", 6, 1.3), (78, 78)],
+            *[("searched", 14, 3.1), (77, 77), ("other", 13, 2.7), (75, 75), 0.8],
+        ],
+    ),
+    "a random search": (
+        (Planned(SEARCH, 184, 16000.0, 3, (27, 92)), *TINY),
+        [
+            *[11.6, (24, 84), ("1", 8, 3.1), (67, 84), ("2", 8, 2.8), (70, 84), ("3", 8, 2.3), (73, 84)],
+            *[("4", 8, 3.4), (76, 84), ("5", 8, 2.7), ("6", 8, 2.9), ("7", 8, 2.4), ("8", 8, 2.2), (76, 84)],
+            *[("1", 7, 3.1), (92, 92), ("2", 8, 2.7), (96, 96), ("4", 8, 3.4), (97, 97), ("6", 8, 3.5)],
+            *[(98, 98), ("6", 3, 1.1), (98, 98), 0.6],
+        ],
+    ),
+}
+"""Recorded searches: their plans, seconds without an epoch, epochs of a training with their seconds, and the
+epochs that are likely since then."""
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_third_of_a_search_tells_the_rest_within_a_factor(events, name):
+    stages, parts = RECORDED[name]
+    whole = sum(part if isinstance(part, float) else sum(part[2:]) for part in parts)
+    start, number, forecast = events.now, 0, None
+    events.send(PhaseBegan(TRAINING, stages))
+    for part in parts:
+        match part:
+            case (phase, epochs, seconds):
+                for _ in range(epochs):
+                    number += 1
+                    events.epoch(phase, number, seconds / epochs)
+                    if forecast is None and events.now - start >= whole / 3:
+                        forecast = events.left, whole - (events.now - start)
+            case (fewest, most):
+                events.send(Planned(SEARCH, likely=(fewest, most)))
+            case seconds:
+                events.now += seconds
+    left, true = forecast
+    assert 1 / 1.5 < left / true < 1.5
