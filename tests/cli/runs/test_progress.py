@@ -74,7 +74,7 @@ def test_stages_and_epochs_are_lines_where_nothing_can_be_drawn(monkeypatch, ter
     lines = shown(monkeypatch, terminal).splitlines()
     assert lines == [
         "preparing data: encode",
-        "encoding search: trial 1 of at most 2",
+        "encoding search, then training: trial 1 of at most 2",
         "warning: a warning",
         "1 of at most 2 epochs, a few seconds left | train 1: AUC click 0.7000 | loss click 0.5000",
     ]
