@@ -234,7 +234,8 @@ class NewRows:
         later: NDArray[np.bool_] = seconds > newest
         at = f"later than {column} {self.times.in_words(newest)}, {name}"
         if not later.any():
-            raise DataError(f"none of the {len(self):,} rows is {at}", "give later rows")
+            fix = "give later rows; to try an update, train a run without its newest days, and give them here"
+            raise DataError(f"none of the {len(self):,} rows is {at}", fix)
         if not later.all():
             left = f"{int((~later).sum()):,} of {len(self):,} rows are left out: they are not {at}"
             self.reading.note(left, False)

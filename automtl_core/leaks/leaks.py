@@ -21,6 +21,7 @@ from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import ArtifactError, StorageError
 from automtl_core.leaks.histories import history_warnings
+from automtl_core.leaks.parts import parts_warnings
 from automtl_core.leaks.predictors import Kind, Predictor, event_predictors, predictors
 from automtl_core.system.distributed import first
 from automtl_core.system.documents import Value, read_signed, write_signed
@@ -136,7 +137,7 @@ def _scores_of_all(prepared: Prepared) -> dict[str, list[SingleFieldScore]]:
 
 
 def warnings(prepared: Prepared, scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
-    """Yield a warning for each suspected leak, and each history that does not fit the rows.
+    """Yield a warning for unlike parts, each suspected leak, and each history that does not fit the rows.
 
     Labels that predict another one are no leak, since no model reads them.
 
@@ -145,6 +146,7 @@ def warnings(prepared: Prepared, scores: Mapping[str, Iterable[SingleFieldScore]
         scores: Task -> result of `alone`. Of events, the best predictor of a task is named.
 
     """
+    yield from parts_warnings(prepared)
     for task, best in scores.items():
         suspects = [one for one in best if one.suspicious and one.kind != "label"]
         events = [one for one in suspects if one.kind == "event"]

@@ -2,10 +2,9 @@
 
 Terminal, `automtl watch` and notebooks draw it. `state' = reduced(state, event, now)`, without side effects.
 
-Time left = elapsed time x (1 - share) / share, for each stage of a run. The share of a stage is its epochs
-out of the expected ones, or the share that the stage reports. A stage that has not begun is as fast by row as
-those before it. The same rule holds for the runs of a command: its share is the number of runs that ended,
-plus the shares of those at work, out of all runs.
+Time left = epochs left x seconds of an epoch, for each stage of a run. Early stopping makes it a range, see
+`Recipe.likely`. A stage that has not begun is as fast by row as those before it, but for the small models of
+the encoding search. Of the runs of a command, those that ended count, and the shares of those at work.
 
 The file is no fact of a run: it is not signed, nothing reads it to continue, and it is removed at the end.
 """
@@ -15,7 +14,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
+from typing import Any
 
 from automtl_core.errors import ArtifactError
 from automtl_core.search.evidence import DecisionMade, Evidence
@@ -42,16 +43,9 @@ FILE = "progress.json"
 
 
 @dataclass(frozen=True)
-class StageProgress(Value):
+class StageProgress(Planned):
     """The progress of a stage of a run."""
 
-    name: str
-    epochs: int | None = 1
-    """Maximum number of epochs, as in `Planned`."""
-    rows: float = 1.0
-    """Rows of an epoch."""
-    patience: int | None = None
-    """Epochs without a better score that end the stage."""
     done: float = 0.0
     """Finished epochs, with the finished share of the current one."""
     ended: int = 0
@@ -63,29 +57,30 @@ class StageProgress(Value):
     last: float = 0.0
     """Time of its last event."""
 
-    def moved(self, done: float, now: float) -> "StageProgress":
-        """Return the progress after `done` epochs."""
-        return replace(self, done=done, first=self.first or (now, done), last=now)
+    def moved(self, done: float, now: float) -> dict[str, Any]:
+        """Return the values that change after `done` epochs."""
+        return {"done": done, "first": self.first or (now, done), "last": now}
 
     @property
     def measured(self) -> tuple[float, float]:
-        """Seconds that were measured, and the epochs in them."""
-        return (0.0, 0.0) if self.first is None else (self.last - self.first[0], self.done - self.first[1])
+        """Seconds that were measured, and the epochs in them; none before the end of the first epoch."""
+        if self.first is None or self.stage == ENCODING_SEARCH or not (self.ended or self.epochs == 1):
+            return 0.0, 0.0
+        return self.last - self.first[0], self.done - self.first[1]
 
-    @property
-    def expected(self) -> float | None:
-        """Expected number of epochs: with early stopping three times its patience, at first."""
-        if self.epochs is None or self.patience is None:
+    def expected(self, which: int) -> float | None:
+        """Return the fewest (0) or the most (1) epochs to expect."""
+        if self.likely is None:
             return self.epochs
-        return min(self.epochs, max(3 * self.patience, self.done + self.patience - self.stale))
+        return min(self.epochs or inf, max(self.likely[which], self.done + (self.patience or 0) - self.stale))
 
-    def left(self, row: float | None) -> float | None:
+    def left(self, which: int, row: float | None) -> float | None:
         """Return the seconds that are left, at `row` seconds for each row if the stage has no epoch yet."""
         seconds, epochs = self.measured
         epoch = seconds / epochs if epochs else None if row is None else row * self.rows
-        if self.expected is None or epoch is None:
+        if (expected := self.expected(which)) is None or epoch is None:
             return None
-        return max(self.expected - self.done, 0.0) * epoch
+        return max(expected - self.done, 0.0) * epoch
 
 
 @dataclass(frozen=True)
@@ -110,8 +105,8 @@ class Progress(Value):
     """Time of the first stage, in seconds since 1970."""
     end: float | None = None
     """Time at which a time budget ends; None without one."""
-    left: float | None = None
-    """Estimate of the remaining seconds of the command; None where there is none yet."""
+    left: tuple[float, float] | None = None
+    """Forecast of the remaining seconds of the command: least and most; None where there is none yet."""
     decisions: tuple[Evidence, ...] = ()
     """The latest decisions of the search, with their evidence, the newest last."""
     time: float = 0.0
@@ -125,26 +120,31 @@ class Progress(Value):
         return self.time - self.began
 
     @property
+    def current(self) -> StageProgress:
+        """The current stage."""
+        return next((stage for stage in self.stages if stage.stage == self.stage), StageProgress(""))
+
+    @property
     def reached(self) -> tuple[float, float | None, str]:
         """Finished work, its maximum (None if unknown), and their unit: seconds under a time budget."""
         if self.end is not None:
             return self.seconds, self.end - self.began, "s"
-        counted = [stage for stage in self.stages if stage.name in (SEARCH, TRAINING, REFIT)]
+        counted = [stage for stage in self.stages if stage.stage in (SEARCH, TRAINING, REFIT)]
         rest = [stage.epochs if self.is_ahead(stage) else stage.done for stage in counted]
         most = _sum(rest) if counted else None
         return sum(stage.done for stage in counted), most, "epochs"
 
     def is_ahead(self, stage: StageProgress) -> bool:
         """Return whether a stage is the current one, or comes later."""
-        names = [stage.name for stage in self.stages]
-        return self.stage not in names or names.index(stage.name) >= names.index(self.stage)
+        names = [stage.stage for stage in self.stages]
+        return self.stage not in names or names.index(stage.stage) >= names.index(self.stage)
 
-    def of_run(self) -> float | None:
-        """Return the remaining seconds of this run alone."""
+    def of_run(self, which: int) -> float | None:
+        """Return the least (0) or most (1) remaining seconds of this run alone."""
         measured = [(*stage.measured, stage.rows) for stage in self.stages]
         rows = sum(epochs * rows for _, epochs, rows in measured)
         row = sum(seconds for seconds, *_ in measured) / rows if rows else None
-        left = _sum([stage.left(row) for stage in self.stages if self.is_ahead(stage)])
+        left = _sum([stage.left(which, row) for stage in self.stages if self.is_ahead(stage)])
         known = [left if row is not None else None, None if self.end is None else self.end - self.time]
         return min((max(seconds, 0.0) for seconds in known if seconds is not None), default=None)
 
@@ -209,7 +209,7 @@ def reduced(state: Command, event: Event, now: float) -> Command:
     run = state.runs[state.current]
     match event:
         case PhaseBegan(phase, (planned,)) if phase == REFIT:
-            run = _at(_planned(run, planned), phase, "", 0, 0.0)
+            run = _at(_with(run, phase, **vars(planned)), phase, "", 0, 0.0)
         case PhaseBegan(phase, stages) if stages:
             run = _begun(run, event, now)
             if phase != state.phase:  # tests are faster than trainings
@@ -223,11 +223,14 @@ def reduced(state: Command, event: Event, now: float) -> Command:
         case RunBegan(_, reports):
             run = _resumed(run, reports)
         case ProgressMade(phase, detail, share):
-            run = _moved(_at(run, phase, detail, 0, share), share, now)
+            run = _at(run, phase, detail, 0, share)
+            run = _with(run, run.progress.stage, **run.progress.current.moved(share, now))
         case StepEnded():
             run = _stepped(run, event, now)
         case EpochEnded():
             run = _reported(run, event)
+        case Planned():
+            run = _with(run, event.stage, likely=event.likely)
         case TrialEnded():  # such as one whose result was there
             run = replace(run, ended=True)
         case DecisionMade(evidence):
@@ -236,14 +239,16 @@ def reduced(state: Command, event: Event, now: float) -> Command:
     run = replace(run, progress=replace(run.progress, time=now))
     state = replace(state, runs={**state.runs, state.current: run})
     first = next(iter(state.runs))
-    shown = replace(state.shown, progress=replace(state.shown.progress, left=_left(state, now)))
+    least, most = (_left(state, which, now) for which in (0, 1))
+    left = None if least is None or most is None else (least, most)
+    shown = replace(state.shown, progress=replace(state.shown.progress, left=left))
     return replace(state, runs={**state.runs, first: shown})
 
 
 def _turned(state: Command, trial: str) -> Command:
     """Return the state in which the next events belong to a trial; trials that have ended are left out."""
     runs = {name: run for name, run in state.runs.items() if (name and not run.ended) or name == trial}
-    encodes = [stage for stage in state.runs[state.current].progress.stages if stage.name == ENCODING_SEARCH]
+    encodes = [stage for stage in state.runs[state.current].progress.stages if stage.stage == ENCODING_SEARCH]
     return replace(
         state, runs={**runs, trial: runs.get(trial) or Running(Progress(tuple(encodes)))}, current=trial
     )
@@ -252,8 +257,8 @@ def _turned(state: Command, trial: str) -> Command:
 def _begun(run: Running, event: PhaseBegan, now: float) -> Running:
     """Return a run at the begin of a phase with stages, which replace all but the encoding search."""
     old, names = run.progress, [stage.stage for stage in event.stages]
-    kept = [stage for stage in old.stages if stage.name == ENCODING_SEARCH and stage.name not in names]
-    planned = [StageProgress(p.stage, p.epochs, p.rows, p.patience) for p in event.stages]
+    kept = [stage for stage in old.stages if stage.stage == ENCODING_SEARCH and stage.stage not in names]
+    planned = [StageProgress(**vars(plan)) for plan in event.stages]
     progress = Progress(
         (*kept, *planned),
         stage=names[0],
@@ -264,20 +269,17 @@ def _begun(run: Running, event: PhaseBegan, now: float) -> Running:
     return Running(progress)
 
 
-def _planned(run: Running, plan: Planned) -> Running:
-    """Return a run with another plan of a stage, whose work is known now."""
-    stages = [
-        replace(s, epochs=plan.epochs, rows=plan.rows, patience=plan.patience) if s.name == plan.stage else s
-        for s in run.progress.stages
-    ]
-    return replace(run, progress=replace(run.progress, stages=tuple(stages)))
+def _with(run: Running, name: str, /, **values: Any) -> Running:
+    """Return a run with other values of a stage."""
+    stages = tuple(replace(one, **values) if one.stage == name else one for one in run.progress.stages)
+    return replace(run, progress=replace(run.progress, stages=stages))
 
 
 def _resumed(run: Running, reports: tuple[EpochEnded, ...]) -> Running:
     """Return a run with the epochs of earlier processes."""
     ended = Counter({TRAIN: TRAINING, REFIT: REFIT}.get(report.phase, SEARCH) for report in reports)
     stages = [
-        replace(stage, done=float(count), ended=count) if (count := ended[stage.name]) else stage
+        replace(stage, done=float(count), ended=count) if (count := ended[stage.stage]) else stage
         for stage in run.progress.stages
     ]
     return replace(run, reports=reports, progress=replace(run.progress, stages=tuple(stages)))
@@ -285,7 +287,7 @@ def _resumed(run: Running, reports: tuple[EpochEnded, ...]) -> Running:
 
 def _at(run: Running, phase: str, detail: str, epoch: int, share: float) -> Running:
     """Return a run in a phase."""
-    names = [stage.name for stage in run.progress.stages]
+    names = [stage.stage for stage in run.progress.stages]
     if phase in (ENCODING_SEARCH, SEARCH, TRAINING, REFIT, TEST, PREPARATION):
         stage = phase
     elif phase == IMPORTANCE:
@@ -297,18 +299,12 @@ def _at(run: Running, phase: str, detail: str, epoch: int, share: float) -> Runn
     return replace(run, progress=replace(progress, rows_per_second=None, left=None, step=None))
 
 
-def _moved(run: Running, done: float, now: float) -> Running:
-    """Return a run whose current stage has finished some epochs."""
-    stages = [s.moved(done, now) if s.name == run.progress.stage else s for s in run.progress.stages]
-    return replace(run, progress=replace(run.progress, stages=tuple(stages)))
-
-
 def _stepped(run: Running, event: StepEnded, now: float) -> Running:
     """Return a run after a step; one without rows takes time, and finishes no epoch."""
     old, share = run.progress, event.done / event.steps
     run = _at(run, event.phase, "", event.epoch, share)
-    stage = next((stage for stage in old.stages if stage.name == run.progress.stage), StageProgress(""))
-    run = _moved(run, stage.ended + share if event.rows else stage.done, now)
+    stage = run.progress.current
+    run = _with(run, stage.stage, **stage.moved(stage.ended + share if event.rows else stage.done, now))
     same = (old.phase, old.epoch) == (event.phase, event.epoch)
     first = old.step if same and old.step is not None else (now, event.rows)
     seconds, rows = now - first[0], event.rows - first[1]
@@ -317,24 +313,20 @@ def _stepped(run: Running, event: StepEnded, now: float) -> Running:
 
 
 def _reported(run: Running, event: EpochEnded) -> Running:
-    better, current = event.change is None or event.change > 0, run.progress.stage
-    stages = [
-        replace(s, done=float(s.ended + 1), ended=s.ended + 1, stale=0 if better else s.stale + 1)
-        if s.name == current
-        else s
-        for s in run.progress.stages
-    ]
-    progress = replace(run.progress, stages=tuple(stages))
-    return replace(run, reports=(*run.reports, event), progress=progress)
+    run, stage = replace(run, reports=(*run.reports, event)), run.progress.current
+    ended, better = stage.ended + 1, event.change is None or event.change > 0
+    return _with(run, stage.stage, done=float(ended), ended=ended, stale=0 if better else stage.stale + 1)
 
 
-def _left(state: Command, now: float) -> float | None:
-    """Return the remaining seconds of a command, from the shares of its runs."""
+def _left(state: Command, which: int, now: float) -> float | None:
+    """Return the least (0) or most (1) remaining seconds of a command, from the shares of its runs."""
     progresses = [run.progress for run in state.runs.values() if not run.ended]
     if not state.later and len(progresses) == 1:
-        return progresses[0].of_run()
+        return progresses[0].of_run(which)
     shares = [
-        0.0 if (left := progress.of_run()) is None else progress.seconds / max(progress.seconds + left, 1e-9)
+        0.0
+        if (left := progress.of_run(which)) is None
+        else progress.seconds / max(progress.seconds + left, 1e-9)
         for progress in progresses
     ]
     done = state.ended + sum(shares)

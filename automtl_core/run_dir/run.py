@@ -94,11 +94,11 @@ from automtl_core.training.metrics import Metrics
 F = TypeVar("F", bound=Fact)
 FORMAT = 1
 """Format version of the facts of a run."""
-SUMMED = ("architecture.json", "weights.safetensors", "search.json", "calibration.json")
-"""Files that decide the predictions; result.json holds the SHA-256 of those that exist."""
+MOMENTS = "moments.safetensors"
+SUMMED = ("architecture.json", "weights.safetensors", "search.json", "calibration.json", MOMENTS)
+"""Files that decide predictions and updates; result.json holds the SHA-256 of those that exist."""
 COPIED = (".json", ".jsonl", ".yaml", ".safetensors")
 """Endings of the files of a copy; a report and a log are those of the run alone."""
-MOMENTS = "moments.safetensors"
 ROWS = "seen"
 """Folder of the digests of rows that the run has seen."""
 CHECKPOINTS = ("checkpoint.safetensors", "checkpoint.before.safetensors")
@@ -450,7 +450,9 @@ class Run:
 
         """
         path = self.path / MOMENTS
-        return load_state(path) if path.exists() else {}
+        state = load_state(path) if path.exists() else {}
+        self._check(MOMENTS)
+        return state
 
     def save_checkpoint(self, state: State) -> None:
         """Write the state that the run can continue from; keep the previous one, in case the disk fails."""

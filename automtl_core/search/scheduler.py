@@ -22,7 +22,7 @@ from automtl_core.search.trial import Candidate, Training, TrialResult, Trials, 
 from automtl_core.settings.settings import Configured, S
 from automtl_core.system import seeds
 from automtl_core.system.state import State
-from automtl_core.training.events import EpochEnded, Event, Listener, StepEnded
+from automtl_core.training.events import EpochEnded, Event, Listener, Planned, StepEnded
 from automtl_core.training.recipe import Recipe
 
 
@@ -123,6 +123,10 @@ class Scheduler(ABC, Configured[S]):
     def tell(self, training: Training, result: TrialResult) -> None:
         """Receive the result of a training of `ask`."""
 
+    def epochs_left(self, epochs: int) -> int | None:
+        """Return the epochs that are left if trainings end after some, for a forecast; None if unknown."""
+        return None
+
     @abstractmethod
     def ranked(self) -> Sequence[Training]:
         """Return a training of each network that may be the result, best first; called at the end.
@@ -183,6 +187,7 @@ class TrialLoop:
                     self._forward(listener)
             return self.going_on
 
+        self._expect(listener)
         self._advance(trials, listener)
         for spec, result in trials.executor.run(self._queue, on_event):
             self._ended[spec] = result
@@ -216,7 +221,18 @@ class TrialLoop:
             self._completed += 1
             self.latest[training.name] = training, result
             self.scheduler.tell(training, result)
+            self._expect(listener)
             self._ask(trials)
+
+    def _expect(self, listener: Listener) -> None:
+        """Report the epochs that are left: as many as trainings needed that ended, or as is likely."""
+        known, results = self.scheduler.proposals, [one for _, one in self.latest.values() if one.epochs > 1]
+        if not (ends := {one.epochs for one in results if one.state == "done"}):
+            trained = max((one.epochs for one in results), default=0)
+            ends = {max(end, trained) for end in known.recipe.likely(known.epoch_steps)}
+        fewest, most = map(self.scheduler.epochs_left, (min(ends), max(ends)))
+        if fewest is not None and most is not None:
+            listener(Planned("search", likely=(self.spent + fewest, self.spent + most)))
 
     def _ask(self, trials: Trials) -> None:
         while self.going_on and len(self._open) < self.scheduler.window:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from automtl_core.choices import Architecture
-from automtl_core.errors import DivergedError
+from automtl_core.errors import ArtifactError, DivergedError
 from automtl_core.search.held_out import HeldOut
 from automtl_core.search.strategy import Problem
 from automtl_core.search.trial import Serial, TrialBegan, TrialResult, Trials, TrialSpec
@@ -26,6 +26,8 @@ from automtl_core.training.learner import LearnerFit
 CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_SECONDS = 5.0
 """Least time between two checkpoints of a trial before its end."""
+OF = "of"
+"""Key of a file: the trial and the name of the file, since each file is intact in another place too."""
 
 
 @contextmanager
@@ -55,14 +57,14 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
     start, path = time.monotonic(), Path(spec.folder) / CHECKPOINT
     last = spec.max_epochs or problem.recipe.epochs
     kept = path.with_name(f"result-{last}-{spec.loss_rows}.safetensors")
-    saved = load_state(path) if path.exists() else {}
+    saved = _read(path, spec) if path.exists() else {}
     reports: list[dict[str, Any]] = saved.get("reports", [])
     going_on = True
     for report in reports:
         if report["epoch"] <= last:
             going_on = listener(EpochEnded.from_json(report)) and going_on
     if kept.exists():
-        return replace(TrialResult.from_state(load_state(kept)), seconds=time.monotonic() - start)
+        return replace(TrialResult.from_state(_read(kept, spec)), seconds=time.monotonic() - start)
     if "error" in saved:
         return TrialResult("diverged", {}, error=saved["error"])
     fit = _fit(problem, spec)
@@ -72,7 +74,7 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
 
     def write() -> None:
         nonlocal written
-        _save(path, {"fit": fit.state_dict(), "reports": reports})
+        _save(path, spec, {"fit": fit.state_dict(), "reports": reports})
         written = time.monotonic(), fit.epoch
 
     def on_event(event: Event) -> bool:
@@ -94,7 +96,7 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
             listener(TrialBegan())
             fit.run(on_event)
     except DivergedError as error:
-        _save(path, {"error": str(error), "reports": reports})
+        _save(path, spec, {"error": str(error), "reports": reports})
         return TrialResult("diverged", {}, error=str(error))
     fit.restore_best()
     losses = other = None
@@ -108,14 +110,14 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
     seconds = time.monotonic() - start
     result = TrialResult(state, fit.best, fit.best_epoch, fit.epoch, seconds, losses, other_view=other)
     if going_on:
-        _save(kept, result.to_state())
+        _save(kept, spec, result.to_state())
     return result
 
 
 def trained_fit(problem: Problem, spec: TrialSpec) -> Fit | LearnerFit:
     """Return the training of a trial from its checkpoint; its network has the best weights."""
     fit = _fit(problem, spec)
-    fit.load_state_dict(load_state(Path(spec.folder) / CHECKPOINT)["fit"])
+    fit.load_state_dict(_read(Path(spec.folder) / CHECKPOINT, spec)["fit"])
     fit.restore_best()
     return fit
 
@@ -127,6 +129,15 @@ def _fit(problem: Problem, spec: TrialSpec) -> Fit | LearnerFit:
     return model_fit(network, problem.data, problem.recipe, problem.seed, problem.compute)
 
 
-def _save(path: Path, state: State) -> None:
+def _save(path: Path, spec: TrialSpec, state: State) -> None:
     make_folder(path.parent)
-    save_state(path, state)
+    save_state(path, {OF: [spec.name, path.name], **state})
+
+
+def _read(path: Path, spec: TrialSpec) -> State:
+    """Return the state of a file of a trial; refuse one of another trial, or of another name."""
+    state = load_state(path)
+    if state.pop(OF, None) != [spec.name, path.name]:
+        fix = f"remove the folder {path.parent}, and repeat the command: the trial is trained again"
+        raise ArtifactError(f"{path}: belongs to another training", fix)
+    return state

@@ -51,6 +51,9 @@ class _Strict(Composer, SafeConstructor):
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.MarkedYAMLError(problem="a key has to be a name", problem_mark=key.start_mark)
+            if key.tag != "tag:yaml.org,2002:str":  # such as null:, 1: or yes:
+                problem = f"a key has to be a name, not {key.value or 'blank'}: write it in quotes"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             if key.value in seen:
                 raise yaml.MarkedYAMLError(problem=f"{key.value!r} is duplicate", problem_mark=key.start_mark)
             seen.add(key.value)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from automtl_core.choices import Decision
+from automtl_core.system.documents import Value
 from automtl_core.system.progress import Progress
 from automtl_core.system.state import State
 from automtl_core.training.metrics import Metrics, metrics_from_json
@@ -51,7 +52,7 @@ class RunBegan(Event):
 
 
 @dataclass(frozen=True)
-class Planned:
+class Planned(Value, Event):
     """A stage of a run that is still to come, with its largest amount of work."""
 
     stage: str
@@ -61,7 +62,9 @@ class Planned:
     rows: float = 1.0
     """Rows of an epoch; a row that is only predicted counts less, since no gradients are computed."""
     patience: int | None = None
-    """Epochs without a better score that end the stage; None without early stopping."""
+    """Epochs without a better score that end a training; None without early stopping."""
+    likely: tuple[int, int] | None = None
+    """Fewest and most epochs to expect, see `Recipe.likely`; None for the maximum. An event has new ones."""
 
 
 @dataclass(frozen=True)

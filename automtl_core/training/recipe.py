@@ -129,6 +129,11 @@ class Recipe(Settings):
         waited = 3 if self.patience == "auto" else self.patience
         return best_epoch > self.epochs - waited > 0
 
+    def likely(self, steps: int) -> tuple[int, int]:
+        """Return the epochs after which early stopping can end a training, and within which it often does."""
+        patience = self.patience_for(steps)
+        return min(patience, self.epochs), min(patience + 10, self.epochs)
+
     def patience_for(self, steps: int) -> int:
         """Return the epochs without a better score before training stops, for epochs of `steps` steps."""
         if self.patience != "auto":

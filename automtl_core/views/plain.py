@@ -73,11 +73,12 @@ def cell(value: object) -> str:
     return str(value)
 
 
-def duration(seconds: float) -> str:
-    """Return an approximate duration, such as `about 40 s`, `about 3 min` or `about 1 h 20 min`."""
-    if seconds < 10:
+def duration(least: float, most: float) -> str:
+    """Return the range of a duration, such as `a few seconds`, `about 3 min` or `40 s to 3 min`."""
+    if most < 10:
         return "a few seconds"
-    return f"about {elapsed(round(seconds, -1) if seconds < 90 else seconds)}"
+    low, high = (elapsed(round(seconds, -1) if seconds < 90 else seconds) for seconds in (least, most))
+    return f"about {low}" if low == high else f"{low} to {high}"
 
 
 def _ends(line: Sequence[tuple[float, float]]) -> list[float]:

@@ -431,12 +431,12 @@ class Job:
         """Return the number of networks that the training trains one after the other."""
         return self.registry.get(SPACES, self.config.space.name).networks(self.components["space"])
 
-    def search_epochs(self) -> int | None:
-        """Return the largest number of search epochs; None if it is unknown, 0 without a strategy."""
+    def search_epochs(self, epochs: int) -> int | None:
+        """Return the search epochs if each training takes some; None if unknown, 0 without a strategy."""
         if self.config.strategy is None:
             return 0
         strategy_class, settings = self._searching()
-        return strategy_class.epochs(settings, self.config.training)
+        return strategy_class.epochs(settings, self.config.training.model_copy(update={"epochs": epochs}))
 
     def trains(self) -> bool | None:
         """Return whether the search also trains the network of its result; None without a strategy."""

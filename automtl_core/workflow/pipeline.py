@@ -26,7 +26,7 @@ from automtl_core.run_dir.facts import (
     Search,
 )
 from automtl_core.run_dir.identity import check_data, check_environment
-from automtl_core.run_dir.progress import ENCODING_SEARCH, SEARCH, TEST, TRAINING
+from automtl_core.run_dir.progress import SEARCH, TEST, TRAINING
 from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import Problem, SearchResult
 from automtl_core.search.trial import Trials, TrialSpec
@@ -43,6 +43,7 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.search_inputs import average, changed, model, read_warm_start, tunable
 from automtl_core.workflow.training import (
     TRIALS,
+    ahead,
     refit,
     refit_ahead,
     start_clock,
@@ -248,7 +249,7 @@ FIT: tuple[Stage, ...] = (
         SEARCH,
         do=_search,
         done=lambda work: work.run.has(Chosen) or work.recorder.stage == TRAIN,
-        ahead=lambda job, prepared: Planned(SEARCH, job.search_epochs(), prepared.manifest["rows"]["train"]),
+        ahead=lambda job, prepared: ahead(SEARCH, job, prepared, job.search_epochs),
     ),
     Stage(TRAINING, train, lambda work: work.run.has(Chosen), training_ahead),
     Stage(REFIT, refit, lambda work: work.run.has(Result), refit_ahead),
@@ -262,13 +263,6 @@ def to_come(job: Job, prepared: Prepared, stages: Sequence[Stage] = STAGES) -> t
     """Return the work of stages, without those that have nothing to do."""
     parts = [stage.ahead(job, prepared) for stage in stages]
     return tuple(part for part in parts if part.epochs != 0)
-
-
-def encodings_to_come(job: Job, prepared: Prepared) -> tuple[Planned, ...]:
-    """Return the work of the encoding search and of all stages after it."""
-    rows = min(prepared.manifest["rows"]["train"], job.config.encoding_search.rows)
-    # It takes as long as 15 epochs of a training on its rows: measured on generated data.
-    return Planned(ENCODING_SEARCH, rows=15 * rows), *to_come(job, prepared)
 
 
 def run(work: Work, stages: Sequence[Stage] = STAGES) -> Result:

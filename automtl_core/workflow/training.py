@@ -1,6 +1,8 @@
 """The stages of a run that train its network: the training, and the refit on validation rows too."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from torch import nn
@@ -112,25 +114,30 @@ def refit(work: Work) -> None:
 
 def training_ahead(job: Job, prepared: Prepared) -> Planned:
     """Return the work of the training: a search on a sample of a large table leaves one on all rows."""
-    rows, recipe = prepared.manifest["rows"]["train"], job.config.training
-    epochs = 0 if job.trains() and not trial_rows(rows) else _most_epochs(job)
-    return Planned(TRAINING, epochs, rows, recipe.patience_for(steps(rows, recipe.batch_size)))
+    if job.trains() and not trial_rows(prepared.manifest["rows"]["train"]):
+        return Planned(TRAINING, 0)
+    return ahead(TRAINING, job, prepared, partial(_epochs_of, job))
 
 
 def refit_ahead(job: Job, prepared: Prepared) -> Planned:
-    """Return the work of the refit: at most that of the training, on more rows."""
-    rows, recipe = prepared.manifest["rows"], job.config.training
-    patience = recipe.patience_for(steps(rows["train"], recipe.batch_size))
-    epochs = _most_epochs(job) if job.refits() else 0
-    return Planned(REFIT, epochs, rows["train"] + rows["validation"], patience)
+    """Return the work of the refit: at most that of the training, on some more rows."""
+    return ahead(REFIT, job, prepared, partial(_epochs_of, job)) if job.refits() else Planned(REFIT, 0)
 
 
-def _most_epochs(job: Job) -> int:
-    """Return the largest number of epochs of a training; trees and other models without epochs have one."""
-    epochs = 1 if "training.epochs" in job.ignores else job.config.training.epochs
+def ahead(stage: str, job: Job, prepared: Prepared, epochs_of: Callable[[int], int | None]) -> Planned:
+    """Return the work of a stage whose epochs are a function of the epochs of a training."""
+    rows, recipe = prepared.manifest["rows"]["train"], job.config.training
+    of_epoch = steps(rows, recipe.batch_size)
+    fewest, late, most = (epochs_of(epochs) for epochs in (*recipe.likely(of_epoch), recipe.epochs))
+    likely = None if fewest is None or late is None else (fewest, late)
+    return Planned(stage, most, rows, recipe.patience_for(of_epoch), likely)
+
+
+def _epochs_of(job: Job, epochs: int) -> int:
+    """Return the epochs of the networks of a training; trees and other models without epochs have one."""
     if job.goes_on and job.config.update is not None:
         epochs = job.config.update.epochs
-    return epochs * job.networks()
+    return (1 if "training.epochs" in job.ignores else epochs) * job.networks()
 
 
 def _trained(work: Work) -> nn.Module:

@@ -40,7 +40,7 @@ from automtl_core.search.trial import Executor, Serial
 from automtl_core.space import SearchSpace
 from automtl_core.system.distributed import agreed
 from automtl_core.training.compute import guarded
-from automtl_core.training.events import SILENT, Listener, Noted, PhaseBegan, Warned, phase
+from automtl_core.training.events import SILENT, Listener, Noted, PhaseBegan, Planned, Warned, phase
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import agree
 from automtl_core.workflow import evaluation, pipeline
@@ -129,7 +129,7 @@ class Workflow:
 
         The command has `later` runs after that of the job, for the remaining time.
         """
-        stages = pipeline.encodings_to_come(job, prepared)
+        stages = (Planned(ENCODING_SEARCH), *pipeline.to_come(job, prepared))
         begin = PhaseBegan(ENCODING_SEARCH, stages, job.config.time_budget, later)
         how = "repeat the command: it continues the encoding search with the trials so far"
         with phase(self.listener, begin) as progress, _continuing(how):

@@ -101,7 +101,7 @@ class Described(Value):
     histories: Mapping[str, Mapping[str, HistoryFacts]]
     """History -> part -> statistics."""
     warnings: tuple[str, ...]
-    """Suspected leaks, and histories whose events do not fit the rows."""
+    """Unlike parts, copies in test rows, suspected leaks, and histories whose events do not fit the rows."""
 
 
 def duplicates(prepared: Prepared) -> dict[str, Duplicates]:
@@ -169,7 +169,13 @@ def describe(prepared: Prepared, progress: Progress = silent) -> Described:
     for place, (name, check) in enumerate(checks.items()):
         progress("leaks" if name == "alone" else name, place / len(checks))
         found[name] = check()
-    return Described(**found, warnings=tuple(warnings(prepared, found["alone"])))
+    known, share = [], found["duplicates"]["test"].features_and_labels
+    if share >= 0.05:
+        known = [
+            f"{share:.0%} of the test rows equal a training row in all fields and labels: scores count what "
+            "is learned by heart; if they are copies, dataset.duplicates=drop keeps one of each"
+        ]
+    return Described(**found, warnings=(*known, *warnings(prepared, found["alone"])))
 
 
 def _sparse(field: SparseField, prepared: Prepared, place: int) -> SparseFacts:

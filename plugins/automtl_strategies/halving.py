@@ -147,6 +147,19 @@ class Halving(Scheduler[HalvingSettings]):
         if not self._open and not self._left and not stopped:
             self._next_rung()
 
+    def epochs_left(self, epochs: int) -> int:
+        """Return the epochs of this rung and the next ones; one that goes on has its patience before it."""
+        patience, found = self.proposals.recipe.patience_for(self.proposals.epoch_steps), 0
+        trained = {name: self.results[name].epochs if name in self.results else 0 for name in self.entrants}
+        ends = {name: max(epochs, before + patience) for name, before in trained.items()}
+        going = [name for name in self.alive if name not in self.results or not self._is_whole(name)]
+        for rung in self.rungs[self.rung :]:
+            for name in going:
+                more = max(min(rung.epochs, ends[name]) - trained[name], 0)
+                found, trained[name] = found + more, trained[name] + more
+            going = going[: max(1, len(going) // ETA) + (self.settings.ahead > 0)]
+        return found
+
     def ranked(self) -> list[Training]:
         """Return the remaining entrants by their validation scores, then all others."""
         first = self._ranked(self.alive)

@@ -166,13 +166,10 @@ def table(seed):
     if header and how != "lists" and draw.random() < 0.5:
         request = [str(draw.choice([f"r{n}", n, blank])) for n in draw.integers(0, 30, len(rows))]
         found["rows"] = found["rows"].assign(**{names[6]: request})
-        by_time = {"user": None, "gap": "40m" if unit in INSTANTS else 2}
-        forms = [
-            names[6],
-            [names[0], names[6]],
-            by_time,
-            {**by_time, "every": "5h" if unit in INSTANTS else 8},
-        ]
+        # The moments span a few lists in each unit, so that a split by time has three parts.
+        gap, every = ("40m", "5h") if unit in INSTANTS else (0.25, 1) if unit == "fractions" else (2, 8)
+        by_time = {"user": None, "gap": gap}
+        forms = [names[6], [names[0], names[6]], by_time, {**by_time, "every": every}]
         settings["list"] = forms[draw.integers(len(forms))]
     settings["files"] = f"rows{ending}"
     return Table(found, settings, ending, separator, header, same)

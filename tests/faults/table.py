@@ -4,6 +4,7 @@ python tests/faults/table.py COUNTS SECONDS
 """
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -31,7 +32,14 @@ def main():
     before, _, rest = PAGE.read_text().partition(START)
     after = rest.partition(END)[2]
     total = sum(line["tried"] for line in lines)
-    said = f"{total:,} cases in {round(int(seconds) / 60)} minutes:"
+    version = subprocess.run(
+        ["git", "log", "-1", "--format=%h of %cs"],
+        cwd=PAGE.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    said = f"{total:,} cases in {round(int(seconds) / 60)} minutes, at commit {version}:"
     PAGE.write_text("\n".join([f"{before}{START}", "", said, "", *table(lines), "", f"{END}{after}"]))
 
 

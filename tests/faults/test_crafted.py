@@ -71,6 +71,41 @@ def test_settings_in_files(capsys, tmp_path):
     tried("crafted settings in files", list(product(settings(), ODD))[::14], one, "config validate", few=20)
 
 
+KEYS = (
+    "null",
+    "1",
+    "-1.5",
+    "true",
+    "yes",
+    "2024-01-31",
+    "~",
+    "?",
+    "<<",
+    "=",
+    ".nan",
+    "[a]",
+    "{a: 1}",
+    '"1"',
+    "''",
+)
+"""Keys of a document, of which YAML takes few for a name."""
+
+
+def test_settings_with_odd_keys(capsys, tmp_path):
+    file = tmp_path / "c.yaml"
+    paths = {tuple(path.split(".")[:-1]) for path in settings() if "=" not in path}
+
+    def one(case):
+        keys, odd = case
+        lines = [*keys, "?" if odd == "?" else f"{odd}: 1"]
+        text = "\n".join("  " * depth + key + ":" * (key in keys) for depth, key in enumerate(lines))
+        file.write_text(text)
+        found = fault(capsys, ["config", "validate", str(file)], codes=(2,))
+        return f"{found} in {text!r}" if found else None
+
+    tried("crafted settings in files", list(product(sorted(paths), KEYS)), one, "config validate", few=30)
+
+
 def test_settings_on_the_command_line(capsys, tmp_path):
     def one(case):
         path, value = case

@@ -130,6 +130,36 @@ def test_an_unfinished_run(stage, tmp_path, name):
     tried("damaged files", range(40), fault, f"{name}, resumed")
 
 
+@pytest.mark.parametrize("name", ["search study", "search random"])
+def test_a_swapped_file_of_a_trial(stage, tmp_path, name):
+    """Each file of a run is intact in the place of another one, too: the trial at work refuses it."""
+    subject = stage(name)
+    last = max(n for n, point in enumerate(subject.whole.points, 1) if point.startswith("step Epoch"))
+    folder = subject.fresh()
+    subject.disturbed(folder, plan={"at": last, "do": "kill"})
+    killed = copied(folder, tmp_path / "killed")
+    files = [path.relative_to(killed) for path in sorted((killed / "runs/a").rglob("*.safetensors"))]
+    newest = max(
+        (path for path in files if "trials" in path.parts), key=lambda p: (killed / p).stat().st_mtime_ns
+    )
+    pairs = [
+        (path, other) for path in files if path.parent == newest.parent for other in files if other != path
+    ]
+
+    def fault(case):
+        path, other = case
+        copied(killed, folder)
+        (folder / path).write_bytes((killed / other).read_bytes())
+        ended = subject.harness.run(folder, *subject.subject.again)
+        about = f"code {ended.code}: {ended.err[-300:]}"
+        if ended.code == 65 and str(path) in ended.err:
+            return unclear(ended)
+        differ = different(subject.wanted, product(folder, subject.subject.products))
+        return f"other files {differ}: {about}" if ended.code or differ else None
+
+    tried("damaged files", pairs, fault, f"{name}, resumed", few=3)
+
+
 ARRAYS = ("train/ids.npy", "test/labels.npy")
 LOSSES = {
     "run folder removed": ("remove", "runs/a"),

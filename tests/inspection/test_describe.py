@@ -218,3 +218,15 @@ def test_bags_are_compared_by_what_they_hold(tmp_path, given):
     dataset.frame["part"] = np.repeat(["train", "validation", "test"], [80, 10, 10])
     prepared = prepare(dataset, "bags", None, tmp_path)
     assert duplicates(prepared)["train"] == Duplicates(features=0.5, features_and_labels=0.0)
+
+
+@pytest.mark.parametrize(("copies", "warned"), [(0, 0), (400, 1)])
+def test_many_test_rows_that_occur_in_training_are_a_warning(given, tmp_path, copies, warned):
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"user": random.integers(0, 9, 500), "city": "x", "price": random.normal(size=500)})
+    frame[["click", "buy"]] = random.integers(0, 2, (500, 2))
+    found = describe(prepare(given(pd.concat([frame, frame[:copies]])), "given", None, tmp_path))
+    sentences = [one for one in found.warnings if "of the test rows equal a training row" in one]
+    assert len(sentences) == warned
+    for sentence in sentences:
+        assert sentence.startswith(f"{found.duplicates['test'].features_and_labels:.0%} ")

@@ -96,8 +96,8 @@ class Terminal:
             self._is_live = True
             until_output(live(LiveView(self._shown)))
         if not self._is_live and event.phase not in (TRAINING, REFIT, TEST):
-            title = self._titles.get(event.phase, event.phase)
-            self._stages = self._open.enter_context(stages(title))
+            then = ", then ".join(["", *(plan.stage for plan in event.stages[1:])])
+            self._stages = self._open.enter_context(stages(self._titles.get(event.phase, event.phase) + then))
 
     def _shown(self) -> Shown:
         """Return the state of the run in the live view: of several at once the one that began first."""

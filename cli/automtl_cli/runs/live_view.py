@@ -105,7 +105,7 @@ def _cell(name: str, state: Watched | None) -> list[str]:
     last = state.reports[-1] if state.reports else None
     if (now := state.progress) is None or not state.running:
         return [name, state.in_words, last.phase if last else "", str(last.epoch) if last else "", "", ""]
-    left = "" if now.left is None else duration(now.left)
+    left = "" if now.left is None else duration(*now.left)
     return [name, "running", now.phase, str(now.epoch or ""), f"{now.share:.0%}", left]
 
 
@@ -114,7 +114,7 @@ def progress(state: Progress | None) -> str:
     done, most, unit = (0.0, None, "") if state is None else state.reached
     if state is None or most is None:
         return ""
-    left = "" if state.left is None else f", {duration(state.left)} left"
+    left = "" if state.left is None else f", {duration(*state.left)} left"
     return f"{done:.0f} of at most {most:.0f} {unit}{left} | "
 
 
@@ -123,10 +123,10 @@ def _stages(state: Progress) -> Iterator[Text]:
     line = Text(no_wrap=True, overflow="ellipsis")
     for stage in state.stages:
         line.append(" > " if line else "", "dim")
-        if stage.name == state.stage:
-            line.append(f"[{stage.name}]", "bold reverse")
+        if stage.stage == state.stage:
+            line.append(f"[{stage.stage}]", "bold reverse")
         else:
-            line.append(stage.name, "" if state.is_ahead(stage) else "dim")
+            line.append(stage.stage, "" if state.is_ahead(stage) else "dim")
     if line:
         yield line
 
@@ -139,11 +139,11 @@ def _bars(state: Progress, width: int) -> Iterator[Table]:
     table.add_column(no_wrap=True, overflow="ellipsis", width=min(width // 3, 28))  # so that bars keep theirs
     table.add_column(ratio=1)
     table.add_column(justify="right", no_wrap=True, width=len("100%"))
-    table.add_column(no_wrap=True, overflow="ellipsis", width=len("about 10 h 59 min left"))
+    table.add_column(no_wrap=True, overflow="ellipsis", width=len("1 h 20 min to 2 h 5 min left"))
     whole, rest = None, "remaining time unknown"
     if state.left is not None:
-        whole = state.seconds / max(state.seconds + state.left, 1e-9)
-        rest = f"{duration(state.left)} left"
+        whole = state.seconds / max(state.seconds + sum(state.left) / 2, 1e-9)
+        rest = f"{duration(*state.left)} left"
     for text, share, note in ((name, state.share, rate), ("in total", whole, rest)):
         finished = min(share or 0.0, 1.0)
         percent = "" if share is None else f"{finished:.0%}"

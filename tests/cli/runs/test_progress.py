@@ -74,7 +74,7 @@ def test_stages_and_epochs_are_lines_where_nothing_can_be_drawn(monkeypatch, ter
     lines = shown(monkeypatch, terminal).splitlines()
     assert lines == [
         "preparing data: encode",
-        "encoding search: trial 1 of at most 2",
+        "encoding search, then training: trial 1 of at most 2",
         "warning: a warning",
         "1 of at most 2 epochs, a few seconds left | train 1: AUC click 0.7000 | loss click 0.5000",
     ]
@@ -134,7 +134,7 @@ DECISIONS = tuple(
 )
 STAGES = tuple(map(StageProgress, ("encoding search", "search", "test")))
 PROGRESS = Progress(
-    STAGES, "search", "warm-up", "", 3, 0.25, 21340.0, 1000.0, None, 90.0, DECISIONS, time=1030.0
+    STAGES, "search", "warm-up", "", 3, 0.25, 21340.0, 1000.0, None, (60.0, 120.0), DECISIONS, time=1030.0
 )
 
 
@@ -165,7 +165,7 @@ def test_it_shows_parts_bars_scores_and_decisions():
     assert lines[2].startswith("warm-up, epoch 3")
     assert lines[2].rstrip().endswith("25% 21,340 rows/s")
     assert lines[3].startswith("in total")
-    assert lines[3].rstrip().endswith("25% about 2 min left")
+    assert lines[3].rstrip().endswith("25% 60 s to 2 min left")
     assert lines[5].split() == ["task", "loss", "score", "train", "best", "epoch", "trend"]
     assert lines[6].split() == ["task", "0", "0.5000", "AUC", "0.7500", "0.8000", "3", "▁█▅"]
     assert "layer19/block0: mlp-linear-16 chosen" in lines[12]
@@ -210,7 +210,7 @@ def test_runs_at_work_come_first_in_a_comparison_of_many():
     ]
     lines = drawn(CellsView("comparisons/c", lambda: states))
     assert lines[0] == "comparisons/c: 30 of 32 runs have ended"
-    assert lines[2].split() == ["works", "running", "warm-up", "3", "25%", "about", "2", "min"]
+    assert lines[2].split() == ["works", "running", "warm-up", "3", "25%", "60", "s", "to", "2", "min"]
     assert lines[3].split() == ["waits", "waiting"]
     assert lines[-1].startswith("and ")
     assert len(lines) < 24
@@ -222,7 +222,7 @@ def test_runs_at_work_come_first_in_a_comparison_of_many():
         (None, ""),
         (Progress(), ""),
         (Progress((StageProgress("training", 10, done=2.4),), "training"), "2 of at most 10 epochs | "),
-        (Progress(began=9, time=11, end=69, left=4000), "2 of at most 60 s, about 1 h 7 min left | "),
+        (Progress(began=9, time=11, end=69, left=(4000, 4000)), "2 of at most 60 s, about 1 h 7 min left | "),
     ],
 )
 def test_a_line_begins_with_the_progress_of_the_whole(state, text):

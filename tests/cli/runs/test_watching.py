@@ -18,7 +18,7 @@ from automtl_core.run_dir.run_list import write_cells
 from automtl_core.search.evidence import Evidence
 
 PROGRESS = Progress(
-    (StageProgress("training", 8, done=3),), "training", phase="train", epoch=1, left=40, time=1.0
+    (StageProgress("training", 8, done=3),), "training", phase="train", epoch=1, left=(40, 40), time=1.0
 )
 
 

@@ -110,8 +110,9 @@ def test_rows_that_are_not_later_are_left_out(tmp_path):
         "the newest row before",
         *(sentence for sentence in overlap.manifest["joined"] if sentence.startswith("history")),
     ]
-    with pytest.raises(DataError, match=r"^none of the 100 rows is later than at"):
+    with pytest.raises(DataError, match=r"^none of the 100 rows is later than at") as error:
         grow(base, reading(tmp_path, base, Shown.frame[300:CUT]), tmp_path)
+    assert "train a run without its newest days, and give them here" in error.value.fix
     with pytest.raises(DataError, match="too few: none is left for the validation part"):
         grow(base, reading(tmp_path, base, Shown.frame[CUT : CUT + 2]), tmp_path)
 

@@ -32,7 +32,7 @@ from automtl_core.training.events import (
 )
 
 PROGRESS = Progress(
-    (StageProgress(SEARCH, 4, 100.0, None, 2.5, 2, 0, (5.0, 0.5), 9.0), StageProgress(TEST)),
+    (StageProgress(SEARCH, 4, 100.0, None, (3, 4), 2.5, 2, 0, (5.0, 0.5), 9.0), StageProgress(TEST)),
     SEARCH,
     "warm-up",
     "",
@@ -41,7 +41,7 @@ PROGRESS = Progress(
     1234.5,
     0.0,
     None,
-    60.0,
+    (60.0, 90.0),
     (Evidence("layer", "mlp-8", "chosen", "better"),),
     1e9,
     (1.0, 2),
@@ -70,7 +70,9 @@ class Events:
 
     @property
     def left(self):
-        return self.state.shown.progress.left
+        """The middle of the forecast; None without one."""
+        ends = self.state.shown.progress.left
+        return None if ends is None else sum(ends) / 2
 
     @property
     def progress(self):
@@ -117,14 +119,33 @@ def test_a_training_that_continues_has_its_earlier_epochs_behind_it(events, tmp_
     assert events.left == pytest.approx(20)
 
 
-def test_a_training_with_early_stopping_is_expected_to_end_three_times_its_patience(events):
-    events.send(PhaseBegan(TRAINING, (Planned(TRAINING, 100, 100.0, patience=4),))).epoch("train", 1)
-    assert events.left == pytest.approx(110)
+def test_early_stopping_ends_a_training_after_its_patience_at_the_earliest(events):
+    plan = Planned(TRAINING, 100, 100.0, patience=4, likely=(4, 14))
+    events.send(PhaseBegan(TRAINING, (plan,)))
+    for done in range(1, 4):
+        events.now += 2.5
+        events.send(StepEnded("train", 1, 4, done, 25 * done))
+    assert events.progress.left is None, "no epoch has ended"
+    events.now += 2.5
+    events.send(StepEnded("train", 1, 4, 4, 100), EpochEnded("train", 1, {}, {}))
+    assert events.progress.left == pytest.approx((40, 130))
     for number in range(2, 14):
         events.epoch("train", number, change=0.1)
-    assert events.left == pytest.approx(40), "at least its patience"
+    assert events.progress.left == pytest.approx((40, 40)), "at least its patience"
     events.epoch("train", 14, change=-0.1)
-    assert events.left == pytest.approx(30)
+    assert events.progress.left == pytest.approx((30, 30))
+
+
+def test_a_search_tells_how_many_epochs_are_left(events):
+    """The largest number takes all trainings to their end, and most of them do not come to it."""
+    events.send(PhaseBegan(TRAINING, (Planned(SEARCH, 358, 100.0, 5, (51, 98)),)))
+    events.epoch("warm-up", 1)
+    assert events.progress.left == pytest.approx((500, 970))
+    events.send(Planned(SEARCH, likely=(13, 17)))
+    assert events.progress.left == pytest.approx((120, 160))
+    events.epoch("searched", 2, change=-0.1)
+    assert events.progress.left == pytest.approx((110, 150)), "the patience is that of a training"
+    assert events.progress.reached == (2, 358, "epochs")
 
 
 def test_later_stages_are_as_fast_by_row(events):
@@ -161,15 +182,18 @@ def test_a_refit_has_the_epochs_that_the_training_chose(events, tmp_path):
     assert [stage.ended for stage in again.stages] == [1, 1]
 
 
-def test_the_encoding_search_tells_the_speed_of_all_that_follows(events):
-    events.send(PhaseBegan(ENCODING_SEARCH, (Planned(ENCODING_SEARCH, rows=1000.0), TEN)))
+def test_there_is_no_forecast_before_the_first_epoch_after_the_encoding_search(events):
+    """Its models are smaller ones, and their speed is another."""
+    events.send(PhaseBegan(ENCODING_SEARCH, (Planned(ENCODING_SEARCH), TEN)))
     events.send(ProgressMade(ENCODING_SEARCH, "trial 1 of at most 4", 0.0))
     events.now += 30
     events.send(ProgressMade(ENCODING_SEARCH, "trial 2 of at most 4", 0.25))
-    assert events.left == pytest.approx(90 + 10 * 12)
+    assert events.left is None
     events.send(PhaseEnded(ENCODING_SEARCH), PhaseBegan(TRAINING, (TEN,)))
-    assert [stage.name for stage in events.progress.stages] == [ENCODING_SEARCH, TRAINING]
-    assert events.left == pytest.approx(10 * 12)
+    assert [stage.stage for stage in events.progress.stages] == [ENCODING_SEARCH, TRAINING]
+    assert events.left is None
+    events.epoch("train", 1)
+    assert events.left == pytest.approx(90)
 
 
 def test_a_search_of_unknown_length_has_no_remaining_time(events):
@@ -194,6 +218,9 @@ def test_the_share_of_a_command_is_that_of_its_runs(events):
         events.now += 2.5
         for trial in ("a", "b"):
             events.send(OfTrial(trial), StepEnded("train", 1, 4, done, 25 * done))
+    assert events.left is None, "no epoch has ended"
+    for trial in ("a", "b"):
+        events.send(OfTrial(trial), EpochEnded("train", 1, {}, {}))
     assert events.state.trials == ("a", "b")
     assert events.left == pytest.approx(10 * (2 + 1.5) / 0.5, rel=0.01)
     events.send(OfTrial("a"), PhaseEnded(TRAINING), TrialEnded(TrialResult("done", {})))
@@ -254,3 +281,79 @@ def test_the_file_of_a_run_that_is_over_is_removed(tmp_path):
     remove(tmp_path)
     remove(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+TINY = (Planned(TEST, rows=9333.0),)
+RECORDED = {
+    "a search that early stopping ends after five epochs": (
+        (Planned(SEARCH, 358, 16000.0, 5, (51, 98)), *TINY),
+        [
+            *[
+                6.2,
+                ("warm-up", 20, 4.9),
+                0.8,
+                ("search", 1, 0.6),
+                0.4,
+                ("search", 1, 0.3),
+                1.5,
+                (42, 70),
+                0.5,
+            ],
+            *[("searched", 6, 1.5), (48, 70), ("other", 6, 1.2), (54, 70), ("boosting", 1, 2.2), (50, 59)],
+            *[("linear", 1, 2.0), (46, 54), ("searched", 6, 1.3), (52, 56), ("other", 6, 1.0), (58, 58)],
+            *[("searched", 4, 0.9), (57, 57), ("other", 3, 0.5), (55, 55), 0.7],
+        ],
+    ),
+    "one of fifteen epochs": (
+        (Planned(SEARCH, 358, 16000.0, 15, (98, 138)), *TINY),
+        [
+            *[
+                7.6,
+                ("warm-up", 20, 5.7),
+                1.3,
+                ("search", 1, 0.5),
+                0.6,
+                ("search", 1, 0.3),
+                1.9,
+                (70, 90),
+                0.4,
+            ],
+            *[("searched", 6, 1.7), (76, 90), ("other", 6, 1.4), (82, 90), ("boosting", 1, 2.2), (71, 79)],
+            *[("linear", 1, 2.1), (66, 74), ("searched", 6, 1.6), (72, 76), ("other", 6, 1.3), (78, 78)],
+            *[("searched", 14, 3.1), (77, 77), ("other", 13, 2.7), (75, 75), 0.8],
+        ],
+    ),
+    "a random search": (
+        (Planned(SEARCH, 184, 16000.0, 3, (27, 92)), *TINY),
+        [
+            *[11.6, (24, 84), ("1", 8, 3.1), (67, 84), ("2", 8, 2.8), (70, 84), ("3", 8, 2.3), (73, 84)],
+            *[("4", 8, 3.4), (76, 84), ("5", 8, 2.7), ("6", 8, 2.9), ("7", 8, 2.4), ("8", 8, 2.2), (76, 84)],
+            *[("1", 7, 3.1), (92, 92), ("2", 8, 2.7), (96, 96), ("4", 8, 3.4), (97, 97), ("6", 8, 3.5)],
+            *[(98, 98), ("6", 3, 1.1), (98, 98), 0.6],
+        ],
+    ),
+}
+"""Recorded searches: their plans, seconds without an epoch, epochs of a training with their seconds, and the
+epochs that are likely since then."""
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_third_of_a_search_tells_the_rest_within_a_factor(events, name):
+    stages, parts = RECORDED[name]
+    whole = sum(part if isinstance(part, float) else sum(part[2:]) for part in parts)
+    start, number, forecast = events.now, 0, None
+    events.send(PhaseBegan(TRAINING, stages))
+    for part in parts:
+        match part:
+            case (phase, epochs, seconds):
+                for _ in range(epochs):
+                    number += 1
+                    events.epoch(phase, number, seconds / epochs)
+                    if forecast is None and events.now - start >= whole / 3:
+                        forecast = events.left, whole - (events.now - start)
+            case (fewest, most):
+                events.send(Planned(SEARCH, likely=(fewest, most)))
+            case seconds:
+                events.now += seconds
+    left, true = forecast
+    assert 1 / 1.5 < left / true < 1.5

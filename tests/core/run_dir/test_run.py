@@ -223,6 +223,20 @@ def test_a_fact_that_decides_predictions_is_neither_lost_nor_exchanged(tmp_path,
             run.has(kind)
 
 
+def test_the_moments_of_an_update_are_neither_lost_nor_exchanged(tmp_path):
+    with create(tmp_path / "run") as run:
+        assert run.moments() == {}
+        run.save_moments({"step": 1})
+        run.write(Result(1, 10, 5, 7, {}, run.sums()))
+        assert run.moments() == {"step": 1}
+        run.save_moments({"step": 2})
+        with pytest.raises(ArtifactError, match=r"moments\.safetensors: its SHA-256 differs"):
+            run.moments()
+        (run.path / "moments.safetensors").unlink()
+        with pytest.raises(ArtifactError, match=r"moments\.safetensors: its SHA-256 differs"):
+            run.moments()
+
+
 def test_a_log_on_a_full_disk_prints_nothing(tmp_path, monkeypatch, capfd):
     with create(tmp_path / "run"):
         [handler] = [one for one in logging.getLogger("automtl").handlers if type(one).__name__ == "_Log"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from automtl_core.errors import DivergedError
+from automtl_core.errors import ArtifactError, DivergedError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search import train_trial as module
 from automtl_core.search.held_out import HeldOut
@@ -137,6 +137,29 @@ def test_one_that_diverged_does_so_again_without_training(problem, spec, monkeyp
     again = train_trial(problem, spec(), heard := Heard())
     assert first == again
     assert (first.state, first.error, heard.begun) == ("diverged", "the loss became nan", 0)
+
+
+def test_a_file_in_the_place_of_another_is_refused_and_named(problem, trials):
+    """Each file is intact, so that its digest does not show it: only its name and its trial do."""
+    specs = [
+        trials.spec(Training(Candidate("it", architecture), epochs))
+        for architecture in sample_architectures(problem.space, 2)
+        for epochs in (1, 2)
+    ]
+    for spec in specs:
+        train_trial(problem, spec, SILENT)
+    own = sorted(Path(specs[1].folder).iterdir())
+    assert len(own) == 3
+    for place in own:
+        content = place.read_bytes()
+        for other in (*own, *sorted(Path(specs[3].folder).iterdir())):
+            if other != place:
+                place.write_bytes(other.read_bytes())
+                reads = specs[0] if place.name == "result-1-0.safetensors" else specs[1]
+                with pytest.raises(ArtifactError, match=f"{place}: belongs to another training") as error:
+                    train_trial(problem, reads, SILENT)
+                assert "remove the folder" in error.value.fix
+        place.write_bytes(content)
 
 
 def test_a_temporary_folder_is_removed(problem):

@@ -10,6 +10,7 @@ import pytest
 from automtl_core.data import event_log
 from automtl_core.data.aggregates import NONE
 from automtl_core.data.part import Events, Histories, Part
+from automtl_core.data.store import PARTS
 from automtl_core.dataset import dataset as declarations
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema, SparseField, Task
@@ -216,10 +217,8 @@ def test_leaks_of_events_and_histories_without_events_are_named_before_the_train
     events = Events(np.ones((1, 1), np.int32), np.zeros((1, 0), np.uint8), np.ones(1))
     empty = Histories(events, np.zeros((3, 2), np.int32), np.ones(3), np.ones((3, 1), np.int32))
     part = Part(np.zeros((3, 1)), np.zeros((3, 0)), np.zeros((3, 1)), histories=(empty,))
-    manifest = {
-        "rows": {"validation": 400},
-        "labels": {"validation": {"buy": {"rows": 400, "positives": 200}}},
-    }
+    labels = {part: {"buy": {"rows": 400, "positives": 200}} for part in PARTS}
+    manifest = {"rows": {"validation": 400}, "labels": labels}
     schema = Schema(
         (SparseField("item", 2),), (), (Task("buy"),), histories=(History("past", "user", "at", ("item",)),)
     )

@@ -128,7 +128,7 @@ def test_specs_that_share_a_problem_open_it_once_and_no_data_that_is_open(spec, 
     for epochs in (1, 2):
         runner(replace(spec, max_epochs=epochs, loss_rows=epochs), SILENT)
     assert len(opened) == 1
-    runner(replace(spec, train_rows=500), SILENT)
+    runner(replace(spec, train_rows=500, folder=f"{spec.folder}-other"), SILENT)
     assert len(opened) == 2
 
 

@@ -1,0 +1,35 @@
+"""Parts of a split that are not alike, by the facts about labels in the manifest."""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from math import log
+from typing import Any
+
+from automtl_core.data.store import PARTS, Prepared
+from automtl_core.dataset.schema import Task
+
+
+def parts_warnings(prepared: Prepared) -> Iterator[str]:
+    """Yield a warning for each label that differs between parts by four standard errors, and by much.
+
+    By much: the odds of a label of 0 and 1 are twice as high, or a mean is half a deviation higher.
+    """
+    for task in prepared.schema.tasks:
+        facts = [prepared.manifest["labels"][part][task.name] for part in PARTS]
+        levels = combinations([_level(task, one) for one in facts if one["rows"]], 2)
+        if any(abs(one - other) > max(1, 4 * (of + more) ** 0.5) for (one, of), (other, more) in levels):
+            what, form = ("rate", ".1%") if task.type.two_classes else ("mean", ".4g")
+            of = ["unknown" if one["mean"] is None else format(one["mean"], form) for one in facts]
+            yield (
+                f"the {what} of {task.name} is {of[0]} in training, {of[1]} in validation and {of[2]} in "
+                "test rows: a score is that of rows unlike those of training; are rows sorted by it, or is "
+                "it known late? dataset.split names other splits"
+            )
+
+
+def _level(task: Task, facts: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the level of a label in units of a large difference, and its variance."""
+    if task.type.two_classes:
+        ones, zeros = facts["positives"] + 0.5, facts["rows"] - facts["positives"] + 0.5
+        return log(ones / zeros) / log(2), (1 / ones + 1 / zeros) / log(2) ** 2
+    return 2 * facts["mean"] / task.deviation, 4 / facts["rows"]
