@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from automtl.interface import Labels, frames_folder, wrong
@@ -50,6 +51,8 @@ def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] |
             known = ", ".join(load_registry().names(DATASETS))
             raise UsageError(f"{data}: neither a dataset nor a table file", f"datasets are: {known}")
         return _layers_of(data, names, user_settings)
+    if isinstance(data, np.ndarray):
+        raise UsageError("data: an array has no names of columns", "give a data frame: pandas.DataFrame(...)")
     return _layers_of(written(data), names, _with_files(user_settings))
 
 

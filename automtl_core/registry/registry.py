@@ -10,7 +10,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from automtl_core.errors import PluginError, UnknownNameError, did_you_mean, listing, one_line, printable
+from automtl_core.errors import (
+    PluginError,
+    UnknownNameError,
+    did_you_mean,
+    is_table,
+    listing,
+    one_line,
+    printable,
+)
 from automtl_core.registry.kinds import (
     FIELD_KINDS,
     HISTORY_ENCODERS,
@@ -287,7 +295,9 @@ class Registry:
         return UnknownNameError(
             f"no {kind.name} is called {name!r}{hint}; known: {listing(known)}"
             + (f"; plugins that are not loaded: {listing(failed)}" if failed else ""),
-            fix="use a known name"
+            fix=f"make settings of a table: automtl data init {name}; give them by --config"
+            if is_table(name)
+            else "use a known name"
             + (", with a whole number from 1 in place of `*`" if kind.families else "")
             + (", or see `automtl plugins` for those that are not loaded" if failed else ""),
         )

@@ -92,7 +92,8 @@ def parse_yaml(text: str, where: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         place = f"{where}:{mark.line + 1}" if mark else where
         problem = getattr(error, "problem", None) or type(error).__name__
-        raise UsageError(f"{place}: not valid YAML: {problem}", "correct it") from None
+        fix = "indent lines by spaces, not by tabs" if "'\\t'" in problem else "correct it"
+        raise UsageError(f"{place}: not valid YAML: {problem}", fix) from None
 
 
 @lru_cache(maxsize=8)
@@ -115,7 +116,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     value = parse_yaml(_text(path), str(path))
     if not isinstance(value, dict):
-        raise UsageError(f"{path}: expected `key: value` lines, found {value!r:.40}", "see `--dry-run`")
+        found = "an empty file" if value is None else f"{value!r:.40}"
+        fix = "write them by hand; `automtl data init FILE.csv` writes those of a table"
+        raise UsageError(f"{path}: expected `key: value` lines, found {found}", fix)
     return value
 
 

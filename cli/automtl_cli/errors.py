@@ -126,12 +126,16 @@ def _usage(error: typer.TyperException) -> str | None:
     taken = [each for option in context.command.params for each in option.opts] if context else []
     if "--set" in taken and name not in ("", "name") and (key := nested(name, RunConfig)):
         return f"it is a setting: --set {key}=VALUE"
+    if name and error.format_message().endswith("requires an argument."):
+        return f"write its value behind it: {getattr(error, 'option_name', '')} VALUE"
     extra = re.search(r"unexpected extra argument.* \((\S+).*\)", error.format_message())
     if context and extra and "--config" in taken:
         word, command = extra[1], context.command_path
         settings = Path(word).name.partition(".")[0] + ".yaml"
         if is_table(word):
             return f"make settings of a table: automtl data init {word}, then {command} --config {settings}"
+        if not word[0].isalpha():
+            return f"write a setting without a space: --set KEY={word}"
         if (flag := "--config" if is_file(word) else "--model") in taken:
             return f"{command} {flag} {word}"
     return f"see `{context.command_path} --help`" if context else None

@@ -143,6 +143,8 @@ def doubts(name: str, tasks: Sequence[Task], labels: Array, logits: Array, least
         one = task_metrics(plain, known, np.full(len(known), plain.type.constant(known))).loss
         if (m.interval or (0.0, 1.0))[1] < REVERSED:
             yield f"{name}: the AUC of {task.name} is {m.score:.4f}: are its predictions those of class 0?"
+        elif m.interval and m.interval[0] < 0.5 < m.interval[1]:
+            yield f"{name}: the AUC of {task.name} is {m.score:.4f}, as by chance: are these the same rows?"
         elif m.loss and one and m.loss > one * (1 if task.type.probability else 1.5):  # a model may be weak
             what = "probabilities" if task.type.probability else "in the unit of the label"
             means = np.mean(task.predictions(z)), np.mean(known) * task.deviation + task.mean

@@ -161,7 +161,9 @@ class Table(Dataset[TableSettings]):
         unread = {name for role in UNREAD for name in roles[role]}
         unread -= {*reads}
         unread -= {*roles["labels"], *roles["list"]} if labelled else set()
-        columns = {name: replace(column, required=False) for name, column in self._columns().items()}
+        as_trained = "write it as in the training rows, or leave it blank"
+        held = self._columns().items()
+        columns = {name: replace(column, required=False, remedy=as_trained) for name, column in held}
         if self.settings.columns:
             return self._file(path, {n: UNUSED if n in unread else c for n, c in columns.items()})
         optional = {name for name, read in reads.items() if read.missing is not None}
@@ -232,8 +234,8 @@ class Table(Dataset[TableSettings]):
     def _roles(self) -> dict[str, dict[str, Column]]:
         """Return the columns of the rows by the setting that names them; the first setting decides."""
         chosen = self.settings
-        text, number = "take it as text: dataset.sparse.{}: text", "take it as categories: name it in "
-        number += "dataset.sparse in place of dataset.dense"
+        text = "take it as text: dataset.sparse.{}: text"
+        number = "if it is no value: --set 'dataset.blanks=[{value}]'; take categories by dataset.sparse"
         return {
             "sparse": {
                 name: replace(INTEGER, remedy=text.format(name)) if kind == "integer" else TEXT

@@ -37,6 +37,8 @@ def _by_name(default: object, entry: Any) -> BeforeValidator:
     """Return a validator that turns one name, or a list of names, into a mapping to entries of a type."""
 
     def mapping(value: object) -> object:
+        if isinstance(value, str) and ", " in value:
+            raise PydanticCustomError("names", "write a list: [{names}]", {"names": value})
         names = [value] if isinstance(value, str) else value
         if isinstance(names, Mapping):
             return {_text(name): default if one is None else one for name, one in names.items()}
