@@ -19,7 +19,7 @@ from automtl_export.formats import Onnx
 
 from .test_served import table
 
-pytestmark = pytest.mark.needs_extra("onnx")
+pytestmark = pytest.mark.needs_extra("onnx", "boosting")
 
 MODELS = {
     "mmoe": {"embedding_dim": 4, "experts": 2, "expert_layers": [8], "tower_layers": []},
