@@ -105,7 +105,7 @@ def unseen(given, draw):
                 for text in frames["rows"][column]
             ]
     rows = frames["rows"]
-    rows["price"] = np.where(draw.random(len(rows)) < 0.2, "40", rows["price"])
+    rows["price"] = np.where(draw.random(len(rows)) < 0.2, "12", rows["price"])
     rows["tags"] = np.where(draw.random(len(rows)) < 0.2, "z", rows["tags"])
     return {name: frame.replace("", None).astype(object) for name, frame in frames.items()}
 
