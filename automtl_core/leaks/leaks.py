@@ -229,15 +229,21 @@ def _tallies(part: Part, group: Sequence[Predictor]) -> list[Tally]:
     shapes = [(tasks, one.size) for one in group]
     found = [Tally(np.zeros(shape, np.int32), np.zeros(shape), squares) for shape in shapes]
     for chunk in chunks(part):
-        labels = [np.asarray(chunk.labels[:, t], dtype=np.float64) for t in range(tasks)]
-        known = [~np.isnan(column) for column in labels]
+        labels = np.asarray(chunk.labels, np.float64).T.copy()  # [T, R]
+        known: NDArray[np.bool_] = ~np.isnan(labels)
         squares += [column[mine] @ column[mine] for column, mine in zip(labels, known, strict=True)]
-        whole = [bool(mine.all()) for mine in known]
+        whole = np.asarray(known.all(axis=1))
         for predictor, tally in zip(group, found, strict=True):
             codes = predictor.codes(chunk)
             shared = np.bincount(codes, minlength=predictor.size)  # of all tasks without missing labels
-            for t, (column, mine) in enumerate(zip(labels, known, strict=True)):
-                at, values = (codes, column) if whole[t] else (codes[mine], column[mine])
+            small = predictor.size <= 4  # as of a label: a product with one column for each code
+            if small and whole.any():
+                tally.rows[whole] += shared
+                of_codes = (codes[:, None] == np.arange(predictor.size)).astype(np.float64)
+                tally.total[whole] += (labels if whole.all() else labels[whole]) @ of_codes
+            for t in np.flatnonzero(~whole | (not small)).tolist():
+                mine = known[t]
+                at, values = (codes, labels[t]) if whole[t] else (codes[mine], labels[t, mine])
                 tally.rows[t] += shared if whole[t] else np.bincount(at, minlength=predictor.size)
                 tally.total[t] += np.bincount(at, weights=values, minlength=predictor.size)
     return found
@@ -254,17 +260,17 @@ def _scored(
         filled = Tally(pairs[0], pairs[1], seen.squares)
         scores["presence"] = _scores(tasks, _expected(filled), filled)
         scores["presence"][(filled.rows == 0).any(1)] = np.nan
-    for place, task in enumerate(tasks):
-        known = {by: float(of[place]) for by, of in scores.items() if not np.isnan(of[place])}
-        if not known or predictor.name == task.name:
+    best = np.fmax.reduce(list(scores.values()))
+    for place in np.flatnonzero(~np.isnan(best)).tolist():
+        task, score = tasks[place], float(best[place])
+        if predictor.name == task.name:
             continue
-        by = max(known, key=lambda by: known[by])
+        by = next(by for by, of_tasks in scores.items() if of_tasks[place] == score)
         measure: Literal["AUC", "R2"] = "AUC" if task.type.two_classes else "R2"
-        suspicious = known[by] >= (0.95 if measure == "AUC" else 0.9)
+        suspicious = score >= (0.95 if measure == "AUC" else 0.9)
         if suspicious and predictor.kind == "label":
             suspicious = not declared(schema, task.name, predictor.name)
-        score = SingleFieldScore(predictor.name, predictor.kind, by, suspicious, measure, known[by])
-        yield task.name, score
+        yield task.name, SingleFieldScore(predictor.name, predictor.kind, by, suspicious, measure, score)
 
 
 def _expected(seen: Tally) -> Floats:
