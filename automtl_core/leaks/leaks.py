@@ -132,7 +132,7 @@ def _scores_of_all(prepared: Prepared) -> dict[str, list[SingleFieldScore]]:
                 step = max(1, CELLS // predictor.size)
                 for some in (slice(start, start + step) for start in range(0, len(schema.tasks), step)):
                     for task, score in _scored(predictor, schema, some, seen.of(some), other.of(some)):
-                        found[task].append(score)
+                        found[task] += [score] if task != predictor.name else []
     # Not all: each label is a predictor of each other one.
     return {task: [one for kind in get_args(Kind) for one in _best(of, [kind])] for task, of in found.items()}
 
@@ -242,10 +242,9 @@ def _tallies(part: Part, group: Sequence[Predictor]) -> list[Tally]:
                 of_codes = (codes[:, None] == np.arange(predictor.size)).astype(np.float64)
                 tally.total[whole] += (labels if whole.all() else labels[whole]) @ of_codes
             for t in np.flatnonzero(~whole | (not small)).tolist():
-                mine = known[t]
-                at, values = (codes, labels[t]) if whole[t] else (codes[mine], labels[t, mine])
-                tally.rows[t] += shared if whole[t] else np.bincount(at, minlength=predictor.size)
-                tally.total[t] += np.bincount(at, weights=values, minlength=predictor.size)
+                mine = slice(None) if whole[t] else known[t]
+                tally.rows[t] += shared if whole[t] else np.bincount(codes[mine], minlength=predictor.size)
+                tally.total[t] += np.bincount(codes[mine], labels[t, mine], predictor.size)
     return found
 
 
@@ -263,8 +262,6 @@ def _scored(
     best = np.fmax.reduce(list(scores.values()))
     for place in np.flatnonzero(~np.isnan(best)).tolist():
         task, score = tasks[place], float(best[place])
-        if predictor.name == task.name:
-            continue
         by = next(by for by, of_tasks in scores.items() if of_tasks[place] == score)
         measure: Literal["AUC", "R2"] = "AUC" if task.type.two_classes else "R2"
         suspicious = score >= (0.95 if measure == "AUC" else 0.9)

@@ -51,8 +51,7 @@ change and pass on this code without conditions, see `LICENSE`; the GPL of autom
 terms of the graph, the vocabularies and the data are those of their owner.
 """
 CLOSE = 1e-5
-"""Largest accepted difference between two predictions, in units of a label's deviation, or of the distance of
-the prediction from the mean label if this is more."""
+"""Largest accepted difference of predictions, in deviations of labels or, if more, distances to the mean."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ def test_tables_with_histories(tmp_path, part):
     )
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of tables so small
 @pytest.mark.needs_extra("onnx", "boosting")
 @pytest.mark.parametrize("model", test_exported.MODELS)
 def test_exported_tables(tmp_path, model):
