@@ -70,12 +70,15 @@ class Graph:
         fix = "read the number of examples from `x.shape[0]`, and do not branch on values of tensors"
         with quiet():
             try:
-                return torch.export.export(self.network, tuple(self.inputs.values()), dynamic_shapes=shapes)
+                found = torch.export.export(self.network, tuple(self.inputs.values()), dynamic_shapes=shapes)
             except (MemoryError, OSError):  # of the machine
                 raise
             except Exception as error:  # torch has no common class for tracing errors
                 line = str(error).splitlines()[0]
                 raise PluginError(f"the network cannot be exported: {line}", fix) from error
+        for node in found.graph.nodes:
+            node.meta.pop("stack_trace", None)  # else formats write paths and source lines of this machine
+        return found
 
 
 class Exporter(ABC):

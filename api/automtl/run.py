@@ -300,6 +300,10 @@ class Run:
         for sentence in warned:
             warnings.warn(sentence, UserWarning, stacklevel=5)
 
+    def __reduce__(self) -> tuple[type["Run"], tuple[Path]]:
+        """Return the run as its path, for a copy or another process: what it has loaded stays here."""
+        return type(self), (self.path,)
+
     @property
     def _folder(self) -> Folder:
         return Folder.open(self.path)

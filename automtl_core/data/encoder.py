@@ -353,16 +353,19 @@ def _values(encoder: FieldEncoder, part: Part, place: int) -> list[Value]:
 def _events(
     history: History, of_rows: Histories, fields: Mapping[str, FieldEncoder]
 ) -> dict[str, list[Value]]:
-    """Return the events of rows as lists; values outside of the vocabulary become `unseen #N`."""
+    """Return the events of rows as lists; unseen values become `unseen #N`, or integers from 2^62 on."""
     counts = of_rows.spans[:, 1] - of_rows.spans[:, 0]
     places, ends = ranges(of_rows.spans[:, 0], counts), counts.cumsum().tolist()
     ids, measured, times = (array[places] for array in of_rows.events)
     lists: list[list[Any]] = []
+    integers = history.facts.integers if history.facts else ()
     for name, column in zip(history.shared, ids.T, strict=False):
-        size = fields[name].size
+        integer, size = name in integers, fields[name].size
+        size = size if fields[name].files() or not integer else 1  # hashed values have no integers
         known = fields[name].decode(np.where(column < size, column, 0).tolist())
-        pairs = zip(known, column.tolist(), strict=True)
-        lists.append([f"unseen #{one}" if one >= size else text for text, one in pairs])
+        unseen = [str(2**62 + one) if integer else f"unseen #{one}" for one in column.tolist()]
+        triples = zip(known, unseen, column.tolist(), strict=True)
+        lists.append([other if one >= size else text for text, other, one in triples])
     encoders = number_encoders(history.to_json(), fields).values()
     lists += [encoder.decode(column) for encoder, column in zip(encoders, measured.T, strict=True)]
     lists.append((np.repeat(of_rows.times.astype(np.float64), counts) - times).astype(np.float32).tolist())

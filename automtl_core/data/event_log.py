@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from automtl_core.data.lists import lists_of_rows
 from automtl_core.dataset.dataset import Dataset, Label, reads_of, time_column_of
 from automtl_core.dataset.declarations import History, source_of
+from automtl_core.dataset.lists import Lists
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import OWN, event_columns
 from automtl_core.raw.sql import (
@@ -207,6 +209,8 @@ class NewEvents:
     times: NDArray[np.float64]  # [E]
     values: Mapping[str, NDArray[Any]]
     """List column -> the values of all events, [E], without those of ages."""
+    apart: bool = False
+    """Whether rows form lists, and the log has no rows of lists: each list then begins with a new row."""
 
     def lists(self, start: int, count: int) -> dict[str, list[list[Any]]]:
         """Return the list columns of some rows."""
@@ -235,7 +239,7 @@ def new_events(
     history: History,
     rows: str,
     log: str,
-    begin: NDArray[np.float64] | None = None,
+    lists: Lists | None = None,
 ) -> NewEvents:
     """Return the events of rows from a log, those of a row in the order of preparation.
 
@@ -244,8 +248,9 @@ def new_events(
         dataset: The dataset of the rows.
         history: The history.
         rows: Table of the rows, with their owner and time.
-        log: Table of the events, in the format of `Dataset.event_file`.
-        begin: Time at which the list of each row begins, [R]; None without lists.
+        log: Table of the events, in the format of `Dataset.event_file`. Where these are rows, they have the
+            columns of the rule too: a list may begin among them.
+        lists: The rule by which rows form lists; None without lists.
 
     Raises:
         DataError: the times of rows, events and training rows cannot be compared.
@@ -254,7 +259,11 @@ def new_events(
     """
     column = time_column_of(dataset, history)
     form, now = times_of(db, column, rows)
-    now = now if begin is None else begin
+    apart = False
+    if lists is not None and lists.time is not None:
+        formed = lists_of_rows(db, lists, *((rows, log) if history.of_rows else (rows,)))
+        apart = not lists.of_periods and not formed.numbers[len(now) :].any()
+        now = np.asarray(formed.begin)[: len(now)]
     owners = db.sql(f"SELECT CAST({quoted(history.by)} AS VARCHAR) FROM {quoted(rows)}").df().iloc[:, 0]
     numbers, names = pd.factorize(owners)  # -1 for a row without an owner
     events = events_of_file(db, dataset, history, log)
@@ -269,7 +278,8 @@ def new_events(
     for pair in combinations(ranges, 2):
         check_comparable(column, *pair)
     starts = np.searchsorted(found["owner"], np.arange(max(len(names), 1) + 1))
-    return _needed(db, history, spans(times, starts, numbers, now, history), now, times)
+    needed = _needed(db, history, spans(times, starts, numbers, now, history), now, times)
+    return replace(needed, apart=apart)
 
 
 def _sort(

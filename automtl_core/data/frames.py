@@ -124,6 +124,14 @@ class NewExamples:
         """The column with the times of rows, which tell equal rows apart; None without one."""
         return self.dataset.time_column or self.dataset.time
 
+    def log_file(self, path: str, history: History) -> RawFile:
+        """Return the format of a log of events; one of rows has the columns of lists, where it has them."""
+        declared = self.dataset.event_file(path, history)
+        if self.lists is None or not history.of_rows:
+            return declared
+        of_rows = columns_of_rows(self.lists, self.dataset.new_file(path, labelled=True).columns)
+        return with_columns(declared, {name: replace(one, optional=True) for name, one in of_rows.items()})
+
     def encodable(self, rows: pd.DataFrame, events: Sequence[NewEvents], start: int) -> pd.DataFrame:
         """Return rows in the form for `Encoder.encode`: fields and labels, with bags and events as lists.
 
@@ -346,7 +354,7 @@ def frame_rows(reading: NewExamples) -> NewRows:
         rows = rows.drop(index=[fault.line - 1 for fault in faults]).reset_index(drop=True)
     rejected = [Rejected("", fault) for fault in faults]
     formed = None if reading.lists is None else _lists(reading.lists, rows)
-    events = () if reading.log is None else _of_log(reading, rows, formed and formed.begin)
+    events = () if reading.log is None else _of_log(reading, rows)
     times = None if reading.time is None else _times(reading.time, rows)
 
     def tables(size: int) -> Iterator[pd.DataFrame]:
@@ -378,14 +386,14 @@ def _placed() -> Iterator[None]:
         raise DataError(f"{where}: {fault}", fault.fix) from None
 
 
-def _of_log(reading: NewExamples, rows: pd.DataFrame, begin: NDArray[np.float64] | None) -> list[NewEvents]:
-    """Return the events of rows, whose lists begin at these times, from a log in memory."""
+def _of_log(reading: NewExamples, rows: pd.DataFrame) -> list[NewEvents]:
+    """Return the events of rows from a log in memory."""
     assert not isinstance(reading.log, Path | None)  # noqa: S101
     events: list[NewEvents] = []
     with duckdb.connect() as db:
         db.register("rows", rows)
         for history in reading.histories:
-            columns = reading.dataset.event_file("", history).columns
+            columns = reading.log_file("", history).columns
             log, faults = _checked(reading.log, columns, "events")
             if faults:
                 fix = "correct the value, or give None for a missing one"
@@ -398,7 +406,7 @@ def _of_log(reading: NewExamples, rows: pd.DataFrame, begin: NDArray[np.float64]
             )
             db.execute(f'CREATE OR REPLACE TEMP TABLE events AS SELECT {typed} FROM "texts of events"')
             with _placed():
-                events.append(new_events(db, reading.dataset, history, "rows", "events", begin))
+                events.append(new_events(db, reading.dataset, history, "rows", "events", reading.lists))
     return events
 
 

@@ -12,23 +12,25 @@ from automtl_core.dataset.lists import Formed, Lists
 from automtl_core.raw.sql import quoted, times_of
 
 
-def lists_of_rows(db: duckdb.DuckDBPyConnection, lists: Lists, table: str) -> Formed:
-    """Return the lists of the rows of a table, in order.
+def lists_of_rows(db: duckdb.DuckDBPyConnection, lists: Lists, *tables: str) -> Formed:
+    """Return the lists of the rows of a table, in order; rows of further tables follow.
 
     Args:
         db: The database.
         lists: The rule.
-        table: Table of the rows, with the columns of the rule.
+        tables: Table of the rows, with the columns of the rule, and others with earlier rows.
 
     Raises:
         FaultyRowError: a time has another form than most others.
 
     """
     texts = ", ".join(f"CAST({quoted(name)} AS VARCHAR)" for name in lists.by)
-    frame = db.sql(f"SELECT {texts} FROM {quoted(table)}").df()
+    frame = pd.concat([db.sql(f"SELECT {texts} FROM {quoted(table)}").df() for table in tables])
     numbers = [pd.factorize(frame.iloc[:, n])[0].astype(np.int64) for n in range(len(lists.by))]
-    times = None if lists.time is None else times_of(db, lists.time, table).seconds
-    return lists.form(together(numbers), times)
+    if lists.time is None:
+        return lists.form(together(numbers), None)
+    times = [times_of(db, lists.time, table).seconds for table in tables]
+    return lists.form(together(numbers), np.concatenate(times))
 
 
 def columns_of_rows(lists: Lists, declared: Mapping[str, Column]) -> dict[str, Column]:

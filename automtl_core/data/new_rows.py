@@ -73,10 +73,10 @@ def new_rows(reading: NewExamples) -> Iterator[NewRows]:
         try:
             formed = None if reading.lists is None else lists_of_rows(db, reading.lists, TABLE)
             for history in reading.histories if log is not None else ():
-                files[LOG] = [source_of(p, dataset.event_file(p.name, history), logged) for p in log_paths]
+                files[LOG] = [source_of(p, reading.log_file(p.name, history), logged) for p in log_paths]
                 left = None if reading.most is None else reading.most - len(rejected)
                 rejected += load(db, LOG, files[LOG], work_dir, left)
-                events.append(new_events(db, dataset, history, TABLE, LOG, formed and formed.begin))
+                events.append(new_events(db, dataset, history, TABLE, LOG, reading.lists))
                 db.execute(f"DROP TABLE {quoted(LOG)}")
             times = None if reading.time is None else times_of(db, reading.time, TABLE)
         except FaultyRowError as fault:

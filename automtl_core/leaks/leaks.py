@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,9 +77,9 @@ class Tally(NamedTuple):
     squares: Floats
     """Sum of the squares of the labels, over all codes."""
 
-    def of(self, task: int) -> "Tally":
-        """Return the sums of one task."""
-        return Tally(*(sums[task] for sums in self))
+    def of(self, tasks: int | slice) -> "Tally":
+        """Return the sums of one task, or of some."""
+        return Tally(*(sums[tasks] for sums in self))
 
 
 def alone(
@@ -97,15 +96,16 @@ def alone(
     take a pass over all rows.
     """
     scores = first(partial(_kept, prepared))
-    found = {}
-    for task, of_task in scores.items():
-        best = sorted((score for score in of_task if score.kind in kinds), key=lambda score: -score.score)
-        found[task] = tuple(score for place, score in enumerate(best) if place < 3 or score.suspicious)
-    return found
+    return {task: tuple(_best(of_task, kinds)) for task, of_task in scores.items()}
+
+
+def _best(scores: Iterable[SingleFieldScore], kinds: Sequence[Kind]) -> list[SingleFieldScore]:
+    best = sorted((score for score in scores if score.kind in kinds), key=lambda score: -score.score)
+    return [score for place, score in enumerate(best) if place < 3 or score.suspicious]
 
 
 def _kept(prepared: Prepared) -> Mapping[str, Sequence[SingleFieldScore]]:
-    """Return the scores of all predictors, from the folder of the data if they were computed before."""
+    """Return the best scores of each kind, from the folder of the data if they were computed before."""
     path, version = prepared.path / SCORES, automtl_core.__version__
     if path.exists():
         with suppress(ArtifactError):  # a damaged file, or one of another version, is replaced
@@ -129,11 +129,13 @@ def _scores_of_all(prepared: Prepared) -> dict[str, list[SingleFieldScore]]:
     for sources, learned, judged in ((predictors(schema, train), train, validation), events):
         for group in _groups(sources, len(schema.tasks)):
             sums = zip(group, _tallies(learned, group), _tallies(judged, group), strict=True)
-            for (predictor, seen, other), (t, task) in product(sums, enumerate(schema.tasks)):
-                if predictor.name != task.name:
-                    fine = predictor.kind == "label" and declared(schema, task.name, predictor.name)
-                    found[task.name] += _scored(predictor, task, seen.of(t), other.of(t), fine)
-    return found
+            for predictor, seen, other in sums:
+                step = max(1, CELLS // predictor.size)
+                for some in (slice(start, start + step) for start in range(0, len(schema.tasks), step)):
+                    for task, score in _scored(predictor, schema, some, seen.of(some), other.of(some)):
+                        found[task] += [score] if task != predictor.name else []
+    # Not all: each label is a predictor of each other one.
+    return {task: [one for kind in get_args(Kind) for one in _best(of, [kind])] for task, of in found.items()}
 
 
 def warnings(prepared: Prepared, scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
@@ -231,41 +233,50 @@ def _tallies(part: Part, group: Sequence[Predictor]) -> list[Tally]:
     shapes = [(tasks, one.size) for one in group]
     found = [Tally(np.zeros(shape, np.int32), np.zeros(shape), squares) for shape in shapes]
     for chunk in chunks(part):
-        labels = [np.asarray(chunk.labels[:, t], dtype=np.float64) for t in range(tasks)]
-        known = [~np.isnan(column) for column in labels]
+        labels = np.asarray(chunk.labels, np.float64).T.copy()  # [T, R]
+        known: NDArray[np.bool_] = ~np.isnan(labels)
         squares += [column[mine] @ column[mine] for column, mine in zip(labels, known, strict=True)]
-        whole = [bool(mine.all()) for mine in known]
+        whole = np.asarray(known.all(axis=1))
         for predictor, tally in zip(group, found, strict=True):
             codes = predictor.codes(chunk)
             shared = np.bincount(codes, minlength=predictor.size)  # of all tasks without missing labels
-            for t, (column, mine) in enumerate(zip(labels, known, strict=True)):
-                at, values = (codes, column) if whole[t] else (codes[mine], column[mine])
-                tally.rows[t] += shared if whole[t] else np.bincount(at, minlength=predictor.size)
-                tally.total[t] += np.bincount(at, weights=values, minlength=predictor.size)
+            small = predictor.size <= 4  # as of a label: a product with one column for each code
+            if small and whole.any():
+                tally.rows[whole] += shared
+                of_codes = (codes[:, None] == np.arange(predictor.size)).astype(np.float64)
+                tally.total[whole] += (labels if whole.all() else labels[whole]) @ of_codes
+            for t in np.flatnonzero(~whole | (not small)).tolist():
+                mine = slice(None) if whole[t] else known[t]
+                tally.rows[t] += shared if whole[t] else np.bincount(codes[mine], minlength=predictor.size)
+                tally.total[t] += np.bincount(codes[mine], labels[t, mine], predictor.size)
     return found
 
 
 def _scored(
-    predictor: Predictor, task: Task, seen: Tally, judged: Tally, fine: bool
-) -> Iterator[SingleFieldScore]:
-    """Yield the score of a predictor, if there are enough rows; a `fine` one is not suspicious."""
-    scores: dict[By, float | None] = {"value": _score(task, _expected_by(predictor, seen), judged)}
-    blank = predictor.blank
-    if blank is not None and 0 < seen.rows[blank].sum() < seen.rows.sum():
-        rows, total = (np.array([sums[blank].sum(), sums.sum() - sums[blank].sum()]) for sums in seen[:2])
-        filled = Tally(rows, total, seen.squares)
-        scores["presence"] = _score(task, _expected(filled), filled)
-    known = {by: score for by, score in scores.items() if score is not None}
-    if known:
-        by = max(known, key=lambda by: known[by])
+    predictor: Predictor, schema: Schema, some: slice, seen: Tally, judged: Tally
+) -> Iterator[tuple[str, SingleFieldScore]]:
+    """Yield some tasks with enough rows, and their score; a declared label is not suspicious."""
+    tasks = schema.tasks[some]
+    scores: dict[By, Floats] = {"value": _scores(tasks, _expected_by(predictor, seen), judged)}
+    if (blank := predictor.blank) is not None:
+        pairs = [np.stack([of := sums[:, blank].sum(1), sums.sum(1) - of], axis=1) for sums in seen[:2]]
+        filled = Tally(pairs[0], pairs[1], seen.squares)
+        scores["presence"] = _scores(tasks, _expected(filled), filled)
+        scores["presence"][(filled.rows == 0).any(1)] = np.nan
+    best = np.fmax.reduce(list(scores.values()))
+    for place in np.flatnonzero(~np.isnan(best)).tolist():
+        task, score = tasks[place], float(best[place])
+        by = next(by for by, of_tasks in scores.items() if of_tasks[place] == score)
         measure: Literal["AUC", "R2"] = "AUC" if task.type.two_classes else "R2"
-        suspicious = known[by] >= (0.95 if measure == "AUC" else 0.9) and not fine
-        yield SingleFieldScore(predictor.name, predictor.kind, by, suspicious, measure, known[by])
+        suspicious = score >= (0.95 if measure == "AUC" else 0.9)
+        if suspicious and predictor.kind == "label":
+            suspicious = not declared(schema, task.name, predictor.name)
+        yield task.name, SingleFieldScore(predictor.name, predictor.kind, by, suspicious, measure, score)
 
 
 def _expected(seen: Tally) -> Floats:
     """Return the mean label of each code, smoothed by one row with the overall mean."""
-    mean = seen.total.sum() / max(seen.rows.sum(), 1)
+    mean = seen.total.sum(-1, keepdims=True) / np.maximum(seen.rows.sum(-1, keepdims=True), 1)
     return np.asarray((seen.total + mean) / (seen.rows + 1))
 
 
@@ -276,6 +287,8 @@ def _expected_by(predictor: Predictor, seen: Tally) -> Floats:
     """
     if (bags := predictor.bags) is None:
         return _expected(seen)
+    if seen.rows.ndim == 2:
+        return np.stack([_expected_by(predictor, seen.of(t)) for t in range(len(seen.rows))])
     of_values = Tally(np.zeros(predictor.values), np.zeros(predictor.values), seen.squares)
     for owners, ids in held(bags):
         np.add.at(of_values.rows, ids, seen.rows[owners])
@@ -287,20 +300,25 @@ def _expected_by(predictor: Predictor, seen: Tally) -> Floats:
     return np.where(lengths > 0, total / np.maximum(lengths, 1), _expected(seen))
 
 
-def _score(task: Task, expected: Floats, judged: Tally) -> float | None:
-    """Return AUC or R2 of the prediction for each code.
+def _scores(tasks: Sequence[Task], expected: Floats, judged: Tally) -> Floats:
+    """Return AUC or R2 of the prediction for each code, by task: [T, C] -> [T].
 
-    None with fewer than ten rows of either class, or of a regression with fewer than ten rows.
+    NaN with fewer than ten rows of either class, or of a regression with fewer than ten rows.
     """
-    there = judged.rows > 0
-    expected, rows, total = expected[there], judged.rows[there], judged.total[there]
-    if not task.type.two_classes:
-        spread = judged.squares - total.sum() ** 2 / max(rows.sum(), 1)
-        left = judged.squares - 2 * expected @ total + expected**2 @ rows
-        return float(1 - left / spread) if rows.sum() >= 10 and spread > 0 else None
-    if min(total.sum(), rows.sum() - total.sum()) < 10:
-        return None
-    _, places = np.unique(expected, return_inverse=True)
-    positives, negatives = np.bincount(places, total), np.bincount(places, rows - total)
-    below = np.cumsum(negatives) - negatives / 2
-    return float(positives @ below / (positives.sum() * negatives.sum()))
+    rows, total, count, positives = judged.rows, judged.total, judged.rows.sum(1), judged.total.sum(1)
+    order = np.argsort(expected, axis=1)
+    value, good, bad = (np.take_along_axis(one, order, 1) for one in (expected, total, rows - total))
+    places, new = np.arange(value.shape[1]), np.ones(value.shape, bool)
+    new[:, 1:] = value[:, 1:] != value[:, :-1]
+    first = np.maximum.accumulate(np.where(new, places, 0), axis=1)  # of the codes with an equal prediction
+    last = np.minimum.accumulate(np.where(np.roll(new, -1, 1), places, len(places))[:, ::-1], axis=1)[:, ::-1]
+    upto = np.cumsum(bad, axis=1)
+    below = np.take_along_axis(upto - bad, first, 1) + np.take_along_axis(upto, last, 1)
+    two_classes = np.array([task.type.two_classes for task in tasks])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        auc = (good * below).sum(1) / 2 / (positives * (count - positives))
+        spread = judged.squares - positives**2 / np.maximum(count, 1)
+        left = judged.squares - 2 * (expected * total).sum(1) + (expected**2 * rows).sum(1)
+        r2 = np.where(spread > 0, 1 - left / spread, np.nan)
+    enough = np.where(two_classes, np.minimum(positives, count - positives), count) >= 10
+    return np.where(enough, np.where(two_classes, auc, r2), np.nan)

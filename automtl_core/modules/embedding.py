@@ -74,7 +74,7 @@ class PretrainedVectors(nn.Module):
     def read(self, ids: Tensor) -> Tensor:  # [...] -> [..., P]
         """Return the vectors of ids, 0 for ids outside of the table."""
         inside = torch.where(ids < self.vectors.shape[0], ids, 0)
-        return self.vectors.index_select(0, inside.flatten()).view(*ids.shape, -1)
+        return self.vectors.index_select(0, inside.flatten()).view(*ids.shape, self.vectors.shape[1])
 
 
 class FieldEmbedding(nn.Module):

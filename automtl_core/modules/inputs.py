@@ -52,7 +52,11 @@ class Numbers(nn.Module):
         if not self.bins:
             return numbers.unsqueeze(2)
         numbers = numbers.to(self.table.weight.dtype).unsqueeze(2)
-        reached = (dense.unsqueeze(2) >= self.edges[:, 1:-1]).sum(2)
+        inner = self.edges[:, 1:-1]
+        if torch.compiler.is_exporting():  # ONNX has no search
+            reached = (dense.unsqueeze(2) >= inner).sum(2)
+        else:
+            reached = torch.searchsorted(inner.contiguous(), dense.T.to(inner).contiguous(), right=True).T
         places = (reached + 1).masked_fill(missing, 0) + self.offsets
         embedded = self.table.weight.index_select(0, places.flatten()).view(*places.shape, -1)
         return torch.cat([numbers, embedded], dim=2)

@@ -231,6 +231,10 @@ def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
     for events in rows.events:
         # Fewer rows without an event may be those of new users.
         reading.note(events.sentence(), len(rows) >= 20 and not len(events.ages))
+    if reading.rule is not None and rows.lists is not None and any(events.apart for events in rows.events):
+        single = bool((np.bincount(rows.lists)[1:] == 1).any())
+        how = "each list begins with its first row here: give the rows of a list together"
+        reading.note(f"the log has no rows of lists by {listing(reading.rule.by)}; {how}", single)
     for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
         part, user = made.encoder.encode(chunk, labelled=reading.labelled), reading.dataset.user
         if reading.labelled and user is not None:

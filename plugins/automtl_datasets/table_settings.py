@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import combinations
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
@@ -386,8 +385,9 @@ class TableSettings(DatasetSettings):
                 yield f"{role} names {name!r}, and so does {other}; leave it in one of them"
             if self.columns and name not in self.columns:
                 yield f"{role} names {name!r}, which is not in `columns`{did_you_mean(name, self.columns)}"
-        for same, name in combinations(self.labels, 2):
-            if same.lower() == name.lower():
+        lowered: dict[str, str] = {}
+        for name in self.labels:
+            if (same := lowered.setdefault(name.lower(), name)) != name:
                 yield f"labels names {name!r} and {same!r}, different only in case; rename one"
         for name, times in Counter(self.columns).items():
             if times > 1:
@@ -395,6 +395,9 @@ class TableSettings(DatasetSettings):
 
     def _label_faults(self) -> Iterator[str]:
         known = self.declared()
+        kinds: dict[str, set[str]] = {}
+        for one in known.values():
+            kinds.setdefault(one.source, set()).add(one.kind if not one.positive else "text")
         for name, label in self.labels.items():
             key = f"labels.{name}"
             texts, column = known[name].positive, known[name].source
@@ -403,10 +406,7 @@ class TableSettings(DatasetSettings):
                 yield f"{key} names texts of a label of 0 and 1, but its kind is {label.kind}; take one out"
             if label.positive and texts != label.positive:
                 yield f"{key}.positive: the name of the label says {texts[0]!r} already; take it out"
-            reads = {
-                one.kind if not one.positive else "text" for one in known.values() if one.source == column
-            }
-            if len(reads) > 1:
+            if len(reads := kinds[column]) > 1:
                 kind = listing(reads - {"text"})
                 yield f"{key}: another label reads {column!r} as {kind}; name texts in both"
             if both := [text for text in texts if text in self.blanks]:

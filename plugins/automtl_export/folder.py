@@ -51,7 +51,7 @@ change and pass on this code without conditions, see `LICENSE`; the GPL of autom
 terms of the graph, the vocabularies and the data are those of their owner.
 """
 CLOSE = 1e-5
-"""Largest accepted difference between two predictions, in units of a label's deviation."""
+"""Largest accepted difference of predictions, in deviations of labels or, if more, distances to the mean."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Exported(Value):
     real: bool
     """Whether these are test rows of the run; else they are random values of the encoder."""
     largest_difference: float
-    """Largest difference of a prediction; for regressions in units of the label's deviation."""
+    """Largest difference of a prediction, in the units of `CLOSE`."""
     delta: Delta | None = None
     """The difference to an earlier export."""
 
@@ -131,7 +131,9 @@ def export(run: Run, made: Trained, form: str, folder: Path, card: str, registry
             return outputs
 
         own = made.predict_scores(encoded)
-        units = np.array([made.tasks[score.tasks[-1]].deviation for score in scores_of(made.tasks)])
+        told = [made.tasks[score.tasks[-1]] for score in scores_of(made.tasks)]
+        sizes = np.abs(own - [task.mean for task in told])  # single precision rounds in proportion to these
+        units = np.maximum(sizes, [task.deviation for task in told])
         gap = float(np.abs((written(traced, draft, own) - own) / units).max())
         _check_close(gap, "graph")
         names = made.outputs()

@@ -32,7 +32,7 @@ class Onnx(Exporter):
             assert made is not None  # noqa: S101 - it is None only if torch writes the file
             made.model.graph.metadata_props.clear()
             for node in made.model.graph.all_nodes():
-                node.metadata_props.clear()  # else paths and source lines of this machine
+                node.metadata_props.clear()  # else names of sources and of their parts in torch
             # Weights of more than 1 GiB are in a separate file.
             made.save(str(folder / "model.onnx"), external_data=size > 1 << 30)
 

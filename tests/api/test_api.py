@@ -1,5 +1,7 @@
 """From Python: a frame is searched, and what was found predicts frames as they were given."""
 
+import copy
+import pickle
 import shutil
 from pathlib import Path
 
@@ -114,6 +116,15 @@ def test_it_predicts_frames_as_they_were_given(found):
         metrics = run.evaluate(frame)
     assert metrics.loc["click", "rows"] == 150
     assert run.evaluate().equals(run.metrics)
+
+
+def test_a_run_that_has_predicted_is_copied_and_sent_to_other_processes_as_its_path(found):
+    run, _ = found
+    said = run.predict(shop(40))
+    for other in (copy.deepcopy(run), pickle.loads(pickle.dumps(run))):  # noqa: S301 - of this test
+        assert other == run
+        pd.testing.assert_frame_equal(other.predict(shop(40)), said)
+    assert len(pickle.dumps(run)) < 500
 
 
 def test_a_frame_in_memory_opens_no_database_and_writes_no_file(found, monkeypatch):

@@ -9,13 +9,17 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from torch import nn
 
 from automtl_core.data.frames import NewExamples, frame_rows
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.store import PARTS
 from automtl_core.errors import AutoMTLError
 from automtl_core.prepare.prepare import prepare
+from automtl_core.training.compute import CPU
 from automtl_core.workflow.data_checks import check_skew, contents
+from automtl_core.workflow.new_rows import encoded
+from automtl_core.workflow.trained import Trained
 from automtl_datasets.table import Table as Reader
 
 NAMES = (
@@ -253,6 +257,42 @@ def check_other_log(given, dataset, prepared, folder, stored):
 @pytest.mark.parametrize("seed", range(12))
 def test_new_rows_are_read_as_prepared_ones(seed, tmp_path):
     check(seed, tmp_path)
+
+
+@pytest.mark.parametrize("rule", ["req", {"user": None, "gap": 90}])
+@pytest.mark.parametrize("form", ["files", "frames"])
+def test_a_row_alone_is_of_the_list_that_began_in_the_log(rule, form, tmp_path):
+    draw = np.random.default_rng(0)
+    rows = [
+        (draw.integers(3), draw.integers(5), f"r{n}", 1_000 * (n // 2) + 40 * k + n % 2, draw.integers(2))
+        for n in range(40)
+        for k in range(3)  # two lists at a time
+    ]
+    frame = pd.DataFrame(rows, columns=["user", "item", "req", "time", "click"])
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    settings = {"files": "rows.csv", "sparse": ["user", "item"], "labels": ["click"], "user": "user"}
+    settings |= {"time": "time", "split": "time", "history": {}, "list": rule}
+    dataset = Reader(Reader.settings_class.parse(settings, "dataset"))
+    schema = (prepared := prepare(dataset, "table", tmp_path, tmp_path / "prepared")).schema
+
+    said = []
+    trained = Trained(nn.Identity(), prepared.encoder, CPU, batch_size=100)
+
+    def events(examples, log=frame):
+        if form == "files":
+            for name, table in (("some", examples), ("log", log)):
+                table.to_csv(tmp_path / f"{name}.csv", index=False)
+            examples, log = tmp_path / "some.csv", tmp_path / "log.csv"
+        how = {"histories": schema.histories, "rule": schema.lists, "note": lambda *note: said.append(note)}
+        with new_rows(NewExamples(dataset, examples, tmp_path, log=log, **how)) as read:
+            return [row for part in encoded(trained, read) for row in contents(schema, part)]
+
+    assert [events(frame.iloc[[row]])[0] for row in range(90, 120)] == events(frame)[90:]
+    assert not [sentence for sentence, _ in said if "lists" in sentence]
+    events(frame.tail(1), log=frame.drop(columns="req"))
+    way = "each list begins with its first row here: give the rows of a list together"
+    told = (f"the log has no rows of lists by req; {way}", True)
+    assert (told in said) == (rule == "req")  # the user and the time are there
 
 
 def test_the_tables_have_events():

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from scipy.special import logit
 
+import automtl_core
 from automtl_core.errors import ArtifactError, RunExistsError, UsageError
 from automtl_core.fields.field import exported as encoder_of
 from automtl_core.registry.plugins import load_registry
@@ -78,6 +80,15 @@ def test_torch_predicts_too_where_the_data_of_the_run_is_gone(made, tmp_path, mo
     runpy.run_path(str(tmp_path / "out" / "example.py"), run_name="__main__")
     assert sys.modules.pop("encode").__file__ == str(tmp_path / "out" / "encode.py")
     assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+@pytest.mark.parametrize("form", ["torch", pytest.param("onnx", marks=pytest.mark.needs_extra("onnx"))])
+def test_no_file_holds_paths_or_source_lines_of_this_machine(made, tmp_path, form):
+    export(*made, form, tmp_path / "out", CARD, load_registry())
+    roots = [str(Path(module.__file__).parents[1]) for module in (automtl_core, torch)]
+    places = [*roots, "self.network(", "torch.onnx.fx_node"]
+    for path in (path for path in (tmp_path / "out").rglob("*") if path.is_file()):
+        assert [place for place in places if place.encode() in path.read_bytes()] == [], path.name
 
 
 def test_the_code_in_it_may_be_used_without_conditions(made, tmp_path):
@@ -153,11 +164,33 @@ def test_a_folder_that_is_there_stays_as_it_is(made, tmp_path):
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine"]
 
 
-def test_a_graph_that_says_something_else_is_refused(made, tmp_path, monkeypatch):
-    monkeypatch.setattr(exported, "CLOSE", 0.0)
-    monkeypatch.setattr(
-        type(made[1]), "predict_scores", lambda made, part: np.zeros((len(part), len(made.tasks)))
-    )
-    with pytest.raises(ArtifactError, match="differs from the network by 0"):
-        export(*made, "torch", tmp_path / "out", CARD, load_registry())
+OFF = """
+from automtl_core import hookimpl
+from automtl_export.formats import Torch
+
+class Off(Torch):
+    @staticmethod
+    def load(folder):
+        import torch
+        network = torch.export.load(folder / "model.pt2").module()
+        return lambda rows: network(*map(torch.from_numpy, rows.values())).detach().numpy() + {gap}
+
+@hookimpl
+def automtl_register_exporters():
+    return {{"off": Off}}
+"""
+
+
+@pytest.mark.parametrize(("gap", "told"), [(5e-6, None), (2e-5, "2e-05"), (-3e-4, "0.0003")])
+def test_a_graph_whose_predictions_differ_by_more_than_a_hundred_thousandth_is_refused(
+    made, install, tmp_path, gap, told
+):
+    install(OFF.format(gap=gap), "off")
+    registry = load_registry()
+    if told is None:
+        found = export(*made, "off", tmp_path / "out", CARD, registry)
+        assert found.largest_difference == pytest.approx(gap, rel=0.2)
+        return
+    with pytest.raises(ArtifactError, match=f"the exported graph differs from the network by {told}"):
+        export(*made, "off", tmp_path / "out", CARD, registry)
     assert not (tmp_path / "out").exists()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.contract import test_exported
 from tests.contract.test_served import check
 
 from .programme import tried
@@ -22,3 +23,20 @@ def test_tables_with_histories(tmp_path, part):
         fault,
         "predict, from files and frames",
     )
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of tables so small
+@pytest.mark.needs_extra("onnx", "boosting")
+@pytest.mark.parametrize("model", test_exported.MODELS)
+def test_exported_tables(tmp_path, model):
+    """The models take turns, so that there are 100 tables."""
+
+    def fault(seed):
+        try:
+            gap = test_exported.check(seed, tmp_path / str(seed), model)
+        except Exception as error:
+            return repr(error)
+        return f"differs by {gap:.2g}" if gap > test_exported.CLOSE else None
+
+    models = list(test_exported.MODELS)
+    tried("exports of generated tables", range(100 + models.index(model), 200, len(models)), fault, "export")

@@ -1,5 +1,7 @@
 """What is planted is found: fields that give a label away, and labels that settle another one."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -227,3 +229,18 @@ def test_tasks_before_and_after_are_declared_over_several_steps():
     assert declared(schema, "view", "buy")
     assert declared(schema, "buy", "view")
     assert not declared(schema, "hide", "click")
+
+
+def test_the_file_of_scores_grows_with_the_tasks_and_not_with_their_pairs(tmp_path):
+    class Many(Table):
+        labels = tuple(Label(f"y{n}") for n in range(40))
+
+    draw = np.random.default_rng(0)
+    labels = {one.name: draw.random(ROWS) < 0.3 for one in Many.labels}
+    made = prepared(tmp_path, Many(**{**labels, "y7": labels["y3"]}))
+    found = alone(made)
+    assert suspects(found)["y3"] == [("y7", "value")]
+    kept = json.loads((made.path / leaks.SCORES).read_text())["scores"]
+    assert max(map(len, kept.values())) <= 7  # three fields, three labels, and an event
+    (made.path / leaks.SCORES).unlink()
+    assert alone(made) == found == alone(made)
