@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column as Values, common_length, named
 from automtl_core.data.event_log import NewEvents, new_events
-from automtl_core.data.known import MOMENT, Hashes, Seen, digest_of, of_times, of_values
+from automtl_core.data.known import MOMENT, Hashes, Seen, digest_of, of_times, of_values, told_by
 from automtl_core.data.lists import columns_of_rows, lists_of_rows
 from automtl_core.dataset.dataset import (
     TEXT,
@@ -27,7 +27,6 @@ from automtl_core.dataset.dataset import (
     Dataset,
     RawFile,
     columns_of_lists,
-    learned,
     list_columns,
     reading,
     reads_of,
@@ -37,7 +36,6 @@ from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Formed, Lists
 from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, text, whole
-from automtl_core.fields.field import Read
 from automtl_core.raw.load import Rejected
 from automtl_core.raw.records import Fault, expected, shown
 from automtl_core.raw.sql import TimeRange, Times, any_time, check_comparable, quoted, times_of
@@ -318,15 +316,10 @@ def hashes_of_rows(
         times: Their times; None without any.
 
     """
-    hashed, time, found = dataset.settings.hashed, (dataset.time, dataset.time_column), dict[str, Hashes]()
-    for name, read in reads_of(dataset.fields).items():
-        if read.how != "text" or name not in time:
-            found[name] = of_values(read, made[name], hashed.get(name))
-    for name in list_columns(dataset):
-        if name not in found:
-            found[name] = of_values(Read(), rows[name])
-    for label in learned(dataset):
-        found[label.name] = of_values(Read("number"), made.get(label.name, [None] * len(rows)))
+    found, blank = dict[str, Hashes](), [None] * len(rows)
+    for name, read in told_by(dataset).items():
+        values = made[name] if name in made else rows.get(name, blank)
+        found[name] = of_values(read, values, dataset.settings.hashed.get(name))
     if times is not None:
         with duckdb.connect() as db:
             db.register("rows", pd.DataFrame({"time": times.astype(object)}))

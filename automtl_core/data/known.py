@@ -4,12 +4,13 @@ A digest is of the values as read, so that it does not depend on the format of a
 rows and columns: of fields, labels, columns of lists and the time. Letters: R rows, K known rows.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core.dataset.dataset import Dataset, learned, list_columns, reads_of
 from automtl_core.fields.encode import OWN, filled, numbers, seconds, texts
 from automtl_core.fields.field import Read
 from automtl_core.fields.lookup import hashes_of, mixed
@@ -17,6 +18,14 @@ from automtl_core.fields.lookup import hashes_of, mixed
 Hashes = NDArray[np.uint64]
 MOMENT = f"{OWN}moment"
 """Name of the times of rows among their columns."""
+
+
+def told_by(dataset: Dataset) -> dict[str, Read]:
+    """Return the columns whose values tell rows apart, beside the time."""
+    time = (dataset.time, dataset.time_column)
+    reads = {n: read for n, read in reads_of(dataset.fields).items() if read.how != "text" or n not in time}
+    reads = dict.fromkeys(list_columns(dataset), Read()) | reads
+    return reads | {label.name: Read("number") for label in learned(dataset)}
 
 
 def digest_of(columns: Mapping[str, Hashes]) -> Hashes:
@@ -90,8 +99,3 @@ class Seen(NamedTuple):
         rank[order] = np.arange(len(digests)) - np.repeat(np.cumsum(here) - here, here)
         rows = rank < there[place]
         return cls(rows, int((rows & ((here > 1) | (there > 1))[place]).sum()))
-
-
-def joined(parts: Iterable[Hashes]) -> Hashes:
-    """Return the digests of several parts."""
-    return np.concatenate([np.zeros(0, np.uint64), *parts])

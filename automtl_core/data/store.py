@@ -52,7 +52,7 @@ from automtl_core.data.aggregates import numbers_as_of
 from automtl_core.data.earlier import Earlier, RowLists, rule_of
 from automtl_core.data.encoder import Encoder, Value
 from automtl_core.data.fitting import Encoded, encoded
-from automtl_core.data.known import Hashes, joined as joined_rows
+from automtl_core.data.known import Hashes
 from automtl_core.data.part import Bags, Coded, Events, Histories, Part, joined
 from automtl_core.dataset.encodings import Refresh
 from automtl_core.dataset.schema import Schema
@@ -186,7 +186,7 @@ class Prepared:
 
     def rows(self, *names: str) -> Hashes:
         """Return the digests of the rows of parts, see `data.known`."""
-        return joined_rows(_mapped(self.path / name / "rows.npy")[:, 0] for name in names)
+        return np.concatenate([_mapped(self.path / name / "rows.npy")[:, 0] for name in names])
 
     def _column(self, part: str, name: str) -> NDArray[Any] | None:
         path = self.path / part / f"{name}.npy"

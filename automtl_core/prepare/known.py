@@ -8,19 +8,30 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.known import MOMENT, Hashes, digest_of, of_codes, of_numbers, of_texts, of_times
-from automtl_core.dataset.dataset import Dataset, learned, list_columns, reads_of
+from automtl_core.data.known import (
+    MOMENT,
+    Hashes,
+    digest_of,
+    of_codes,
+    of_numbers,
+    of_texts,
+    of_times,
+    told_by,
+)
+from automtl_core.dataset.dataset import Dataset, learned, names_of, reads_of
 from automtl_core.fields.encode import file_name
 from automtl_core.fields.lookup import mixed
 from automtl_core.prepare.examples import given_key, owner_key
 from automtl_core.prepare.values import codes, held, of_bags
 from automtl_core.raw.sql import count
 
-Of = Callable[[Mapping[str, NDArray[Any]]], Hashes]
-"""Function that returns a hash for each row of a chunk, [R]."""
+Hash = Callable[[Any], Hashes]
+"""Function that returns a hash for each value, [R]."""
 
 
-def digests(db: duckdb.DuckDBPyConnection, dataset: Dataset, folder: Path) -> Of:
+def digests(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, folder: Path
+) -> Callable[[Mapping[str, NDArray[Any]]], Hashes]:
     """Return the function for the digests of the rows of chunks of `examples`.
 
     Args:
@@ -29,33 +40,29 @@ def digests(db: duckdb.DuckDBPyConnection, dataset: Dataset, folder: Path) -> Of
         folder: Folder with the hashes of fields with a vocabulary, which stay on disk.
 
     """
-    columns, hashed = dict[str, Of](), dataset.settings.hashed
+    columns, hashed = dict[str, tuple[str, Hash]](), dataset.settings.hashed
 
-    def of_values(key: str) -> Of:
+    def of_values(key: str) -> Hash:
         path = folder / f"{file_name(key)}.npy"
         table = np.load(path, mmap_mode="r") if path.exists() else hashes_of_codes(db, key)
-        return _of(key, lambda codes: of_codes(table[codes]))
+        return lambda codes: of_codes(table[codes])
 
-    for name, read in reads_of(dataset.fields).items():
+    fields, labels = reads_of(dataset.fields), names_of(learned(dataset))
+    for name, read in told_by(dataset).items():
         if read.how == "number":
-            columns[name] = _of(name, of_numbers)
+            columns[name] = given_key(name) if name in labels else name, of_numbers
         elif read.how == "bag":
-            columns[name] = _of(name, _bags(db, name, hashed.get(name)).__getitem__)
-        elif read.how == "code":
-            columns[name] = _of(name, of_buckets) if name in hashed else of_values(name)
-        elif name not in (dataset.time, dataset.time_column):
-            columns[name] = _of(read.key(name), of_texts)
-    for name in list_columns(dataset):
-        if name not in columns:
-            columns[name] = of_values(owner_key(dataset, name))
-    columns |= {label.name: _of(given_key(label.name), of_numbers) for label in learned(dataset)}
+            columns[name] = name, _bags(db, name, hashed.get(name)).__getitem__
+        elif read.how == "text":
+            columns[name] = read.key(name), of_texts
+        elif name in hashed:
+            columns[name] = name, of_buckets
+        else:
+            key = name if name in fields else owner_key(dataset, name)
+            columns[name] = key, of_values(key)
     if dataset.time:
-        columns[MOMENT] = _of(MOMENT, of_times)
-    return lambda chunk: digest_of({name: of(chunk) for name, of in columns.items()})
-
-
-def _of(key: str, hashes: Callable[[Any], Hashes]) -> Of:
-    return lambda chunk: hashes(chunk[key])
+        columns[MOMENT] = MOMENT, of_times
+    return lambda chunk: digest_of({name: of(chunk[key]) for name, (key, of) in columns.items()})
 
 
 def of_buckets(ids: NDArray[np.signedinteger[Any]]) -> Hashes:

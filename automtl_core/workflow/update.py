@@ -122,7 +122,7 @@ def unread_rows_kept(problem: Problem, network: nn.Module) -> Iterator[None]:
     """Let the training of an update change only the embeddings of values that its rows have.
 
     The decay of embeddings and the momentum of the optimiser would change all of them: the network would
-    forget users that are away, and a delta of an export would hold whole tables.
+    forget users that are away.
     """
     if (recent := problem.data.recent) is None:
         yield

@@ -39,7 +39,6 @@ from automtl_core.system.documents import Value
 from automtl_core.system.files import check_free_folder, publish_folder
 from automtl_core.training.compute import CPU
 from automtl_core.workflow.trained import Trained
-from automtl_export.delta import Delta
 
 ROWS = 10_000
 """Largest number of rows for the comparison of graph and network."""
@@ -68,8 +67,6 @@ class Exported(Value):
     """Whether these are test rows of the run; else they are random values of the encoder."""
     largest_difference: float
     """Largest difference of a prediction, in the units of `CLOSE`."""
-    delta: Delta | None = None
-    """The difference to an earlier export."""
 
 
 def export(run: Run, made: Trained, form: str, folder: Path, card: str, registry: Registry) -> Exported:

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from dataclasses import fields as fields_of, replace
+from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -176,16 +176,12 @@ def export(
         default="onnx",
     ),
     out: Path | None = option("FOLDER", "Output folder [exports/RUN-FORMAT]."),
-    since: Path | None = option(
-        "FOLDER", "Earlier export, such as that of yesterday: write the difference to it too."
-    ),
 ) -> Output:
     """Export the network of a run, to serve without automtl.
 
     The folder holds the network, its encoder and vocabularies, an example and a model card. The command
     checks the exported network against the original one on test rows, or on random rows without prepared
-    data. With --since, a second folder `FOLDER-delta` holds the changes since an earlier export, and a script
-    that makes the new export of the earlier one.
+    data.
     """
     check_run(run)
     from automtl_core.registry.kinds import EXPORTERS
@@ -197,29 +193,20 @@ def export(
     from automtl_core.run_dir.record import read_record
     from automtl_core.run_dir.run import Run
     from automtl_core.views.values import lines
-    from automtl_export.delta import check_since, write_delta
     from automtl_export.folder import export as write
     from automtl_report.card import card
 
     opened, folder = Run.open(run), out or Path("exports") / f"{run.resolve().name}-{form}"
-    place = folder.with_name(f"{folder.name}-delta")
-    if since is not None:
-        check_since(since, place)
     result = write(
         opened, workflow().trained(opened), form, folder, card(read_record(run, registry)), registry
     )
     rows = f"{result.rows:,} {'test' if result.real else 'random'} rows"
-    delta = None if since is None else write_delta(since, folder, place)
-    of_delta = []
-    if delta is not None:
-        of_delta = [f"{delta.folder}: changes since {since}, {delta.size / delta.of_size:.0%} of the whole"]
     summary = lines(
         f"{result.folder}: model, encoder, example.py, README.md",
         f"largest difference to the network: {result.largest_difference:.1g} on {rows}",
-        *of_delta,
         f"next: python {shlex.quote(str(Path(result.folder, 'example.py')))}",
     )
-    return Output(replace(result, delta=delta), lambda _: summary)
+    return Output(result, lambda _: summary)
 
 
 @prints("automtl_cli.runs.watching:Line")
