@@ -114,6 +114,10 @@ class Facts:
     """Numbers that are no such time."""
     unit: str = ""
     """Unit of a time in numbers of seconds, milli-, micro- or nanoseconds: s, ms, us or ns."""
+    mixed: str = ""
+    """Values of each form of time, where nearly all values tell a time and no form is that of nearly all."""
+    unlike: Odd | None = None
+    """Numbers not written as whole ones, such as 7.5 and 7e0, where nine of ten are whole."""
     blank_where: str = ""
     """Binary column that holds its lower value in exactly those rows where this column is blank, if there is
     one."""
@@ -223,12 +227,13 @@ def _facts(name: str, values: pd.DataFrame) -> Facts:
         facts = replace(facts, bits=bits, ones=ones, odd_bits=_odd(values, others))
     if kind is None:
         odd = _odd(values, ~is_number) if 2 * _rows(values, is_number) > _rows(values) else None
-        return _described(values, replace(facts, odd=odd, form=_form(values), parts=_parts(values, PARTS)))
+        facts = replace(facts, odd=odd, form=_form(values), parts=_parts(values, PARTS))
+        return _described(values, _timed(values, facts))
     fits = {"time": values["date"].notna(), "integer": values["is_whole"]}.get(kind, is_number)
     facts = replace(facts, kind=kind, odd=_odd(values, ~fits))
     values = values[fits]
-    if kind == "time":
-        return _described(values, replace(facts, clock="date"))
+    if kind == "number" and _rows(values, values["number"] % 1 == 0) >= 0.9 * _rows(values):
+        facts = replace(facts, unlike=_odd(values, ~_matches(values, r"[+-]?[0-9]+(\.0*)?")))
     form = POINTS if kind == "number" and _has_pointed_thousands(values) else ""
     return _described(values, _timed(values, replace(facts, form=form)))
 
@@ -286,17 +291,22 @@ def _described(values: pd.DataFrame, facts: Facts) -> Facts:
 
 
 def _timed(values: pd.DataFrame, facts: Facts) -> Facts:
-    """Return the facts about numbers with the way in which they tell a time, from 1990 to 2040."""
-    number = values["number"]
+    """Return the facts with the way in which values tell a time, which in seconds is from 1990 to 2040."""
+    number, is_date = values["number"], values["date"].notna()
     units = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
     ways: list[tuple[Clock, str, Any]] = [
         ("seconds", name, ((631_152_000 * unit) <= number) & (number < 2_208_988_800 * unit))
         for name, unit in units.items()
     ]
-    ways.append(("calendar", "", number.between(EARLIEST_DATE, LATEST_DATE)))
+    ways += [("calendar", "", number.between(EARLIEST_DATE, LATEST_DATE)), ("date", "", is_date)]
     for clock, unit, fits in ways:
         if fits.any() and nearly(_rows(values, fits), _rows(values)):
             return replace(facts, clock=clock, odd_clock=_odd(values, ~fits), unit=unit)
+    forms = [fits for *_, fits in ways if fits.any()]
+    if forms and (other := _matches(values, FORMS[DATES])).any():
+        forms.append(other)
+    if len(forms) > 1 and nearly(_rows(values, np.any(forms, axis=0)), _rows(values)):
+        return replace(facts, mixed=" and ".join(values["value"][fits].iloc[0] for fits in forms))
     return facts
 
 

@@ -147,6 +147,9 @@ def _as_named(each: Guess, named: Mapping[str, Mapping[str, Any] | None], choose
     setting, doubt = as_label(each.facts), ""
     if setting is None and choose and 0 < each.facts.values <= 2:
         setting, doubt = _chosen(each.facts)
+    if setting and "kind" in setting and each.facts.few and each.role != "labels":
+        doubt = f"{each.facts.values} values, taken as numbers; to predict one of them, "
+        doubt += "write `positive` with it in place of `kind`"
     if setting is None:
         few = f" {listing(each.facts.few)}" if each.facts.few else f" most often {each.facts.example!r}"
         raise UsageError(
@@ -164,8 +167,7 @@ def _chosen(facts: Facts) -> tuple[Mapping[str, Any], str]:
         doubt = "the same value in all rows, so there is nothing to learn; give rows with others"
         return {} if facts.low in ("0", "1") else {"positive": [facts.low]}, doubt
     if facts.kind == "number":
-        doubt = "two numbers; to predict which of them, write `positive` with one of them in place of `kind`"
-        return {"kind": "regression"}, doubt
+        return {"kind": "regression"}, ""
     # Of two numbers the higher one, of two texts the rarer one.
     one = facts.high if facts.kind == "integer" else next(v for v in facts.few if v != facts.example)
     doubt = f"two values, of which {one} is taken as 1; if it is the other, change `positive`"
@@ -193,7 +195,7 @@ def _guess(facts: Facts, seen: Glimpse) -> Guess:
             setting = {"scaling": "log"} if skewed else {}
         case "multi":
             setting = LIST if facts.kind == "list" else separator_of(facts)
-    return Guess(facts, rule.role, setting, rule.reason.format(facts), rule.doubt)
+    return Guess(facts, rule.role, setting, rule.reason.format(facts), on_one_line(rule.doubt.format(facts)))
 
 
 ROLES: tuple[Role, ...] = ("labels", "sparse", "dense", "multi")
@@ -300,9 +302,9 @@ class TableGuess:
         named = {name for role in ROLES for name in _names(others.get(role))}
         for each in self.columns:
             if each.doubt and each.name not in named:
-                which = "label with" if each.role == "labels" else f"taken as {each.role}, since these are"
-                sentence = f"{which} {each.doubt}"
-                doubts.setdefault(sentence, []).append(each.name)
+                taken = "unused" if each.role == "unused" else f"taken as {each.role}"
+                which = "label with" if each.role == "labels" else f"{taken}, since these are"
+                doubts.setdefault(f"{which} {each.doubt}", []).append(each.name)
         for sentence, columns in doubts.items():
             more = f" and {len(columns) - 8:,} more" if len(columns) > 8 else ""
             yield f"{listing(columns[:8])}{more}: {sentence}"

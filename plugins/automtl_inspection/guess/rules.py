@@ -141,7 +141,7 @@ class Rule(NamedTuple):
     reason: str = ""
     """Reason why the column is not used; may contain facts."""
     doubt: str = ""
-    """Reason for the role, if it may be wrong, and the remedy."""
+    """Reason for the role, if it may be wrong, and the remedy; may contain facts."""
 
 
 def separator_of(facts: Facts) -> str | None:
@@ -216,6 +216,9 @@ RULES = (
     Rule("unused", lambda f, s: not f.values, "blank in all rows"),
     Rule("unused", lambda f, s: f.values == 1 and f.rows == s.seen, "constant"),
     *(Rule("unused", partial(_has_form, form), reason) for form, reason in FORMS.items()),
+    Rule("unused", lambda f, s: f.mixed and not is_id(f.name), "times in several forms or units",
+         "times in several forms or units, such as {0.mixed}; if they are the time of the rows, write one "
+         "form: until then the split is random"),
     Rule("multi", lambda f, s: f.kind == "list" or separator_of(f)),
     Rule("time", _tells_time),
     Rule("list", lambda f, s: f.together),
@@ -231,6 +234,9 @@ RULES = (
     Rule("unused", lambda f, s: f.kind == "time", "a date, but not the time of the row"),
     Rule("unused", lambda f, s: f.bits is not None, UNDECIDED),
     Rule("sparse", lambda f, s: f.kind == "text"),
+    Rule("sparse", lambda f, s: f.kind == "number" and is_id(f.name) and f.unlike,
+         doubt="numbers, of which {0.unlike.rows:,} are not written as whole ones, such as {0.unlike.value}, "
+         "kept as text, where 7, 7.0 and 7e0 are different values; if they are ids, write whole numbers"),
     Rule("sparse", lambda f, s: f.kind == "number" and (is_id(f.name) or f.padded)),
     Rule("dense", lambda f, s: f.kind == "number"),
     Rule("sparse", lambda f, s: meaning(f.name) in ("user", "event", "thing", "id") or f.values <= FEW),

@@ -326,6 +326,42 @@ def test_the_split_and_what_is_uncertain_are_said(automtl, here):
     assert re.search(rf"^    x: .*; {re.escape(doubt)}$", Path("log.yaml").read_text(), re.MULTILINE)
 
 
+MIXED = {
+    "units": (lambda n: (1_704_067_307 + n) * (1000 if n % 2 else 1), "1704067307 and 1704067308000"),
+    "forms": (
+        lambda n: f"01/02/2024 0{n % 10}:21" if n % 2 else f"2024-02-01 0{n % 10}:21:00",
+        "2024-02-01 00:21:00 and 01/02/2024 01:21",
+    ),
+}
+
+
+@pytest.mark.parametrize(("cell", "examples"), MIXED.values(), ids=MIXED)
+def test_times_in_several_forms_are_said_with_an_example_of_each(automtl, here, cell, examples):
+    lines = [f"{n % 30},{cell(n)},{n % 2}" for n in range(300)]
+    Path("log.csv").write_text("\n".join(["user_id,at,click", *lines]))
+    shown = automtl("data", "init", "log.csv").out
+    assert f"\nat: unused, since these are times in several forms or units, such as {examples}; if" in shown
+    assert "write one form: until then the split is random\n" in shown
+    assert "at: times in several forms or units, such as" in Path("log.yaml").read_text()
+    assert not {"time", "split"} & settings("log.yaml").keys()
+
+
+def test_ids_that_are_not_written_as_whole_numbers_are_said(automtl, here):
+    lines = [
+        f"{n % 30 + n % 50 // 49 / 2},{50_000 + n % 20:.6e},{n % 20 + 0.25},{n % 20 + 11}{0:018},{n % 2}"
+        for n in range(300)
+    ]
+    Path("log.csv").write_text("\n".join(["user_id,film_id,hs_code,long_id,click", *lines]))
+    shown, text = automtl("data", "init", "log.csv").out, Path("log.yaml").read_text()
+    for name, found in (("user_id", "6 are not written as whole ones, such as 19.5"),
+                        ("film_id", "300 are not written as whole ones, such as 5.000000e+04")):  # fmt: skip
+        doubt = f"numbers, of which {found}, kept as text, where 7, 7.0 and 7e0 are different values; if they"
+        assert f"\n{name}: taken as sparse, since these are {doubt} are ids, write whole numbers\n" in shown
+        assert re.search(rf"^    {name}: text  # .*; {re.escape(doubt)}", text, re.MULTILINE)
+    assert "\nhs_code: " not in shown  # codes with points
+    assert "\nlong_id: " not in shown  # whole numbers beyond 64 bits
+
+
 def test_a_column_of_actions_becomes_labels(automtl, here):
     Path("log.csv").write_text(ACTIONS)
     shown = automtl("data", "init", "log.csv").out
@@ -415,7 +451,16 @@ def test_names_that_do_not_fit_the_columns(automtl, here, content, columns, prob
 
 LIKED = {
     "1 and 2": (lambda n: 1 + n % 2, "{positive: ['2']}", "two values, of which 2 is taken as 1"),
-    "fractions": (lambda n: (0.1, 0.8)[n % 2], "{kind: regression}", "two numbers; to predict which of them"),
+    "fractions": (
+        lambda n: (0.1, 0.8)[n % 2],
+        "{kind: regression}",
+        "2 values, taken as numbers; to predict one of them, write `positive` with it in place of `kind`",
+    ),
+    "0, 1 and 2": (
+        lambda n: n % 3,
+        "{kind: regression}",
+        "3 values, taken as numbers; to predict one of them",
+    ),
     "one class": (lambda n: 1, "{}", "the same value in all rows, so there is nothing to learn"),
 }
 

@@ -122,6 +122,11 @@ def named(cell, setting, doubted=True):
     )
 
 
+def mixed(cell, name="at"):
+    """Return a file with times in several forms."""
+    return File(more(**{name: cell}), {**AS_BASE, name: None}, doubted=(name,))
+
+
 def genres(n):
     return "|".join(genre for k, genre in enumerate(("Drama", "Horror", "Romance")) if (n % 7 + 1) >> k & 1)
 
@@ -432,6 +437,20 @@ FILES = {
         text({"row": but(50, 49, lambda n: n), "index": but(60, 61, lambda n: n), **BASE}),
         {**AS_BASE, "row": None, "index": None},
     ),
+    "times in seconds and milliseconds": mixed(lambda n: (1_704_067_307 + n) * (1000 if n % 2 else 1)),
+    "times in seconds, a few in milliseconds": mixed(
+        lambda n: (1_704_067_307 + n) * (1 if n % 20 else 1000), "event_time"
+    ),
+    "dates in two forms": mixed(
+        lambda n: f"{n % 28 + 1:02}/01/2024 07:21" if n % 2 else f"2024-01-{n % 28 + 1:02} 07:21:{n % 60:02}"
+    ),
+    "dates and seconds": mixed(lambda n: 1_704_067_307 + n if n % 2 else f"2024-01-{n % 28 + 1:02}"),
+    "ids with a few fractions, and in scientific notation": File(
+        more(buyer_id=every(30, 7.5, lambda n: f"{n % 30}.0"), film_id=lambda n: f"{50_000 + n % 20:.6e}"),
+        {**AS_BASE, "buyer_id": ("sparse", "text"), "film_id": ("sparse", "text")},
+        doubted=("buyer_id", "film_id"),
+    ),
+    "a label of three numbers": named(lambda n: n % 3, {"kind": "regression"}),
     "a label of 1 and 2": named(lambda n: 1 + n % 2, {"positive": ["2"]}),
     "a label of two fractions": named(lambda n: 0.8 if n % 2 else 0.1, {"kind": "regression"}),
     "a label of two words": named(lambda n: "good" if n % 3 else "bad", {"positive": ["bad"]}),
