@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column as Values, common_length, named
 from automtl_core.data.event_log import NewEvents, new_events
-from automtl_core.data.known import MOMENT, Hashes, Seen, digest_of, of_times, of_values, told_by
+from automtl_core.data.known import MOMENT, Hashes, Seen, digest_of, of_times, of_values, identity
 from automtl_core.data.lists import columns_of_rows, lists_of_rows
 from automtl_core.dataset.dataset import (
     TEXT,
@@ -84,7 +84,7 @@ class NewExamples:
     """Columns of the weights of rows; none if they are not read."""
     also: Sequence[str] = ()
     """Further columns in upper or lower case, as texts; missing values where files lack them."""
-    told_apart: bool = False
+    identified: bool = False
     """Whether rows are told from known ones: columns that are not read otherwise are read for it, and missing
     values take their place where files lack them."""
 
@@ -109,7 +109,7 @@ class NewExamples:
             declared = with_columns(declared, columns_of_rows(self.lists, labelled))
         declared = with_columns(declared, dict.fromkeys(self.weights, WEIGHT))
         also = [*self.also]
-        if self.told_apart:
+        if self.identified:
             also += [*list_columns(self.dataset), *([self.moment] if self.moment else [])]
             declared = with_columns(declared, unread)
         names = {name.lower(): name for name in declared.columns}
@@ -317,7 +317,7 @@ def hashes_of_rows(
 
     """
     found, blank = dict[str, Hashes](), [None] * len(rows)
-    for name, read in told_by(dataset).items():
+    for name, read in identity(dataset).items():
         values = made[name] if name in made else rows.get(name, blank)
         found[name] = of_values(read, values, dataset.settings.hashed.get(name))
     if times is not None:

@@ -20,7 +20,7 @@ MOMENT = f"{OWN}moment"
 """Name of the times of rows among their columns."""
 
 
-def told_by(dataset: Dataset) -> dict[str, Read]:
+def identity(dataset: Dataset) -> dict[str, Read]:
     """Return the columns whose values tell rows apart, beside the time."""
     time = (dataset.time, dataset.time_column)
     reads = {n: read for n, read in reads_of(dataset.fields).items() if read.how != "text" or n not in time}

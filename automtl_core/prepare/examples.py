@@ -101,7 +101,7 @@ def weight_keys(dataset: Dataset) -> dict[str, str]:
     return {task: f"{OWN}weight {column}" for task, column in weights_of(dataset).items()}
 
 
-def given_key(label: str) -> str:
+def raw_label(label: str) -> str:
     """Return the key in a chunk of a label as it is given, also where a weight of 0 takes it out."""
     return f"{OWN}given {label}"
 

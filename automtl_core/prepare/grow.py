@@ -70,7 +70,7 @@ def grow(
     def note(sentence: str, is_warning: bool) -> None:
         notes[is_warning].append(sentence)
 
-    with new_rows(replace(reading, note=note, told_apart=True)) as rows:
+    with new_rows(replace(reading, note=note, identified=True)) as rows:
         parts = _parts(base, rows)
         with publish_folder(path, same_content=True) as draft:
             if rows.rejected:

@@ -16,12 +16,12 @@ from automtl_core.data.known import (
     of_numbers,
     of_texts,
     of_times,
-    told_by,
+    identity,
 )
 from automtl_core.dataset.dataset import Dataset, learned, names_of, reads_of
 from automtl_core.fields.encode import file_name
 from automtl_core.fields.lookup import mixed
-from automtl_core.prepare.examples import given_key, owner_key
+from automtl_core.prepare.examples import raw_label, owner_key
 from automtl_core.prepare.values import codes, held, of_bags
 from automtl_core.raw.sql import count
 
@@ -48,9 +48,9 @@ def digests(
         return lambda codes: of_codes(table[codes])
 
     fields, labels = reads_of(dataset.fields), names_of(learned(dataset))
-    for name, read in told_by(dataset).items():
+    for name, read in identity(dataset).items():
         if read.how == "number":
-            columns[name] = given_key(name) if name in labels else name, of_numbers
+            columns[name] = raw_label(name) if name in labels else name, of_numbers
         elif read.how == "bag":
             columns[name] = name, _bags(db, name, hashed.get(name)).__getitem__
         elif read.how == "text":

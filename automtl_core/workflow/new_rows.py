@@ -194,7 +194,7 @@ def answers(made: Trained, reading: NewExamples, new: New | None = None) -> Answ
 
     """
     unread = [name for name in made.unread if name != reading.dataset.user]  # users are told apart
-    with new_rows(replace(reading, labelled=True, unread=unread, told_apart=new is not None)) as rows:
+    with new_rows(replace(reading, labelled=True, unread=unread, identified=new is not None)) as rows:
         if not len(rows):
             raise DataError("the new rows have no valid row to test", "give at least one valid row")
         counted = np.ones(len(rows), bool) if new is None else new(rows)

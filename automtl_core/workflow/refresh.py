@@ -74,7 +74,7 @@ def refresh(
         "histories": (),
         "rule": None,
         "time": column,
-        "told_apart": True,
+        "identified": True,
     }
     how["weights"] = made.encoder.schema.weights
     how["unread"] = [name for name in made.unread if name not in how["weights"]]

@@ -187,7 +187,7 @@ def test_it_is_told_what_an_interval_holds_and_p_values_are_over(compared):
             assert (" over rows" in text) is said
 
 
-def test_several_splits_are_told_apart(compared):
+def test_several_splits_are_identified(compared):
     found = compared("click")
     cells = {name: [*m.cells, Failed(3, 0, "x", "nan")] for name, m in found.models.items()}
     found = replace(
@@ -257,7 +257,7 @@ def test_windows_tell_what_is_left_of_a_validation_gain_and_its_trend(compared):
     assert "trend" not in notes(two, "by split")[1]
 
 
-def test_decisions_that_all_searches_have_are_told_apart(compared):
+def test_decisions_that_all_searches_have_are_identified(compared):
     found = windowed(compared("click"), [(0.0, 0.0), (0.0, 0.0)])
     assert grid(found, "decisions of two.yaml").rows == [("a", "yes")]
     assert notes(found, "decisions of two.yaml") == ["1 of 2 decisions are the same in all 2 searches"]

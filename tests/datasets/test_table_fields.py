@@ -65,7 +65,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_told_by_its_key(case):
+def test_what_is_wrong_is_identity_its_key(case):
     settings, message = WRONG[case]
     with pytest.raises(UsageError, match=message):
         table(**settings)

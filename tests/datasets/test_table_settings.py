@@ -107,7 +107,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("settings", "message"), WRONG.values(), ids=WRONG.keys())
-def test_wrong_settings_are_told_by_their_key(settings, message):
+def test_wrong_settings_are_identity_their_key(settings, message):
     with pytest.raises(UsageError, match=message) as caught:
         table(**settings)
     assert caught.value.fix

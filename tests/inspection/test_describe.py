@@ -195,7 +195,7 @@ def test_shares_are_those_of_comparing_all_rows(prepared, monkeypatch, chunk):
     assert 0 < found["test"].features_and_labels < found["test"].features < 1
 
 
-def test_columns_are_told_apart(given, tmp_path):
+def test_columns_are_identified(given, tmp_path):
     """Rows with the same numbers in other columns are not alike."""
     one = {"user": ["a", "b"] * 50, "city": ["b", "a"] * 50, "price": np.arange(100) // 2}
     prepared = prepare(given({**one, "click": [0, 1] * 50, "buy": [1, 0] * 50}), "given", None, tmp_path)

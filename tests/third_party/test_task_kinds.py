@@ -61,9 +61,9 @@ def use(labels):
     Path("table.yaml").write_text(TABLE.replace("LABELS", labels))
 
 
-def predicted(command):
-    command("predict", "runs/mine", "--input", "log.csv", "--output", "out.csv")
-    return pd.read_csv("out.csv"), pd.read_csv("log.csv")
+def predicted(command, rows="log.csv"):
+    command("predict", "runs/mine", "--input", rows, "--output", f"of {rows}")
+    return pd.read_csv(f"of {rows}"), pd.read_csv(rows)
 
 
 @pytest.mark.parametrize("kind", [Poisson, Pairwise])
@@ -88,7 +88,9 @@ def test_counts_are_predicted_by_their_mean(command):
     truth = rate(*(rows[name].str[1:].astype(int) for name in ("uid", "item")))
     assert scores["visits"].mean() == pytest.approx(rows["visits"].mean(), rel=0.1)
     assert np.corrcoef(np.log(scores["visits"]), np.log(truth))[0, 1] > 0.8
-    new = json.loads(command("evaluate", "runs/mine", "--input", "log.csv", "--json"))["test"]["visits"]
+    command("data", "export", "table", "--config", "table.yaml", "--part", "test", "--out", "test.csv")
+    scores, rows = predicted(command, "test.csv")
+    new = json.loads(command("evaluate", "runs/mine", "--input", "test.csv", "--json"))["test"]["visits"]
     loss = scores["visits"] - rows["visits"] * np.log(scores["visits"]) + gammaln(rows["visits"] + 1)
     assert new["nll"] == pytest.approx(loss.mean(), rel=1e-4)
     command("report", "runs/mine")

@@ -60,6 +60,6 @@ def test_new_rows_are_known_by_the_digests_of_prepared_ones(tmp_path, settings):
         rows.assign(day=pd.to_datetime(rows["day"])).sample(frac=1, random_state=1),
     ]
     for examples in forms:
-        with new_rows(NewExamples(dataset, examples, tmp_path, labelled=True, told_apart=True)) as found:
+        with new_rows(NewExamples(dataset, examples, tmp_path, labelled=True, identified=True)) as found:
             digests = found.digests
         assert sorted(digests) == sorted(prepared.rows(*PARTS))

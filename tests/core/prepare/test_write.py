@@ -33,7 +33,7 @@ def test_probabilities_stand_beside_the_labels_that_have_them(tmp_path, given):
 
 
 @pytest.mark.parametrize("split", ["random", "user"])
-def test_users_are_told_apart_also_where_no_training_row_names_them(tmp_path, given, split):
+def test_users_are_identified_also_where_no_training_row_names_them(tmp_path, given, split):
     user = N % 250
     dataset = given({**COLUMNS, "user": [f"u{n}" if n else None for n in user], "p": user / 250}, split=split)
     dataset.user = "user"

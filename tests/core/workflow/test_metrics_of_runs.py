@@ -166,7 +166,7 @@ def test_a_monitored_metric_is_that_of_validation_rows_after_each_epoch(tmp_path
         assert (stopped.path / name).read_bytes() == (run.path / name).read_bytes()
 
 
-def test_users_of_new_rows_are_told_apart_by_their_values_in_or_outside_of_the_vocabulary(finished):
+def test_users_of_new_rows_are_identified_by_their_values_in_or_outside_of_the_vocabulary(finished):
     job, run, _ = finished
     made, rows = Trained.of(run, job.registry), 60
     draw = np.random.default_rng(0)
