@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column as Values, common_length, named
 from automtl_core.data.event_log import NewEvents, new_events
-from automtl_core.data.known import MOMENT, Hashes, Seen, digest_of, of_times, of_values, identity
+from automtl_core.data.known import MOMENT, Hashes, Seen, digest_of, identity, of_times, of_values
 from automtl_core.data.lists import columns_of_rows, lists_of_rows
 from automtl_core.dataset.dataset import (
     TEXT,

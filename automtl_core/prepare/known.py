@@ -12,16 +12,16 @@ from automtl_core.data.known import (
     MOMENT,
     Hashes,
     digest_of,
+    identity,
     of_codes,
     of_numbers,
     of_texts,
     of_times,
-    identity,
 )
 from automtl_core.dataset.dataset import Dataset, learned, names_of, reads_of
 from automtl_core.fields.encode import file_name
 from automtl_core.fields.lookup import mixed
-from automtl_core.prepare.examples import raw_label, owner_key
+from automtl_core.prepare.examples import owner_key, raw_label
 from automtl_core.prepare.values import codes, held, of_bags
 from automtl_core.raw.sql import count
 
