@@ -90,9 +90,10 @@ def test_counts_are_predicted_by_their_mean(command):
     assert np.corrcoef(np.log(scores["visits"]), np.log(truth))[0, 1] > 0.8
     command("data", "export", "table", "--config", "table.yaml", "--part", "test", "--out", "test.csv")
     scores, rows = predicted(command, "test.csv")
-    new = json.loads(command("evaluate", "runs/mine", "--input", "test.csv", "--json"))["test"]["visits"]
+    new = json.loads(command("evaluate", "runs/mine", "--input", "log.csv", "--json"))["test"]["visits"]
     loss = scores["visits"] - rows["visits"] * np.log(scores["visits"]) + gammaln(rows["visits"] + 1)
-    assert new["nll"] == pytest.approx(loss.mean(), rel=1e-4)
+    assert test["nll"] == pytest.approx(loss.mean(), rel=1e-4)
+    assert new["nll"] == pytest.approx(test["nll"]), "of all rows, those of the test part are left"
     command("report", "runs/mine")
     assert "Poisson deviance" in Path("runs/mine/report.html").read_text()
     environment = json.loads(Path("runs/mine/environment.json").read_text())
