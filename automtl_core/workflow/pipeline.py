@@ -14,6 +14,7 @@ from automtl_core.modules.cost import Cost
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.facts import (
     ALL,
+    SEEN,
     Budget,
     Chosen,
     Costs,
@@ -157,6 +158,7 @@ def _check(work: Work) -> None:
     check_data(work.run, work.prepared.manifest)
     check_parent(work)
     check_environment(work.run, environment(work.job, work.checked_space()), work.anyway)
+    work.run.rows(*SEEN)
     if not work.run.has(Chosen):  # else a refit may have been writing it
         work.run.encoder(work.job.registry.field_encoders())
     work.run.get(NewRows)

@@ -97,7 +97,7 @@ def unseen(given, draw):
             ]
             frame[name] = np.where(other, new, frame[name])
     for key, column in (given.settings["history"].get("lists") or {}).items():
-        if kind := given.settings["sparse"].get(key):
+        if (kind := given.settings["sparse"].get(key)) and column not in ("list age", "list done"):
             sign = given.settings["history"]["separator"]
             one = "1007" if kind == "integer" else "new"
             frames["rows"][column] = [
