@@ -138,6 +138,7 @@ class Run:
 
         Args:
             examples: A table, as for `predict`, with labels; None recomputes the metrics of the test rows.
+                Rows that trained or chose the run are left out, and a warning counts them.
             metrics: Names of `automtl list metrics`, in place of those of the run.
             history: Events up to now, as for `predict`.
             bad_rows: Treatment of faulty rows, as for `predict`.
@@ -181,7 +182,7 @@ class Run:
 
         Args:
             examples: A table of labelled rows since training, as for `predict`. Under a split by time it
-                has the column of the time, and rows that the aggregates have seen are left out.
+                has the column of the time. Rows that the aggregates have seen are left out.
             folder: Folder of the new run.
             bad_rows: Treatment of faulty rows, as for `predict`.
             max_bad_rows: As for `predict`.

@@ -101,7 +101,7 @@ def on_rows(
 
     Raises:
         UsageError: there are fewer than two different models, or no run, or no task that all predict.
-        DataError: a run has seen rows, or predictions do not belong to them.
+        DataError: the runs have seen all rows, or predictions do not belong to them.
 
     """
     if len(names) < 2 or all(map(is_file, names)):

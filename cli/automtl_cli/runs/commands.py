@@ -81,7 +81,7 @@ def evaluate(
     """Recompute the test metrics of a run, or test it on new rows.
 
     The exit code is 65 if the metrics are not exactly the recorded ones. With --input, the network is tested
-    on new labelled rows instead.
+    on new labelled rows instead; rows of the file that trained or chose it are left out.
     """
     check_run(run)
     from automtl_cli.runs.flow import workflow

@@ -130,8 +130,8 @@ def compare(
     ),
     on: Path | None = option(
         "FILE",
-        "Labelled rows that no model has seen: compare finished models on them. A CSV, TSV or Parquet file, "
-        "or a file pattern in quotes.",
+        "Labelled rows: compare finished models on those that none of them has seen. A CSV, TSV or Parquet "
+        "file, or a file pattern in quotes.",
     ),
     history: Path | None = option(
         "FILE", "With --on: events up to now, one a row, for networks that read histories."
