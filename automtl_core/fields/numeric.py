@@ -26,6 +26,10 @@ class Scale(FieldEncoder):
     width: float
     missing: float | None = None
     """Replacement for a missing number; None for no replacement."""
+    low: float | None = None
+    """Smallest number of the training rows; None where it is unknown."""
+    high: float | None = None
+    """Largest number of the training rows."""
 
     kind: ClassVar[str] = "scale"
     gives: ClassVar[Gives] = "numbers"
@@ -93,11 +97,13 @@ class Moments:
 
     def scale(self, scaling: Scaling, missing: float | None = None) -> Scale:
         """Return the scale for the added numbers."""
-        if self.count == 0 or scaling in ("none", "log"):
+        if self.count == 0:
             return Scale(scaling, 0.0, 1.0, missing)
-        if scaling == "minmax":
-            return Scale(scaling, self.low, (self.high - self.low) or 1.0, missing)
-        return Scale(scaling, self.mean, self.deviation or 1.0, missing)
+        offset, width = {
+            "standard": (self.mean, self.deviation or 1.0),
+            "minmax": (self.low, (self.high - self.low) or 1.0),
+        }.get(scaling, (0.0, 1.0))
+        return Scale(scaling, offset, width, missing, self.low, self.high)
 
 
 class Scaled(FieldLearner):

@@ -229,10 +229,11 @@ class TrialLoop:
         known, results = self.scheduler.proposals, [one for _, one in self.latest.values() if one.epochs > 1]
         if not (ends := {one.epochs for one in results if one.state == "done"}):
             trained = max((one.epochs for one in results), default=0)
-            ends = {max(end, trained) for end in known.recipe.likely(known.epoch_steps)}
-        fewest, most = map(self.scheduler.epochs_left, (min(ends), max(ends)))
-        if fewest is not None and most is not None:
-            listener(Planned("search", likely=(self.spent + fewest, self.spent + most)))
+            least, most = known.recipe.likely(known.epoch_steps)
+            ends = {max(least, trained), max(most, 2 * trained)}  # what still improves may need as long again
+        left = [self.spent + one for one in map(self.scheduler.epochs_left, ends) if one is not None]
+        if left:
+            listener(Planned("search", likely=(min(left), max(left))))
 
     def _ask(self, trials: Trials) -> None:
         while self.going_on and len(self._open) < self.scheduler.window:

@@ -75,9 +75,9 @@ def cell(value: object) -> str:
 
 def duration(least: float, most: float) -> str:
     """Return the range of a duration, such as `a few seconds`, `about 3 min` or `40 s to 3 min`."""
-    if most < 10:
+    if most < 5:
         return "a few seconds"
-    low, high = (elapsed(round(seconds, -1) if seconds < 90 else seconds) for seconds in (least, most))
+    low, high = (elapsed(5 * round(seconds / 5) if seconds < 90 else seconds) for seconds in (least, most))
     return f"about {low}" if low == high else f"{low} to {high}"
 
 

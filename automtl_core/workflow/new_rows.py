@@ -32,8 +32,6 @@ from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import NONE, Metrics, by_unit, metrics_of
 from automtl_core.workflow.trained import Trained
 
-FAR = 30.0
-"""Standard deviations from the mean of the training rows beyond which a number is most often a fault."""
 CHUNK = 1 << 14
 """Approximate number of rows that are encoded together, in whole batches."""
 
@@ -260,6 +258,8 @@ def numbered(column: Column, numbers: dict[str, int]) -> NDArray[np.int32]:
 class Unseen:
     """Watches new rows for fields with a vocabulary, none of whose values is known, and for far numbers.
 
+    A number is far if it lies outside of the range of the training rows by more than its width, as scaled.
+
     A number "28" is "28.0" in a file that pandas wrote from a column with blanks, and an id may have lost its
     zeros. All values of the field are unseen then, and predictions ignore the field.
 
@@ -277,9 +277,11 @@ class Unseen:
             [column, *more] = values.reads(sparse.name)
             if isinstance(values, Vocabulary) and not more and column not in unread:
                 self._fields[place] = column, values
-        numbers = ((place, one.name) for place, one in enumerate(encoder.schema.dense))
-        scales = ((place, name, encoder.fields.get(name)) for place, name in numbers if name not in unread)
-        self._scales = [one for one in scales if isinstance(one[2], Scale) and one[2].scaling != "none"]
+        self._scales = list[tuple[int, str, Scale]]()
+        for place, dense in enumerate(encoder.schema.dense):
+            scale = encoder.fields.get(dense.name)
+            if isinstance(scale, Scale) and scale.low is not None and dense.name not in unread:
+                self._scales.append((place, dense.name, scale))
 
     def add(self, columns: pd.DataFrame, part: Part) -> None:
         """Look at rows, raw and encoded."""
@@ -288,18 +290,21 @@ class Unseen:
             if values := [value for value in texts(columns[column]) if value]:
                 self._counts[column] += len(values)
                 self._first.setdefault(column, values[0])
-        for place, column, _ in self._scales:
-            far = np.flatnonzero(np.abs(part.dense[:, place]) > FAR)
+        for place, column, scale in self._scales:
+            low, high = scale.encode(np.array([scale.low, scale.high]))
+            scaled, width = part.dense[:, place], high - low
+            far = np.flatnonzero((scaled < low - width) | (scaled > high + width))
             if len(far):
                 self._counts[column] += len(far)
                 self._first.setdefault(column, str(columns[column].iloc[far[0]]))
 
     def sentences(self) -> Iterator[str]:
         """Yield a warning for each such field with so many values that it is no chance, and for numbers."""
-        for _, column, _ in self._scales:
+        for _, column, scale in self._scales:
             if count := self._counts[column]:
-                far = f"more than {FAR:g} standard deviations from the mean of the training rows"
-                yield f"{column}: rows with a number {far}: {count:,}, such as {self._first[column]}"
+                usual = f"{scale.low:g} to {scale.high:g}, the range of the training rows"
+                some = f"{count:,}, such as {self._first[column]}"
+                yield f"{column}: rows with a number far outside of {usual}: {some}"
         for column, vocabulary in self._fields.values():
             if (count := self._counts[column]) >= 100 and (known := vocabulary.values):
                 yield (

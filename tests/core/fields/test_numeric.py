@@ -19,9 +19,9 @@ def test_scaled_numbers_come_back(scaling):
 @pytest.mark.parametrize(
     ("scaling", "scale"),
     [
-        ("standard", Scale("standard", 3.0, 1.0, 9.0)),
-        ("minmax", Scale("minmax", 2.0, 2.0, 9.0)),
-        ("log", Scale("log", 0.0, 1.0, 9.0)),
+        ("standard", Scale("standard", 3.0, 1.0, 9.0, 2.0, 4.0)),
+        ("minmax", Scale("minmax", 2.0, 2.0, 9.0, 2.0, 4.0)),
+        ("log", Scale("log", 0.0, 1.0, 9.0, 2.0, 4.0)),
     ],
 )
 def test_a_scale_is_of_what_was_seen(scaling, scale):
