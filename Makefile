@@ -27,6 +27,7 @@ check:
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/size.py --check
 	$(BIN)/pytest --quiet -n auto --dist loadfile
 
 # Tries the promises of docs/reliability.md, and writes its table; quarter of an hour on two cores.
@@ -58,9 +59,10 @@ board: .venv/dev
 	cd benchmarks && OMP_NUM_THREADS=1 ../$(BIN)/python -m board.make ../.board ../.board
 	cd benchmarks && ../$(BIN)/python -m board.check
 
-# Prints lines, settings and constants of the product, and its rooms by floor.
+# Prints code lines, functions, files, settings, commands and options beside their ceilings of ceilings.toml.
+# `make size LOWER=1` writes the numbers of today as ceilings.
 size:
-	$(PYTHON) scripts/size.py --rooms
+	$(PYTHON) scripts/size.py $(if $(LOWER),--lower)
 
 # Writes both references and builds the site, docs/_build/html/index.html. Every warning is an error.
 docs: .venv/dev

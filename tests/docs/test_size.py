@@ -1,6 +1,8 @@
-"""The pages have a limit of words, which `scripts/size.py` counts."""
+"""Pages have a limit of words, and the product one of code lines; `scripts/size.py` counts them."""
 
+import ast
 import runpy
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -30,3 +32,23 @@ def test_what_a_command_writes_is_left_out():
     assert SIZE["MADE"].sub("", page) == ""
     table = "Before.\n<!-- the table that `make faults` writes -->\n| a |\n<!-- end of the table -->\nAfter."
     assert SIZE["words"](SIZE["MADE"].sub("", table)) == 2
+
+
+def test_a_line_with_code_is_neither_docstring_nor_import_nor_comment():
+    text = '"""Title."""\n\nimport os\n\n\ndef f(\n    x,\n):  # why\n    """Return x."""\n    return x\n'
+    assert SIZE["code_lines"](text, ast.parse(text)) == 4
+
+
+def test_a_number_above_its_ceiling_is_named_and_code_may_move_between_rooms():
+    def sizes(search, training):
+        rooms = {("code lines of a room", "search"): search, ("code lines of a room", "training"): training}
+        return Counter(rooms | {("code lines", "product"): search + training})
+
+    now, most = sizes(100, 100), sizes(70, 130)
+    assert list(SIZE["faults"](most, most)) == []
+    [fault] = SIZE["faults"](now, most)
+    assert fault.startswith("code lines of a room: search has 100, at most 70: delete ")
+    assert "LOWER=1" in fault
+    assert SIZE["raised"](now, most) == []
+    assert len(SIZE["raised"](sizes(101, 100), most)) == 2
+    assert SIZE["ceilings"](SIZE["written"](now)) == now
