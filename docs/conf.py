@@ -49,7 +49,7 @@ INTERNAL = (
     "fields.vectors.KnownVectors", "modules.histories.HistoryInputs", "modules.inputs.Numbers",
     "modules.sharing.Sharing", "run_dir.looks.ScoredBefore", "search.parameters.Suggests",
     "search.relaxed_search.Item",
-    "search.trial.Trials", "search.warm_start.WarmStart", "settings.settings.Component",
+    "search.trial.Trials", "settings.settings.Component",
     "settings.settings.S", "training.compute.Network", "training.events.Planned", "training.loop.Pass",
     "training.loop.StepLosses",
 )  # fmt: skip

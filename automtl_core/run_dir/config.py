@@ -138,8 +138,7 @@ class RunConfig(Common):
     strategy: Annotated[Component | None, Takes(f"{NAMED}, or null")] = None
     """Search strategy; see `automtl settings strategy`. null: training without a search."""
     warm_start: Path | None = None
-    """Warm start: folder of a run. A search begins with its decisions and weights, as far as names agree; an
-    update, with its weights."""
+    """Folder of the run with whose weights an update begins. null: no update."""
     update: UpdateSettings | None = None
     """Update of the run that `warm_start` names; see `automtl settings update`. null: none."""
     decisions: dict[str, Decision] = Field(default_factory=dict)

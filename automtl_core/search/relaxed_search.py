@@ -50,8 +50,6 @@ class RelaxedSearch:
         self.problem = problem
         self.relaxation = relaxation
         self.supernet = problem.space.supernet(relaxation)
-        if problem.warm_start is not None:
-            problem.warm_start.give(self.supernet.network, problem.space.schema)
         problem.compute.placed(self.supernet)
         self.learning_rate = learning_rate
         self.decay = decay

@@ -11,7 +11,6 @@ from automtl_core.choices import Architecture
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.trial import Candidate, Overrides, Trials
-from automtl_core.search.warm_start import WarmStart
 from automtl_core.settings.settings import Component, Configured, S, Search
 from automtl_core.space import SearchSpace
 from automtl_core.system.state import State
@@ -50,8 +49,6 @@ class Problem:
     spent: Callable[[], float] = nothing
     """Returns the spent share of the time budget for the search, from 0 to 1. A strategy may use it to end a
     phase in time for the next one."""
-    warm_start: WarmStart | None = None
-    """Result of an earlier search for a warm start; supernets of `RelaxedSearch` begin with its weights."""
     trials: Trials | None = None
     """Runs trainings from scratch; None for this process, see `train_trial.trials_of`."""
     tunable: Tunable | None = None

@@ -41,7 +41,7 @@ from automtl_core.training.events import REFIT, TRAIN, PhaseBegan, Planned
 from automtl_core.workflow.budget import PREDICTION, REFIT_SHARE, planned, trial_rows, with_rows
 from automtl_core.workflow.evaluation import is_tested, test
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.search_inputs import average, changed, model, read_warm_start, tunable
+from automtl_core.workflow.search_inputs import average, changed, model, tunable
 from automtl_core.workflow.training import (
     TRIALS,
     ahead,
@@ -113,11 +113,11 @@ def check(job: Job, prepared: Prepared) -> SearchSpace:
 
     Raises:
         UsageError: the configuration uses an unknown name, or choices are open without a strategy.
-        ArtifactError: the run of a warm start is not finished, or damaged.
         PluginError: the space does not build a network for the tasks.
 
     """
-    read_warm_start(job, prepared)
+    if job.config.warm_start is not None and job.config.update is None:
+        raise UsageError("a search begins with no other run", "leave out warm_start, or use automtl 0.3")
     return job.checked(prepared)
 
 
@@ -171,7 +171,6 @@ def _search(work: Work) -> None:
     """Decide the architecture, and hand on the network, with weights from the search or new ones."""
     job, made, recorder = work.job, work.run, work.recorder
     problem = job.search_problem(work.prepared, work.problem)
-    problem = replace(problem, warm_start=read_warm_start(job, work.prepared))
     if (seconds := job.config.time_budget) is not None and not made.has(Budget):
         trains, count, total = job.trains(), len(work.prepared.part("test")), len(problem.data.train)
         if trains is None:

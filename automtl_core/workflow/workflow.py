@@ -63,7 +63,6 @@ from automtl_core.workflow.pipeline import Plan
 from automtl_core.workflow.refresh import RefreshedRun, refresh
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
-from automtl_core.workflow.search_inputs import seen_test_rows
 from automtl_core.workflow.trained import Trained, of_finished
 from automtl_core.workflow.unseen import not_among, time_column, unseen
 from automtl_core.workflow.update import update_of
@@ -192,9 +191,7 @@ class Workflow:
             job.checked(expected_schema(job.dataset()))  # before the preparation, which may take long
         prepared = self.prepare(job)
         space = pipeline.check(job, prepared)
-        start_from = job.config.warm_start
-        seen = start_from and job.config.strategy and seen_test_rows(start_from, prepared)
-        for sentence in (*training_warnings(prepared, job.config.training), *([seen] if seen else [])):
+        for sentence in training_warnings(prepared, job.config.training):
             self.listener(Warned(sentence))
         job = self.resolve_auto(job, prepared, seeds - 1)
         if space.schema.encodings != job.encodings():

@@ -32,7 +32,7 @@ from automtl_core.plugin import (
 )
 from automtl_strategies.ablation import Ablation, AblationSettings
 from automtl_strategies.last_round import LastRound, LastRoundSettings
-from automtl_strategies.paths import START, Paths, PathSettings, probes
+from automtl_strategies.paths import Paths, PathSettings, probes
 
 
 class _EndedError(Exception):
@@ -74,14 +74,14 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         self.paths = Paths(problem, settings)
         self.last_round = LastRound(problem, settings)
         self.ablation = Ablation(problem.space, settings, problem.seed)
-        self.landmarks: dict[str, Architecture] = {}  # warm start first, then best first; after the warm-up
+        self.landmarks: dict[str, Architecture] = {}  # best first; after the warm-up
         self.fixed: list[str] = []  # choose-ones that are decided
         self.round = 0
 
     @classmethod
     def epochs(cls, settings: EvidenceSettings, recipe: Recipe) -> int:
-        """Return the maximum number of epochs of warm-up, rounds and last round, with a warm start."""
-        return 2 * settings.epochs + settings.rounds - 1 + settings.last_round(recipe, 2)
+        """Return the maximum number of epochs of warm-up, rounds and last round."""
+        return 2 * settings.epochs + settings.rounds - 1 + settings.last_round(recipe)
 
     @classmethod
     def held_out_share(cls, settings: EvidenceSettings) -> float:
@@ -98,8 +98,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
             evidence = judged(made.evidence, made.comparisons, freedom)
             last = self.last_round
             others = [*last.variants("searched", searched), *last.rivals(listener)]
-            start = {name: a for name, a in self.landmarks.items() if name == START}
-            last.begin({"searched": searched, **start}, self.paths.epoch, evidence, others)
+            last.begin({"searched": searched}, self.paths.epoch, evidence, others)
         last, going_on = self.last_round, self.paths.relaxed.going_on
         return last.run(listener) if going_on else last.favourite(listener)
 
@@ -110,7 +109,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         self.paths.train("warm-up", listener)
         known = probes(self.problem)
         loss = {name: float(self.paths.score(a).losses.mean()) for name, a in known.items()}
-        best_first = sorted(known, key=lambda name: (name != START, loss[name]))
+        best_first = sorted(known, key=loss.__getitem__)
         self.landmarks = {name: known[name] for name in best_first}
         self.ablation.decisions = self.landmarks[best_first[0]].decisions
 

@@ -52,7 +52,6 @@ from automtl_core.plugin import (
     trials_of,
 )
 from automtl_strategies.halving import Halving, HalvingSettings
-from automtl_strategies.paths import START, probes
 
 
 class LastRoundSettings(HalvingSettings):
@@ -396,8 +395,8 @@ class RandomSearch(SearchStrategy[RandomSettings]):
 
     @classmethod
     def epochs(cls, settings: RandomSettings, recipe: Recipe) -> int:
-        """Return the maximum number of epochs of all rungs, including those of a warm start."""
-        return settings.last_round(recipe, settings.candidates + 1)
+        """Return the maximum number of epochs of all rungs."""
+        return settings.last_round(recipe, settings.candidates)
 
     def search(self, listener: Listener) -> SearchResult:
         """Train rung by rung until one is left. A single candidate is not trained."""
@@ -408,10 +407,9 @@ class RandomSearch(SearchStrategy[RandomSettings]):
         return self.last_round.run(listener)
 
     def begin(self, listener: Listener) -> None:
-        """Set the entrants: the warm start, the random candidates, and models of other spaces."""
+        """Set the entrants: the random candidates, and models of other spaces."""
         drawn = {f"candidate {k}": a for k, a in enumerate(self.architectures, start=1)}
-        start = {name: a for name, a in probes(self.problem).items() if name == START}
-        self.last_round.begin({**start, **drawn}, 0, rivals=self.last_round.rivals(listener))
+        self.last_round.begin(drawn, 0, rivals=self.last_round.rivals(listener))
 
     def state_dict(self) -> State:
         """Return the trainings of the remaining candidates and the next ones."""

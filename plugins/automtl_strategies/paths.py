@@ -41,8 +41,6 @@ from automtl_core.plugin import (
     steps,
 )
 
-START = "start"
-"""Name of the architecture of a warm start, among probes."""
 STAGE = ("first_epoch", "widened", "best_loss", "best_epoch", "best_weights")
 """Attributes of `Paths` that a checkpoint holds as they are."""
 EPOCH_STEPS = 100
@@ -232,8 +230,7 @@ class Paths:
 def probes(problem: Problem) -> dict[str, Architecture]:
     """Return the first architectures to score: the landmarks of a space or, if it has none, uniform ones.
 
-    A uniform one has every option open and the k-th candidate of each choose-one. The architecture of a warm
-    start comes first, if there is one that has decisions.
+    A uniform one has every option open and the k-th candidate of each choose-one.
     """
     choices = problem.space.choices()
     most = max((len(c.options) for c in choices.values() if isinstance(c, OneOf)), default=1)
@@ -246,7 +243,4 @@ def probes(problem: Problem) -> dict[str, Architecture]:
             }
         )
 
-    known = problem.space.landmarks() or {f"uniform {k + 1}": uniform(k) for k in range(most)}
-    if problem.warm_start is None or not problem.warm_start.architecture.decisions:
-        return known
-    return {START: problem.warm_start.decisions(choices, next(iter(known.values())))} | known
+    return problem.space.landmarks() or {f"uniform {k + 1}": uniform(k) for k in range(most)}

@@ -48,7 +48,7 @@ from automtl_core.plugin import (
 )
 from automtl_strategies.last_round import point_of
 from automtl_strategies.optuna_scheduler import OptunaScheduler, OptunaSettings
-from automtl_strategies.paths import START, probes
+from automtl_strategies.paths import probes
 
 
 class StudySettings(OptunaSettings):
@@ -56,7 +56,7 @@ class StudySettings(OptunaSettings):
 
     landmarks: int = Field(4, ge=0)
     """Number of landmarks (known architectures of the space, such as `mmoe`) that are the first trials, with
-    the settings of the run, in the order of the space. A warm start comes before them."""
+    the settings of the run, in the order of the space."""
     fixed: tuple[str, ...] = ()
     """Settings that keep their values, such as `training.learning_rate`. All other settings with a domain are
     searched (`automtl settings` shows domains), and so are encodings that are `auto`."""
@@ -148,15 +148,10 @@ class StudySearch(SearchStrategy[StudySettings]):
         return problem.scheduler(self.settings.scheduler, partial(OptunaScheduler, self.settings), proposals)
 
     def _first(self) -> dict[str, tuple[Architecture, Parameters]]:
-        """Return the first candidates with the values of their settings: the start, then landmarks."""
-        problem, tunable = self.problem, self.tunable
-        known = probes(problem)
-        settings = parameters_of_settings(tunable.values, tunable.domains)
-        first = {START: (known.pop(START), settings)} if START in known else {}
-        if first and problem.warm_start is not None:
-            warm = parameters_of_settings(problem.warm_start.settings, tunable.domains)
-            first[START] = first[START][0], settings | warm
-        return first | {n: (known[n], settings) for n in list(known)[: self.settings.landmarks]}
+        """Return the first candidates, landmarks, with the values of their settings."""
+        settings = parameters_of_settings(self.tunable.values, self.tunable.domains)
+        known = probes(self.problem)
+        return {name: (known[name], settings) for name in list(known)[: self.settings.landmarks]}
 
     def _suggest(self, trial: Suggests, name: str) -> Candidate:
         """Return the candidate of a trial, with its architecture and settings."""

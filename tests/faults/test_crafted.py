@@ -29,7 +29,7 @@ ODD = (
 COMMANDS = (
     "show", "report", "evaluate", "data describe", "data init", "settings",
     "list", "plugins check", "watch", "export", "config validate", "update --data x.csv", "search --resume",
-    "search --dry-run --from", "search --dry-run --dataset", "train --dry-run --model", "compare --models",
+    "search --dry-run --dataset", "train --dry-run --model", "compare --models",
     "predict --input x.csv --output y",
 )  # fmt: skip
 """Commands that lack a name."""

@@ -9,7 +9,6 @@ import torch
 
 from automtl_core.choices import AnyOf, Architecture, OneOf
 from automtl_core.search.held_out import Scored
-from automtl_core.search.warm_start import WarmStart
 from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import EventHandler
 from automtl_strategies import paths as module
@@ -251,16 +250,6 @@ def test_a_state_goes_on_to_the_same_weights(tmp_path, settings):
     assert rest.bounds == whole.bounds
 
 
-def test_what_another_search_found_is_looked_at_first():
-    given = problem()
-    known = given.space.landmarks()
-    found = Architecture({**known["mmoe"].decisions, "task/click/experts": ("expert1",)})
-    start = WarmStart(found, given.space.choices(), given.space.network(found), given.space.schema, {})
-    assert list(probes(replace(given, warm_start=start)).items()) == [("start", found), *known.items()]
-    trees = replace(start, architecture=Architecture({}))
-    assert probes(replace(given, warm_start=trees)) == known
-
-
 def test_without_landmarks_probes_are_uniform():
     choices = {
         "op": OneOf("op", ("a", "b", "c")),
@@ -268,15 +257,13 @@ def test_without_landmarks_probes_are_uniform():
         "gate": AnyOf("gate", ("x", "y")),
     }
     space = SimpleNamespace(choices=lambda: choices, landmarks=dict)
-    found = probes(SimpleNamespace(space=space, warm_start=None))
+    found = probes(SimpleNamespace(space=space))
     assert list(found) == ["uniform 1", "uniform 2", "uniform 3"]
     assert [(a.decisions["op"], a.decisions["few"]) for a in found.values()] == [
         ("a", "a"), ("b", "b"), ("c", "b"),
     ]  # fmt: skip
     assert all(a.decisions["gate"] == ("x", "y") for a in found.values())
-    assert list(
-        probes(SimpleNamespace(space=SimpleNamespace(choices=dict, landmarks=dict), warm_start=None))
-    ) == ["uniform 1"]
+    assert list(probes(SimpleNamespace(space=SimpleNamespace(choices=dict, landmarks=dict)))) == ["uniform 1"]
 
 
 def test_decisions_have_rows_of_their_own():

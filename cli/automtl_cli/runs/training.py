@@ -22,12 +22,6 @@ def search(
         "Initial weights of the final training: those of the search, or new ones [by strategy].",
     ),
     execution: options.Execution,
-    start: Path | None = option(
-        "RUN",
-        "Warm start: run whose decisions and weights the search begins with.",
-        "--from",
-        autocompletion=options.complete_runs,
-    ),
     run: options.NewRun,
 ) -> Output:
     """Search for an architecture, train it, and score the test rows.
@@ -41,12 +35,7 @@ def search(
     """
     from automtl_cli.configuration import check, layers
 
-    flags = {
-        **vars(searched),
-        "warm_start": start and start.absolute(),
-        "time_budget": execution.seconds(),
-        "retrain": retrain,
-    }
+    flags = {**vars(searched), "time_budget": execution.seconds(), "retrain": retrain}
     own = layers(configuration, flags, execution)
     if run.resume is None:
         check(own.all())

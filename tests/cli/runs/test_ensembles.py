@@ -8,7 +8,6 @@ import pytest
 import torch
 import yaml
 
-from automtl_core.choices import of_member
 from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 
@@ -89,13 +88,6 @@ def test_a_point_is_trained(automtl, done, name, count):
     assert len(models(Path(found["run"]))) == count
     assert found["result"]["flops_per_row"] == front[number - 1].flops_per_row
     assert automtl("evaluate", found["run"]).code == 0
-
-
-def test_a_search_begins_with_the_first_member_that_was_searched(automtl, done):
-    again = automtl("search", "--config", "small.yaml", "--from", done, "--json").json()
-    points = {point.name: point for point in Run.open(Path(again["run"])).read(Search).front}
-    first = of_member("member 1", Run.open(done).architecture().decisions)
-    assert points["start"].decisions == first
 
 
 COMPARED = """

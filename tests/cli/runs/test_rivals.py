@@ -82,11 +82,6 @@ def test_a_point_of_another_space_is_trained(automtl, done):
             assert found["result"]["flops_per_row"] == point.flops_per_row
 
 
-def test_a_search_that_begins_with_another_model_searches_its_own_space(automtl, done):
-    found = automtl("search", "--config", "small.yaml", "--from", done, "--json").json()
-    assert {p.name for p in Run.open(Path(found["run"])).read(Search).front} == {"candidate 1", "mmoe"}
-
-
 def test_workers_find_the_same_bytes(automtl, done):
     automtl("search", "--config", "small.yaml", "--name", "workers", "--workers", "2")
     for name in BYTES:
@@ -111,8 +106,6 @@ def test_trees_may_be_the_result_and_are_exported(automtl, here):
     assert automtl("evaluate", found["run"]).code == 0
     assert automtl("export", found["run"], "--json").json()["largest_difference"] < 1e-6
     assert "model boosting\n" in automtl("show", found["run"]).out
-    ended = automtl("search", "--config", "trees.yaml", "--from", found["run"])
-    assert (ended.code, "a search cannot begin with boosting" in ended.err) == (2, True)
 
 
 def test_an_unknown_rival_is_refused_at_the_start(automtl):

@@ -147,15 +147,6 @@ def test_evaluating_tells_what_changed_where_it_does_not_repeat(automtl, done):
     assert "click" in ended.out
 
 
-def test_a_search_begins_with_a_run(automtl, done):
-    again = automtl(*SEARCH, "--from", done, "--name", "again")
-    assert again.code == 0
-    assert yaml.safe_load(Path("runs/again/config.yaml").read_text())["warm_start"] == str(done.absolute())
-    there = set(Path("runs").iterdir())
-    assert automtl(*SEARCH, "--from", "runs/nothing").code == 66
-    assert set(Path("runs").iterdir()) == there, "no run is begun that cannot go on"
-
-
 def test_a_search_ends_in_time(automtl, here):
     long = ("--set", "training.epochs=5000", "--set", "training.patience=5000")
     ended = automtl("search", "--config", "small.yaml", *long, "--time-budget", "3s", "--name", "short")

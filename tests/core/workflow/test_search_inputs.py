@@ -1,15 +1,11 @@
 """The settings that a search of a run may choose; and a run whose encodings a study chose."""
 
-import re
 from collections import deque
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.registry.kinds import STRATEGIES
-from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import EncodingSearch, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
@@ -20,16 +16,8 @@ from automtl_core.settings.settings import Search as Domain
 from automtl_core.training.events import EpochEnded
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, layer
-from automtl_core.workflow.search_inputs import (
-    changed,
-    domains_of,
-    read_warm_start,
-    seen_test_rows,
-    tunable,
-    values_of,
-)
+from automtl_core.workflow.search_inputs import changed, domains_of, tunable, values_of
 from automtl_core.workflow.trained import Trained
-from automtl_testing.samples import plain_schema, sample_encoder
 
 from .lines import REGISTRY, begin, contents, go_on, make_job, start, stopped
 
@@ -133,96 +121,3 @@ def test_a_point_of_the_front_is_trained_with_its_own_settings(whole):
     assert common(own, TUNING)["training"]["learning_rate"] == 0.002
     assert layer(own, TUNING)["decisions"].keys() < layer(other, TUNING)["decisions"].keys()
     assert layer(f"{whole.path}@1000ms", TUNING)["decisions"], "networks of both are timed"
-
-
-RANDOM = {"strategy": {"name": "random", "candidates": 2, "rung_epochs": 1}, "training": {"epochs": 2}}
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("first")
-    return begin(make_job(folder, RANDOM), folder / "run")
-
-
-def started(run, encoder):
-    """Return the warm start of a search from a run on data with an encoder."""
-    config = SimpleNamespace(warm_start=run.path, strategy="random")
-    return read_warm_start(
-        SimpleNamespace(config=config, registry=REGISTRY), SimpleNamespace(encoder=encoder)
-    )
-
-
-def test_equal_values_have_their_ids_and_fields_that_are_new_none(first, tmp_path):
-    grown = make_job(tmp_path, {"dataset": {"rows": 2000, "seed": 1}}).prepare()
-    found, old = started(first, grown.encoder), first.encoder()
-    assert found.architecture == first.architecture()
-    assert found.schema == old.schema
-    for name, (there, here) in found.known.items():
-        assert (there[0], here[0]) == (0, 0)
-        values = [[None, *encoder.fields[name].values] for encoder in (old, grown.encoder)]
-        assert [values[0][k] for k in there] == [values[1][k] for k in here]
-    assert len(found.known["user_id"][0]) > 2
-
-
-@pytest.mark.parametrize(
-    "strategy",
-    [{"name": "pd-darts", "epochs": 1, "rounds": 1, "rivals": [], "rung_epochs": 1}, RANDOM["strategy"]],
-    ids=lambda s: s["name"],
-)
-def test_what_was_found_takes_part_in_the_last_round(first, tmp_path, strategy):
-    layers = {**RANDOM, "strategy": strategy, "warm_start": first.path}
-    run = begin(make_job(tmp_path, layers), tmp_path / "run")
-    points = {point.name: point for point in run.read(Search).front if point.trained}
-    mine = [point for name, point in points.items() if name.startswith("start")]
-    assert dict(first.architecture().decisions) in [dict(point.decisions) for point in mine]
-
-
-def test_a_stopped_search_goes_on_to_the_same_bytes(first, tmp_path):
-    short = {"strategy": {"search_epochs": 1}, "training": {"epochs": 1}}
-    job = make_job(tmp_path, short, {"warm_start": first.path})
-    whole = begin(job, tmp_path / "whole")
-    half = stopped(job, tmp_path / "half", 2)
-    go_on(job, half)
-    for name in ("weights.safetensors", "metrics.jsonl"):
-        assert (whole.path / name).read_bytes() == (half.path / name).read_bytes()
-    cold = stopped(make_job(tmp_path, short), tmp_path / "cold", 1)
-    assert cold.reports()[0]["losses"] != whole.reports()[0]["losses"]
-
-
-def test_it_begins_with_the_first_model_of_a_mean_that_was_searched(first, tmp_path):
-    made = first.architecture()
-    searched = {"name": "desan", **made.origin.settings}
-    decisions = {f"member 2/{name}": decision for name, decision in made.decisions.items()}
-    mean = {"strategy": None, "decisions": decisions, "training": {"epochs": 1}}
-    space = {"name": "average", "models": ["mmoe", searched]}
-    base = make_job(tmp_path, RANDOM).config.model_dump(mode="json")
-    run = begin(Job.resolve(RunConfig.parse({**base, **mean, "space": space}), REGISTRY), tmp_path / "run")
-    found = started(run, first.encoder())
-    assert dict(found.architecture.decisions) == dict(made.decisions)
-    assert found.choices.keys() == made.decisions.keys()
-    names = {name.removeprefix("members.1.") for name in run.weights() if name.startswith("members.1.")}
-    assert {*found.network.state_dict()} == names
-
-
-@pytest.mark.parametrize(
-    ("dataset", "seen"),
-    [
-        ({}, False),
-        ({"split_seed": 1}, True),
-        ({"split_seed": 1, "test_fraction": 0.2}, True),
-        ({"seed": 1}, False),
-    ],
-)
-def test_a_warm_start_that_has_seen_test_rows_is_told(first, tmp_path, dataset, seen):
-    warning = seen_test_rows(first.path, make_job(tmp_path, {"dataset": dataset}).prepare())
-    assert (warning is not None) == seen
-    if warning is not None:
-        assert re.search(r"was trained or chosen on \d+ of the \d+ test rows", warning)
-
-
-def test_it_has_to_be_a_finished_run_of_common_fields(first, tmp_path):
-    half = stopped(make_job(tmp_path, RANDOM), tmp_path / "half", 1)
-    with pytest.raises(ArtifactError):
-        started(half, first.encoder())
-    with pytest.raises(UsageError, match="no field in common"):
-        started(first, sample_encoder(plain_schema()))

@@ -178,7 +178,7 @@ EARLY = {
     "nothing to search": ("mmoe:random", {}, "mmoe leaves nothing to search"),
     "library": ("boosting", {}, "boosting needs lightgbm"),
     "task": ("mmoe", {"training": {"loss_weights": {"buy": 2}}}, "names 'buy', which is not a task"),
-    "run to start with": ("desan:random", {"warm_start": "nothing"}, "nothing: not a run directory"),
+    "run to start with": ("desan:random", {"warm_start": "nothing"}, "a search begins with no other run"),
     "name": ("mmoe", {}, "runs/taken: exists already"),
 }
 
