@@ -3,7 +3,6 @@
 Candidates are suggested in batches, whose trainings may run side by side, and told in their order.
 """
 
-import json
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,19 +23,14 @@ from automtl_core.plugin import (
     Training,
     TrialResult,
     UsageError,
-    is_first,
     seeds,
-    write_atomic,
 )
 from automtl_strategies.halving import ETA, first_rung
-from automtl_strategies.last_round import mean_score
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import Trial
 
-JOURNAL = "study.journal"
-"""File in the run directory with the record of a study, for Optuna's dashboard and other tools."""
 TRIALS = 30
 """Default number of trials without a time budget."""
 
@@ -57,11 +51,9 @@ class OptunaSettings(Settings):
     """Number of epochs after which the worse half of the trials ends for the first time, on large data fewer:
     those of 600 training steps. Each rung has twice the epochs of the one before. A small value favours wide
     networks, which learn faster at first. A larger value takes longer. With 0, no trial ends early."""
-    removed: ClassVar[Mapping[str, Any]] = {"pruner": "auto", "seeds": 1, "rung_steps": 600, "storage": None}
-    flops: bool = False
-    """Whether the FLOPs per row are a second objective, to be minimised; no trial ends early then. The result
-    is the most accurate trial all the same; `automtl train --model RUN --prefer cost` trains a cheaper one of
-    the Pareto front."""
+    removed: ClassVar[Mapping[str, Any]] = {
+        "pruner": "auto", "seeds": 1, "rung_steps": 600, "storage": None, "flops": False,
+    }  # fmt: skip
 
 
 @dataclass(eq=False)
@@ -113,14 +105,11 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         super().__init__(settings, proposals)
         self.rungs = self._rungs()
         """Epochs after which the trials of a batch are compared."""
-        self._log: list[dict[str, Any]] = []  # the lines of `JOURNAL`
         with quiet():
             self._study = optuna.create_study(
-                storage=_storage(self._log),
-                study_name=proposals.folder.name if proposals.folder else "study",
                 sampler=_sampler(settings, seeds.derive(proposals.seed, "study") % 2**32, proposals.startup),
                 pruner=SuccessiveHalvingPruner(min_resource=min(self.rungs, default=1), reduction_factor=ETA),
-                directions=["maximize", "minimize"] if settings.flops else ["maximize"],
+                direction="maximize",
             )
             for parameters in proposals.parameters[: settings.trials]:
                 self._study.enqueue_trial(parameters)
@@ -175,7 +164,7 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         """Return the epochs after which trials may end early."""
         whole, rungs = self.proposals.recipe.epochs, list[int]()
         epochs = first_rung(self.settings.rung_epochs, self.proposals.epoch_steps)
-        while 0 < epochs < whole and not self.settings.flops:  # Optuna has no pruner for two objectives
+        while 0 < epochs < whole:
             rungs.append(epochs)
             epochs *= ETA
         return rungs
@@ -219,9 +208,6 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         for tried in self._batch:
             self._tell(tried)
         self._batch, self._alive = [], []
-        if self.proposals.folder is not None and is_first():
-            lines = (json.dumps(entry, separators=(",", ":")) + "\n" for entry in self._log)
-            write_atomic(self.proposals.folder / JOURNAL, "".join(lines).encode())
 
     def _score(self, tried: Tried, last: bool) -> None:
         """Compute the score of a trial: the relative change of its metrics against the first of the study."""
@@ -239,50 +225,13 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         return tried.trial.should_prune() and not tried.ended
 
     def _tell(self, tried: Tried) -> None:
-        """Tell the study the value and the attributes of a trial.
-
-        A sampler for one objective learns from the last report of a trial that was pruned or diverged, and
-        avoids a trial without any.
-        """
+        """Tell the study the value of a trial; a sampler learns from the last report of a pruned one."""
         from optuna.trial import TrialState
 
-        candidate = tried.candidate
-        attributes = {
-            "name": candidate.name,
-            "architecture": {
-                name: decision if isinstance(decision, str) else list(decision)
-                for name, decision in candidate.architecture.decisions.items()
-            },
-            "FLOPs per row": tried.cost.flops_per_row,
-            "parameters": tried.cost.parameters,
-            "AUC": mean_score(self.proposals.recipe, tried.result.metrics if tried.result else {}),
-            "seconds": tried.result.seconds if tried.result else 0.0,
-            "error": tried.error,
-        }
-        for name, value in attributes.items():
-            if value is not None:
-                tried.trial.set_user_attr(name, value)
         if tried.complete and tried.value is not None:
-            flops = [float(tried.cost.flops_per_row)] if self.settings.flops else []
-            self._study.tell(tried.trial, [tried.value, *flops])
+            self._study.tell(tried.trial, tried.value)
         else:
-            state = TrialState.FAIL if self.settings.flops else TrialState.PRUNED
-            self._study.tell(tried.trial, state=state)
-
-
-def _storage(log: list[dict[str, Any]]) -> Any:
-    """Return a storage of Optuna in memory, which keeps the lines of a journal in a list."""
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import BaseJournalBackend
-
-    class Lines(BaseJournalBackend):
-        def read_logs(self, log_number_from: int) -> list[dict[str, Any]]:
-            return log[log_number_from:]
-
-        def append_logs(self, logs: list[dict[str, Any]]) -> None:
-            log.extend(json.loads(json.dumps(logs)))
-
-    return JournalStorage(Lines())
+            self._study.tell(tried.trial, state=TrialState.PRUNED)
 
 
 def _sampler(settings: OptunaSettings, seed: int, startup: int) -> "BaseSampler":

@@ -22,7 +22,7 @@ STRATEGIES = {
 }
 """Built-in strategies, with settings that let a search end within a second."""
 VOLATILE = (
-    "log.txt", "status.json", "costs.json", "environment.json", "behaviour.json", "study.journal", ".lock",
+    "log.txt", "status.json", "costs.json", "environment.json", "behaviour.json", ".lock",
     "compare.csv", "compare.md", "report.html", "checkpoint.safetensors", "checkpoint.before.safetensors",
 )  # fmt: skip
 """Files that hold times, or that a disturbed command may write once more."""

@@ -15,7 +15,6 @@ from automtl_core.search.train_trial import trials_of
 from automtl_core.search.trial import TrialResult
 from automtl_core.settings.settings import Search
 from automtl_core.training.events import SILENT
-from automtl_strategies.optuna_scheduler import JOURNAL
 from automtl_strategies.study import StudySearch, StudySettings
 from automtl_testing.samples import binary_metrics
 
@@ -121,34 +120,9 @@ def test_trainings_that_diverge_are_left_out_unless_all_do(searched):
         searched(lambda spec: None, "other", trials=3)
 
 
-def test_flops_are_a_second_objective(searched, tmp_path):
-    study, found, _ = searched(lambda spec: 0.5 + rate(spec), trials=6, flops=True)
-    record = read(tmp_path / "run")
-    assert [direction.name for direction in record.directions] == ["MAXIMIZE", "MINIMIZE"]
-    assert record.trials[0].values[1] == study.tried[0].cost.flops_per_row
-    assert found.overrides["training"]["rate"] == max(
-        o.candidate.overrides["training"]["rate"] for o in study.tried
-    )
-
-
-def test_the_record_has_all_trials_with_their_attributes(searched, tmp_path):
-    study, _, _ = searched(lambda spec: 0.6, trials=5, landmarks=1, rung_epochs=8)
-    trials = read(tmp_path / "run").trials
-    assert [trial.user_attrs["name"] for trial in trials] == [one.candidate.name for one in study.tried]
-    attributes = {"name", "architecture", "AUC", "FLOPs per row", "parameters", "seconds"}
-    assert trials[0].user_attrs.keys() == attributes
-    searched(lambda spec: 0.6, trials=5, landmarks=1, rung_epochs=8)
-    assert len(read(tmp_path / "run").trials) == 5, "a search that goes on adds none twice"
-
-
 def test_under_a_time_budget_there_are_trials_until_it_is_spent(searched):
     spent = iter([0.0, 0.3, 0.7, 1.0])
     given = problem(epochs=1)
     strategy = StudySearch(StudySettings(batch=1, landmarks=1), replace(given, spent=lambda: next(spent)))
     strategy.search(SILENT)
     assert len(strategy.loop.scheduler.tried) == 3
-
-
-def read(run):
-    backend = optuna.storages.journal.JournalFileBackend(str(run / JOURNAL))
-    return optuna.load_study(study_name="run", storage=optuna.storages.JournalStorage(backend))
