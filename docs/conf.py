@@ -47,7 +47,7 @@ INTERNAL = (
     "dataset.encodings.Aggregate", "fields.lookup.Entries", "fields.sparse.BagCounts",
     "fields.numeric.Sample", "fields.numeric.Scaled", "fields.sparse.Counts",
     "fields.vectors.KnownVectors", "modules.histories.HistoryInputs", "modules.inputs.Numbers",
-    "modules.sharing.Sharing", "run_dir.looks.ScoredBefore", "search.parameters.Suggests",
+    "modules.sharing.Sharing", "search.parameters.Suggests",
     "search.relaxed_search.Item",
     "search.trial.Trials", "settings.settings.Component",
     "settings.settings.S", "training.compute.Network", "training.events.Planned", "training.loop.Pass",

@@ -238,8 +238,6 @@ class Result(Fact):
     refitted: bool = False
     """Whether the network was trained again on training and validation rows. Validation metrics are those
     before this refit, and test metrics those after it."""
-    looks: str | None = None
-    """Name of the ledger of the test rows, see `looks`; None before the test."""
 
 
 @dataclass(frozen=True)

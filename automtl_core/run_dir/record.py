@@ -30,7 +30,6 @@ from automtl_core.run_dir.facts import (
     Search,
     Updated,
 )
-from automtl_core.run_dir.looks import FOLDER, Look, looks_of
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point
@@ -243,12 +242,6 @@ class RunRecord:
             f"refit: trained on {most}{rows:,} training and validation rows for "
             f"{words}; validation metrics are those before the refit"
         )
-
-    @property
-    def looks(self) -> list[Look]:
-        """The networks that were scored on the test rows so far; empty before the test."""
-        book = (result := self.get(Result)) and result.looks
-        return looks_of(self.config.prepared_dir / FOLDER / book) if book else []
 
     @property
     def remarks(self) -> list[str]:

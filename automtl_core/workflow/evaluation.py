@@ -16,7 +16,6 @@ from automtl_core.dataset.encodings import Refresh
 from automtl_core.dataset.schema import Schema
 from automtl_core.leaks.leaks import alone, predictions
 from automtl_core.run_dir.facts import Behaviour, Budget, Drifted, Importance, Refreshed, Result, Updated
-from automtl_core.run_dir.looks import ledger, look, look_of
 from automtl_core.run_dir.progress import IMPORTANCE
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
@@ -84,9 +83,7 @@ def test(work: Work) -> None:
         predicted = made.predict_logits(part)
         seconds_per_row = agreed((time.monotonic() - start) / len(part))
         fields = fields_read(space, run.architecture(), prepared.schema)
-        looks = [look_of(run)]
         if updated := run.get(Updated):
-            looks.append(look_of(job.parent()))
             run.write(replace(updated, gains=gains(job, prepared.part("test"), predicted)))
         if effects := run_importance(work, made, fields, seconds_per_row):
             run.write(effects)
@@ -96,7 +93,6 @@ def test(work: Work) -> None:
         run.write(Drifted(tuple(drift_within(prepared, job.config.seed))))
     encoders = job.registry.field_encoders()
     distributed.first(lambda: check_skew(job.dataset(), prepared, run.encoder(encoders)))
-    look(book := ledger(prepared.path.parent, part.labels), looks)
     run.write(
         replace(
             result,
@@ -105,7 +101,6 @@ def test(work: Work) -> None:
             reachable=reachable(prepared),
             baselines=_baselines(prepared, predicted),
             metrics=job.config.metrics,
-            looks=book.name,
         )
     )
 
@@ -177,7 +172,6 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    look(ledger(prepared.path.parent, prepared.part("test").labels), [look_of(run)])
     return _measured(job, prepared, "test", predict_logits(job, run, prepared), job.metrics())
 
 

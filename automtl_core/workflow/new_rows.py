@@ -22,8 +22,6 @@ from automtl_core.fields.encode import texts
 from automtl_core.fields.numeric import Scale
 from automtl_core.fields.sparse import Vocabulary
 from automtl_core.raw.load import Rejected
-from automtl_core.run_dir.folders import prepared_folder
-from automtl_core.run_dir.looks import Look, ledger, look
 from automtl_core.run_dir.progress import PREPARATION
 from automtl_core.system.documents import Value
 from automtl_core.tasks.kind import Groups
@@ -204,20 +202,11 @@ def answers(made: Trained, reading: NewExamples, new: New | None = None) -> Answ
 
 
 def measure(
-    made: Trained,
-    reading: NewExamples,
-    registered: Mapping[str, Metric] = NONE,
-    own: Look | None = None,
-    new: New | None = None,
+    made: Trained, reading: NewExamples, registered: Mapping[str, Metric] = NONE, new: New | None = None
 ) -> tuple[Metrics, int, Sequence[Rejected]]:
-    """Return the metrics of new labelled rows, the number of rows, and the skipped rows; see `answers`.
-
-    With the look of the network, it is added to the ledger of the rows.
-    """
+    """Return the metrics of new labelled rows, the number of rows, and the skipped rows; see `answers`."""
     found = answers(made, reading, new)
     found = found.some(found.new)
-    if own is not None:
-        look(ledger(prepared_folder(), found.labels), [own])
     test = metrics_of(made.tasks, found.labels, found.logits, found.groups, registered)
     return by_unit(test, "users" if found.lists is None else "lists"), len(found.labels), found.rejected
 

@@ -31,7 +31,6 @@ from automtl_core.run_dir.config import Layer, RunConfig, UpdateSettings, defaul
 from automtl_core.run_dir.facts import Data, Environment, NewRows, Refreshed, Result
 from automtl_core.run_dir.folders import in_use, prepared_folder, raw_folder
 from automtl_core.run_dir.identity import check_data, data_differences, environment_differences
-from automtl_core.run_dir.looks import look_of
 from automtl_core.run_dir.progress import ENCODING_SEARCH, PREPARATION
 from automtl_core.run_dir.record import RunRecord, read_record
 from automtl_core.run_dir.run import Run, check_free, numbered, resuming
@@ -306,7 +305,7 @@ class Workflow:
         run = Run.open(path)
         made, examples = self._reading(run, files, prepared_folder(), history, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
-            how = self.metrics(run, metrics), look_of(run), partial(not_among, run)
+            how = self.metrics(run, metrics), partial(not_among, run)
             test, rows, rejected = measure(made, examples, *how)
         least = run.config().training.min_positives
         return Tested(path, test, rows, tuple(map(str, rejected)), len(rejected), least)

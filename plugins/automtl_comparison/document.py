@@ -9,13 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-from scipy.special import ndtri
-
 from automtl_comparison.statistics import Difference, Noise, Summary, holm, paired, summary
 from automtl_core.choices import Decision
 from automtl_core.modules.cost import cost_in_words
-from automtl_core.run_dir.looks import ScoredBefore
 from automtl_core.system.documents import Value
 from automtl_core.tasks.kind import Measure, TaskKind
 from automtl_core.tasks.kinds import distinct
@@ -161,8 +157,6 @@ class Measurements(Value):
     models: Mapping[str, ModelResult]
     noises: Noises = field(default_factory=dict, kw_only=True)
     """Entries for the reference, for `ALONE`, and for the best model."""
-    scored_before: ScoredBefore = field(default_factory=ScoredBefore, kw_only=True)
-    """Other models that were scored on the test rows before: p values are corrected for them too."""
 
 
 @dataclass(frozen=True)
@@ -254,7 +248,7 @@ class Comparison(Measurements):
                 if common := sorted(scores.keys() & base.keys()):
                     pair = [scores[cell] for cell in common], [base[cell] for cell in common]
                     known[name] = paired(*pair, noises.get(name, {}).get(task))
-            for name, difference in holm(known, self.scored_before.models).items():
+            for name, difference in holm(known).items():
                 stored[name][task] = difference
         return stored
 
@@ -333,25 +327,6 @@ class Comparison(Measurements):
             return text
         return f"{text}; `{cheapest}` costs least of them, {cost_in_words(flops[cheapest] / flops[best])}"
 
-    def looks(self) -> str | None:
-        """Return a sentence on the models that were scored on the test rows before; None without any.
-
-        The best of M models with one true score is too high by the mean of the largest of M normal errors,
-        their deviation times the quantile of (M - 3/8) / (M + 1/4) (Blom 1958).
-        """
-        if not self.scored_before.models:
-            return None
-        text = f"{self.scored_before.words}, and p is corrected for this too"
-        columns = [column for kind in self.kinds for column in self.judged(kind)][:1]
-        noises = self.noises.get(self.reference, {}).values()
-        errors = [by[column].error for column in columns for by in noises if column in by]
-        if not errors:
-            return text
-        every = self.scored_before.models + len(self.models)
-        # The error of a difference is that of a score times the root of 2.
-        high = float(ndtri((every - 0.375) / (every + 0.25))) * float(np.mean(errors)) / 2**0.5
-        return f"{text}; the best of all {every} by test score would be optimistic by about {high:.4f}"
-
     def judged(self, kind: TaskKind) -> list[str]:
         """Return the columns that verdicts are based on."""
         if kind.two_classes and kind is self.kinds[0]:
@@ -376,7 +351,7 @@ class Comparison(Measurements):
             }
             for key, base in changes.items()
         }
-        sentences = {"verdicts": self.verdicts(), "advice": self.advice(), "looks": self.looks()}
+        sentences = {"verdicts": self.verdicts(), "advice": self.advice()}
         return {**values, "seeds": self.seeds, **sentences}
 
 
@@ -403,8 +378,6 @@ class ComparisonDocument(Measurements):
     seeds: list[int]
     verdicts: Mapping[str, str]
     advice: str | None
-    looks: str | None
-    """The models that were scored on the test rows before, in a sentence; null without any."""
     out: str
     """Folder of the comparison; not in its file."""
 

@@ -11,7 +11,7 @@ Letters: R rows, T tasks, B resamples.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,8 +24,6 @@ from automtl_comparison.predictions import doubts, is_file, logits_of, table_of
 from automtl_comparison.statistics import resampled
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import DataError, UsageError, listing
-from automtl_core.run_dir.folders import prepared_folder
-from automtl_core.run_dir.looks import ScoredBefore, ledger, look, look_of, look_of_predictions, scored_before
 from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
 from automtl_core.tasks.kind import Floats
@@ -43,7 +41,7 @@ class Gain(Value):
 
     mean: float
     low: float
-    """Lower end of the interval, 95 % for all challengers, `scored_before` and `deciding` scores together."""
+    """Lower end of the interval, 95 % for all challengers and `deciding` scores together."""
     high: float
 
     def verdict(self, margin: float) -> Verdict:
@@ -76,8 +74,6 @@ class OnRows(Value):
     min_positives: int
     entrants: tuple[Entrant, ...]
     notes: tuple[str, ...] = ()
-    scored_before: ScoredBefore = field(default_factory=ScoredBefore)
-    """Other models that were scored on these rows before: intervals are corrected for them too."""
 
     @property
     def verdict(self) -> Verdict:
@@ -121,12 +117,7 @@ def on_rows(
     averaged = [t for t, m in metrics[champion].items() if m.type.two_classes and m.is_informative(least)]
     drawn = {name: _drawn(tasks, of, averaged) for name, of in rows.items()}
     points = {name: _scores(of, averaged, least) for name, of in metrics.items()}
-    own = [
-        look_of_predictions(of.logits) if is_file(n) else look_of(Run.open(Path(n))) for n, of in rows.items()
-    ]
-    look(book := ledger(prepared_folder(), rows[champion].labels), own)
-    others = scored_before({book: own})
-    width = float(-ndtri(SURE / 2 / (len(names) - 1 + others.models) / max(1, len(decide))))
+    width = float(-ndtri(SURE / 2 / (len(names) - 1) / max(1, len(decide))))
     signs = {task.name: task.type.score.sign for task in tasks}
     margins = {task.name: margin * task.deviation for task in tasks if task.type.score.in_units}
     entrants = [Entrant(champion, metrics[champion], points[champion][MEAN], {}, None)]
@@ -140,7 +131,7 @@ def on_rows(
         entrants.append(Entrant(name, metrics[name], points[name][MEAN], gains, verdict))
     users = rows[champion].users
     units = None if users is None else len(np.unique(users[users > 0]))
-    return OnRows(len(rows[champion].labels), units, margin, least, tuple(entrants), tuple(notes), others)
+    return OnRows(len(rows[champion].labels), units, margin, least, tuple(entrants), tuple(notes))
 
 
 def _answered(

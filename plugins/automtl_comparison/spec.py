@@ -28,7 +28,6 @@ from automtl_comparison.document import (
     MEAN,
     CellResult,
     Comparison,
-    Measured,
     ModelResult,
     Noises,
     Place,
@@ -41,9 +40,7 @@ from automtl_core.errors import RunExistsError, StorageError, UsageError, did_yo
 from automtl_core.registry.kinds import SCHEDULERS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, split as divided
-from automtl_core.run_dir.facts import Result, differences, without_places
-from automtl_core.run_dir.looks import FOLDER, Look, look_of, scored_before
-from automtl_core.run_dir.run import Run
+from automtl_core.run_dir.facts import differences, without_places
 from automtl_core.system.documents import read_signed, write_signed
 from automtl_core.system.files import make_folder
 from automtl_core.training.events import Warned
@@ -206,11 +203,7 @@ def compare(
         reference=reference,
         models={name: _model(name, tested) for name in jobs},
     )
-    ledgers: dict[Path, list[Look]] = {}
-    for cell, (result, _) in tested.items():
-        if isinstance(result, Measured) and (book := (run := Run.open(cell.path)).read(Result).looks):
-            ledgers.setdefault(cell.prepared.path.parent / FOLDER / book, []).append(look_of(run))
-    return replace(outcome, noises=_noises(outcome, tested), scored_before=scored_before(ledgers))
+    return replace(outcome, noises=_noises(outcome, tested))
 
 
 def _check(by_split: Mapping[int, Mapping[str, Job]], bench: CellRunner) -> None:

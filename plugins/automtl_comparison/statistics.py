@@ -175,10 +175,10 @@ def unpaired(problems: Sequence[tuple[Trainings, Trainings, float]], comparisons
     return _with_interval(mean, variance / len(problems) ** 2, freedom, len(problems), comparisons)
 
 
-def holm(differences: Mapping[str, Difference], others: int = 0) -> dict[str, Difference]:
-    """Return the differences with p values adjusted for their number and that of others (Holm 1979)."""
+def holm(differences: Mapping[str, Difference]) -> dict[str, Difference]:
+    """Return the differences with p values adjusted for their number (Holm 1979)."""
     known = {name: d.p for name, d in differences.items() if d.p is not None}
-    adjusted = significance.holm(known, len(known) + others)
+    adjusted = significance.holm(known)
     return {name: replace(d, adjusted_p=adjusted.get(name)) for name, d in differences.items()}
 
 

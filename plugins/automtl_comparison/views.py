@@ -37,7 +37,7 @@ def outcome(result: Comparison) -> Iterator[Section]:
     if len(result.models) > 1:
         note = "significant: p below .05 after Holm's correction; cost: FLOPs per row"
         rows, title = result.verdicts().items(), f"verdict against {result.reference}"
-        notes = [*filter(None, [result.advice(), result.looks()]), note]
+        notes = [*filter(None, [result.advice()]), note]
         yield table(["model", "verdict"], rows, "l", title, notes)
     yield Section("models", [_models(result), *map(Text, _notes(result))])
     for against in dict.fromkeys([result.reference, ALONE]):
@@ -71,8 +71,6 @@ def standing(result: OnRows) -> Iterator[Section]:
     note = f"95 % confidence interval of a paired bootstrap over {drawn}; better or worse: "
     note += f"the whole interval of {' or '.join(decide) or 'a score'} is beyond {result.margin:g}"
     note += ", for numbers times their standard deviation" * bool({*decide} - {MEAN})
-    if result.scored_before.models:
-        note += f". {result.scored_before.words}, and the intervals are corrected for this too"
     yield table(["model", *columns, "verdict"], cells, "lr", f"against {champion.name}", [note])
 
 
@@ -161,7 +159,7 @@ def report(result: Comparison) -> Iterator[Section]:
     advice, verdicts = result.advice(), list(result.verdicts().items())
     several = [Grid(["model", "verdict"], verdicts)] if len(result.kinds) > 1 and verdicts else []
     blocks = [*([Text(advice)] if advice else []), _models(result), *_cost(result), *several]
-    method_of = [*map(Text, filter(None, [method(result), result.looks()]))] if verdicts else []
+    method_of = [Text(method(result))] if verdicts else []
     yield Section("verdict", [*blocks, *method_of, *map(Text, _notes(result))])
     over = "" if _repeated(result) else " over test rows, not over trainings"
     for against in dict.fromkeys([result.reference, ALONE]):

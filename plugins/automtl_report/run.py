@@ -217,8 +217,6 @@ def data(record: RunRecord, fields: bool = True) -> Iterator[Section]:
         "histories": ", ".join(history.name for history in schema.histories) or "none",
         **{f"{part} rows": count for part, count in described.rows.items()},
     }
-    if len(models := {one.model for one in record.looks}) > 1:
-        about["models scored on the test rows"] = f"{len(models)}, {len(record.looks)} trainings"
     files = [[name, f["bytes"], f["sha256"]] for name, f in sorted(described.raw.items())]
     raw = [Grid(["raw file", "bytes", "SHA-256"], files, "lrl")] if files else []
     columns = [inputs(schema)] if fields else []

@@ -4,12 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from finished_runs import ERROR
 
 from automtl_comparison.document import Comparison, Failed, verdict
 from automtl_comparison.statistics import Difference
 from automtl_core.errors import ArtifactError
-from automtl_core.run_dir.looks import ScoredBefore
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.metric import MetricValue
 
@@ -55,26 +53,6 @@ def test_differences_are_corrected_for_the_number_of_models(compared):
     alone = replace(found, models={name: found.models[name] for name in ("one.yaml", "two.yaml")})
     difference = alone.differences("one.yaml")["two.yaml"]["click"]
     assert difference.adjusted_p == difference.p < 1
-
-
-def test_differences_are_corrected_for_models_that_were_scored_before(compared):
-    found = compared("click")
-    assert found.looks() is None
-    assert found.to_json()["looks"] is None
-    later = replace(found, scored_before=ScoredBefore(3, 5))
-    for name, by_task in found.differences("one.yaml").items():
-        now = later.differences("one.yaml")[name]["click"]
-        assert now.p == by_task["click"].p
-        assert now.adjusted_p > by_task["click"].adjusted_p
-    strongest = min((of["click"] for of in later.differences("one.yaml").values()), key=lambda of: of.p)
-    assert strongest.adjusted_p == pytest.approx(min(1, (2 + 3) * strongest.p))
-    # six models: the expected maximum of six normals is 1.267
-    assert later.looks() == (
-        "3 other models were scored on these test rows before (5 trainings), and p is corrected for this "
-        f"too; the best of all 6 by test score would be optimistic by about {1.267 * ERROR / 2**0.5:.4f}"
-    )
-    assert later.to_json()["looks"] == later.looks()
-    assert Comparison.from_json(json.loads(json.dumps(later.to_json())), "here") == later
 
 
 def test_transfer_is_negative_where_a_regression_is_worse_than_alone(compared):

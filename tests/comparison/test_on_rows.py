@@ -11,7 +11,6 @@ from automtl_comparison.on_rows import Gain, _verdict, on_rows
 from automtl_comparison.views import standing
 from automtl_core.errors import DataError, UsageError
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.looks import ScoredBefore
 from automtl_core.views.plain import markdown
 from automtl_core.workflow.workflow import Workflow
 
@@ -70,7 +69,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def no_earlier_looks(tmp_path, monkeypatch):
-    """Work in an empty folder, whose ledgers have no look at the rows."""
+    """Work in an empty folder."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -297,30 +296,8 @@ def test_intervals_are_wider_for_more_challengers(trained):
     one = compared(trained, "runs/old", "runs/today").entrants[1].gains["mean"]
     two = compared(trained, "runs/old", "runs/today", "runs/drawn").entrants[1].gains["mean"]
     assert two.mean == one.mean
-    assert two.low < one.low
-
-
-def test_intervals_are_wider_for_models_that_were_scored_on_the_rows_before(trained):
-    first = compared(trained, "runs/today", "runs/old")
-    assert first.scored_before == ScoredBefore()
-    file = predictions(trained, "b.csv", ["row"], run="drawn")
-    with_file = compared(trained, "runs/today", file)
-    assert with_file.scored_before == ScoredBefore(1, 1)
-    again = compared(trained, "runs/today", "runs/old")
-    assert again == first  # the predictions came later
-    both = compared(trained, "runs/today", "runs/old", file)
-    assert both.scored_before == ScoredBefore()
-    gain = with_file.entrants[1].gains["mean"]
-    assert gain == both.entrants[2].gains["mean"]  # corrected for two challengers
-    alone = first.entrants[1].gains["mean"]
-    corrected = both.entrants[1].gains["mean"]
     ratio = 2.4977 / 2.2414  # quantiles of 1.25 % / 2 and 2.5 % / 2, as two scores decide
-    assert (corrected.high - corrected.low) / (alone.high - alone.low) == pytest.approx(ratio, abs=1e-3)
-    assert gain.high - gain.low > 0.001
-    text = markdown("", standing(with_file))
-    words = "1 other model was scored on these test rows before (1 training), and the intervals are corrected"
-    assert words in text
-    assert "scored on these" not in markdown("", standing(first))
+    assert (two.high - two.low) / (one.high - one.low) == pytest.approx(ratio, abs=1e-3)
 
 
 def test_rows_that_a_model_has_seen_are_left_out(trained):

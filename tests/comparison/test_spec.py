@@ -8,11 +8,10 @@ import pytest
 from stopping import StopAfter
 
 from automtl_comparison import statistics as samples
-from automtl_comparison.cells import CellBegan, CellRunner, split_of
+from automtl_comparison.cells import CellBegan, split_of
 from automtl_comparison.document import Comparison, Failed, Measured, TaskFacts
 from automtl_comparison.spec import FILE, ComparisonSpec, compare, take, task_facts
 from automtl_core.data.part import Part
-from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import (
     ArtifactError,
@@ -25,13 +24,10 @@ from automtl_core.errors import (
 )
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Importance
-from automtl_core.run_dir.looks import ScoredBefore
 from automtl_core.run_dir.run import Run
-from automtl_core.search.trial import Serial
 from automtl_core.tasks.kinds import task_kind
-from automtl_core.training.events import SILENT, Warned
+from automtl_core.training.events import Warned
 from automtl_core.workflow import pipeline
-from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.workflow import Workflow
 
 SMALL = {"dataset": {"name": "synthetic", "rows": 600}, "training": {"epochs": 1, "min_positives": 1}}
@@ -196,26 +192,6 @@ def test_a_longer_comparison_adds_only_what_is_new_and_finds_all_again(tiny, ben
     again, worked = bench()
     assert compare(tiny("desan:pd-darts-entropy"), [0, 1], 0, "one.yaml", again) == found
     assert worked == []
-
-
-def test_models_that_were_scored_on_the_rows_before_are_counted(tiny, prepared, tmp_path):
-    data = Prepared.open(shutil.copytree(prepared.path, tmp_path / "alone" / prepared.path.name))
-    executor = Serial(TrialRunner(load_registry(), data))
-
-    def made(folder, *names):
-        runner = CellRunner(tmp_path / folder, {0: data}, executor, SILENT, lambda job, *_: job)
-        jobs = {name: job for name, job in tiny("linear").items() if name in names}
-        return compare(jobs, [0, 1], 0, names[0], runner)
-
-    first = made("first", "one.yaml", "two.yaml")
-    assert first.scored_before == ScoredBefore()
-    second = made("second", "two.yaml", "linear")
-    assert second.scored_before == ScoredBefore(1, 2)
-    (difference,) = (of["mean"] for of in second.differences("two.yaml").values())
-    assert difference.adjusted_p == min(1.0, 2 * difference.p)
-    shutil.rmtree(tmp_path / "first")
-    assert made("second", "two.yaml", "linear") == second
-    assert made("first", "one.yaml", "two.yaml").scored_before == ScoredBefore()
 
 
 def test_splits_add_cells_and_leave_those_of_the_first_one_as_they_are(

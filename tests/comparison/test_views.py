@@ -10,9 +10,7 @@ import pytest
 from automtl_comparison.document import Comparison, Failed
 from automtl_comparison.views import comma_separated, comparison, page, read, report as of_comparison, write
 from automtl_core.errors import ArtifactError
-from automtl_core.run_dir.looks import ScoredBefore
 from automtl_core.training.metric import ByUser, MetricValue
-from automtl_core.views.plain import markdown
 from automtl_core.views.values import Bars, Grid, Plot, Text
 
 
@@ -162,13 +160,6 @@ def test_the_verdict_comes_first_with_its_words_and_costs_beside_the_reference(c
     assert [row[-2:] for row in costs.rows] == [["100 %", "100 %"], ["50 %", "100 %"], ["100 %", "100 %"]]
     alone = replace(found, models={"one.yaml": found.models["one.yaml"]})
     assert not [title for title in titles(alone) if title.startswith("verdict")]
-
-
-def test_models_that_were_scored_before_are_one_sentence(compared):
-    result = replace(compared("click"), scored_before=ScoredBefore(2, 2))
-    for sections in (comparison(result), list(of_comparison(result))[:1]):
-        assert markdown("", sections).count("2 other models were scored on these test rows before") == 1
-    assert "scored on these" not in markdown("", comparison(compared("click")))
 
 
 def test_it_is_told_what_an_interval_holds_and_p_values_are_over(compared):

@@ -16,7 +16,7 @@ BLOCKS = "\n".join(re.findall(r"^```bash\n(.*?)^```$", TEXT, re.DOTALL | re.MULT
 CODE = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", TEXT, flags=re.DOTALL | re.MULTILINE))
 LINES = [line.partition("#")[0].strip() for line in BLOCKS.splitlines()]
 COMMANDS = {part.strip() for line in [*LINES, *CODE] for part in line.split("&&")}
-MADE = {"prepared/looks/", "compare.json"}
+MADE = {"compare.json"}
 """Files that commands write."""
 
 

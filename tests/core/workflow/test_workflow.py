@@ -229,7 +229,7 @@ def test_nothing_is_written_where_the_configuration_of_a_run_says(line, stopped,
     line().resume(stopped)
     assert line().evaluate(stopped).repeats
     assert content(theirs) == before
-    assert {path.name.partition("-")[0] for path in mine.iterdir()} == {"shop", "looks"}
+    assert {path.name.partition("-")[0] for path in mine.iterdir()} == {"shop"}
     edit(stopped, prepared_dir=str(tmp_path / "none" / "below"))
     line().evaluate(stopped)
     assert not (tmp_path / "none").exists()
