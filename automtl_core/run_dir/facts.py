@@ -23,9 +23,6 @@ from automtl_core.training.importance import FieldEffect
 from automtl_core.training.metrics import TaskMetrics
 from automtl_core.training.significance import Baseline
 
-LITTLE, ALL = 0.1, 0.93
-"""Least share of a time budget for a search, and the largest one for search and training."""
-
 
 @dataclass(frozen=True)
 class Fact(Value):
@@ -382,32 +379,18 @@ class Budget(Fact):
     """Seconds for search, training and test."""
     search: float
     """Share of the time after which the search ends."""
-    rows: int
-    """Training rows for the search."""
-    of_rows: int
-    """All training rows."""
+    train: float
+    """Share of the time after which the training ends."""
+    refit: float
+    """Share of the time after which a refit would end; it is left out if it would take longer."""
     ended: Mapping[str, int] = field(default_factory=dict)
     """Phase that ended early -> its last epoch."""
-    train: float = ALL
-    """Share of the time after which the training ends."""
-    refit: float = ALL
-    """Share of the time after which a refit would end; it is left out if it would take longer."""
     warned: tuple[str, ...] = ()
     """Warnings while the time ran, such as of models that were left untrained."""
 
-    @property
-    def trial_rows(self) -> int | None:
-        """Number of training rows for trials; None for all."""
-        return self.rows if self.rows < self.of_rows else None
-
     def sentences(self) -> list[str]:
         """Return the effects of the budget in words; empty if it had none."""
-        parts = []
-        if self.search == LITTLE:
-            parts.append("the search had little time beside the training: raise the budget")
-        if self.rows < self.of_rows:
-            parts.append(f"the search used {self.rows:,} of {self.of_rows:,} training rows")
-        parts += [f"time ended phase {phase!r} in epoch {epoch}" for phase, epoch in self.ended.items()]
+        parts = [f"time ended phase {phase!r} in epoch {epoch}" for phase, epoch in self.ended.items()]
         return [*parts, *self.warned]
 
 

@@ -4,47 +4,28 @@ On a large table, trainings of several architectures on all rows would take as l
 them is better shows on a part of the rows. The trials of a search then read a sample of the training and
 validation rows, and only the network of its result is trained on all rows.
 
-A strategy that also trains the network gets all training rows and the share `WHOLE` of the time, if
-`LEARNING` epochs fit into it. In all other cases training has priority: the search gets the time that remains
-beside `TRAINING` epochs of it, and as many training rows as fit into `LEARNING` epochs in that time.
-
-Strategies may shorten their phases by the spent time (`Problem.spent`). A loop ends when its share of the
-time is over, with its best result so far: first the search, then the training. Results under a time budget
-depend on the machine.
+Under a time budget the search ends after a share of the time, then the training, each with its best result so
+far. Strategies may shorten their phases by the spent time (`Problem.spent`). Results then depend on the
+machine.
 """
 
 import time
 from dataclasses import replace
-from itertools import islice
-from math import ceil
 
 from automtl_core.data.part import some_rows
-from automtl_core.modules.relaxation import Softmax
-from automtl_core.run_dir.facts import ALL, LITTLE, Budget
-from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.search.strategy import Problem
 from automtl_core.system import seeds
 from automtl_core.system.distributed import agreed
-from automtl_core.training.batches import steps
-from automtl_core.training.events import REFIT, SILENT, TRAIN, EpochEnded, Event, Listener, StepEnded, Warned
-from automtl_core.training.fit import NORM_ROWS
+from automtl_core.training.events import REFIT, TRAIN, EpochEnded, Event, Listener, StepEnded, Warned
 
 IMPORTANCE_SHARE = 0.05
 """Largest share of the time for the permutation importance, which permutes fewer rows if time is short."""
-REFIT_SHARE = 0.15
-"""Share of the time that is left for a refit."""
+ALL, REFIT_SHARE = 0.93, 0.15
+"""Share of the time for search, training and refit; and that of the refit alone."""
 ENCODINGS = 0.25
 """Largest share of the time for the encoding search, which gains more than an architecture does."""
-SEARCH = LITTLE, 0.55
-"""Least and largest share of the time for a search on some rows, or without a trained network."""
-WHOLE = 0.75
-"""Share of the time for a search that trains the network; the rest is for a training if the search is cut."""
-TRAINING, LEARNING = 12, 70
-"""Number of epochs that the training, and the search on its rows, should have time for."""
-LEAST = 20
-"""Least number of batches for the search, and for the training."""
-PREDICTION = 1 / 3
-"""Duration of the prediction of a row, in training steps of a row: no gradients are computed."""
+SEARCH, WHOLE = 0.55, 0.75
+"""Share of the time for a search; and for one that also trains the network, on all rows."""
 TRIAL_ROWS, VALIDATION_ROWS = 1_000_000, 200_000
 """Least number of rows of the trials of a search, where they read a sample: for training, for validation."""
 
@@ -118,61 +99,6 @@ class Clock:
 
     def _share(self) -> float:
         return agreed((time.monotonic() - self._start) / self._seconds)
-
-
-def planned(
-    problem: Problem,
-    seconds: float,
-    trains: bool,
-    tested: int,
-    listener: Listener = SILENT,
-    refits: bool = False,
-) -> Budget:
-    """Return the shares of the time for search and training, and the number of rows for the search.
-
-    Args:
-        problem: The problem of the search.
-        seconds: Seconds of the whole budget.
-        trains: Whether the search also trains the network of its result.
-        tested: Number of test rows.
-        listener: Receives a warning if the budget cannot be kept.
-        refits: Whether a refit follows the training.
-
-    """
-    size, total = problem.recipe.batch_size, len(problem.data.train)
-    step = _step_seconds(problem)
-    # No limit shortens the predictions at the ends of epochs, which are four, and those of the test.
-    rows = 4 * len(problem.data.validation) + tested + min(NORM_ROWS, total)
-    fixed = 1.0 + PREDICTION * rows * step / size  # a second for files
-    if (least := (fixed + 2 * LEAST * step) / (1 - IMPORTANCE_SHARE)) > seconds:
-        more = ceil((least - seconds) / (1 - ENCODINGS))
-        listener(
-            Warned(
-                f"the time budget cannot be kept: search, training and test need {ceil(least)} s at least, "
-                f"but have {seconds:.0f} s; raise it by {more} s or more"
-            )
-        )
-    last = min(ALL, max(1 - IMPORTANCE_SHARE - fixed / seconds, SEARCH[0]))
-    end = max(last - REFIT_SHARE, SEARCH[0]) if refits else last
-    if trains and LEARNING * steps(total, size) * step <= WHOLE * seconds:
-        return Budget(seconds, min(WHOLE, end), total, total, train=end, refit=last)
-    training = TRAINING * steps(total, size) * step / seconds
-    search = min(max(end - training, SEARCH[0]), SEARCH[1])
-    fit = search * seconds / LEARNING / step * size
-    return Budget(seconds, search, min(total, max(int(fit), LEAST * size)), total, train=end, refit=last)
-
-
-def _step_seconds(problem: Problem) -> float:
-    """Return the duration of a single-path training step."""
-    relaxed = RelaxedSearch(problem, Softmax())
-    random = seeds.generator(problem.seed, "budget")
-    took = []
-    for batch in islice(relaxed.batches(), 3):
-        start = time.monotonic()
-        with relaxed.supernet.following(relaxed.supernet.path(random, 0.7)):
-            relaxed.step(batch, relaxed.weights)
-        took.append(time.monotonic() - start)
-    return min(took, default=1.0)
 
 
 def trial_rows(rows: int) -> int | None:

@@ -13,7 +13,6 @@ from automtl_core.errors import UsageError, listing
 from automtl_core.modules.cost import Cost
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.facts import (
-    ALL,
     SEEN,
     Budget,
     Chosen,
@@ -32,13 +31,12 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import Problem, SearchResult
 from automtl_core.search.trial import Trials, TrialSpec
 from automtl_core.space import SearchSpace
-from automtl_core.system.distributed import agreed
 from automtl_core.system.documents import Value
 from automtl_core.system.files import remove_folder
 from automtl_core.training.batches import steps
 from automtl_core.training.compute import computing, guarded
 from automtl_core.training.events import REFIT, TRAIN, PhaseBegan, Planned
-from automtl_core.workflow.budget import PREDICTION, REFIT_SHARE, planned, trial_rows, with_rows
+from automtl_core.workflow.budget import ALL, REFIT_SHARE, SEARCH as SEARCH_SHARE, WHOLE, trial_rows
 from automtl_core.workflow.evaluation import is_tested, test
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.search_inputs import average, changed, model, tunable
@@ -171,18 +169,13 @@ def _search(work: Work) -> None:
     """Decide the architecture, and hand on the network, with weights from the search or new ones."""
     job, made, recorder = work.job, work.run, work.recorder
     problem = job.search_problem(work.prepared, work.problem)
+    sample = trial_rows(work.prepared.manifest["rows"]["train"])
     if (seconds := job.config.time_budget) is not None and not made.has(Budget):
-        trains, count, total = job.trains(), len(work.prepared.part("test")), len(problem.data.train)
-        if trains is None:
-            limits = Budget(seconds, 0, total, total, train=ALL - REFIT_SHARE * job.refits())
-        else:
-            how = (recorder.listener, job.refits())
-            limits = planned(problem, seconds, trains, count, *how)
-        made.write(agreed(limits))
-    budget, sample = start_clock(work), trial_rows(work.prepared.manifest["rows"]["train"])
-    if budget is not None and work.clock is not None:
-        problem = replace(with_rows(problem, budget.rows), spent=work.clock.spent)
-        sample = budget.trial_rows or sample
+        search = 0.0 if job.trains() is None else WHOLE if job.trains() and not sample else SEARCH_SHARE
+        made.write(Budget(seconds, search, ALL - REFIT_SHARE * job.refits(), ALL))
+    start_clock(work)
+    if work.clock is not None:
+        problem = replace(problem, spent=work.clock.spent)
     if work.executor is not None:
         folder = str(made.path.absolute() / TRIALS)
         template = TrialSpec(
@@ -202,8 +195,7 @@ def _search(work: Work) -> None:
     architecture = replace(result.architecture, origin=origin(job.of(made.config()), work.problem.space))
     made.write_architecture(architecture)
     log.info("the search ended with an architecture")
-    again = job.trains() and trial_rows(work.prepared.manifest["rows"]["train"])
-    if (budget is not None and budget.trial_rows) or again:  # train again, on all rows
+    if job.trains() and sample:  # train again, on all rows
         result = replace(result, network=None, trained=False)
     if result.network is not None and (result.trained or job.retrain() == "inherit"):
         work.network, work.epochs, work.trained = result.network, result.epochs, result.trained
@@ -241,7 +233,7 @@ def _test_ahead(job: Job, prepared: Prepared) -> Planned:
     """Return the work of the test, and of the permutation importance of all fields."""
     rows = prepared.manifest["rows"]["test"]
     permuted = min(job.config.importance.rows, rows) * len(prepared.schema.fields())
-    return Planned(TEST, rows=(rows + permuted) * PREDICTION)
+    return Planned(TEST, rows=(rows + permuted) / 3)  # a prediction computes no gradients
 
 
 FIT: tuple[Stage, ...] = (

@@ -11,7 +11,7 @@ from automtl_core.dataset.encodings import PLAIN
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import SPACES
 from automtl_core.run_dir.config import RunConfig, merge
-from automtl_core.run_dir.facts import Budget, EncodingSearch
+from automtl_core.run_dir.facts import EncodingSearch
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import encoding_domains
 from automtl_core.search.strategy import Problem, Tunable
@@ -62,7 +62,7 @@ def tunable(job: Job, run: Run, prepared: Prepared) -> Tunable:
         found |= {f"features.{name}": domain for name, domain in encodings.items()}
     values: Mapping[str, Any] = values_of(job)
     count = len(prepared.part("train"))
-    rows = run.read(Budget).rows if run.has(Budget) else trial_rows(count) or count
+    rows = trial_rows(count) or count
 
     @lru_cache(maxsize=2)
     def problem(text: str) -> Problem:

@@ -269,14 +269,13 @@ def _calibrated(
     return scaling, with_others(validation, measured)
 
 
-def start_clock(work: Work) -> Budget | None:
+def start_clock(work: Work) -> None:
     """Let the clock of a time budget listen, which counts the seconds of earlier processes too."""
     budget, recorder = work.run.get(Budget), work.recorder
     if work.clock is None and budget is not None:
         left = budget.seconds - sum(recorder.seconds.values())
         work.clock = Clock(recorder.listener, left, budget.search, budget.train, work.start, budget.refit)
         recorder.listener = work.clock
-    return budget
 
 
 def _record_clock(work: Work) -> None:

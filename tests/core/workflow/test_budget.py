@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from automtl_core.run_dir.facts import ALL, Budget, Result
+from automtl_core.run_dir.facts import Budget, Result
 from automtl_core.search.train_trial import train_trial
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 from automtl_core.workflow import budget as module, run_trial
-from automtl_core.workflow.budget import Clock, planned, trial_rows, with_rows
+from automtl_core.workflow.budget import ALL, Clock, trial_rows, with_rows
 from automtl_core.workflow.pipeline import to_come
 
 from .lines import begin, contents, go_on, make_job, stopped
@@ -77,73 +77,11 @@ def test_a_training_without_epochs_has_time_for_its_parts_by_their_share(clock):
 
 
 def test_what_was_given_up_is_told():
-    assert Budget(60, 0.5, 100, 100).sentences() == []
-    assert Budget(60, 0.1, 50, 100, {"train": 2}, warned=("linear was left out",)).sentences() == [
-        "the search had little time beside the training: raise the budget",
-        "the search used 50 of 100 training rows",
+    assert Budget(60, 0.5, 0.9, 0.9).sentences() == []
+    assert Budget(60, 0.1, 0.9, 0.9, {"train": 2}, warned=("linear was left out",)).sentences() == [
         "time ended phase 'train' in epoch 2",
         "linear was left out",
     ]
-
-
-@pytest.fixture
-def problem(tmp_path, monkeypatch):
-    """Return a problem of 1,600 rows in steps of 256, each of .1 seconds; nothing is trained of it."""
-    monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)
-    job = make_job(tmp_path, {"dataset": {"rows": 2000}, "training": {"epochs": 6}})
-    return job.problem(job.prepare())
-
-
-def test_training_comes_first(problem, monkeypatch):
-    plenty, some, little = (planned(problem, seconds, False, 200) for seconds in (10_000, 12, 2))
-    assert (plenty.search, plenty.rows) == (0.55, 1600)
-    assert plenty.train == ALL
-    assert some.search == pytest.approx(some.train - 12 * 7 * 0.1 / 12)
-    assert (little.search, little.rows) == (
-        0.1,
-        1600,
-    )  # of which there are fewer than a search needs at least
-    monkeypatch.setattr(module, "LEAST", 2)
-    assert planned(problem, 2, False, 200).rows == 512
-
-
-def test_the_training_leaves_time_for_what_no_limit_shortens(problem):
-    rows = 4 * 200 + 200 + 1600
-    after = 1.0 + rows / 3 * 0.1 / 256
-    assert planned(problem, 12, True, 200).train == pytest.approx(0.95 - after / 12)
-    longer = planned(problem, 12, True, 20_200)
-    assert longer.train == pytest.approx(0.95 - (after + 20_000 / 3 * 0.1 / 256) / 12)
-
-
-def test_a_budget_that_cannot_be_kept_is_told_with_the_least_that_can(problem):
-    heard = []
-    for seconds in (2.0, 6.0):
-        planned(problem, seconds, True, 200, lambda event: heard.append(event.sentence) or True)
-    assert heard == [
-        "the time budget cannot be kept: search, training and test need 6 s at least, but have 2 s; "
-        "raise it by 5 s or more"
-    ]
-
-
-def test_a_search_has_time_for_its_epochs_on_the_rows_that_it_sees(problem, monkeypatch):
-    monkeypatch.setattr(module, "LEAST", 2)
-    found = planned(problem, 40, True, 200)
-    assert found.search == 0.55
-    steps = 0.55 * 40 / module.LEARNING / 0.1  # of an epoch
-    assert found.rows == int(steps * 256) == 804
-
-
-def test_a_search_that_trains_reads_all_rows_where_it_has_the_time(problem, monkeypatch):
-    monkeypatch.setattr(module, "LEAST", 2)
-    needed = module.LEARNING * 7 * 0.1 / module.WHOLE
-    whole, less, other = (
-        planned(problem, needed * 1.01, True, 200),
-        planned(problem, needed * 0.99, True, 200),
-        planned(problem, needed * 1.01, False, 200),
-    )
-    assert (whole.search, whole.rows) == (module.WHOLE, 1600)
-    assert less.rows < 1600 > other.rows
-    assert less.search == other.search == 0.55
 
 
 EVIDENCE = {"strategy": {"name": "pd-darts", "epochs": 50}}
@@ -166,15 +104,6 @@ def test_a_stopped_run_goes_on_with_the_rows_it_had(tmp_path):
     go_on(job, run)
     assert run.done()
     assert run.read(Budget) == told
-
-
-def test_what_was_trained_on_some_rows_is_trained_on_all(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "LEAST", 1)
-    monkeypatch.setattr(module, "_step_seconds", lambda problem: 30.0)
-    random = {"strategy": {"name": "random", "candidates": 2, "rung_epochs": 1}, "training": {"epochs": 2}}
-    run = begin(make_job(tmp_path, random, {"time_budget": 600.0}), tmp_path / "run")
-    assert run.read(Budget).rows == 256
-    assert [report["phase"] for report in run.reports()].count("train") == 2
 
 
 EVIDENCE = {"strategy": {"name": "pd-darts", "steps": 2, "rows": 200, "rivals": ["mmoe"]}, "features": "ids"}

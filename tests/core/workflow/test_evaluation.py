@@ -188,7 +188,7 @@ class Limited(Run):
 
     def __init__(self, path, seconds):
         super().__init__(path)
-        object.__setattr__(self, "budget", Budget(seconds, 0.5, 1, 1))
+        object.__setattr__(self, "budget", Budget(seconds, 0.5, 0.9, 0.9))
 
     def has(self, kind):
         return kind is Budget or super().has(kind)
