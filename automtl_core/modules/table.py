@@ -31,8 +31,8 @@ class Rule(Protocol):
     factor: float
     """Factor of the learning rate, of pending updates too."""
 
-    def step(self, shared: bool) -> None:
-        """Apply the gradient; `shared` is whether it has rows that other processes have read."""
+    def step(self) -> None:
+        """Apply the gradient."""
 
     def settle(self) -> None:
         """Bring all rows up to date."""
@@ -98,14 +98,10 @@ class RowTable(Table):
         if not (self.training and torch.is_grad_enabled()):
             return self.weight, places
         rows, at = torch.unique(places, return_inverse=True)
-        self.announce(rows)
-        return self(rows), at
-
-    def announce(self, rows: Tensor) -> None:
-        """Bring distinct rows [U] up to date, which a step of this process or of another one reads."""
         for lazy in self.lazy.values():
             if (updates := lazy()) is not None:
                 updates.catch_up(rows)
+        return self(rows), at
 
     def rule(self, learning_rate: float, decay: float) -> "RowRMSprop":
         """Return RMSprop of the rows that a step reads, in place of an earlier rule."""
@@ -154,7 +150,7 @@ class RowRMSprop:
         """`step`, `exp_avg_sq` [V, d], and the last step of each row, `touched` [V, 1]."""
 
     @torch.no_grad()
-    def step(self, shared: bool) -> None:
+    def step(self) -> None:
         """Apply the gradient of the table, if it has one."""
         if self.weight.grad is None:
             return
@@ -164,7 +160,7 @@ class RowRMSprop:
             self.state = state = {"step": torch.zeros(()), **zeros}
         grad = self.weight.grad.coalesce()
         rows = grad.indices()[0]
-        (self.table.announce if shared else self.catch_up)(rows)
+        self.catch_up(rows)
         state["step"] += 1
         now = w.index_select(0, rows)
         d = torch.add(grad.values(), now, alpha=self.decay)

@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Identity, Result
 from automtl_core.run_dir.run import Run
-from automtl_core.system.distributed import first
 from automtl_core.system.documents import SIZE_LIMIT, Value, canonical, parse_json, read_plain
 from automtl_core.system.files import LOCK
 
@@ -89,14 +88,10 @@ def ledger(folder: Path, labels: NDArray[Any]) -> Path:
 
 
 def look(path: Path, looks: Sequence[Look]) -> None:
-    """Add the networks to a ledger that are not in it; the first process of a job does it.
+    """Add the networks to a ledger that are not in it.
 
     Where the folder cannot be written, the looks are not recorded, and the log has a warning.
     """
-    first(lambda: _add(path, looks))
-
-
-def _add(path: Path, looks: Sequence[Look]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(LOCK), fallback_to_soft=False), path.open("ab", buffering=0) as file:

@@ -175,7 +175,7 @@ class RelaxedSearch:
 
     def _next_epoch(self) -> None:
         self.epoch += 1
-        seeds.seed_torch(self.problem.seed, "search", self.epoch, own=True)
+        seeds.seed_torch(self.problem.seed, "search", self.epoch)
         self.relaxation.seed(seeds.derive(self.problem.seed, "relaxation", self.epoch))
         self.supernet.train()
 

@@ -24,7 +24,6 @@ import torch
 from torch import Tensor
 
 from automtl_core.errors import ArtifactError, one_line
-from automtl_core.system.distributed import first
 from automtl_core.system.documents import json_text, read_plain
 from automtl_core.system.files import publish_file
 from automtl_core.system.process_state import exact
@@ -110,20 +109,13 @@ State = dict[str, Any]
 
 
 def save_state(path: Path, state: State, keep: Path | None = None) -> None:
-    """Write a state to `path` atomically; an existing file is replaced, or moved to `keep`.
-
-    Of a data-parallel job, the first process writes.
-    """
+    """Write a state to `path` atomically; an existing file is replaced, or moved to `keep`."""
     tensors: dict[str, Tensor] = {}
     values = json_text(_split(state, (), tensors))
     # One key, since safetensors writes several keys in random order.
     metadata = {"automtl": json_text([_digest(values, tensors), values])}
-
-    def write() -> None:
-        with publish_file(path, keep) as draft:
-            write_tensors(draft, tensors, metadata)
-
-    first(write)
+    with publish_file(path, keep) as draft:
+        write_tensors(draft, tensors, metadata)
 
 
 def load_state(path: Path) -> State:

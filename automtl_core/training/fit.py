@@ -165,7 +165,7 @@ class Fit:
         going_on = True
         while going_on and not self.exhausted:
             self.epoch += 1
-            seeds.seed_torch(self.seed, "train", self.epoch, own=True)
+            seeds.seed_torch(self.seed, "train", self.epoch)
             done = self._train(listener)
             enough = steps(NORM_ROWS, self.recipe.batch_size)
             self.average.recalibrate_batchnorm(islice(self._batches(), enough))

@@ -24,7 +24,6 @@ from automtl_core.run_dir.facts import ALL, LITTLE, Budget
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.search.strategy import Problem
 from automtl_core.system import seeds
-from automtl_core.system.distributed import agreed
 from automtl_core.training.batches import steps
 from automtl_core.training.events import REFIT, SILENT, TRAIN, EpochEnded, Event, Listener, StepEnded, Warned
 from automtl_core.training.fit import NORM_ROWS
@@ -117,7 +116,7 @@ class Clock:
         return self._share() + seconds / self._seconds < self.refit
 
     def _share(self) -> float:
-        return agreed((time.monotonic() - self._start) / self._seconds)
+        return (time.monotonic() - self._start) / self._seconds
 
 
 def planned(

@@ -47,7 +47,7 @@ from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.strategy import Problem, Retrain, SearchStrategy
 from automtl_core.settings.settings import Component, Settings
 from automtl_core.space import SearchSpace
-from automtl_core.system import distributed, seeds
+from automtl_core.system import seeds
 from automtl_core.system.documents import canonical
 from automtl_core.system.progress import Progress, silent
 from automtl_core.tasks.kinds import judged_by
@@ -167,14 +167,7 @@ class Job:
         accept: Accept = anything,
     ) -> Prepared:
         """Return the prepared dataset, from disk if it is there; see `prepare`."""
-        made = list[Prepared]()
-
-        def prepare_alone() -> Path:
-            made.append(self._prepared(progress, memory_limit, elsewhere, accept))
-            return made[0].path
-
-        path = distributed.first(prepare_alone)
-        return self.judged(made[0] if made else Prepared.open(path, reused=True))
+        return self.judged(self._prepared(progress, memory_limit, elsewhere, accept))
 
     def _prepared(
         self, progress: Progress, memory_limit: str | None, elsewhere: Path | None, accept: Accept
@@ -533,11 +526,7 @@ class Job:
                 "device: cuda, but torch finds no GPU", "use --device cpu, or a CUDA build of torch"
             )
         device = torch.device("cuda" if available and self.config.device != "cpu" else "cpu")
-        processes, rank = distributed.processes(), distributed.rank()
-        if device.type == "cuda" and processes > 1:
-            device = torch.device("cuda", distributed.local_rank())
-            torch.cuda.set_device(device)
-        return Compute(device, self.config.precision, processes, rank, self.config.large_tables == "disk")
+        return Compute(device, self.config.precision, self.config.large_tables == "disk")
 
 
 def recent_rows(job: Job, prepared: Prepared) -> NDArray[np.int64] | None:

@@ -20,7 +20,7 @@ from automtl_core.choices import Architecture
 from automtl_core.data.part import latest_rows, some_rows, units_of
 from automtl_core.data.store import Prepared
 from automtl_core.search.strategy import Problem
-from automtl_core.system import distributed, seeds
+from automtl_core.system import seeds
 from automtl_core.system.files import write_atomic
 from automtl_core.tasks.kinds import plain_kind
 from automtl_core.training.ensemble import model_fit
@@ -61,7 +61,8 @@ def kept_soft_labels(
         np.save(content, soft_labels(problems(), folds, times, seed))
         write_atomic(path, content.getvalue())
 
-    distributed.first(lambda: None if path.exists() else make())
+    if not path.exists():
+        make()
     soft: NDArray[np.float32] = np.load(path)
     return soft
 
@@ -110,7 +111,7 @@ def soft_labels(
     tasks = next(iter(problems.values())).data.tasks
     total, learned = np.zeros((len(folds), len(tasks))), [plain_kind(t.kind) in LEARNED for t in tasks]
     for name, problem in problems.items():
-        compute, rows = problem.compute.alone, problem.data.train
+        compute, rows = problem.compute, problem.data.train
         for fold in range(FOLDS):
             asked = np.flatnonzero(folds == fold)
             rest = np.flatnonzero(folds != fold if times is None else folds < fold)

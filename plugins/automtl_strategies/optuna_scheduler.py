@@ -24,7 +24,6 @@ from automtl_core.plugin import (
     Training,
     TrialResult,
     UsageError,
-    is_first,
     seeds,
     write_atomic,
 )
@@ -219,7 +218,7 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         for tried in self._batch:
             self._tell(tried)
         self._batch, self._alive = [], []
-        if self.proposals.folder is not None and is_first():
+        if self.proposals.folder is not None:
             lines = (json.dumps(entry, separators=(",", ":")) + "\n" for entry in self._log)
             write_atomic(self.proposals.folder / JOURNAL, "".join(lines).encode())
 

@@ -24,7 +24,6 @@ from automtl_core.run_dir.looks import (
 )
 from automtl_core.run_dir.record import read_record
 from automtl_core.run_dir.run import Run
-from automtl_core.system import distributed
 from automtl_core.workflow.workflow import Workflow
 
 LABELS = np.array([[1, 0], [0, np.nan]], np.float32)
@@ -91,16 +90,6 @@ def test_processes_that_write_at_the_same_time_lose_no_look(tmp_path):
     assert {(one.model, one.network) for one in looks_of(book)} == {
         (model, str(number)) for model in ("shared", *"0123") for number in range(40)
     }
-
-
-def test_of_a_job_of_processes_the_first_one_writes(tmp_path, monkeypatch):
-    called = []
-    monkeypatch.setattr("automtl_core.run_dir.looks.first", called.append)
-    look(ledger(tmp_path, LABELS), [A])
-    assert looks_of(ledger(tmp_path, LABELS)) == []
-    assert len(called) == 1
-    distributed.first(called[0])
-    assert looks_of(ledger(tmp_path, LABELS)) == [A]
 
 
 def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path, caplog):
