@@ -1,4 +1,4 @@
-"""Tables of embeddings: which rows a step reads, how they are trained and averaged, and where they are kept.
+"""Tables of embeddings: which rows a step reads, and how they are trained and averaged.
 
 A network reads a `Table`; optimiser, average and checkpoint ask it, and do not know its kind.
 
@@ -13,8 +13,6 @@ from weakref import ref
 
 import torch
 from torch import Tensor, nn
-
-from automtl_core.system.state import copy_like, copy_of, is_in_file, zeros_like
 
 WHOLE_TABLE = 250_000
 """Number of rows up to which a step over the whole table is faster (benchmarks/embedding.py)."""
@@ -69,9 +67,6 @@ class Table(nn.Embedding):
         """Return what keeps a copy at the average of this table; None for the usual average of weights."""
         return None
 
-    def move_to_disk(self) -> None:
-        """Keep the rows in a temporary file, and what belongs to them too; small tables stay in memory."""
-
 
 class RowTable(Table):
     """A table of which each step updates the rows of its batch alone: its gradients are sparse.
@@ -85,9 +80,7 @@ class RowTable(Table):
         self.lazy: dict[str, ref[RowRMSprop | RowAverage]] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Return a copy, in a temporary file if this table is in one."""
-        if is_in_file(self.weight):
-            memo[id(self.weight)] = nn.Parameter(copy_of(self.weight.detach()))
+        """Return a copy without rules and averages."""
         copy = type(self).__new__(type(self))
         memo[id(self)] = copy
         copy.__dict__.update(deepcopy({**self.__dict__, "lazy": {}}, memo))
@@ -114,11 +107,6 @@ class RowTable(Table):
         average = RowAverage(self.weight, mean.weight)
         self.lazy["average"] = ref(average)
         return average
-
-    def move_to_disk(self) -> None:
-        """Move the rows to a file, and rules and averages that are made afterwards."""
-        if not is_in_file(self.weight):
-            self.weight.data = copy_of(self.weight.detach())
 
 
 def table_of(rows: int, dim: int) -> Table:
@@ -156,7 +144,7 @@ class RowRMSprop:
             return
         w, state = self.weight, self.state
         if not state:
-            zeros = {"exp_avg_sq": zeros_like(w.detach()), "touched": w.new_zeros(len(w), 1)}
+            zeros = {"exp_avg_sq": torch.zeros_like(w), "touched": w.new_zeros(len(w), 1)}
             self.state = state = {"step": torch.zeros(()), **zeros}
         grad = self.weight.grad.coalesce()
         rows = grad.indices()[0]
@@ -191,7 +179,7 @@ class RowRMSprop:
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Continue from a state, of a table of the same shape."""
-        self.state = {key: copy_like(value, self.weight) for key, value in state.items()}
+        self.state = {key: value.to(self.weight.device, copy=True) for key, value in state.items()}
 
     def _spread(self, v: Tensor) -> Tensor:
         """Return the divisor of steps: the root of the corrected second moment."""

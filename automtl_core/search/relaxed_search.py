@@ -52,7 +52,7 @@ class RelaxedSearch:
         self.supernet = problem.space.supernet(relaxation)
         if problem.warm_start is not None:
             problem.warm_start.give(self.supernet.network, problem.space.schema)
-        problem.compute.placed(self.supernet)
+        self.supernet.to(problem.compute.device)
         self.learning_rate = learning_rate
         self.decay = decay
         tasks = problem.data.tasks

@@ -9,20 +9,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from automtl_core.errors import OutOfMemoryError
-from automtl_core.modules.table import Table
 from automtl_core.system.process_state import flushed, kept_state
 from automtl_core.training.batches import Batch
 
 Precision = Literal["fp32", "bf16"]
 """Precision of matrix products in a network; weights, losses and penalties are at least fp32."""
 
-Network = TypeVar("Network", bound=nn.Module)
 CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -32,8 +30,6 @@ class Compute:
 
     device: torch.device
     precision: Precision = "fp32"
-    tables_on_disk: bool = False
-    """Whether large tables, with the states of their training, are in temporary files."""
 
     def logits(self, network: nn.Module, batch: Batch) -> Tensor:
         """Return the output of a network for a batch, [B, T], in single precision at least."""
@@ -41,14 +37,6 @@ class Compute:
         with bf16:
             logits: Tensor = network(batch.features)
         return logits if logits.dtype == torch.float64 else logits.float()
-
-    def placed(self, network: Network) -> Network:
-        """Return a network on the device, with large tables in files if `tables_on_disk`."""
-        network.to(self.device)
-        for table in network.modules() if self.tables_on_disk and self.device.type == "cpu" else ():
-            if isinstance(table, Table):
-                table.move_to_disk()
-        return network
 
     @property
     def slow_precision(self) -> bool:

@@ -99,7 +99,7 @@ class Fit:
 
     def __post_init__(self) -> None:
         data, recipe, compute, network = self.data, self.recipe, self.compute, self.network
-        self.network = compute.placed(network)
+        self.network = network.to(compute.device)
         self.epoch = self.first_epoch
         rows = data.train if data.recent is None else data.train.some(data.recent)
         self.rows = rows.softened(recipe.teacher_weight)

@@ -526,7 +526,7 @@ class Job:
                 "device: cuda, but torch finds no GPU", "use --device cpu, or a CUDA build of torch"
             )
         device = torch.device("cuda" if available and self.config.device != "cpu" else "cpu")
-        return Compute(device, self.config.precision, self.config.large_tables == "disk")
+        return Compute(device, self.config.precision)
 
 
 def recent_rows(job: Job, prepared: Prepared) -> NDArray[np.int64] | None:

@@ -44,7 +44,7 @@ from automtl_core.workflow.job import Job
 
 FORMAT = 3
 WITHOUT_EFFECT = frozenset({
-    "dataset", "data_dir", "prepared_dir", "large_tables", "time_budget", "seed", "space", "strategy",
+    "dataset", "data_dir", "prepared_dir", "time_budget", "seed", "space", "strategy",
     "decisions", "warm_start", "update", "retrain", "calibrate", "refit", "importance", "metrics",
     "listeners",
 })  # fmt: skip

@@ -264,7 +264,6 @@ def test_a_setting_of_the_recipe_changes_what_learns_by_itself_unless_that_ignor
         ({"training": {"learning_rate": 5}}, "training.learning_rate"),
         ({"features": {"numbers": "bins", "bins": 9}}, "features.bins, features.numbers"),
         ({"precision": "bf16"}, "precision"),
-        ({"large_tables": "disk"}, "large_tables"),
         ({"features": "ids", "encoding_search": {"epochs": 3}}, "encoding_search.epochs"),
     ],
 )
