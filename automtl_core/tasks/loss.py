@@ -42,7 +42,7 @@ class Loss(Configured[S]):
 
         Args:
             logits: Outputs of the network, [B, T], in single or double precision, as the sums.
-            labels: [B, T], 0 where missing. With a teacher, labels of two classes are numbers from 0 to 1.
+            labels: [B, T], 0 where missing.
             weights: Weights of the rows, [B, T], 0 where the label is missing.
             groups: Number of the list or user of each row, 0 for none, [B]; None unless the loss is
                 `grouped`.

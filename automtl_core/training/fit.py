@@ -101,8 +101,7 @@ class Fit:
         data, recipe, compute, network = self.data, self.recipe, self.compute, self.network
         self.network = network.to(compute.device)
         self.epoch = self.first_epoch
-        rows = data.train if data.recent is None else data.train.some(data.recent)
-        self.rows = rows.softened(recipe.teacher_weight)
+        self.rows = data.train if data.recent is None else data.train.some(data.recent)
         self.balancer = balancer_of(recipe, data.tasks).to(compute.device)
         groups = weight_groups(network, dict(network.named_parameters()), recipe)
         self.optimiser = Optimiser([*groups, balancer_group(self.balancer, recipe)], compute)

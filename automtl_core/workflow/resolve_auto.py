@@ -108,7 +108,7 @@ def _result(
     on_result: Callable[[EncodingSearchResult], object],
 ) -> EncodingSearchResult:
     """Return the result of the encoding search, from the folder of the data if it was run before."""
-    plain = {name: getattr(Recipe(), name) for name in ("balancer", "teacher", "teacher_weight")}
+    plain: dict[str, Any] = {"balancer": Recipe().balancer}
     # Encodings are those for log loss, so that models which differ in their losses share them.
     known = ranked(prepared.schema.tasks)
     searched = losses_to_search(job.config.training, job.config.encoding_search, prepared.schema.tasks)

@@ -56,10 +56,10 @@ TRAIN = (
 )  # fmt: skip
 MEAN = (
     "train", "--model", "average", "--set", "space.models=[mmoe, {name: shared-bottom, members: 2}]",
-    "--set", "training.teacher=[shared-bottom]", "--set", "refit=true", "--config", "train.yaml",
+    "--set", "refit=true", "--config", "train.yaml",
     "--name", "a", "--seed", "1",
 )  # fmt: skip
-"""All that a training may have: a teacher, several networks, and a refit."""
+"""All that a training may have: several networks, and a refit."""
 PREPARE = ("data", "prepare", "table", "--config", "train.yaml")
 COMPARE = ("compare", "--models", "shared-bottom,mmoe", "--config", "train.yaml", "--seeds", "1", "--out=cmp")
 PREDICT = ("predict", "runs/a", "--input", "d.csv", "--output", "out.csv")
