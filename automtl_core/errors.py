@@ -134,12 +134,6 @@ class RunFailedError(RunStoppedError):
         self.exit_code = exit_code
 
 
-class ProcessLostError(AutoMTLError):
-    """Another process of a data-parallel job ended."""
-
-    exit_code = 77
-
-
 class SetupError(AutoMTLError):
     """The machine, the installation or the data is not ready for a search; see `automtl doctor`."""
 

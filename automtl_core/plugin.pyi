@@ -130,7 +130,7 @@ from automtl_core.modules.relaxation import (
     Weighed as Weighed,
 )
 from automtl_core.modules.supernet import FixedGate as FixedGate, Supernet as Supernet
-from automtl_core.modules.transfer import function_of as function_of, indices as indices, means as means
+from automtl_core.modules.transfer import indices as indices
 from automtl_core.ops import (
     Candidates as Candidates,
     JointOp as JointOp,
@@ -218,8 +218,7 @@ from automtl_core.settings.settings import (
 )
 from automtl_core.settings.words import Takes as Takes
 from automtl_core.space import Chooser as Chooser, SearchSpace as SearchSpace
-from automtl_core.system import distributed as distributed, seeds as seeds
-from automtl_core.system.distributed import is_first as is_first
+from automtl_core.system import seeds as seeds
 from automtl_core.system.files import write_atomic as write_atomic
 from automtl_core.system.process_state import library as library
 from automtl_core.system.seeds import generator as generator

@@ -1,4 +1,4 @@
-"""The cost model of large tables: seconds and bytes by rows, fields, ids, history and ranks.
+"""The cost model of large tables: seconds and bytes by rows, fields, ids and history.
 
     python benchmarks/cost_model.py [--fields 3] [--tasks 4] [--experts 4] [--history 0] [--rows 0.1,1,10]
 
@@ -42,8 +42,6 @@ PROCESS = 0.35e9
 """Bytes of a process without tables and rows."""
 PER_PREDICTION = 8 * 4
 """Bytes for each validation row: predictions of 4 tasks in double precision."""
-GATHER = 1.25e9
-"""Bytes per second of one link between ranks, 10 Gbit/s."""
 
 
 class Steps(NamedTuple):
@@ -75,32 +73,28 @@ def main() -> None:
     for name, default in (("fields", 3), ("tasks", 4), ("experts", 4), ("history", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--rows", default="0.02,0.1,1,10", help="in billions")
-    parser.add_argument("--ranks", default="1,8,64")
     given = parser.parse_args()
     steps, error = fitted()
     ms = steps.ms(given.fields, given.tasks, given.experts) * (1 + PER_EVENT * given.history)
     console = Console(width=160)
     console.print(f"step, ms: {', '.join(f'{k} {v:.3g}' for k, v in steps._asdict().items())}")
     console.print(f"largest error of the fit: {error:.0%}; a step takes {ms:.1f} ms")
-    table = Table("rows", "ids", "ranks", "preparation", "epoch", "tables", "memory of a rank", "disk")
+    table = Table("rows", "ids", "preparation", "epoch", "tables", "memory", "disk")
     for rows in (float(text) * 1e9 for text in given.rows.split(",")):
         ids = PUBLISHED_IDS * (rows / 1e8) ** IDS_PER_ROW
         prepared = rows * PREPARED * (HISTORY if given.history else 1)
         width = 4 * (given.fields + given.tasks + 1) + (34 if given.history else 0)
         tables = ids * DIM * 4
-        for ranks in map(int, given.ranks.split(",")):
-            each = ms * 1e-3 / BATCH
-            moved = 2 * given.fields * DIM * 4 * (ranks > 1) / GATHER  # read, and the gradients
-            epoch = rows * (TRAINED * (each / ranks + moved) + (1 - TRAINED) / 2 * FORWARD * each / ranks)
-            memory = PROCESS + COPIES * tables + rows / 10 * PER_PREDICTION / ranks
-            table.add_row(
-                f"{rows:,.0f}",
-                f"{ids:,.0f}",
-                f"{ranks}",
-                _time(prepared),
-                _time(epoch),
-                *(f"{size / 1e9:,.1f} GB" for size in (tables, memory, rows * width)),
-            )
+        each = ms * 1e-3 / BATCH
+        epoch = rows * (TRAINED * each + (1 - TRAINED) / 2 * FORWARD * each)
+        memory = PROCESS + COPIES * tables + rows / 10 * PER_PREDICTION
+        table.add_row(
+            f"{rows:,.0f}",
+            f"{ids:,.0f}",
+            _time(prepared),
+            _time(epoch),
+            *(f"{size / 1e9:,.1f} GB" for size in (tables, memory, rows * width)),
+        )
     console.print(table)
 
 

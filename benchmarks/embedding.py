@@ -4,14 +4,12 @@
 
 Two fields share the ids, in millions, and the others have 100 values each. Ids are drawn as in logs, few of
 them often (Zipf, exponent 1.1), or all alike, which is the worst case of rows. Tables up to `--whole` million
-ids are also moved as a whole. Tables from 64 MiB are also on disk. All steps are taken in turns within one
-process.
+ids are also moved as a whole. All steps are taken in turns within one process.
 """
 
 import argparse
 import statistics
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,16 +21,12 @@ from automtl_core.modules import table
 from automtl_core.modules.features import Features
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.system.state import LARGE
 from automtl_core.training.batches import Batch
-from automtl_core.training.compute import CPU
 from automtl_core.training.process import set_up
 from step import training_step
 from timing import RESULTS, Step, in_ms, in_turns, report
 
 BATCH, SMALL, EXPONENT = 2048, 100, 1.1
-BYTES = 64
-"""Bytes of the embedding of an id."""
 BATCHES = 8
 """Different ones, taken in turns, so that rows are not in the cache from the step before."""
 
@@ -78,8 +72,7 @@ def step_of(case: Case) -> Step:
         table.WHOLE_TABLE = before
     labels = torch.randint(2, (BATCH, case.tasks)).float()
     batches = [Batch(Features(draw(case, random), torch.zeros(BATCH, 0)), labels) for _ in range(BATCHES)]
-    compute = replace(CPU, tables_on_disk=case.table == "disk")
-    return training_step(compute.placed(network), batches)
+    return training_step(network, batches)
 
 
 def cases(ids: list[int], whole: int) -> Iterator[Case]:
@@ -90,13 +83,6 @@ def cases(ids: list[int], whole: int) -> Iterator[Case]:
                 yield Case(problem, fields, tasks, count, drawn, "rows")
             if count <= whole:
                 yield Case(problem, fields, tasks, count, "zipf", "whole")
-            if count * BYTES >= LARGE:
-                yield Case(problem, fields, tasks, count, "zipf", "disk")
-
-
-def fewest(case: Case, ids: int) -> Case:
-    """Return the case with the fewest ids; small tables are in memory."""
-    return case._replace(ids=ids, table="rows" if case.table == "disk" else case.table)
 
 
 def main() -> None:
@@ -119,7 +105,7 @@ def main() -> None:
             "drawn": case.draw,
             "table": case.table,
             **in_ms(seconds),
-            "against the fewest ids": statistics.median(seconds) / first[fewest(case, ids[0])],
+            "against the fewest ids": statistics.median(seconds) / first[case._replace(ids=ids[0])],
         }
         for case, seconds in times.items()
     ]

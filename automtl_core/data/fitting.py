@@ -10,6 +10,7 @@ Letters: R rows, M dense fields, Q edges, A numbers.
 """
 
 import hashlib
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError, AutoMTLError
 from automtl_core.fields.numeric import edges
 from automtl_core.system.documents import canonical, read_signed, write_signed
-from automtl_core.system.files import publish_folder, remove_folder
+from automtl_core.system.files import publish_folder
 
 FORMAT = 1
 FILE = "aggregates.json"
@@ -129,7 +130,7 @@ def _kept(
             if all(dense[name].shape == (len(part), schema.n_numbers) for name, part in parts.items()):
                 return dense, aggregates
         if not attempt:
-            remove_folder(folder)
+            shutil.rmtree(folder, ignore_errors=True)
     raise ArtifactError(f"{folder}: damaged", FIX)
 
 

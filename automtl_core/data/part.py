@@ -111,8 +111,6 @@ class Part:
     """Histories of the rows, in the order of the schema."""
     coded: Mapping[int, Coded] = field(default_factory=dict)
     """Index of a column of `ids` from a vocabulary -> the values of rows, also those outside of it."""
-    soft: NDArray[np.float32] | None = None  # [R, T]
-    """Soft labels of a teacher, NaN where it has none; None without a teacher."""
     lists: NDArray[np.int32] | None = None  # [R]
     """Number of the list of each row, 0 for none; None without lists. See `DatasetSettings.list`."""
     weights: NDArray[np.float32] | None = None  # [R, T]
@@ -129,17 +127,9 @@ class Part:
         histories = tuple(history.some(rows) for history in self.histories)
         coded = {place: one._replace(codes=one.codes[rows]) for place, one in self.coded.items()}
         of_rows = self.ids[rows], self.dense[rows], self.labels[rows]
-        soft = None if self.soft is None else self.soft[rows]
         lists = None if self.lists is None else self.lists[rows]
         weights = None if self.weights is None else self.weights[rows]
-        return Part(*of_rows, self.bags, users, histories, coded, soft, lists, weights)
-
-    def softened(self, weight: float) -> "Part":
-        """Return the rows with labels that are in part, by a weight from 0 to 1, the soft ones."""
-        if self.soft is None:
-            return self
-        mixed = (1 - weight) * self.labels + weight * self.soft
-        return replace(self, labels=np.where(np.isnan(self.soft), self.labels, mixed), soft=None)
+        return Part(*of_rows, self.bags, users, histories, coded, lists, weights)
 
     def entries(self, place: int) -> Entries:
         """Return hashes of the values in a column of `ids`."""

@@ -7,7 +7,6 @@ code, and it is scored on validation rows. Letters: R rows, T tasks, C codes of 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -22,7 +21,6 @@ from automtl_core.errors import ArtifactError, StorageError
 from automtl_core.leaks.histories import history_warnings
 from automtl_core.leaks.parts import parts_warnings
 from automtl_core.leaks.predictors import Kind, Predictor, event_predictors, predictors
-from automtl_core.system.distributed import first
 from automtl_core.system.documents import Value, read_signed, write_signed
 
 Floats = NDArray[np.float64]
@@ -95,7 +93,7 @@ def alone(
     Earlier events are read for a sample of rows. The scores are kept in the folder of the data, since they
     take a pass over all rows.
     """
-    scores = first(partial(_kept, prepared))
+    scores = _kept(prepared)
     return {task: tuple(_best(of_task, kinds)) for task, of_task in scores.items()}
 
 

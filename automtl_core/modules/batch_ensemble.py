@@ -17,8 +17,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from automtl_core.system import distributed
-
 
 class Scales(nn.Module):
     """Scales of each member: row i of a batch belongs to member i mod K, or its list does, see `keep_lists`.
@@ -58,15 +56,11 @@ class Scales(nn.Module):
         members, scale = self.members, scale[: self.members]
         if self.first and not self.training:
             return (x.unsqueeze(1) * scale).flatten(0, 1)
-        shared = self.training and distributed.processes() > 1
-        alone = not shared and (self.lists is None or not self.training)
-        if torch.compiler.is_exporting() or (len(x) % members == 0 and alone):
-            return (x.view(x.shape[0] // members, *scale.shape) * scale).view(x.shape)
         if self.training and self.lists is not None:
             return x * scale[self.lists % members]
-        rows = torch.arange(len(x), device=x.device)
-        rows = distributed.rank() + rows * distributed.processes() if shared else rows  # see `Compute.share`
-        return x * scale[rows % members]
+        if torch.compiler.is_exporting() or len(x) % members == 0:
+            return (x.view(x.shape[0] // members, *scale.shape) * scale).view(x.shape)
+        return x * scale[torch.arange(len(x), device=x.device) % members]
 
 
 def keep_lists(network: nn.Module, numbers: Tensor | None) -> None:

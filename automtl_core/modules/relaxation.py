@@ -27,7 +27,7 @@ class Relaxation(ABC):
 
     `start` is called once for each choice when the supernet is built; `one_of` and `any_of` in each forward
     pass, in the order of the network. All random numbers come from `generator`, never from torch's global
-    one: dropout masks may differ between processes that train together, these draws must not.
+    one, so that they do not depend on dropout.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Tables of embeddings: which rows a step reads, how they are trained and averaged, and where they are kept.
+"""Tables of embeddings: which rows a step reads, and how they are trained and averaged.
 
 A network reads a `Table`; optimiser, average and checkpoint ask it, and do not know its kind.
 
@@ -13,8 +13,6 @@ from weakref import ref
 
 import torch
 from torch import Tensor, nn
-
-from automtl_core.system.state import copy_like, copy_of, is_in_file, zeros_like
 
 WHOLE_TABLE = 250_000
 """Number of rows up to which a step over the whole table is faster (benchmarks/embedding.py)."""
@@ -31,8 +29,8 @@ class Rule(Protocol):
     factor: float
     """Factor of the learning rate, of pending updates too."""
 
-    def step(self, shared: bool) -> None:
-        """Apply the gradient; `shared` is whether it has rows that other processes have read."""
+    def step(self) -> None:
+        """Apply the gradient."""
 
     def settle(self) -> None:
         """Bring all rows up to date."""
@@ -69,9 +67,6 @@ class Table(nn.Embedding):
         """Return what keeps a copy at the average of this table; None for the usual average of weights."""
         return None
 
-    def move_to_disk(self) -> None:
-        """Keep the rows in a temporary file, and what belongs to them too; small tables stay in memory."""
-
 
 class RowTable(Table):
     """A table of which each step updates the rows of its batch alone: its gradients are sparse.
@@ -85,9 +80,7 @@ class RowTable(Table):
         self.lazy: dict[str, ref[RowRMSprop | RowAverage]] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Return a copy, in a temporary file if this table is in one."""
-        if is_in_file(self.weight):
-            memo[id(self.weight)] = nn.Parameter(copy_of(self.weight.detach()))
+        """Return a copy without rules and averages."""
         copy = type(self).__new__(type(self))
         memo[id(self)] = copy
         copy.__dict__.update(deepcopy({**self.__dict__, "lazy": {}}, memo))
@@ -98,14 +91,10 @@ class RowTable(Table):
         if not (self.training and torch.is_grad_enabled()):
             return self.weight, places
         rows, at = torch.unique(places, return_inverse=True)
-        self.announce(rows)
-        return self(rows), at
-
-    def announce(self, rows: Tensor) -> None:
-        """Bring distinct rows [U] up to date, which a step of this process or of another one reads."""
         for lazy in self.lazy.values():
             if (updates := lazy()) is not None:
                 updates.catch_up(rows)
+        return self(rows), at
 
     def rule(self, learning_rate: float, decay: float) -> "RowRMSprop":
         """Return RMSprop of the rows that a step reads, in place of an earlier rule."""
@@ -118,11 +107,6 @@ class RowTable(Table):
         average = RowAverage(self.weight, mean.weight)
         self.lazy["average"] = ref(average)
         return average
-
-    def move_to_disk(self) -> None:
-        """Move the rows to a file, and rules and averages that are made afterwards."""
-        if not is_in_file(self.weight):
-            self.weight.data = copy_of(self.weight.detach())
 
 
 def table_of(rows: int, dim: int) -> Table:
@@ -154,17 +138,17 @@ class RowRMSprop:
         """`step`, `exp_avg_sq` [V, d], and the last step of each row, `touched` [V, 1]."""
 
     @torch.no_grad()
-    def step(self, shared: bool) -> None:
+    def step(self) -> None:
         """Apply the gradient of the table, if it has one."""
         if self.weight.grad is None:
             return
         w, state = self.weight, self.state
         if not state:
-            zeros = {"exp_avg_sq": zeros_like(w.detach()), "touched": w.new_zeros(len(w), 1)}
+            zeros = {"exp_avg_sq": torch.zeros_like(w), "touched": w.new_zeros(len(w), 1)}
             self.state = state = {"step": torch.zeros(()), **zeros}
         grad = self.weight.grad.coalesce()
         rows = grad.indices()[0]
-        (self.table.announce if shared else self.catch_up)(rows)
+        self.catch_up(rows)
         state["step"] += 1
         now = w.index_select(0, rows)
         d = torch.add(grad.values(), now, alpha=self.decay)
@@ -195,7 +179,7 @@ class RowRMSprop:
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Continue from a state, of a table of the same shape."""
-        self.state = {key: copy_like(value, self.weight) for key, value in state.items()}
+        self.state = {key: value.to(self.weight.device, copy=True) for key, value in state.items()}
 
     def _spread(self, v: Tensor) -> Tensor:
         """Return the divisor of steps: the root of the corrected second moment."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import BeforeValidator, Field
@@ -61,6 +61,8 @@ def _features(raw: Any) -> Any:
 class Common(Settings):
     """Settings that all models of a comparison share."""
 
+    removed: ClassVar = {"large_tables": "memory"}
+
     dataset: Annotated[Component, NAMED]
     """Dataset adapter; see `automtl settings dataset`."""
     training: Recipe = Recipe()
@@ -72,10 +74,6 @@ class Common(Settings):
     precision: Literal["fp32", "bf16"] = "fp32"
     """Compute precision: fp32, or bf16 mixed precision, which is faster where the processor supports it and
     slower elsewhere; weights and losses stay fp32."""
-    large_tables: Literal["memory", "disk"] = "memory"
-    """Place of an embedding table of more than 64 MiB, with the second moments and the average of its
-    training, on a CPU. disk: temporary files in $TMPDIR, whose pages the system drops from memory when
-    it needs room. Results are the same."""
     features: Annotated[
         Encodings,
         BeforeValidator(_features, json_schema_input_type=Word | Encodings),

@@ -63,8 +63,6 @@ class Environment(Fact):
     """Other library of the space -> its version."""
     earlier: tuple["Environment", ...] = ()
     """Earlier environments of a run that continued in this one, the first one first."""
-    processes: int = 1
-    """Number of processes that train together, see `automtl_core.system.distributed`."""
 
 
 @dataclass(frozen=True)

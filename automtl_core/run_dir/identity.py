@@ -1,7 +1,7 @@
 """Identity: everything that the result of a run depends on, and checks of it before a run continues.
 
-Settings, seed and data must be unchanged. Other versions, another device or another number of threads or
-processes change at most the last digits of results, so that a user may continue nevertheless.
+Settings, seed and data must be unchanged. Other versions, another device or another number of threads
+change at most the last digits of results, so that a user may continue nevertheless.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ def check_environment(run: Run, now: Environment, anyway: bool) -> None:
         _refuse(
             f"{run.path}: the run began in another environment",
             differing,
-            f"restore it, and continue there: {resuming(run.path, then.processes)}\n"
+            f"restore it, and continue there: {resuming(run.path)}\n"
             f"or continue here, which may change last digits: {resuming(run.path)} --anyway",
         )
 

@@ -38,7 +38,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,8 +75,6 @@ from automtl_core.run_dir.facts import (
     without_places,
 )
 from automtl_core.run_dir.folders import check_run, is_locked, locked, no_links
-from automtl_core.system import distributed
-from automtl_core.system.distributed import alone, first, is_first
 from automtl_core.system.documents import (
     SIZE_LIMIT,
     json_text,
@@ -134,21 +132,17 @@ class Run:
         """
         check_free(path)
         with ExitStack() as held:
-
-            def publish() -> None:
-                with publish_folder(path) as draft:
-                    held.enter_context(locked(draft))
-                    write_atomic(draft / "config.yaml", config.to_yaml().encode())
-                    write_atomic(draft / "metrics.jsonl", b"")
-                    for fact in (*facts, Status("running")):
-                        cls(draft).write(fact)
-                    encoder.save(draft / ENCODER)
-                    if rows is not None:
-                        (draft / ROWS).mkdir()
-                        for part in SEEN:
-                            link_or_copy(rows / part / "rows.npy", draft / ROWS / f"{part}.npy")
-
-            first(publish)
+            with publish_folder(path) as draft:
+                held.enter_context(locked(draft))
+                write_atomic(draft / "config.yaml", config.to_yaml().encode())
+                write_atomic(draft / "metrics.jsonl", b"")
+                for fact in (*facts, Status("running")):
+                    cls(draft).write(fact)
+                encoder.save(draft / ENCODER)
+                if rows is not None:
+                    (draft / ROWS).mkdir()
+                    for part in SEEN:
+                        link_or_copy(rows / part / "rows.npy", draft / ROWS / f"{part}.npy")
             yield held.enter_context(cls(path)._recorded())
 
     @classmethod
@@ -166,26 +160,25 @@ class Run:
 
     @contextmanager
     def working(self) -> Iterator["Run"]:
-        """Hold the run for this process or job, log to it, and record the outcome of the block.
+        """Hold the run for this process, log to it, and record the outcome of the block.
 
         Raises:
             RunInUseError: another process works on it.
 
         """
-        with ExitStack() as held:
-            first(lambda: held.enter_context(locked(self.path)))
-            with self._recorded():
-                yield self
+        with locked(self.path), self._recorded():
+            yield self
 
     @contextmanager
     def _recorded(self) -> Iterator["Run"]:
-        with _logged(self.path / "log.txt") if is_first() else nullcontext():
+        with _logged(self.path / "log.txt"):
             try:
                 self.write(Status("running"))
                 yield self
                 self.write(Status("done"))
                 if self.done():  # nothing is left to resume
-                    first(self._remove_checkpoints)
+                    for name in CHECKPOINTS:
+                        (self.path / name).unlink(missing_ok=True)
             except BaseException as error:
                 if isinstance(error, AutoMTLError):
                     log.error("failed: %s", error)
@@ -195,14 +188,9 @@ class Run:
                     by_signal = isinstance(error, KeyboardInterrupt)
                     why = "interrupted by a signal, such as Ctrl-C" if by_signal else one_line(error)
                     status = Status("stopped", why)
-                if is_first():  # the other processes of a job may not have the error
-                    with alone(), suppress(StorageError):  # the first error is the one to report
-                        self.write(status)
+                with suppress(StorageError):  # the first error is the one to report
+                    self.write(status)
                 raise
-
-    def _remove_checkpoints(self) -> None:
-        for name in CHECKPOINTS:
-            (self.path / name).unlink(missing_ok=True)
 
     def copied(self, path: Path, encoder: Encoder, fact: Refreshed, rows: Hashes) -> "Run":
         """Return a copy of the finished run with another encoder, and with more rows that it has seen.
@@ -320,9 +308,6 @@ class Run:
 
     def status(self) -> Status:
         """Return the state of the run; a run without a process is never `running`."""
-        return first(self._status)
-
-    def _status(self) -> Status:
         if (status := self.read(Status)).state != "running" or is_locked(self.path):
             return status
         if (status := self.read(Status)).state != "running":  # it ended between the two looks
@@ -561,8 +546,6 @@ def numbered(runs_dir: Path, stem: str, make: Callable[[Path], AbstractContextMa
             return
 
 
-def resuming(path: Path, processes: int | None = None) -> str:
-    """Return the command that resumes a run, with a number of processes; None for that of this job."""
-    count = distributed.processes() if processes is None else processes
-    program = "automtl" if count == 1 else f"torchrun --nproc-per-node {count} --no-python automtl"
-    return f"{program} search --resume {shlex.quote(str(path))}"
+def resuming(path: Path) -> str:
+    """Return the command that resumes a run."""
+    return f"automtl search --resume {shlex.quote(str(path))}"

@@ -13,7 +13,7 @@ from automtl_core.run_dir.folders import check_run
 from automtl_core.run_dir.progress import FILE, Progress
 from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import SIZE_LIMIT, Value, read_plain
-from automtl_core.system.files import make_folder, write_atomic
+from automtl_core.system.files import write_atomic
 from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import Metrics, mean_over_tasks
 
@@ -167,7 +167,7 @@ def is_comparison(path: Path) -> bool:
 def write_cells(folder: Path, names: list[str]) -> None:
     """Write the names of the runs that a comparison consists of; the first run reports a faulty folder."""
     with suppress(OSError, StorageError):
-        make_folder(folder)
+        folder.mkdir(parents=True, exist_ok=True)
         write_atomic(folder / CELLS_FILE, json.dumps({"cells": names}).encode())
 
 

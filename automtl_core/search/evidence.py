@@ -57,8 +57,6 @@ class Evidence(Value):
     """Epoch of the search at whose end the decision was made."""
     interchangeable: bool = False
     """Whether the decision is about one of several equal parts, such as one expert of a layer."""
-    stability: float | None = None
-    """Share of bootstrap resamples of the held-out rows in which the decision is the same."""
     p: float | None = None
     """Two-sided p value of the difference, after Holm's correction for all comparisons of the search."""
     freedom: int | None = None

@@ -94,9 +94,7 @@ class HeldOut:
         self.problem = problem
         groups = part.groups if any(task.type.of_groups for task in data.tasks) else part.lists
         places = some_rows(len(part), rows, seeds.generator(problem.seed, "held-out"), groups)
-        own = problem.compute.stretch(len(places), recipe.batch_size)
-        self._start = int(own[0]) if len(own) else 0
-        self._batches = list(batches(part, recipe.batch_size, problem.compute.device, [places[own]]))
+        self._batches = list(batches(part, recipe.batch_size, problem.compute.device, [places]))
         learned = shuffled(data.train, recipe, problem.seed, 0, problem.compute)
         self._learned = list(islice(learned, 1))  # for the statistics of batch normalisation
         self._reuse = Reuse()
@@ -128,12 +126,12 @@ class HeldOut:
     @torch.no_grad()
     def predict(self, network: nn.Module) -> NDArray[np.float64]:
         """Return the output of a network in evaluation mode, [R, T]."""
-        compute, predictions, done = self.problem.compute, np.zeros(self._labels.shape), self._start
+        compute, predictions, done = self.problem.compute, np.zeros(self._labels.shape), 0
         for batch in self._batches:
             logits = compute.logits(network, batch).double().cpu().numpy()
             predictions[done : done + len(logits)] = logits
             done += len(logits)
-        return compute.joined(predictions)
+        return predictions
 
     def scored(self, predictions: NDArray[np.float64]) -> Scored:
         """Return the score of predictions [R, T]."""

@@ -50,7 +50,7 @@ class RelaxedSearch:
         self.problem = problem
         self.relaxation = relaxation
         self.supernet = problem.space.supernet(relaxation)
-        problem.compute.placed(self.supernet)
+        self.supernet.to(problem.compute.device)
         self.learning_rate = learning_rate
         self.decay = decay
         tasks = problem.data.tasks
@@ -173,7 +173,7 @@ class RelaxedSearch:
 
     def _next_epoch(self) -> None:
         self.epoch += 1
-        seeds.seed_torch(self.problem.seed, "search", self.epoch, own=True)
+        seeds.seed_torch(self.problem.seed, "search", self.epoch)
         self.relaxation.seed(seeds.derive(self.problem.seed, "relaxation", self.epoch))
         self.supernet.train()
 

@@ -15,8 +15,6 @@ from automtl_core.search.held_out import HeldOut
 from automtl_core.search.strategy import Problem
 from automtl_core.search.trial import Serial, TrialBegan, TrialResult, Trials, TrialSpec
 from automtl_core.system import seeds
-from automtl_core.system.distributed import agreed
-from automtl_core.system.files import make_folder
 from automtl_core.system.state import State, load_state, save_state
 from automtl_core.training.ensemble import model_fit
 from automtl_core.training.events import EpochEnded, Event, Listener
@@ -37,7 +35,7 @@ def trials_of(problem: Problem) -> Iterator[Trials]:
         yield problem.trials
         return
     with tempfile.TemporaryDirectory(prefix="automtl-") as folder:
-        yield Trials(TrialSpec(folder=agreed(folder)), Serial(partial(train_trial, problem)))
+        yield Trials(TrialSpec(folder=folder), Serial(partial(train_trial, problem)))
 
 
 def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialResult:
@@ -84,7 +82,7 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
             return going_on
         reports.append(event.to_json())
         again = going_on and fit.epoch < last and not fit.exhausted
-        if not again or agreed(time.monotonic() - written[0] >= CHECKPOINT_SECONDS):
+        if not again or time.monotonic() - written[0] >= CHECKPOINT_SECONDS:
             write()
         going_on = listener(event) and going_on
         if not going_on and written[1] < fit.epoch:
@@ -130,7 +128,7 @@ def _fit(problem: Problem, spec: TrialSpec) -> Fit | LearnerFit:
 
 
 def _save(path: Path, spec: TrialSpec, state: State) -> None:
-    make_folder(path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
     save_state(path, {OF: [spec.name, path.name], **state})
 
 

@@ -13,7 +13,6 @@ from secrets import token_hex
 from filelock import FileLock, Timeout
 
 from automtl_core.errors import RunExistsError, StorageError
-from automtl_core.system.distributed import first
 
 LOCK = ".lock"
 HOST = f"{zlib.crc32(platform.node().encode()):08x}"
@@ -33,13 +32,9 @@ REMEDIES = {
 
 
 def write_atomic(path: Path, content: bytes, keep: Path | None = None) -> None:
-    """Write a whole file, as `publish_file` does; of a data-parallel job, the first process writes."""
-
-    def write() -> None:
-        with publish_file(path, keep) as draft:
-            draft.write_bytes(content)
-
-    first(write)
+    """Write a whole file, as `publish_file` does."""
+    with publish_file(path, keep) as draft:
+        draft.write_bytes(content)
 
 
 def break_hard_links(path: Path) -> None:
@@ -62,16 +57,6 @@ def link_or_copy(path: Path, copy: Path) -> None:
     except OSError:
         shutil.copyfile(path, draft)
     draft.replace(copy)
-
-
-def make_folder(path: Path) -> None:
-    """Create a folder and its parents, unless it exists; the first process of a job does it."""
-    first(lambda: path.mkdir(parents=True, exist_ok=True))
-
-
-def remove_folder(path: Path) -> None:
-    """Remove a folder with its content, if it exists; the first process of a job does it."""
-    first(lambda: shutil.rmtree(path, ignore_errors=True))
 
 
 @contextmanager

@@ -8,8 +8,6 @@ import hashlib
 
 import numpy as np
 
-from automtl_core.system import distributed
-
 
 def derive(seed: int, *purpose: str | int) -> int:
     """Return a seed in [0, 2**63) for one purpose, such as `derive(seed, "shuffle", epoch)`."""
@@ -27,19 +25,10 @@ def generator(seed: int, *purpose: str | int) -> np.random.Generator:
     return np.random.default_rng(derive(seed, *purpose))
 
 
-def seed_torch(seed: int, *purpose: str | int, own: bool = False) -> None:
-    """Seed torch's generators, which initialise weights and draw dropout masks.
-
-    Args:
-        seed: Seed of the run.
-        purpose: The purpose of the draws.
-        own: Whether each process of a data-parallel job draws other numbers, as for the masks of its rows.
-
-    """
+def seed_torch(seed: int, *purpose: str | int) -> None:
+    """Seed torch's generators, which initialise weights and draw dropout masks."""
     import torch  # here, so that commands which only draw data do not wait for it
 
-    if own and distributed.rank():
-        purpose = (*purpose, "process", distributed.rank())
     # `torch.manual_seed` would keep a record of each call for a GPU that is not there.
     torch.default_generator.manual_seed(derive(seed, *purpose))
     if torch.cuda.is_available():

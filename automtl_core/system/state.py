@@ -6,14 +6,11 @@ a digest of everything, since safetensors does not detect bit flips in weights.
 
 `safetensors.torch.save` makes copies of all tensors in memory, twice, which are more than the model where
 tables are large. Here tensors are written one by one, to the same bytes
-(https://github.com/huggingface/safetensors, format), and large copies are in temporary files: the system can
-take their memory for other uses, as it does with any file.
+(https://github.com/huggingface/safetensors, format).
 """
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,13 +21,10 @@ import torch
 from torch import Tensor
 
 from automtl_core.errors import ArtifactError, one_line
-from automtl_core.system.distributed import first
 from automtl_core.system.documents import json_text, read_plain
 from automtl_core.system.files import publish_file
 from automtl_core.system.process_state import exact
 
-LARGE = 64 << 20
-"""Bytes of a tensor from which a file is worth it."""
 KINDS = {
     torch.int64: "I64",
     torch.float64: "F64",
@@ -44,41 +38,6 @@ KINDS = {
     torch.bool: "BOOL",
 }
 """Types of numbers with their names in a file, in the order of the tensors in it."""
-
-
-def is_in_file(tensor: Tensor) -> bool:
-    """Return whether a tensor is in a file."""
-    return tensor.device.type == "cpu" and tensor.untyped_storage().filename is not None
-
-
-def copy_of(tensor: Tensor) -> Tensor:
-    """Return a copy on the CPU, in a temporary file if it is large."""
-    if (copy := _zeros(tensor)) is not None:
-        return copy.copy_(tensor)
-    return tensor.to("cpu", copy=True).contiguous()
-
-
-def copy_like(tensor: Tensor, place: Tensor) -> Tensor:
-    """Return a copy at the device of another tensor, in a temporary file if that one is in a file."""
-    return copy_of(tensor) if is_in_file(place) else tensor.to(place.device, copy=True)
-
-
-def zeros_like(tensor: Tensor) -> Tensor:
-    """Return zeros of the same shape, type and device, in a temporary file if the tensor is in a file."""
-    zeros = _zeros(tensor) if is_in_file(tensor) else None
-    return torch.zeros_like(tensor) if zeros is None else zeros
-
-
-def _zeros(tensor: Tensor) -> Tensor | None:
-    """Return zeros in a temporary file that exists as long as they do, or None for a small tensor or disk."""
-    if tensor.nbytes < LARGE:
-        return None
-    with suppress(OSError, AttributeError), tempfile.NamedTemporaryFile(prefix="automtl-") as file:
-        # A full disk is an error here, and ends the process if it shows later. macOS lacks the function.
-        os.posix_fallocate(file.fileno(), 0, tensor.nbytes)
-        zeros = torch.from_file(file.name, shared=True, size=tensor.numel(), dtype=tensor.dtype)
-        return zeros.view(tensor.shape)
-    return None
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -110,20 +69,13 @@ State = dict[str, Any]
 
 
 def save_state(path: Path, state: State, keep: Path | None = None) -> None:
-    """Write a state to `path` atomically; an existing file is replaced, or moved to `keep`.
-
-    Of a data-parallel job, the first process writes.
-    """
+    """Write a state to `path` atomically; an existing file is replaced, or moved to `keep`."""
     tensors: dict[str, Tensor] = {}
     values = json_text(_split(state, (), tensors))
     # One key, since safetensors writes several keys in random order.
     metadata = {"automtl": json_text([_digest(values, tensors), values])}
-
-    def write() -> None:
-        with publish_file(path, keep) as draft:
-            write_tensors(draft, tensors, metadata)
-
-    first(write)
+    with publish_file(path, keep) as draft:
+        write_tensors(draft, tensors, metadata)
 
 
 def load_state(path: Path) -> State:
@@ -161,7 +113,7 @@ def _loaded(path: Path) -> State:
         with safetensors.safe_open(path, "pt") as file:
             digest, values = json.loads(file.metadata()["automtl"])
             # Copies, because the file may be replaced while its tensors are used and changed.
-            tensors = {name: copy_of(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 - no dict
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - no dict
         intact = _digest(values, tensors) == digest
         state: State = _join(json.loads(values), tensors) if intact else {}
         if not isinstance(state, dict):
@@ -174,11 +126,8 @@ def _loaded(path: Path) -> State:
 
 
 def cpu_copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return detached copies on the CPU, which later training steps do not change.
-
-    Copies of large tensors are in temporary files, so that the system can take their memory for other uses.
-    """
-    return {name: copy_of(tensor.detach()) for name, tensor in tensors.items()}
+    """Return detached copies on the CPU, which later training steps do not change."""
+    return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
 
 
 def _digest(values: str, tensors: dict[str, Tensor]) -> str:

@@ -36,13 +36,13 @@ class Loss(Configured[S]):
     ) -> "tuple[Tensor, Tensor]":
         """Return the sum of the terms of the loss, and the number of terms, [T] each.
 
-        The loss of a batch is the ratio of both sums over all processes. A term counts as often as the
+        The loss of a batch is the ratio of both sums. A term counts as often as the
         weights of its rows say: a row of weight 2 is two rows, and a row of weight 0 is none. By default,
         each row is a term, see `row_losses`. A task without a term has sum 0, gradient 0 and number 0.
 
         Args:
             logits: Outputs of the network, [B, T], in single or double precision, as the sums.
-            labels: [B, T], 0 where missing. With a teacher, labels of two classes are numbers from 0 to 1.
+            labels: [B, T], 0 where missing.
             weights: Weights of the rows, [B, T], 0 where the label is missing.
             groups: Number of the list or user of each row, 0 for none, [B]; None unless the loss is
                 `grouped`.

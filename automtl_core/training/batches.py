@@ -44,22 +44,17 @@ class Batch(NamedTuple):
 
 
 def batches(
-    part: Part,
-    size: int,
-    device: torch.device,
-    order: Iterable[Rows] | None = None,
-    share: Callable[[Rows], Rows] | None = None,
+    part: Part, size: int, device: torch.device, order: Iterable[Rows] | None = None
 ) -> Iterator[Batch]:
     """Yield the rows of `order`, an iterable of index arrays, in batches; if it is None, all in stored order.
 
-    The last batch may be smaller. Of each batch, the rows that `share` returns are read; all if it is None.
+    The last batch may be smaller.
     For a device other than the CPU, the next batch is prepared and copied while the previous one is in use.
     On the CPU this would gain nothing, as the CPU is busy with that one.
     """
     if order is None:
         order = (np.arange(start, min(start + size, len(part))) for start in range(0, len(part), size))
-    equal = _equal(order, size)
-    return read(part, equal if share is None else map(share, equal), device)
+    return read(part, _equal(order, size), device)
 
 
 def read(part: Part, rows: Iterable[Rows], device: torch.device) -> Iterator[Batch]:
@@ -90,7 +85,7 @@ def _equal(order: Iterable[Rows], size: int) -> Iterator[Rows]:
         yield left
 
 
-def shuffled_rows(rows: int, random: np.random.Generator, processes: int = 1) -> Iterator[Rows]:
+def shuffled_rows(rows: int, random: np.random.Generator) -> Iterator[Rows]:
     """Yield the indices of all rows in an order that is random within windows, one window after another.
 
     Blocks of consecutive rows are shuffled, then the rows of all blocks that fill a window, so that
@@ -99,8 +94,6 @@ def shuffled_rows(rows: int, random: np.random.Generator, processes: int = 1) ->
     Args:
         rows: Number of rows.
         random: Generator of the order.
-        processes: Number of processes, of which each reads every n-th row of a window: they then read
-            different blocks. Data of one window has the same order for any number.
 
     """
     if rows <= WINDOW:
@@ -109,14 +102,8 @@ def shuffled_rows(rows: int, random: np.random.Generator, processes: int = 1) ->
     blocks = random.permutation(-(-rows // BLOCK))
     for start in range(0, len(blocks), WINDOW // BLOCK):
         window = blocks[start : start + WINDOW // BLOCK]
-        parts = []
-        for n in range(processes):
-            of_blocks = (np.arange(b * BLOCK, min((b + 1) * BLOCK, rows)) for b in window[n::processes])
-            parts.append(random.permutation(np.concatenate([np.empty(0, dtype=np.int64), *of_blocks])))
-        # One row of each part in turn; rows that some parts do not have come last.
-        common = min(map(len, parts))
-        even = np.stack([part[:common] for part in parts], axis=1).ravel()
-        yield np.concatenate([even, *(part[common:] for part in parts)])
+        of_blocks = [np.arange(b * BLOCK, min((b + 1) * BLOCK, rows)) for b in window]
+        yield random.permutation(np.concatenate(of_blocks))
 
 
 def steps(rows: int, size: int) -> int:

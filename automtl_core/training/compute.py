@@ -5,31 +5,22 @@ Letters: B batch, T tasks, R rows.
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal
 
-import numpy as np
 import torch
-import torch.distributed as dist
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from automtl_core.errors import OutOfMemoryError
-from automtl_core.modules.table import Table
-from automtl_core.modules.transfer import means, synchronise
-from automtl_core.system.distributed import agreed
 from automtl_core.system.process_state import flushed, kept_state
 from automtl_core.training.batches import Batch
 
 Precision = Literal["fp32", "bf16"]
 """Precision of matrix products in a network; weights, losses and penalties are at least fp32."""
 
-Network = TypeVar("Network", bound=nn.Module)
-SENT = 1 << 18
-"""Number of rows that processes exchange together: Gloo allocates as much memory again."""
 CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -39,12 +30,6 @@ class Compute:
 
     device: torch.device
     precision: Precision = "fp32"
-    processes: int = 1
-    """Number of processes that train together, each on different rows; see `system.distributed`."""
-    rank: int = 0
-    """Number of this process among them."""
-    tables_on_disk: bool = False
-    """Whether large tables, with the states of their training, are in temporary files."""
 
     def logits(self, network: nn.Module, batch: Batch) -> Tensor:
         """Return the output of a network for a batch, [B, T], in single precision at least."""
@@ -52,69 +37,6 @@ class Compute:
         with bf16:
             logits: Tensor = network(batch.features)
         return logits if logits.dtype == torch.float64 else logits.float()
-
-    def placed(self, network: Network) -> Network:
-        """Return a network on the device; its batch normalisation spans all processes."""
-        synchronise(network)
-        return self.moved(network)
-
-    def moved(self, network: Network) -> Network:
-        """Return a network on the device, with large tables in files if `tables_on_disk`."""
-        network.to(self.device)
-        for table in network.modules() if self.tables_on_disk and self.device.type == "cpu" else ():
-            if isinstance(table, Table):
-                table.move_to_disk()
-        return network
-
-    def reduce(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Replace gradients by their means over all processes.
-
-        `Optimiser` calls this before each step, and no other code changes a parameter.
-        """
-        reduced = means([p.grad for p in parameters], parameters)
-        for parameter, gradient in zip(parameters, reduced, strict=True):
-            parameter.grad = gradient
-
-    def share(self, rows: NDArray[np.int64], lists: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-        """Return the rows of a batch that this process reads; whole lists if they are numbered, [B]."""
-        if lists is None:
-            return rows[self.rank :: self.processes]
-        own: NDArray[np.int64] = rows[lists % self.processes == self.rank]
-        return own
-
-    def stretch(self, rows: int, size: int) -> NDArray[np.int64]:
-        """Return the consecutive rows of this process, of `rows` in all, in whole batches of a size."""
-        batches = -(-rows // size)
-        start, end = (size * (batches * rank // self.processes) for rank in (self.rank, self.rank + 1))
-        return np.arange(start, min(end, rows))
-
-    @contextmanager
-    def same_draws(self, unless: bool) -> Iterator[None]:
-        """Let torch's generator draw the same numbers in all processes within a block.
-
-        Args:
-            unless: Whether nothing is drawn there.
-
-        """
-        if self.processes == 1 or unless:
-            yield
-            return
-        seed = agreed(int(torch.randint(2**62, ())))
-        devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices):
-            torch.manual_seed(seed)
-            yield
-
-    def joined(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return values of which each process has computed its part, and the rest is 0."""
-        for start in range(0, len(values), SENT) if self.processes > 1 else ():
-            dist.all_reduce(torch.from_numpy(values[start : start + SENT]))
-        return values
-
-    @property
-    def alone(self) -> Self:
-        """The same for this process alone, to compute the same values in each process."""
-        return replace(self, processes=1, rank=0)
 
     @property
     def slow_precision(self) -> bool:
@@ -128,7 +50,7 @@ class Compute:
 
 
 CPU = Compute(torch.device("cpu"))
-"""One process, in single precision."""
+"""The CPU, in single precision."""
 
 
 def _has_bf16() -> bool:

@@ -95,7 +95,7 @@ class EnsembleFit:
     """The best epoch of each trained member."""
 
     def __post_init__(self) -> None:
-        self.network = self.compute.placed(self.network)
+        self.network = self.network.to(self.compute.device)
         self.fit = self._fit_of(0)
 
     @property

@@ -86,7 +86,7 @@ def expert_use(network: nn.Module, part: Part, batch_size: int, compute: Compute
         for member, of_member in gates.items():
             for gate in of_member:
                 gate.observer = partial(observe, member)
-        predict(network, part, batch_size, compute.alone)  # the observer of each process sees all rows
+        predict(network, part, batch_size, compute)
     finally:
         for gate in chain(*gates.values()):
             gate.observer = None

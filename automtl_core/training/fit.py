@@ -99,10 +99,9 @@ class Fit:
 
     def __post_init__(self) -> None:
         data, recipe, compute, network = self.data, self.recipe, self.compute, self.network
-        self.network = compute.placed(network)
+        self.network = network.to(compute.device)
         self.epoch = self.first_epoch
-        rows = data.train if data.recent is None else data.train.some(data.recent)
-        self.rows = rows.softened(recipe.teacher_weight)
+        self.rows = data.train if data.recent is None else data.train.some(data.recent)
         self.balancer = balancer_of(recipe, data.tasks).to(compute.device)
         groups = weight_groups(network, dict(network.named_parameters()), recipe)
         self.optimiser = Optimiser([*groups, balancer_group(self.balancer, recipe)], compute)
@@ -165,7 +164,7 @@ class Fit:
         going_on = True
         while going_on and not self.exhausted:
             self.epoch += 1
-            seeds.seed_torch(self.seed, "train", self.epoch, own=True)
+            seeds.seed_torch(self.seed, "train", self.epoch)
             done = self._train(listener)
             enough = steps(NORM_ROWS, self.recipe.batch_size)
             self.average.recalibrate_batchnorm(islice(self._batches(), enough))

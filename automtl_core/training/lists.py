@@ -19,8 +19,8 @@ Numbers = Callable[[int, int], NDArray[Any]]
 
 def list_batches(
     part: Part, size: int, random: np.random.Generator, rows: Rows | None = None
-) -> Iterator[tuple[Rows, NDArray[np.int64]]]:
-    """Yield the rows of each batch, [B], and the number of each row's list among those of the batch, [B].
+) -> Iterator[Rows]:
+    """Yield the rows of each batch, [B].
 
     Lists are in an order that is random within windows of rows, as in `shuffled_rows`. Batch k holds the
     lists that begin within rows k * size to (k + 1) * size - 1 of that order, so that batches differ a little
@@ -44,17 +44,12 @@ def list_batches(
         edges = np.append(0, np.cumsum(lengths))
         cuts = np.flatnonzero(np.diff((begin + edges[:-1]) // size)) + 1
         for first, last in pairwise([0, *cuts]):
-            yield order[edges[first] : edges[last]], _numbered(lengths[first:last])
+            yield order[edges[first] : edges[last]]
         done = cuts[-1] if len(cuts) else 0  # the last batch waits for lists of the next window
         begin += int(edges[done])
         order, lengths = order[edges[done] :], lengths[done:]
     if len(order):
-        yield order, _numbered(lengths)
-
-
-def _numbered(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the number of each row's list, for lists one after the other, [L] -> [B]."""
-    return np.repeat(np.arange(len(lengths)), lengths)
+        yield order
 
 
 def _shuffled(

@@ -14,9 +14,8 @@ from automtl_core.dataset.schema import Task
 from automtl_core.errors import DivergedError
 from automtl_core.modules.batch_ensemble import keep_lists
 from automtl_core.modules.network import Penalised
-from automtl_core.modules.transfer import total
-from automtl_core.system import distributed, seeds
-from automtl_core.training.balancer import Balancer, TaskLosses, WeightedMean
+from automtl_core.system import seeds
+from automtl_core.training.balancer import Balancer, TaskLosses
 from automtl_core.training.batches import Batch, Rows, batches, read, shuffled_rows
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import Listener, StepEnded
@@ -35,7 +34,7 @@ class StepLosses(NamedTuple):
     by_task: Tensor
     """Mean loss of each task on the batch, [T]."""
     terms: Tensor
-    """Number of the terms of each task's loss in this process, by their weights, [T]."""
+    """Number of the terms of each task's loss, by their weights, [T]."""
 
 
 class Objective(NamedTuple):
@@ -48,7 +47,7 @@ class Objective(NamedTuple):
     by_task: Tensor
     """Loss of each task without its weight, for reports, [T]."""
     terms: Tensor
-    """Number of the terms of each task's loss in this process, by their weights, [T]."""
+    """Number of the terms of each task's loss, by their weights, [T]."""
 
     @property
     def loss(self) -> Tensor:
@@ -67,16 +66,8 @@ def objective(network: nn.Module, batch: Batch, losses: TaskLosses, compute: Com
         keep_lists(network, batch.groups())
     logits = compute.logits(network, batch)
     sums, terms = losses.sums(logits, batch)
-    numbers, penalty = (
-        terms,
-        network.penalty(logits) if isinstance(network, Penalised) else sums.new_zeros(()),
-    )
-    if compute.processes > 1:  # a penalty is a mean over rows
-        rows = terms.new_full((1,), len(logits))
-        whole = total(torch.cat([sums, terms, rows, rows * penalty]))
-        sums, numbers, count, weighted = torch.split(whole, [len(sums), len(terms), 1, 1])
-        penalty = (weighted / count).squeeze(0)
-    by_task = sums / torch.where(numbers > 0, numbers, 1.0)
+    penalty = network.penalty(logits) if isinstance(network, Penalised) else sums.new_zeros(())
+    by_task = sums / torch.where(terms > 0, terms, 1.0)
     parts = Objective(by_task * losses.weights, penalty, by_task.detach(), terms)
     if compute.looks_are_free:
         check_finite(parts.loss)
@@ -123,8 +114,7 @@ def step(
     """
     moving = None if moving is None else [*moving, *balancer.parameters()]
     parts = objective(network, batch, losses, compute)
-    with compute.same_draws(unless=isinstance(balancer, WeightedMean)):
-        optimiser.step(partial(balancer.backward, parts.losses, parts.penalty), moving)
+    optimiser.step(partial(balancer.backward, parts.losses, parts.penalty), moving)
     with torch.no_grad():
         balancer.after_step(lambda: objective(network, batch, losses, compute).losses)
     return StepLosses(parts.by_task, parts.terms)
@@ -187,11 +177,11 @@ class Pass(Generic[Item]):
         """Add the losses of a step to the means."""
         self._total += step.by_task * step.terms
         self._terms += step.terms
-        self.rows += len(batch.labels) * distributed.processes()
+        self.rows += len(batch.labels)
 
     def losses(self, tasks: Sequence[Task]) -> dict[str, float | None]:
         """Return the mean of the terms of each task's loss; None where there is no term."""
-        sums = zip(tasks, total(self._total).tolist(), total(self._terms).tolist(), strict=True)
+        sums = zip(tasks, self._total.tolist(), self._terms.tolist(), strict=True)
         return {task.name: loss / count if count else None for task, loss, count in sums}
 
 
@@ -206,54 +196,46 @@ def shuffled(
 ) -> Iterator[Batch]:
     """Yield the batches of one epoch, of all or some rows, in an order determined by seed and epoch.
 
-    Of several processes, each yields its rows of each batch. A batch of one row is left out, since batch
-    normalisation cannot train on it, and so is one with fewer rows than processes, or fewer lists.
+    A batch of one row is left out, since batch normalisation cannot train on it.
 
     Args:
         part: All rows.
         recipe: Has the size of a batch.
         seed: Seed of the run.
         epoch: Number of the epoch.
-        compute: Device, and the share of this process.
+        compute: Device.
         rows: Indices of the rows; None for all.
-        grouped: Whether batches, and the shares of processes, hold whole lists, see `list_batches`.
+        grouped: Whether batches hold whole lists, see `list_batches`.
 
     """
     count, size = len(part if rows is None else rows), recipe.batch_size
-    random, least = seeds.generator(seed, "shuffle", epoch), max(2, compute.processes)
+    random = seeds.generator(seed, "shuffle", epoch)
     if grouped and part.groups is not None:
-        whole = (
-            compute.share(batch, lists)
-            for batch, lists in list_batches(part, size, random, rows)
-            if len(batch) >= least and lists[-1] + 1 >= compute.processes
-        )
+        whole = (batch for batch in list_batches(part, size, random, rows) if len(batch) > 1)
         return read(part, whole, compute.device)
-    order = shuffled_rows(count, random, compute.processes)
+    order = shuffled_rows(count, random)
     order = order if rows is None else (rows[run] for run in order)
-    equal = batches(part, size, compute.device, order, compute.share)
-    return islice(equal, count // size) if 0 < count % size < least else equal
+    equal = batches(part, size, compute.device, order)
+    return islice(equal, count // size) if count % size == 1 else equal
 
 
 @torch.no_grad()
 def predict(network: nn.Module, part: Part, batch_size: int, compute: Compute) -> np.ndarray:
     """Return the network's output for all rows in stored order, [R, ...], in single precision or its own.
 
-    Of several processes, each computes a part of the rows, and all return the whole.
-
     The network is left in evaluation mode.
     """
     network.eval()
     double = any(weights.dtype == torch.float64 for weights in network.parameters())
     outputs = np.zeros(part.labels.shape, np.float64 if double else np.float32)
-    done, own = 0, compute.stretch(len(part), batch_size)
-    order = (own[start : start + batch_size] for start in range(0, len(own), batch_size))
-    for batch in batches(part, batch_size, compute.device, order):
+    done = 0
+    for batch in batches(part, batch_size, compute.device):
         logits = compute.logits(network, batch).cpu().numpy()
         if not done and logits.shape[1:] != outputs.shape[1:]:  # those of an `Output`
             outputs = np.zeros((len(part), *logits.shape[1:]), outputs.dtype)
-        outputs[own[done : done + len(logits)]] = logits
+        outputs[done : done + len(logits)] = logits
         done += len(logits)
-    return compute.joined(outputs)
+    return outputs
 
 
 def evaluate(

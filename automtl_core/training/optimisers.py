@@ -40,10 +40,7 @@ class Group:
 
 
 class Optimiser:
-    """One optimiser over all groups; its state is keyed by parameter names, independent of their order.
-
-    All gradients that change a parameter pass through it, and so through `Compute.reduce`.
-    """
+    """One optimiser over all groups; its state is keyed by parameter names, independent of their order."""
 
     def __init__(self, groups: Sequence[Group], compute: Compute) -> None:
         self.compute = compute
@@ -85,13 +82,10 @@ class Optimiser:
             p.grad = None
 
     def _move(self) -> None:
-        shared = self.compute.processes > 1
-        if shared:
-            self.compute.reduce(list(self.names))
         if self.adam is not None:
             self.adam.step()
         for rule in self.rules.values():
-            rule.step(shared)
+            rule.step()
 
     def state_dict(self) -> State:
         """Return moments and step counts by the names of parameters."""

@@ -31,7 +31,7 @@ def key_of_loss(task: str) -> str:
 class Recipe(Settings):
     """Training of models. Preset `paper` has the values of the paper; docs/results.md explains defaults."""
 
-    removed: ClassVar = {"checkpoints": "shared"}
+    removed: ClassVar = {"checkpoints": "shared", "teacher": [], "teacher_weight": 0.5}
 
     batch_size: int = Field(2048, ge=2)
     """Number of rows per training step."""
@@ -70,17 +70,10 @@ class Recipe(Settings):
     """Losses in place of those of the kinds of tasks: one for all tasks of its kinds, or task -> loss, with
     `*` for the other tasks; see `automtl settings loss`. Losses that compare the rows of a list need lists or
     a user field; then batches hold whole lists. Tasks without a name have the loss of their kind or, where a
-    metric of lists judges them, the one that the encoding search chooses. Teachers use log loss."""
+    metric of lists judges them, the one that the encoding search chooses."""
     balancer: Annotated[Component, NAMED] = Component(name=WEIGHTED_MEAN)
     """Balancer: the rule that combines the losses of all tasks; see `automtl settings balancer`. The encoding
     search always uses the weighted mean."""
-    teacher: tuple[str, ...] = ()
-    """Models without choices, such as `boosting`, with their default settings: networks learn their mean
-    prediction beside the labels (knowledge distillation). Each training row is predicted by models that are
-    trained on other rows, earlier ones under a split by time. It takes five trainings of each model, once for
-    the same data, settings and seed. Empty for labels alone."""
-    teacher_weight: float = Field(0.5, ge=0, le=1)
-    """Weight of the predictions of a teacher. The label has the rest."""
     min_positives: int = Field(100, ge=1)
     """Minimum number of positive and of negative rows of a binary task, or of rows of a regression. A task
     with fewer validation rows does not count for early stopping. A task with fewer test rows is marked, and

@@ -15,7 +15,6 @@ from dataclasses import replace
 from automtl_core.data.part import some_rows
 from automtl_core.search.strategy import Problem
 from automtl_core.system import seeds
-from automtl_core.system.distributed import agreed
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded, Event, Listener, StepEnded, Warned
 
 IMPORTANCE_SHARE = 0.05
@@ -98,7 +97,7 @@ class Clock:
         return self._share() + seconds / self._seconds < self.refit
 
     def _share(self) -> float:
-        return agreed((time.monotonic() - self._start) / self._seconds)
+        return (time.monotonic() - self._start) / self._seconds
 
 
 def trial_rows(rows: int) -> int | None:

@@ -19,8 +19,6 @@ from automtl_core.run_dir.facts import Behaviour, Budget, Drifted, Importance, R
 from automtl_core.run_dir.progress import IMPORTANCE
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
-from automtl_core.system import distributed
-from automtl_core.system.distributed import agreed
 from automtl_core.system.documents import Value
 from automtl_core.tasks.builtin import log_loss
 from automtl_core.training.calibration import calibration
@@ -81,7 +79,7 @@ def test(work: Work) -> None:
         validation = _validation(job, made, prepared, space.schema, result)
         start = time.monotonic()
         predicted = made.predict_logits(part)
-        seconds_per_row = agreed((time.monotonic() - start) / len(part))
+        seconds_per_row = (time.monotonic() - start) / len(part)
         fields = fields_read(space, run.architecture(), prepared.schema)
         if updated := run.get(Updated):
             run.write(replace(updated, gains=gains(job, prepared.part("test"), predicted)))
@@ -92,7 +90,7 @@ def test(work: Work) -> None:
     if prepared.can_refresh:
         run.write(Drifted(tuple(drift_within(prepared, job.config.seed))))
     encoders = job.registry.field_encoders()
-    distributed.first(lambda: check_skew(job.dataset(), prepared, run.encoder(encoders)))
+    check_skew(job.dataset(), prepared, run.encoder(encoders))
     run.write(
         replace(
             result,

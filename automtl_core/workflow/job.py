@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 from torch import Tensor, nn
 
-import automtl_core
 from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.frames import NewExamples
@@ -47,7 +46,7 @@ from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.strategy import Problem, Retrain, SearchStrategy
 from automtl_core.settings.settings import Component, Settings
 from automtl_core.space import SearchSpace
-from automtl_core.system import distributed, seeds
+from automtl_core.system import seeds
 from automtl_core.system.documents import canonical
 from automtl_core.system.progress import Progress, silent
 from automtl_core.tasks.kinds import judged_by
@@ -59,7 +58,6 @@ from automtl_core.training.judged import GAUC
 from automtl_core.training.metric import Metric, check_monitored
 from automtl_core.training.recipe import Recipe, key_of_loss
 from automtl_core.workflow.components import parsed
-from automtl_core.workflow.teacher import kept_soft_labels
 
 AUC = "auc"
 """Value of `training.monitor_metric` for the score of the kind of task, in data with lists too."""
@@ -167,14 +165,7 @@ class Job:
         accept: Accept = anything,
     ) -> Prepared:
         """Return the prepared dataset, from disk if it is there; see `prepare`."""
-        made = list[Prepared]()
-
-        def prepare_alone() -> Path:
-            made.append(self._prepared(progress, memory_limit, elsewhere, accept))
-            return made[0].path
-
-        path = distributed.first(prepare_alone)
-        return self.judged(made[0] if made else Prepared.open(path, reused=True))
+        return self.judged(self._prepared(progress, memory_limit, elsewhere, accept))
 
     def _prepared(
         self, progress: Progress, memory_limit: str | None, elsewhere: Path | None, accept: Accept
@@ -282,41 +273,11 @@ class Job:
         """
         space = space or self.space(prepared)
         made = (rows or prepared).encoded(space.schema)
-        train = made.train
-        if self.config.training.teacher and rows is None and "training.teacher" not in self.ignores:
-            train = replace(train, soft=self._soft_labels(prepared))
         recent = recent_rows(self, prepared) if rows is None else None
         passes = self.config.update.epochs if self.config.update else 1
-        data = TrainingData(train, made.validation, space.schema.tasks, recent=recent, passes=passes)
+        data = TrainingData(made.train, made.validation, space.schema.tasks, recent=recent, passes=passes)
         how = (self.recipe(), self.config.seed, self.compute())
         return Problem(space.with_edges(made.edges), data, *how, schedulers=self.scheduler)
-
-    def _teachers(self) -> "dict[str, Job]":
-        """Return the job of each model of the teacher by its name, with the default settings of its space."""
-        plain = {"losses": {}, "teacher": (), "teacher_weight": 0.5}  # soft labels are probabilities
-        training = self.config.training.model_copy(update=plain)
-        alone = self.having(strategy=None, decisions={}, training=training).config
-        jobs = dict[str, Job]()
-        for name in self.config.training.teacher:
-            space_class = self.registry.get(SPACES, name)
-            if space_class.networks(space_class.settings_class()) > 1:
-                what = f"training.teacher: {name} is the mean of several models"
-                raise UsageError(what, "name the models themselves")
-            config = alone.model_copy(update={"space": Component(name=name)})
-            jobs[name] = Job.resolve(config, self.registry)
-        return jobs
-
-    def _soft_labels(self, prepared: Prepared) -> NDArray[np.float32]:
-        """Return the soft labels of the teacher for the training rows, [R, T]; see `kept_soft_labels`."""
-        jobs, kept = self._teachers(), {"features", "training", "space", "seed", "precision"}
-        parts = {name: job.config.model_dump(mode="json", include=kept) for name, job in jobs.items()}
-        key = {"automtl": automtl_core.__version__, "teachers": parts}
-        split, seed = self.dataset().settings.split, self.config.seed
-
-        def problems() -> dict[str, Problem]:
-            return {name: job.problem(prepared) for name, job in jobs.items()}
-
-        return kept_soft_labels(prepared, canonical(key), problems, split, seed)
 
     def search_problem(self, prepared: Prepared, problem: Problem) -> Problem:
         """Return the problem of the search, whose training rows lack those that the strategy holds out.
@@ -359,8 +320,6 @@ class Job:
         groups = dataset.user is not None or dataset.settings.list is not None
         check_groups(self.recipe(), space.schema.tasks, groups)
         balancer_of(self.recipe(), space.schema.tasks)
-        for teacher in self._teachers().values():
-            teacher.checked(data)
         check_monitored(self.monitor(), space.schema.tasks, self.dataset())
         self.metrics()
         self.listeners()
@@ -533,11 +492,7 @@ class Job:
                 "device: cuda, but torch finds no GPU", "use --device cpu, or a CUDA build of torch"
             )
         device = torch.device("cuda" if available and self.config.device != "cpu" else "cpu")
-        processes, rank = distributed.processes(), distributed.rank()
-        if device.type == "cuda" and processes > 1:
-            device = torch.device("cuda", distributed.local_rank())
-            torch.cuda.set_device(device)
-        return Compute(device, self.config.precision, processes, rank, self.config.large_tables == "disk")
+        return Compute(device, self.config.precision)
 
 
 def recent_rows(job: Job, prepared: Prepared) -> NDArray[np.int64] | None:

@@ -1,6 +1,7 @@
 """The pipeline of a run: stages, search -> training -> refit -> test, each of which records a fact."""
 
 import logging
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,7 +33,6 @@ from automtl_core.search.strategy import Problem, SearchResult
 from automtl_core.search.trial import Trials, TrialSpec
 from automtl_core.space import SearchSpace
 from automtl_core.system.documents import Value
-from automtl_core.system.files import remove_folder
 from automtl_core.training.batches import steps
 from automtl_core.training.compute import computing, guarded
 from automtl_core.training.events import REFIT, TRAIN, PhaseBegan, Planned
@@ -161,7 +161,7 @@ def _check(work: Work) -> None:
         work.run.encoder(work.job.registry.field_encoders())
     work.run.get(NewRows)
     if work.run.has(Result):  # a process was killed between training and test
-        remove_folder(work.run.path / TRIALS)
+        shutil.rmtree(work.run.path / TRIALS, ignore_errors=True)
 
 
 @computing()

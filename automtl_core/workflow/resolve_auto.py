@@ -4,6 +4,7 @@ Results are kept in the folder of prepared data, as `answers-<digest>.json`, and
 """
 
 import hashlib
+import shutil
 import tempfile
 import time
 from collections import deque
@@ -35,9 +36,7 @@ from automtl_core.search.encoding.search import (
 from automtl_core.search.trial import Executor, TrialResult, TrialSpec
 from automtl_core.settings.settings import Component
 from automtl_core.system import seeds
-from automtl_core.system.distributed import agreed
 from automtl_core.system.documents import canonical, read_signed, write_signed
-from automtl_core.system.files import make_folder, remove_folder
 from automtl_core.system.progress import Progress, silent
 from automtl_core.training.recipe import EVERY, Recipe
 from automtl_core.workflow.budget import ENCODINGS
@@ -45,7 +44,7 @@ from automtl_core.workflow.job import Job
 
 FORMAT = 3
 WITHOUT_EFFECT = frozenset({
-    "dataset", "data_dir", "prepared_dir", "large_tables", "time_budget", "seed", "space", "strategy",
+    "dataset", "data_dir", "prepared_dir", "time_budget", "seed", "space", "strategy",
     "decisions", "warm_start", "update", "retrain", "calibrate", "refit", "importance", "metrics",
     "listeners",
 })  # fmt: skip
@@ -109,7 +108,7 @@ def _result(
     on_result: Callable[[EncodingSearchResult], object],
 ) -> EncodingSearchResult:
     """Return the result of the encoding search, from the folder of the data if it was run before."""
-    plain = {name: getattr(Recipe(), name) for name in ("balancer", "teacher", "teacher_weight")}
+    plain: dict[str, Any] = {"balancer": Recipe().balancer}
     # Encodings are those for log loss, so that models which differ in their losses share them.
     known = ranked(prepared.schema.tasks)
     searched = losses_to_search(job.config.training, job.config.encoding_search, prepared.schema.tasks)
@@ -156,7 +155,7 @@ def _train(
     """
 
     def in_time() -> bool:
-        return end is None or agreed(time.monotonic() < end)
+        return end is None or time.monotonic() < end
 
     specs = [_spec(job, prepared, folder, values, seed) for values, seed in answers]
     results = dict(executor.run(deque(specs), lambda spec, event: in_time()))
@@ -192,10 +191,10 @@ def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: in
 def _kept(folder: Path) -> Iterator[Path]:
     """Yield a folder for trials, which is removed at the end; after a kill, trials continue from it."""
     try:
-        make_folder(folder)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError:  # such as a read-only folder
         with tempfile.TemporaryDirectory(prefix="automtl-") as temporary:
-            yield Path(agreed(temporary))
+            yield Path(temporary)
         return
     yield folder
-    remove_folder(folder)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -40,7 +40,6 @@ from automtl_core.search.train_trial import train_trial
 from automtl_core.search.trial import CONFIG, Executor, Serial, TrialBegan, TrialEnded, TrialResult, TrialSpec
 from automtl_core.settings.settings import Component
 from automtl_core.space import SearchSpace
-from automtl_core.system.distributed import processes
 from automtl_core.system.documents import parse_json
 from automtl_core.training.compute import computing
 from automtl_core.training.events import Listener
@@ -114,8 +113,7 @@ class TrialRunner:
             result = TrialResult("diverged", {}, error=str(error))
         except Exception as error:
             known = error if isinstance(error, AutoMTLError) else self.registry.blame(error)
-            # Other processes of the same job would wait for this one.
-            if spec.architecture is not None or not isinstance(known, FAULTS) or processes() > 1:
+            if spec.architecture is not None or not isinstance(known, FAULTS):
                 raise
             result = TrialResult.failed(known, spec.folder)
         listener(TrialEnded(result))
@@ -225,11 +223,6 @@ def executor_of(
     if engine is None and (workers or 1) == 1:
         yield None
         return
-    if processes() > 1:
-        raise UsageError(
-            "the processes of torchrun train one network together, and cannot have workers of their own",
-            "leave out --workers and --engine, or start the command without torchrun",
-        )
     chosen = Component.model_validate(
         {"name": "processes", **engine} if isinstance(engine, Mapping) else engine or "processes"
     )

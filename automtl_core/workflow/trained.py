@@ -127,7 +127,7 @@ def restored(space: SearchSpace, run: Run, compute: Compute) -> nn.Module:
             f"{run.path}: trained on other fields, tasks or vocabularies than those prepared",
             fix="use the raw files and dataset settings of the run",
         )
-    network = compute.moved(space.network(architecture))
+    network = space.network(architecture).to(compute.device)
     try:
         network.load_state_dict(run.weights())
     except RuntimeError as error:

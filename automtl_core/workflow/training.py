@@ -1,5 +1,6 @@
 """The stages of a run that train its network: the training, and the refit on validation rows too."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -8,17 +9,13 @@ import numpy as np
 from torch import nn
 
 from automtl_core.choices import Architecture, of_member
-from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER, Prepared
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.modules.network import Ensemble
 from automtl_core.run_dir.facts import Budget, Calibration, Chosen, Costs, Result
 from automtl_core.run_dir.progress import SEARCH, TRAINING
-from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import Problem
 from automtl_core.system import seeds
-from automtl_core.system.distributed import first
-from automtl_core.system.files import remove_folder
 from automtl_core.system.state import State
 from automtl_core.training.batches import steps
 from automtl_core.training.calibration import calibrated, platt
@@ -109,7 +106,7 @@ def refit(work: Work) -> None:
         )
     )
     _record_clock(work)
-    remove_folder(made.path / TRIALS)
+    shutil.rmtree(made.path / TRIALS, ignore_errors=True)
 
 
 def training_ahead(job: Job, prepared: Prepared) -> Planned:
@@ -193,7 +190,7 @@ def _trained_again(work: Work, chosen: Chosen) -> bool:
     if not loop.exhausted:
         work.recorder(Warned("the refit was ended, and the network is that of the training before it"))
         return False
-    _save_encoder(made, prepared.encoder_of(problem.space.schema))
+    prepared.encoder_of(problem.space.schema).save(made.path / ENCODER)
     made.write_architecture(replace(architecture, origin=origin(job, problem.space)))
     made.save_weights(loop.network.state_dict())
     made.save_moments(loop.moments)
@@ -295,9 +292,4 @@ def take_over(work: Work) -> None:
     if config == work.run.initial_config():
         return
     work.problem = work.job.of(config).problem(work.prepared)
-    _save_encoder(work.run, work.prepared.encoder_of(work.problem.space.schema))
-
-
-def _save_encoder(run: Run, encoder: Encoder) -> None:
-    """Write the encoder of a run; of a data-parallel job, the first process writes it."""
-    first(lambda: encoder.save(run.path / ENCODER))
+    work.prepared.encoder_of(work.problem.space.schema).save(work.run.path / ENCODER)

@@ -56,7 +56,6 @@ def update_of(run: Run, path: Path, update: UpdateSettings, from_scratch: bool) 
         "retrain": "scratch" if from_scratch else "inherit",
         "refit": False,
         "time_budget": None,
-        "training": config.training.model_copy(update={"teacher": ()}),
     }
     return config.model_copy(update=given)
 

@@ -28,7 +28,6 @@ from automtl_core.registry.kinds import (
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Environment
 from automtl_core.space import SearchSpace
-from automtl_core.system import distributed
 from automtl_core.tasks.kinds import plain_kind, task_kind
 from automtl_core.workflow.job import Job
 
@@ -45,7 +44,6 @@ def environment(job: Job, space: SearchSpace) -> Environment:
         libraries=libraries(job, space),
         device=job.compute().device.type,
         threads=torch.get_num_threads(),
-        processes=distributed.processes(),
     )
 
 

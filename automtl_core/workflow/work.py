@@ -20,7 +20,6 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import Problem
 from automtl_core.search.trial import Executor
 from automtl_core.space import SearchSpace
-from automtl_core.system.distributed import first, is_first, shared_listener
 from automtl_core.system.process_state import kept_state
 from automtl_core.system.state import State
 from automtl_core.training.events import (
@@ -94,7 +93,7 @@ class Recorder:
 
     def _save(self, report: EpochEnded) -> None:
         """Write the report, and save the state of the loop; raises as `Run.check_whole` does."""
-        first(self.run.check_whole)
+        self.run.check_whole()
         self.reports.append(report.to_json())
         self.run.write_reports(self.reports)
         now = time.monotonic()
@@ -194,17 +193,12 @@ SECONDS = 1.0
 def observed(work: Work, begin: PhaseBegan) -> Iterator[Listener]:
     """Yield a listener that passes events on to that of a run, to the listeners of its job, and to a file.
 
-    Of a data-parallel job, these are called in the first process.
-
     Args:
         work: The run.
         begin: The begin of the run, with its stages, which is sent first.
 
     """
     job, run, listener = work.job, work.run, work.listener
-    if not is_first():
-        yield shared_listener(listener)
-        return
     observers = [_Guarded(name, job, run, listener) for name in job.config.listeners]
     state, written, error = Command(), float("-inf"), None
 
@@ -223,7 +217,7 @@ def observed(work: Work, begin: PhaseBegan) -> Iterator[Listener]:
         with phase(pass_on, begin):
             if begin.phase != TEST:
                 pass_on(RunBegan(run.path, tuple(map(EpochEnded.from_json, run.reports()))))
-            yield shared_listener(pass_on)
+            yield pass_on
         remove(run.path)
         result = run.get(Result)
         if result is not None and (test := result.test) is not None:

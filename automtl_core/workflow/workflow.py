@@ -37,7 +37,6 @@ from automtl_core.run_dir.run import Run, check_free, numbered, resuming
 from automtl_core.search.encoding.search import EncodingsChosen
 from automtl_core.search.trial import Executor, Serial
 from automtl_core.space import SearchSpace
-from automtl_core.system.distributed import agreed
 from automtl_core.training.compute import guarded
 from automtl_core.training.events import SILENT, Listener, Noted, PhaseBegan, Planned, Warned, phase
 from automtl_core.training.metric import Metric
@@ -196,7 +195,7 @@ class Workflow:
         if space.schema.encodings != job.encodings():
             space = job.checked(prepared)
         if (budget := job.config.time_budget) is not None:
-            job = job.having(time_budget=max(budget - agreed(time.monotonic() - start), 1.0))
+            job = job.having(time_budget=max(budget - (time.monotonic() - start), 1.0))
         for number in range(seeds):
             of_seed = job.having(seed=job.config.seed + number)
             make = partial(pipeline.start, of_seed, prepared, space=space)

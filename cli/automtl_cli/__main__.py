@@ -3,10 +3,7 @@
 import sys
 
 if not sys.flags.safe_path:
-    sys.stderr.write(
-        "error: python -m imports modules of the current folder\n"
-        "  fix: run automtl; several processes: torchrun --nproc-per-node 2 --no-python automtl train ...\n"
-    )
+    sys.stderr.write("error: python -m imports modules of the current folder\n  fix: run automtl\n")
     sys.exit(2)
 
 from automtl_cli.start import main

@@ -14,15 +14,11 @@ import automtl_core
 from automtl_cli.errors import Stop, blamed, report
 from automtl_cli.output import emit, lenient_streams
 from automtl_core.commands import Output, command
-from automtl_core.errors import InputMissingError, PluginError, UsageError, listing
+from automtl_core.errors import InputMissingError, PluginError
 from automtl_core.registry.kinds import COMMANDS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import DISABLE, Registry
-from automtl_core.system.distributed import joined, muted, processes
 from automtl_core.training.process import set_up
-
-PARALLEL = ("search", "train", "compare")
-"""Commands that several processes may run together."""
 
 
 class Commands(Mapping[str, Any]):
@@ -162,11 +158,9 @@ def run(arguments: Sequence[str], stop: Stop) -> int:
     """Run one command and return its exit code."""
     try:
         _check_folder()
-        with joined(), muted():
-            _check_parallel(next(iter(arguments), ""))
-            made = program()
-            with made.make_context("automtl", list(arguments)) as context:
-                made.invoke(context)
+        made = program()
+        with made.make_context("automtl", list(arguments)) as context:
+            made.invoke(context)
         return 0
     except typer.Exit as end:
         return end.exit_code
@@ -183,14 +177,6 @@ def _check_folder() -> None:
         os.getcwd()
     except FileNotFoundError:
         raise InputMissingError("the current folder was removed", "change to another folder: cd") from None
-
-
-def _check_parallel(name: str) -> None:
-    """Check that several processes run a command that trains."""
-    if processes() > 1 and name not in PARALLEL:
-        raise UsageError(
-            f"torchrun starts {listing(PARALLEL)}, not {name!r}", "run it as one process: automtl"
-        )
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_core.plugin import Balancer, S, Settings, Task, UsageError, means
+from automtl_core.plugin import Balancer, S, Settings, Task, UsageError
 
 
 class Uncertainty(Balancer):
@@ -143,9 +143,7 @@ class _Block:
 
 def _gradients(loss: Tensor, inputs: Sequence[nn.Parameter]) -> list[Tensor | None]:
     gradients = torch.autograd.grad(loss, inputs, retain_graph=True, allow_unused=True)
-    # Aggregators are not linear: they need the gradients of all rows, not only of those of this process.
-    of_all = means(gradients, inputs)
-    return [g.coalesce() if g is not None and g.is_sparse else g for g in of_all]
+    return [g.coalesce() if g is not None and g.is_sparse else g for g in gradients]
 
 
 def _any(gradient: Tensor) -> bool:

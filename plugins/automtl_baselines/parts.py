@@ -185,7 +185,6 @@ class GatingNetworks(nn.ModuleList):
 OF_NETWORKS = (
     *(f"training.{name}" for name in Recipe.model_fields.keys() - {"batch_size", "min_positives"}),
     "precision",
-    "large_tables",
 )
 """Settings of the training of networks, which models with a training algorithm of their own ignore."""
 Width = Annotated[int, Field(ge=1, le=65_536)]

@@ -42,7 +42,6 @@ from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, split as divided
 from automtl_core.run_dir.facts import differences, without_places
 from automtl_core.system.documents import read_signed, write_signed
-from automtl_core.system.files import make_folder
 from automtl_core.training.events import Warned
 from automtl_core.training.metrics import metrics_of
 from automtl_core.workflow import pipeline
@@ -288,7 +287,7 @@ def take(folder: Path, jobs: Mapping[str, Job], prepared: Mapping[int, Prepared]
         what = f"{folder}: holds a comparison with other settings or data: {'; '.join(changed)}"
         raise RunExistsError(what, remedy)
     with suppress(OSError, StorageError):  # the first training reports a faulty folder
-        make_folder(folder)
+        folder.mkdir(parents=True, exist_ok=True)
         write_signed(path, 1, now)
 
 

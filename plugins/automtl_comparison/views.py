@@ -13,7 +13,7 @@ from automtl_comparison.on_rows import Entrant, OnRows, deciding
 from automtl_comparison.statistics import Difference, Summary, trend
 from automtl_core.errors import ArtifactError, listing
 from automtl_core.system.documents import read_json
-from automtl_core.system.files import make_folder, write_atomic
+from automtl_core.system.files import write_atomic
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import TaskMetrics, flat, too_few
 from automtl_core.views.metrics import by_user
@@ -128,7 +128,7 @@ FILES: Mapping[str, Callable[[Comparison], str]] = {
 
 def write(result: Comparison, folder: Path) -> None:
     """Write the files of a comparison."""
-    make_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, text in FILES.items():
         write_atomic(folder / name, text(result).encode())
 

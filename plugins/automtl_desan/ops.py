@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from automtl_core.plugin import OpFactory, ZeroFilled, dropout, function_of, narrowed, share_alike, standalone
+from automtl_core.plugin import OpFactory, ZeroFilled, dropout, narrowed, share_alike, standalone
 
 
 class Nested(nn.Module, ABC):
@@ -74,7 +74,7 @@ class Nested(nn.Module, ABC):
         if norm.training:
             norm.num_batches_tracked.add_(1)
             momentum = momentum if momentum is not None else 1 / float(norm.num_batches_tracked)
-        return function_of(norm)(
+        return F.batch_norm(
             units, norm.running_mean[:w], norm.running_var[:w], norm.weight[:w], norm.bias[:w],
             norm.training, momentum or 0.0, norm.eps,
         )  # fmt: skip
@@ -201,8 +201,7 @@ def _joint_norm(norms: Sequence[nn.BatchNorm1d], x: Tensor) -> Tensor:
     weight = torch.cat([norm.weight for norm in norms])
     bias = torch.cat([norm.bias for norm in norms])
     first = norms[0]
-    normalise = function_of(first)
-    out = normalise(x, mean, var, weight, bias, first.training, first.momentum or 0.0, first.eps)
+    out = F.batch_norm(x, mean, var, weight, bias, first.training, first.momentum or 0.0, first.eps)
     if first.training:
         split = zip(norms, torch.split(mean, widths), torch.split(var, widths), strict=True)
         for norm, new_mean, new_var in split:

@@ -26,6 +26,6 @@ class Focal(Loss[FocalSettings]):
     kinds = ("binary",)
 
     def row_losses(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss of each row; a soft label is a mixture of both labels."""
+        """Return the loss of each row."""
         gamma, one, zero = self.settings.gamma, logsigmoid(logits), logsigmoid(-logits)
         return -labels * (gamma * zero).exp() * one - (1 - labels) * (gamma * one).exp() * zero

@@ -21,8 +21,6 @@ class Pairwise(Loss):
     (Burges et al., "Learning to rank using gradient descent"). A list with both classes counts as its
     rows do together, so that long lists do not count by the number of their pairs. A constant that is added
     to all logits of a list changes nothing, so logits tell the order within lists alone.
-
-    A soft label y is a positive of weight y and a negative of weight 1 - y.
     """
 
     kinds, grouped = ("binary",), True

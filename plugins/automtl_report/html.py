@@ -14,7 +14,7 @@ from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data
 from automtl_core.run_dir.record import read_record
 from automtl_core.run_dir.run import Run
-from automtl_core.system.files import make_folder, write_atomic
+from automtl_core.system.files import write_atomic
 from automtl_core.views.plain import cell
 from automtl_core.views.values import (
     Bars,
@@ -266,6 +266,6 @@ def write_report(path: Path, registry: Registry, out: Path | None = None) -> Pat
 def write_page(title: str, subtitle: str, sections: Iterable[Section], out: Path) -> Path:
     """Write sections as one HTML file, and return its path."""
     text = page(title, subtitle, sections, automtl_core.__version__)
-    make_folder(out.parent)
+    out.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(out, text.encode("utf-8", "backslashreplace"))
     return out

@@ -14,7 +14,7 @@ from automtl_core.search.encoding.search import LOSSES, EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.significance import NORMAL, SIGNIFICANCE
-from automtl_core.views.numbers import change, p_value, percent
+from automtl_core.views.numbers import change, p_value
 from automtl_core.views.values import Block, Grid, Plot, Section, Text
 
 VERDICTS: Mapping[Verdict, str] = {
@@ -28,7 +28,7 @@ VERDICTS: Mapping[Verdict, str] = {
 """Verdict -> the words that follow the number of decisions; `{measure}` is AUC or R2."""
 COLUMNS = {
     "choice": "choice", "option": "option", "action": "", "verdict": "verdict", "against": "against",
-    "difference": "effect on loss", "p": "p", "stability": "stability", "flops": "FLOPs saved",
+    "difference": "effect on loss", "p": "p", "flops": "FLOPs saved",
     "parameters": "parameters saved", "certainty": "certainty", "epoch": "epoch",
 }  # fmt: skip
 """Field of `Evidence` -> title of its column."""
@@ -54,12 +54,6 @@ def evidence(record: RunRecord) -> list[Block]:
     words = VERDICTS.items()
     reasons = [f"{counts[v]} {text.format(measure=measure(record))}" for v, text in words if counts[v]]
     notes = [f"{len(decided)} decision{'s' * (len(decided) > 1)}: {', '.join(reasons)}"]
-    if shares := [d.stability for d in decided if d.stability is not None]:
-        stable = sum(share >= 0.95 for share in shares)
-        notes.append(
-            f"{stable} of {len(shares)} decisions are stable: the same in 95 % or more of bootstrap "
-            "resamples of the held-out rows"
-        )
     if chance := [d.choice for d in decided if d.verdict == "at chance"]:
         names = list(dict.fromkeys(chance))
         more = ", ..." if len(names) > 3 else ""
@@ -77,7 +71,6 @@ def decisions(evidence: Sequence[Evidence]) -> list[Block]:
         cells: dict[str, Any] = {**vars(first), "difference": effect(first)}
         cells["choice"] += f" + {len(more)} more" if more else ""
         cells["p"] = None if first.p is None else p_value(first.p)
-        cells["stability"] = None if first.stability is None else percent(first.stability)
         rows.append(cells)
     columns = [name for name in COLUMNS if any(row[name] is not None for row in rows)]
     grid = [["" if row[name] is None else row[name] for name in columns] for row in rows]
@@ -85,8 +78,7 @@ def decisions(evidence: Sequence[Evidence]) -> list[Block]:
         "closed: removed; effect on loss: the mean over tasks of 1 - AUC (1 - R2) on held-out rows with the "
         "decision (for a kept option: without the option) minus that of the alternative, with its 95 % "
         "interval; p: after Holm's correction for all comparisons of the search, significant below "
-        f"{SIGNIFICANCE}; stability: share of bootstrap resamples of the held-out rows in which the decision "
-        "is the same; + N more: the option is removed from N more choices at the same time; "
+        f"{SIGNIFICANCE}; + N more: the option is removed from N more choices at the same time; "
         "everywhere: from all choices; interchangeable: significant, but of one of several equal parts, "
         "whose roles another seed may exchange"
     )

@@ -18,8 +18,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from automtl_core.plugin import (
@@ -35,7 +33,6 @@ from automtl_core.plugin import (
     SearchSpace,
     Settings,
     difference,
-    seeds,
 )
 
 Option = tuple[str, str]
@@ -112,7 +109,6 @@ class Ablation:
     Args:
         space: The space of the decisions, which also returns costs.
         settings: Settings of decisions by ablation.
-        seed: Seed of the run, for resamples.
 
     """
 
@@ -120,7 +116,7 @@ class Ablation:
     _now: _Stand
     _weighed_at: _Stand
 
-    def __init__(self, space: SearchSpace, settings: AblationSettings, seed: int = 0) -> None:
+    def __init__(self, space: SearchSpace, settings: AblationSettings) -> None:
         self.space = space
         self.settings = settings
         self.choices = space.choices()
@@ -132,7 +128,6 @@ class Ablation:
         self.comparisons = 0
         """Number of alternatives that were compared with the current decisions."""
         self._fields = space.schema.readable()
-        self._seed = seed
         self._before = 0.0  # `lost` at the begin of the round
         self._weighed: dict[str, dict[str, _Stand]] = {}  # candidates of choose-ones at `_weighed_at`
 
@@ -281,35 +276,9 @@ class Ablation:
         total = _Change(self._start, after)
         return self._dispensable(_Change(now, after)) and self._affordable(total.difference)
 
-    @cached_property
-    def _resamples(self) -> NDArray[np.float64]:
-        """The weight of each held-out row in each of 100 resamples, [100, R]; the rows of one sum to 1."""
-        random = seeds.generator(self._seed, "resamples")
-        counts = random.poisson(1.0, (100, len(self._start.losses))).astype(np.float64)
-        return np.asarray(counts / counts.sum(1, keepdims=True).clip(1))
-
-    def _stability(self, action: Action, change: _Change) -> float:
-        """Return the share of resamples in which a decision is the same.
-
-        A candidate is the same choice if it is not clearly worse than its alternative.
-        """
-        means = self._resamples @ (change.after.losses - change.before.losses)
-        resampled = [Difference(float(mean), change.difference.error) for mean in means]
-        if action == "chosen":
-            same = [d.mean <= self.settings.sure * d.error for d in resampled]
-        else:
-            same = [self._dispensable(change, d) == (action == "closed") for d in resampled]
-        return sum(same) / len(same)
-
-    def _dispensable(self, change: _Change, difference: Difference | None = None) -> bool:
-        """Return whether the loss is not higher, or higher within the limits, for a worthwhile saving.
-
-        Args:
-            change: The removal.
-            difference: Difference of losses on a resample; None for that on all held-out rows.
-
-        """
-        difference = difference or change.difference
+    def _dispensable(self, change: _Change) -> bool:
+        """Return whether the loss is not higher, or higher within the limits, for a worthwhile saving."""
+        difference = change.difference
         s, worse, error = self.settings, difference.mean, self.settings.sure * difference.error
         # A supernet that has fitted noise predicts slightly worse without it, however sure that is.
         if worse > error and worse + difference.error > 0.3 * s.tolerance:
@@ -347,6 +316,5 @@ class Ablation:
             parameters=None if saved is None else saved.parameters // sharing,
             epoch=self.epoch,
             interchangeable=interchangeable,
-            stability=self._stability(action, change),
         )
         self.evidence.append(evidence)

@@ -73,7 +73,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         super().__init__(settings, problem)
         self.paths = Paths(problem, settings)
         self.last_round = LastRound(problem, settings)
-        self.ablation = Ablation(problem.space, settings, problem.seed)
+        self.ablation = Ablation(problem.space, settings)
         self.landmarks: dict[str, Architecture] = {}  # best first; after the warm-up
         self.fixed: list[str] = []  # choose-ones that are decided
         self.round = 0

@@ -249,7 +249,7 @@ class DARTS(SearchStrategy[DARTSSettings]):
     def _draw(self, place: int, rows: str) -> None:
         """Seed dropout and gates for a pass over rows."""
         seed, purpose = self.problem.seed, ("darts", self.relaxed.epoch, place, rows)
-        seeds.seed_torch(seed, *purpose, own=True)
+        seeds.seed_torch(seed, *purpose)
         self.relaxed.relaxation.seed(seeds.derive(seed, "relaxation", *purpose))
 
     def state_dict(self) -> State:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from automtl_core.plugin import Batch, Compute, TaskLosses, means, objective
+from automtl_core.plugin import Batch, Compute, TaskLosses, objective
 
 Tensors = Mapping[str, Tensor]
 """Parameters or gradients by the names of the parameters."""
@@ -74,8 +74,7 @@ class Objective(nn.Module):
 
 def _gradient(loss: Tensor, of: Tensors) -> dict[str, Tensor]:
     gradients = torch.autograd.grad(loss, list(of.values()), allow_unused=True, materialize_grads=True)
-    of_all = zip(of, means(gradients, list(of.values())), strict=True)
-    return {name: gradient for name, gradient in of_all if gradient is not None}
+    return dict(zip(of, gradients, strict=True))
 
 
 def _moved(weights: Tensors, direction: Tensors, by: float) -> dict[str, Tensor]:

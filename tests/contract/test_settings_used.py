@@ -264,7 +264,6 @@ def test_a_setting_of_the_recipe_changes_what_learns_by_itself_unless_that_ignor
         ({"training": {"learning_rate": 5}}, "training.learning_rate"),
         ({"features": {"numbers": "bins", "bins": 9}}, "features.bins, features.numbers"),
         ({"precision": "bf16"}, "precision"),
-        ({"large_tables": "disk"}, "large_tables"),
         ({"features": "ids", "encoding_search": {"epochs": 3}}, "encoding_search.epochs"),
     ],
 )
@@ -321,8 +320,8 @@ def test_a_setting_takes_all_of_its_domain_and_that_holds_its_default(cls, name)
         assert getattr(cls.parse({name: value}), name) == value
 
 
-OF_JOBS = ("teacher", "monitor_metric")
-"""Settings of the recipe that change data, or what judges it: see their tests in tests/core/workflow."""
+OF_JOBS = ("monitor_metric",)
+"""Settings of the recipe that change what judges a training: see their tests in tests/core/workflow."""
 
 
 def fitted(values):
@@ -331,7 +330,7 @@ def fitted(values):
     network = space("shared-bottom", {"expert_layers": [8], "tower_layers": []}).supernet().network
     train, validation = (sample_part(SCHEMA, 128, seed) for seed in (1, 2))
     lists = np.arange(128, dtype=np.int32) // 8
-    train = replace(train, soft=np.full_like(train.labels, 0.3), lists=lists)
+    train = replace(train, lists=lists)
     recipe = Recipe.parse(dict(values), "training")
     losses = {loss.name: REGISTRY.get(LOSSES, loss.name) for loss in recipe.losses.values()}
     recipe = recipe.knowing(REGISTRY.get(BALANCERS, recipe.balancer.name), losses)

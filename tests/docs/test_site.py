@@ -20,7 +20,7 @@ PAGES = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts
 RUN = {*(f"{name}.md" for name in SHOWN), *(f"tutorials/{name}.md" for name in PROJECTS)}
 """Pages whose commands are run by `test_readme` and `test_tutorials`."""
 OTHER = {
-    "pip", "python", "make", "MODEL=served", "curl", "tensorboard", "ray", "torchrun",
+    "pip", "python", "make", "MODEL=served", "curl", "tensorboard", "ray",
 }  # fmt: skip
 """Programs besides automtl; what the pages ask of them is shown only, unless a page of `RUN` has it."""
 SETTINGS = set(re.findall(r"^\| `([\w.]+)` \|", (DOCS / "settings.md").read_text("utf-8"), re.MULTILINE))
@@ -56,8 +56,6 @@ def test_the_contents_for_language_models_have_links_to_all_pages_but_decisions(
 def fault(command):
     """Return what is wrong with a command of automtl, or None."""
     name, *arguments = shlex.split(command)
-    if name == "torchrun" and "--no-python" in arguments:
-        name, *arguments = arguments[arguments.index("--no-python") + 1 :]
     if name != "automtl":
         return None if name in OTHER else f"{name} is no program that pages show"
     parser, context = program(), None  # its own: a command keeps its first help option

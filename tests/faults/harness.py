@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -45,34 +44,11 @@ class Harness:
     def together(self, folder, requests):
         """Run commands side by side in a folder, and wait for their ends."""
         optional = {"plan": {}, "seconds": None, "mutant": None, "limits": {}, "plain": False}
-        optional |= {"environment": {}, "path": [], "job": False, "folder": str(folder)}
+        optional |= {"environment": {}, "path": [], "folder": str(folder)}
         print(
             json.dumps([{**optional, **request} for request in requests]), file=self._server.stdin, flush=True
         )
         return [Ended(**answer) for answer in json.loads(self._server.stdout.readline())]
-
-    def job(self, folder, words, ranks, disturbed, **fault):
-        """Run a command as a data-parallel job, as `torchrun` starts it, and wait for the ends of its ranks.
-
-        The first one of the result is that of the disturbed rank.
-
-        Args:
-            folder: Its folder.
-            words: The command.
-            ranks: Number of processes.
-            disturbed: The rank that the fault concerns.
-            fault: Keys of its request.
-
-        """
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        common = {"WORLD_SIZE": ranks, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        requests = []
-        for rank in sorted(range(ranks), key=lambda rank: rank != disturbed):
-            environment = {**common, "RANK": rank, "LOCAL_RANK": rank}
-            request = {"words": words, "environment": {name: str(text) for name, text in environment.items()}}
-            requests.append({**request, "job": True, **(fault if rank == disturbed else {})})
-        return self.together(folder, requests)
 
     def memory(self):
         """Return the bytes of private data that a command has at its start, which RLIMIT_DATA counts."""

@@ -20,7 +20,6 @@ import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 PACKAGES = ("core", "cli", "strategies", "desan", "baselines", "datasets")
 """Packages of automtl, without the start of their names."""
@@ -31,8 +30,6 @@ LIBRARIES = (
 """Libraries that functions import, as far as they are installed."""
 PATIENCE = 120
 """Seconds after which a child is killed, unless a request says otherwise."""
-GRACE = 10
-"""Seconds after which a rank is killed whose job has lost another one, as `torchrun` does."""
 
 
 def imported():
@@ -118,11 +115,8 @@ def command(words):
 
 def answered(requests):
     """Run requests in children, side by side, and return how each ended."""
-    children, ends = [_forked(request) for request in requests], list[dict[str, Any]]()
-    for child, request in zip(children, requests, strict=True):
-        lost = request["job"] and any(end["code"] for end in ends)
-        ends.append(_ended(*child, {**request, "seconds": GRACE} if lost else request))
-    return ends
+    children = [_forked(request) for request in requests]
+    return [_ended(*child, request) for child, request in zip(children, requests, strict=True)]
 
 
 def _forked(request):

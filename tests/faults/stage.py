@@ -46,26 +46,13 @@ class Stage:
         """Run the command with a fault; keys of a request."""
         return self.run(folder, self.subject.words, **fault)
 
-    def run(self, folder, words, rank=0, **fault):
-        """Run a command as the subject is run, and return its end; of several ranks, that of one."""
-        if self.subject.ranks == 1:
-            return self.harness.run(folder, *words, **fault)
-        ends = self.harness.job(folder, words, self.subject.ranks, rank, **fault)
-        heard = [ended for ended in ends if ended.late or (ended.code > 0 and ended.err)]
-        problems = [problem for ended in heard if (problem := unclear(ended))]
-        assert not problems, problems
-        return ends[0]
+    def run(self, folder, words, **fault):
+        """Run a command as the subject is run, and return its end."""
+        return self.harness.run(folder, *words, **fault)
 
     def points(self, most):
         """Return numbers of points, from 1, at equal distances; `most` times the share of the subject."""
-        return self._apart(len(self.whole.points), most)
-
-    def steps(self, most):
-        """Return numbers of steps, which are the points of a rank that writes nothing, as `points` does."""
-        return self._apart(sum(point.startswith("step") for point in self.whole.points), most)
-
-    def _apart(self, points, most):
-        count = max(1, round(most * self.subject.share))
+        points, count = len(self.whole.points), max(1, round(most * self.subject.share))
         return [1 + n * points // count for n in range(count)] if points > count else range(1, points + 1)
 
     def lost(self, folder, names_alone=False, **others):

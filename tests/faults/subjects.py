@@ -38,7 +38,6 @@ class Subject:
         again: The command that goes on after it was killed.
         prepare: Commands before it.
         products: What it writes, below its folder.
-        ranks: Number of processes of its data-parallel job.
         share: Number of its cases, about in inverse proportion to its seconds.
 
     """
@@ -49,7 +48,6 @@ class Subject:
     prepare: Sequence[Sequence[str]] = ()
     products: Sequence[str] = ("runs",)
     share: float = 1.0
-    ranks: int = 1
 
 
 TRAIN = (
@@ -58,10 +56,10 @@ TRAIN = (
 )  # fmt: skip
 MEAN = (
     "train", "--model", "average", "--set", "space.models=[mmoe, {name: shared-bottom, members: 2}]",
-    "--set", "training.teacher=[shared-bottom]", "--set", "refit=true", "--config", "train.yaml",
+    "--set", "refit=true", "--config", "train.yaml",
     "--name", "a", "--seed", "1",
 )  # fmt: skip
-"""All that a training may have: a teacher, several networks, and a refit."""
+"""All that a training may have: several networks, and a refit."""
 PREPARE = ("data", "prepare", "table", "--config", "train.yaml")
 COMPARE = ("compare", "--models", "shared-bottom,mmoe", "--config", "train.yaml", "--seeds", "1", "--out=cmp")
 PREDICT = ("predict", "runs/a", "--input", "d.csv", "--output", "out.csv")
@@ -100,18 +98,15 @@ ALONE = {
 }
 
 
-def _with(name, share, ranks=1):
-    """Return a subject as a data-parallel job, or with two workers."""
+def _with(name, share):
+    """Return a subject with two workers."""
     alone = ALONE[name]
-    if ranks > 1:
-        return replace(alone, name=f"{name} with two ranks", share=share, ranks=ranks)
     words, again = ([*command, "--workers", "2"] for command in (alone.words, alone.again))
     return replace(alone, name=f"{name} with two workers", words=words, again=again, share=share)
 
 
 WORKERS = {subject.name: subject for subject in (_with("search random", 0.12), _with("compare", 0.06))}
-RANKS = {subject.name: subject for subject in (_with("train", 0.5, 2), _with("search pd-darts", 0.3, 2))}
-SUBJECTS = {**ALONE, **WORKERS, **RANKS}
+SUBJECTS = {**ALONE, **WORKERS}
 
 
 def write_inputs(folder):

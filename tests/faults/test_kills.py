@@ -1,4 +1,4 @@
-"""Ended at any instant, a command or a job of several processes goes on to the same bytes."""
+"""Ended at any instant, a command goes on to the same bytes."""
 
 import errno
 import random
@@ -9,7 +9,7 @@ import pytest
 from .mutants import MUTANTS
 from .programme import tried
 from .stage import different, unclear
-from .subjects import ALONE, RANKS, SUBJECTS, WORKERS, product
+from .subjects import ALONE, SUBJECTS, WORKERS, product
 
 MOST = 16
 """Number of points of a command at which it is killed, at equal distances."""
@@ -31,7 +31,7 @@ def test_at_a_point(stage, name):
     tried("SIGKILL at input, output and steps", subject.points(MOST), fault, name)
 
 
-@pytest.mark.parametrize("name", {**ALONE, **RANKS})
+@pytest.mark.parametrize("name", ALONE)
 def test_at_random_times(stage, name):
     subject = stage(name)
 
@@ -97,7 +97,7 @@ def test_a_signal(stage, name, number):
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
-@pytest.mark.parametrize("name", {**ALONE, **RANKS})
+@pytest.mark.parametrize("name", ALONE)
 def test_a_failed_operation(stage, name, number):
     subject = stage(name)
 
@@ -123,18 +123,3 @@ def test_a_killed_worker(stage, name):
         return f"code {ended.code}, {differ}: {ended.err[-300:]}" if ended.code or differ else None
 
     tried("SIGKILL of a worker", subject.points(20), fault, name)
-
-
-@pytest.mark.parametrize("name", RANKS)
-def test_a_killed_rank(stage, name):
-    """A job whose second process is killed ends, and is resumed."""
-    subject = stage(name)
-
-    def fault(at):
-        folder = subject.fresh()
-        ended = subject.disturbed(folder, rank=1, plan={"at": at, "do": "kill"})
-        if ended.code not in (-signal.SIGKILL, 0):
-            return f"ended with {ended.code}: {ended.err[-300:]}"
-        return subject.lost(folder)
-
-    tried("SIGKILL of the second rank", subject.steps(20), fault, name)

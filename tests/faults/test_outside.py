@@ -99,14 +99,10 @@ COMMANDS = {
     "automtl watch runs/a": [],
     "automtl plugins": [],
     "automtl doctor --config log.yaml": ["prepared", "runs"],
-    f"torchrun --nproc-per-node 2 --no-python automtl train --model mmoe {SHORT} --name d": [
-        "runs",
-        "prepared",
-    ],
 }
 """Commands, and what each may write in the current folder."""
-TALKING = ("torchrun", "automtl doctor")
-"""Starts of commands that use the network of this machine alone: processes of a job, and some imports."""
+TALKING = "automtl doctor"
+"""Start of commands that use the network of this machine alone, for some imports."""
 LINE = re.compile(r"(?P<call>\w+)\((?P<arguments>.*)\) += (?P<result>\d+)")
 PATH = re.compile(r'(?:AT_FDCWD|\d+)(?:<(?P<folder>[^>]*)>)?, "(?P<path>[^"]*)"|"(?P<alone>[^"]*)"')
 FREE = re.compile(r"/dev/(null|tty|shm/)|/proc/self/")
@@ -160,7 +156,7 @@ class Work:
             return f"code {ended.returncode}: {ended.stderr[-500:]}"
         if self.imported.exists():
             return f"modules of the current folder: {self.imported.read_text()}"
-        if left := [path.name for path in self.temporary.iterdir() if "elastic" not in path.name]:
+        if left := [path.name for path in self.temporary.iterdir()]:
             return f"left in the temporary folder: {left}"
         if warned := re.findall(r"^.*\w+Warning\b.*$", ended.stdout + ended.stderr, re.MULTILINE):
             return f"warnings of libraries: {warned}"

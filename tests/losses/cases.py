@@ -25,7 +25,6 @@ def batches() -> Iterator[tuple[torch.Tensor, ...]]:
         draw = np.random.default_rng(seed)
         logits = torch.from_numpy(spread * draw.standard_normal((rows, 3))).requires_grad_()
         labels = torch.from_numpy(draw.integers(0, 2, (rows, 3)).astype(np.float64))
-        labels[:, 2] *= torch.from_numpy(draw.random(rows))  # soft ones, of a teacher
         weights = torch.from_numpy(draw.choice([0.0, 0.5, 1.0, 2.0], (rows, 3)))
         yield logits, labels * (weights > 0), weights, torch.from_numpy(draw.integers(0, lists + 1, rows))
 

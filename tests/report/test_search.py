@@ -66,17 +66,6 @@ def test_a_field_that_was_removed_everywhere_at_once_is_one_decision():
     ]
 
 
-def test_stable_decisions_are_counted():
-    shares = [1.0, 0.95, 0.94, None]
-    records = [Evidence("a", str(n), "kept", "required", stability=s) for n, s in enumerate(shares)]
-    assert sentences(records)[1] == (
-        "2 of 3 decisions are stable: the same in 95 % or more of bootstrap resamples of the held-out rows"
-    )
-    grid = decisions(records)[0]
-    assert grid.header[-1] == "stability"
-    assert [row[-1] for row in grid.rows] == ["100 %", "95 %", "94 %", ""]
-
-
 def test_the_selected_point_has_its_number_and_its_name():
     assert texts(selected([WORSE, INHERITED, FOUND, BEST])) == [
         "Selected point 3 (`searched`) of 4 architectures, 3 of them on the Pareto front"

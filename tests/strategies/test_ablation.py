@@ -279,30 +279,6 @@ def test_the_clearest_choice_comes_first():
     assert w.clearest(["close", "clear"]) == ["clear", "close"]
 
 
-def test_a_decision_is_stable_if_resamples_of_the_rows_lead_to_it_too():
-    made = ablation()
-    decide_all(made)
-    stability = {(one.option, one.action): one.stability for one in made.evidence}
-    assert stability["needed", "kept"] == 1, "an effect of 20 standard errors"
-    assert stability["harmful", "closed"] == 1
-    again = ablation()
-    decide_all(again)
-    assert [one.stability for one in again.evidence] == [one.stability for one in made.evidence]
-
-
-def test_a_decision_at_its_limit_is_unstable():
-    def score(decisions):
-        spread = np.where(np.arange(ROWS) % 2, 0.1, -0.1)
-        error = 0.1 / (ROWS - 1) ** 0.5
-        return np.ones(ROWS) + ("needed" not in decisions["fields"]) * (spread + 0.999 * error)
-
-    made = ablation(score)
-    made.close()
-    (one,) = (one for one in made.evidence if one.option == "needed")
-    assert one.action == "closed"
-    assert 0.3 < one.stability < 0.7, "its effect is the one standard error that is allowed"
-
-
 @pytest.mark.parametrize(
     ("effect", "errors", "action"),
     [

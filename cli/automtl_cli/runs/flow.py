@@ -19,12 +19,10 @@ from automtl_core.errors import UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.progress import PREPARATION, TEST, TRAINING, Command, reduced
 from automtl_core.search.encoding.search import EncodingsChosen
-from automtl_core.system.distributed import is_first
 from automtl_core.system.progress import Progress as Stages
 from automtl_core.tasks.kind import Measure
 from automtl_core.training.events import (
     REFIT,
-    SILENT,
     EpochEnded,
     Event,
     Noted,
@@ -160,8 +158,7 @@ def workflow(memory_limit: str | None = None, doing: str = "preparing data") -> 
     """
     until_output(redirect_stdout(sys.stderr))
     limit = options.memory_limit(memory_limit)
-    listener = Terminal(doing) if is_first() else SILENT
-    return Workflow(load_registry(), listener, memory_limit=limit)
+    return Workflow(load_registry(), Terminal(doing), memory_limit=limit)
 
 
 @contextmanager

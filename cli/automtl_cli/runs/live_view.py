@@ -194,8 +194,6 @@ def _decisions(decisions: Sequence[Evidence], width: int) -> Table:
     table = _table()
     table.add_column(_text("latest decisions"), no_wrap=True, overflow="ellipsis", ratio=2)
     table.add_column(_text("effect on loss"), no_wrap=True, justify="right")
-    if width >= NARROW:
-        table.add_column(_text("stable"), no_wrap=True, justify="right")
     table.expand = True
     for one in decisions:
         effect = ""
@@ -203,10 +201,8 @@ def _decisions(decisions: Sequence[Evidence], width: int) -> Table:
             effect = change(one.difference, *(one.interval if width >= NARROW else ()))
         elif one.certainty is not None:
             effect = f"certainty {one.certainty:.0%}"
-        stable = "" if one.stability is None else f"{one.stability:.0%}"
         against = f" (not {one.against})" if one.against else ""
-        cells = [f"{one.choice}: {one.option} {one.action}{against}", effect]
-        table.add_row(*map(_text, [*cells, *([stable] if width >= NARROW else [])]))
+        table.add_row(_text(f"{one.choice}: {one.option} {one.action}{against}"), _text(effect))
     return table
 
 

@@ -188,7 +188,6 @@ def compare(
     from automtl_comparison.spec import ComparisonSpec
     from automtl_comparison.views import FILES, outcome, page_of, write
     from automtl_core.run_dir.run_list import CELLS
-    from automtl_core.system.distributed import first
     from automtl_core.views.values import lines
     from automtl_report.html import write_page
 
@@ -202,7 +201,7 @@ def compare(
             error.add_note("run the same command again: it continues the comparison")
             raise
     write(result, folder)
-    report = first(lambda: write_page(*page_of(result), folder / "report.html"))
+    report = write_page(*page_of(result), folder / "report.html")
     runs = f"automtl runs list --runs-dir {shlex.quote(str(folder / CELLS))}"
     files = lines(
         f"written to {folder}: {', '.join(FILES)}", f"report: {report}", f"the run of each training: {runs}"

@@ -129,7 +129,7 @@ def test_an_epoch_of_many_tasks_is_a_short_line():
 
 
 DECISIONS = tuple(
-    Evidence(f"layer{k}/block0", "mlp-linear-16", "chosen", "better", "zero", -0.0012, 0.0004, stability=0.97)
+    Evidence(f"layer{k}/block0", "mlp-linear-16", "chosen", "better", "zero", -0.0012, 0.0004)
     for k in range(20)
 )
 STAGES = tuple(map(StageProgress, ("encoding search", "search", "test")))
@@ -169,7 +169,7 @@ def test_it_shows_parts_bars_scores_and_decisions():
     assert lines[5].split() == ["task", "loss", "score", "train", "best", "epoch", "trend"]
     assert lines[6].split() == ["task", "0", "0.5000", "AUC", "0.7500", "0.8000", "3", "▁█▅"]
     assert "layer19/block0: mlp-linear-16 chosen" in lines[12]
-    assert lines[12].split()[-4:] == ["-0.0012", "[-0.0020,", "-0.0004]", "97%"]
+    assert lines[12].split()[-3:] == ["-0.0012", "[-0.0020,", "-0.0004]"]
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 24), (60, 12), (40, 8), (200, 60)])

@@ -34,17 +34,6 @@ def test_some_rows_have_their_weights_and_lists():
     assert (found.weights.tolist(), found.lists.tolist()) == ([[4, 5], [0, 1]], [6, 5])
 
 
-def test_labels_are_softened_where_both_are_known():
-    ids, nothing, nan = np.zeros((4, 1), np.int32), np.zeros((4, 0), np.float32), np.nan
-    labels, soft = (np.array([column], np.float32).T for column in ([0, 1, nan, 1], [0.5, 0.5, 0.5, nan]))
-    part = Part(ids, nothing, labels, soft=soft)
-    mixed = part.softened(0.2)
-    assert np.allclose(mixed.labels[:, 0], [0.1, 0.9, nan, 1], equal_nan=True)
-    assert (mixed.soft, mixed.labels.dtype) == (None, np.float32)
-    assert part.some(slice(1, 3)).soft[:, 0].tolist() == [0.5, 0.5]
-    assert mixed.softened(0.2) is mixed
-
-
 def test_a_mapped_file_that_was_cut_is_an_error(tmp_path):
     np.save(tmp_path / "labels.npy", np.zeros((5000, 1), np.float32))
     labels = np.load(tmp_path / "labels.npy", mmap_mode="r")

@@ -41,7 +41,7 @@ def step(rule, rows, values):
     """Take a step by a gradient of some rows."""
     weight = rule.weight
     weight.grad = torch.sparse_coo_tensor(rows[None], values, weight.shape, check_invariants=True)
-    rule.step(shared=False)
+    rule.step()
 
 
 def test_rows_that_each_step_reads_decay_as_in_the_whole_table():

@@ -1,27 +1,14 @@
 """States on disk: equal after reading, and damage is never loaded."""
 
 import random
-import tempfile
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
-from torch import nn
 
 from automtl_core.errors import ArtifactError, StorageError
-from automtl_core.system import state as states
-from automtl_core.system.state import (
-    KINDS,
-    copy_like,
-    copy_of,
-    is_in_file,
-    load_state,
-    save_state,
-    write_tensors,
-    zeros_like,
-)
+from automtl_core.system.state import KINDS, load_state, save_state, write_tensors
 
 STATE = {
     "epoch": 3,
@@ -124,55 +111,6 @@ def test_a_state_that_is_replaced_while_it_is_read_is_read_again(tmp_path, monke
 
     monkeypatch.setattr(safetensors, "safe_open", Late)
     assert torch.equal(load_state(path)["a"], torch.ones(3))
-
-
-@pytest.fixture(autouse=True)
-def folder(monkeypatch, tmp_path):
-    monkeypatch.setattr(states, "LARGE", 4096)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return tmp_path
-
-
-def large():
-    return torch.arange(2048.0).view(32, 64)
-
-
-def mapped(folder):
-    return Path("/proc/self/maps").read_text().count(str(folder))
-
-
-def test_a_copy_of_a_large_tensor_is_in_a_file_without_a_name(folder):
-    tensor = large()
-    copy = copy_of(tensor)
-    tensor.zero_()
-    assert torch.equal(copy, large()), "the copy does not follow"
-    assert mapped(folder) == 1
-    assert is_in_file(copy)
-    assert not list(folder.iterdir())
-    del copy
-    assert mapped(folder) == 0
-
-
-def test_a_copy_of_a_small_tensor_or_without_room_for_a_file_is_in_memory(folder, monkeypatch):
-    copy = copy_of(torch.arange(3))
-    assert copy.tolist() == [0, 1, 2]
-    assert not is_in_file(copy)
-    assert mapped(folder) == 0
-    monkeypatch.setattr(tempfile, "tempdir", str(folder / "gone"))
-    copy = copy_of(large())
-    assert torch.equal(copy, large())
-    assert not is_in_file(copy)
-
-
-@pytest.mark.parametrize("in_file", [True, False])
-def test_the_state_of_a_tensor_is_where_the_tensor_is(in_file):
-    weight = nn.Parameter(copy_of(large()) if in_file else large())
-    zeros = zeros_like(weight.detach())
-    assert (zeros.shape, zeros.dtype, zeros.any().item()) == (weight.shape, weight.dtype, False)
-    assert is_in_file(zeros) == in_file
-    copy = copy_like(large(), weight)
-    assert torch.equal(copy, large())
-    assert is_in_file(copy) == in_file
 
 
 TENSORS = {

@@ -1,4 +1,4 @@
-"""Precision and penalties, the shares of several processes, and the guard of torch's global state."""
+"""Precision and penalties, and the guard of torch's global state."""
 
 import os
 import threading
@@ -12,7 +12,6 @@ from automtl_baselines.funnel import AITM, AITMSettings
 from automtl_core.errors import OutOfMemoryError
 from automtl_core.modules.features import Features
 from automtl_core.registry.plugins import load_registry
-from automtl_core.system.distributed import rank
 from automtl_core.training import compute as module
 from automtl_core.training.balancer import MEAN, TaskLosses
 from automtl_core.training.batches import Batch, take
@@ -20,8 +19,6 @@ from automtl_core.training.compute import CPU, Compute, computing, guarded, reca
 from automtl_core.training.loop import objective, step
 from automtl_core.training.optimisers import Group, Optimiser
 from automtl_testing import plain_schema, sample_part
-
-from ..system.job_of_processes import results_of
 
 BF16 = Compute(torch.device("cpu"), "bf16")
 ONES = TaskLosses(torch.ones(2))
@@ -58,29 +55,6 @@ def test_a_step_in_bf16_keeps_the_penalty_and_a_float32_loss(aitm, batch):
     step(aitm, batch, ONES, MEAN, optimiser, BF16)
     assert all(p.dtype == torch.float32 for p in aitm.parameters())
     assert sum(not torch.equal(p, before[name]) for name, p in aitm.named_parameters()) > 10
-
-
-def test_processes_share_the_rows_of_a_batch_and_of_a_prediction():
-    shares = [Compute(CPU.device, processes=3, rank=rank) for rank in range(3)]
-    rows = np.arange(100, 111)
-    assert sorted(np.concatenate([one.share(rows) for one in shares])) == rows.tolist()
-    assert np.concatenate([one.stretch(1003, 10) for one in shares]).tolist() == list(range(1003))
-    assert all(len(one.stretch(1003, 10)) % 10 == 0 for one in shares[:2]), "whole batches"
-    assert [len(one.stretch(5, 10)) for one in shares] == [0, 0, 5]
-    assert shares[2].alone == CPU
-
-
-def test_the_parts_of_a_prediction_are_joined_in_blocks(monkeypatch):
-    monkeypatch.setattr("automtl_core.training.compute.SENT", 4)
-
-    def work():
-        one = Compute(CPU.device, processes=2, rank=rank())
-        values, own = np.zeros((11, 2)), one.stretch(11, 3)
-        values[own] = own[:, None] + 1
-        return one.joined(values)
-
-    for whole in results_of(work, 2):
-        assert whole.tolist() == [[row + 1, row + 1] for row in range(11)]
 
 
 X86 = "flags\t\t: fpu sse4_2 avx512f {}\n"

@@ -13,10 +13,8 @@ from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import UsageError
-from automtl_core.modules.table import RowTable
 from automtl_core.registry.kinds import LOSSES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.system.state import is_in_file
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit, TrainingData
@@ -121,26 +119,6 @@ def test_two_epochs_draw_two_masks_and_two_runs_the_same():
     assert len(set(masks)) == len(masks) == 3
     torch.manual_seed(99)
     assert drawn() == masks
-
-
-@pytest.mark.parametrize("average", [True, False])
-def test_large_tables_on_disk_have_the_same_bytes(problem, monkeypatch, tmp_path, average):
-    monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", 10)
-    monkeypatch.setattr("automtl_core.system.state.LARGE", 1)
-    recipe = {"average_weights": average, "embedding_decay": 1e-3, "epochs": 3}
-    on_disk = replace(problem, compute=replace(problem.compute, tables_on_disk=True))
-    fit, in_memory = (make(each, **recipe) for each in (on_disk, problem))
-    assert fit.run(EventHandler()) == in_memory.run(EventHandler())
-    for name, weight in in_memory.network.state_dict().items():
-        assert torch.equal(fit.network.state_dict()[name], weight)
-    table, averaged = (
-        next(m.weight for m in network.modules() if isinstance(m, RowTable))
-        for network in (fit.network, fit.average.network)
-    )
-    assert (averaged is table) != average
-    moments = fit.optimiser.rules[table].state["exp_avg_sq"]
-    assert all(is_in_file(state) for state in (table, averaged, moments))
-    assert_resumes(on_disk, tmp_path / "state", 1, **recipe)
 
 
 def test_stops_after_patience_and_restores_the_best_weights(problem, monkeypatch):

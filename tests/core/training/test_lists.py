@@ -5,7 +5,7 @@ import pytest
 
 from automtl_core.data.part import Part
 from automtl_core.training import lists as module
-from automtl_core.training.compute import CPU, Compute
+from automtl_core.training.compute import CPU
 from automtl_core.training.lists import list_batches
 from automtl_core.training.loop import shuffled
 from automtl_core.training.recipe import Recipe
@@ -43,26 +43,24 @@ def test_no_list_is_cut_and_every_row_comes_once(monkeypatch, block, window, som
     rows = np.random.default_rng(1).permutation(1000)[:700] if some else None
     chosen = np.arange(1000) if rows is None else np.sort(rows)
     found = list(list_batches(part, size, np.random.default_rng(2), rows))
-    assert sorted(np.concatenate([batch for batch, _ in found])) == chosen.tolist()
-    whole = {
-        tuple(batch[lists == number].tolist()) for batch, lists in found for number in range(lists[-1] + 1)
-    }
-    assert whole == runs_of(part, chosen)
+    assert sorted(np.concatenate(found)) == chosen.tolist()
+    assert {run for batch in found for run in runs_of(part, batch)} == runs_of(part, chosen)
     assert abs(len(found) - len(chosen) / size) < 2
-    begins = np.cumsum([0, *(len(batch) for batch, _ in found)])
-    for number, (batch, lists) in enumerate(found):
-        first, last = begins[number], begins[number] + np.flatnonzero(np.diff(lists, prepend=-1))[-1]
+    begins = np.cumsum([0, *map(len, found)])
+    for number, batch in enumerate(found):
+        length = len(next(run for run in runs_of(part, batch) if run[-1] == batch[-1]))
+        first, last = begins[number], begins[number] + len(batch) - length
         assert first // size == last // size == number, "the lists that begin within its window"
         assert len(batch) < size + 30
     again = list(list_batches(part, size, np.random.default_rng(2), rows))
-    assert all(np.array_equal(one, two) for (one, _), (two, _) in zip(found, again, strict=True))
-    other = np.concatenate([batch for batch, _ in list_batches(part, size, np.random.default_rng(3), rows)])
-    assert not np.array_equal(other, np.concatenate([batch for batch, _ in found]))
+    assert all(np.array_equal(one, two) for one, two in zip(found, again, strict=True))
+    other = np.concatenate([*list_batches(part, size, np.random.default_rng(3), rows)])
+    assert not np.array_equal(other, np.concatenate(found))
 
 
 def test_a_window_has_lists_from_all_over_the_data(monkeypatch):
     windows_of(monkeypatch, 16, 128)
-    batch, _ = next(list_batches(part_of(10_000, seed=0), 100, np.random.default_rng(0)))
+    batch = next(list_batches(part_of(10_000, seed=0), 100, np.random.default_rng(0)))
     assert batch.max() - batch.min() > 3000
     assert len(np.unique(batch // 16)) <= 20
 
@@ -70,7 +68,7 @@ def test_a_window_has_lists_from_all_over_the_data(monkeypatch):
 def test_a_list_longer_than_a_batch_is_whole():
     part = part_of(100, seed=0)
     part.lists[:] = np.repeat([7, 8, 0], [70, 25, 5])
-    found = [sorted(batch) for batch, _ in list_batches(part, 10, np.random.default_rng(0))]
+    found = [sorted(batch) for batch in list_batches(part, 10, np.random.default_rng(0))]
     assert sorted(row for batch in found for row in batch) == list(range(100))
     for rows in (range(70), range(70, 95)):
         assert sum({*rows} <= {*batch} for batch in found) == 1
@@ -82,41 +80,25 @@ def test_users_are_together_within_a_window_and_those_with_many_rows_are_divided
     part = part_of(1000, seed=0, users=True)
     part.users[::3] = 5000  # 334 rows
     found = list(list_batches(part, 64, np.random.default_rng(2)))
-    assert sorted(np.concatenate([batch for batch, _ in found])) == list(range(1000))
-    for batch, lists in found:
-        assert len(batch) < 128
-        for number in range(lists[-1] + 1):
-            mine = part.users[batch[lists == number]]
-            assert len(mine) == 1 or (mine == mine[0]).all()
+    assert sorted(np.concatenate(found)) == list(range(1000))
+    assert all(len(batch) < 128 for batch in found)
     if window > 1000:
         user = int(part.users[part.users > 0][1])
-        held = [batch for batch, _ in found if (part.users[batch] == user).any()]
+        held = [np.flatnonzero(part.users[batch] == user) for batch in found]
+        held = [places for places in held if len(places)]
+        assert np.ptp(held[0]) == len(held[0]) - 1, "they are together"
         assert len(held) == 1, "a user is in one batch"
 
 
-def passed(part, size, compute=CPU, grouped=True):
-    found = shuffled(part, Recipe(batch_size=size), 0, 1, compute, grouped=grouped)
+def passed(part, size, grouped=True):
+    found = shuffled(part, Recipe(batch_size=size), 0, 1, CPU, grouped=grouped)
     return [batch.features.ids[:, 0].tolist() for batch in found]
 
 
-def test_processes_share_whole_lists():
-    part = part_of(1000, seed=0)
-    one = passed(part, 64)
-    two = [passed(part, 64, Compute(CPU.device, processes=2, rank=rank)) for rank in range(2)]
-    assert [sorted(first + second) for first, second in zip(*two, strict=True)] == [
-        sorted(each) for each in one
-    ]
-    for batches in two:
-        whole = {run for batch in batches for run in runs_of(part, np.sort(batch))}
-        assert whole <= runs_of(part, np.arange(1000))
-        assert all(batches)
-
-
-def test_batches_of_one_row_and_of_fewer_lists_than_processes_are_left_out():
+def test_batches_of_one_row_are_left_out():
     part = part_of(41, seed=0)
     part.lists[:] = np.repeat([1, 2, 3], [20, 20, 1])
     assert sorted(map(len, passed(part, 20))) in ([20, 20], [20, 21])
-    assert passed(part, 20, Compute(CPU.device, processes=3)) == []
     assert [len(batch) for batch in passed(part, 20, grouped=False)] == [20, 20], "rows, in any batch"
 
 

@@ -92,7 +92,7 @@ class Slow:
         self.weight, self.settled = table.weight, 0
         self.state = {"exp_avg_sq": torch.zeros(table.weight.shape)}
 
-    def step(self, shared):
+    def step(self):
         with torch.no_grad():
             self.weight -= 0.01 * self.weight.grad.to_dense()
 

@@ -104,7 +104,6 @@ OTHER = {
 }
 """Settings that results of the encoding search depend on, with other values."""
 EQUAL = {
-    "large_tables": "disk",
     "seed": 1,
     "calibrate": False,
     "refit": True,
