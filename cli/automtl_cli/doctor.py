@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import automtl_core
 from automtl_cli import options
-from automtl_core.commands import Output, prints
+from automtl_core.commands import Output
 from automtl_core.errors import AutoMTLError, PluginError, SetupError, one_line, together
 from automtl_core.registry.kinds import BALANCERS, KINDS, SPACES, Kind
 from automtl_core.registry.registry import DISABLE, Registry, remedy
@@ -75,7 +75,6 @@ class Check:
     """What to do about it, or about a part that is optional."""
 
 
-@prints(list[Check])
 def doctor(configuration: options.Configuration, runs_dir: options.RunsDir = Path("runs")) -> Output:
     """Check machine, installation, configuration and data.
 

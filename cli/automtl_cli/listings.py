@@ -7,7 +7,7 @@ import typer
 
 from automtl_cli import options
 from automtl_cli.output import emit
-from automtl_core.commands import AsJson, Output, argument, prints
+from automtl_core.commands import AsJson, Output, argument
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import KINDS, Kind
 from automtl_core.registry.plugins import load_registry
@@ -18,7 +18,6 @@ Entry = dict[str, str]
 """Description of a registered name, or why it is not usable, and its plugin."""
 
 
-@prints(dict[str, Entry])
 def list_names(
     kind: str = argument(
         "KIND",
@@ -33,7 +32,6 @@ def list_names(
     return names(KINDS[kind])
 
 
-@prints("automtl_cli.settings:Explained", dict[str, Entry])
 def explain_settings(
     kind: str = argument(
         "KIND",
@@ -67,21 +65,6 @@ def explain_settings(
     return Output(explained(registry, kind, name or ""), view)
 
 
-def print_schema(
-    command: list[str] | None = argument("[COMMAND]...", "Words of a command, such as runs list."),
-) -> None:
-    """Print the JSON schema of the output of a command with --json.
-
-    Without COMMAND, print the schemas of all commands as one JSON object.
-    """
-    from automtl_cli.schemas import commands, schema
-
-    registry = load_registry()
-    name = " ".join(command or ())
-    found = schema(registry, name) if name else {each: schema(registry, each) for each in commands(registry)}
-    emit(found, lambda _: (), as_json=True)
-
-
 def names(kind: Kind[Any]) -> Output:
     """Return the registered names of a kind, with description and plugin."""
     registry = load_registry()
@@ -107,7 +90,6 @@ plugins = typer.Typer(rich_markup_mode=None)
 
 
 @plugins.callback(invoke_without_command=True)
-@prints(list[PluginRow])
 def list_plugins(context: typer.Context, as_json: AsJson = False) -> None:
     """List the installed plugins, write a new one, or check one.
 

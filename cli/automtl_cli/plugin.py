@@ -22,7 +22,6 @@ LINES = {
         "listings:explain_settings",
         "Explain settings: description, values, default, tuning range.",
     ),
-    "schema": ("listings:print_schema", "Print the JSON schema of the output of a command with --json."),
     "data": ("data.app:data", "List, prepare, describe, check and export datasets."),
     "runs": ("runs.commands:runs", "List the runs of a folder."),
     "plugins": ("listings:plugins", "List the installed plugins, write a new one, or check one."),

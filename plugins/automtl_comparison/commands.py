@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automtl_core.commands import Output, argument, option, prints
+from automtl_core.commands import Output, argument, option
 from automtl_core.errors import UsageError
 from automtl_core.views.numbers import change
 from automtl_core.views.values import Section, lines, table
@@ -14,7 +14,6 @@ if TYPE_CHECKING:  # numpy and torch are slow to import
     from automtl_comparison.statistics import Summary
 
 
-@prints(*(f"automtl_comparison.board:{name}" for name in ("Judged", "Models", "WrittenRows")))
 def board(
     predictions: str | None = argument(
         "[FILE]",

@@ -1,13 +1,13 @@
 """The commands of `automtl config`. They import slow modules themselves."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from automtl_cli import options
 from automtl_cli.output import emit
-from automtl_core.commands import Output, argument, flag, option, prints
+from automtl_core.commands import Output, argument, flag, option
 from automtl_core.errors import UsageError
 
 config = typer.Typer(rich_markup_mode=None, help="Show, check, describe and create configuration files.")
@@ -17,7 +17,6 @@ Model = Annotated[
 ]
 
 
-@prints(dict[str, dict[str, Any]])
 def show(
     *,
     searched: options.Searched,
@@ -36,7 +35,6 @@ def show(
     return Output(resolved.resolved(request, origin), resolved.view_resolved)
 
 
-@prints("automtl_cli.config.resolved:Checked")
 def validate(
     file: Path = argument("FILE", "YAML file for --config.", default=...), model: Model = None
 ) -> Output:
@@ -64,7 +62,6 @@ def schema() -> None:
     emit(document(), lambda _: (), as_json=True)
 
 
-@prints(dict[str, str | list[str]])
 def init(out: Path = option("FILE.yaml", "Output file.", default=Path("automtl.yaml"))) -> Output:
     """Write a configuration file with the important settings, their defaults and descriptions."""
     from automtl_cli.config import resolved

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from typing_extensions import TypedDict
 
 import automtl_core
 from automtl_cli import options
@@ -68,12 +67,6 @@ class Request:
         below = [Source(common(self.model, registry), origin), Source(model, origin)]
         # Options cannot change the space and the strategy of a model, only their settings.
         return [lowest, *below, *own, Source(chosen, origin)]
-
-
-Checked = TypedDict(  # noqa: UP013
-    "Checked", {"file": str, "valid": bool, "faults": Sequence[Mapping[str, str | int | None]]}
-)
-"""A configuration file, and the line, problem and remedy of each fault."""
 
 
 def resolved(request: Request, with_origins: bool) -> Json:

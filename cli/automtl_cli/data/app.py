@@ -11,7 +11,7 @@ import typer
 
 from automtl_cli import options
 from automtl_cli.output import Json, say
-from automtl_core.commands import Output, argument, flag, option, prints
+from automtl_core.commands import Output, argument, flag, option
 from automtl_core.errors import AutoMTLError, DataError, RunExistsError, UsageError, listing
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ LISTED = 1000
 data = typer.Typer(rich_markup_mode=None, help="List, prepare, describe, check and export datasets.")
 
 
-@prints("automtl_cli.data.documents:Listing")
 def list_datasets() -> Output:
     """List the datasets and their tasks."""
     from automtl_cli.data import catalogue
@@ -32,7 +31,6 @@ def list_datasets() -> Output:
     return Output(catalogue.datasets(), catalogue.view_datasets)
 
 
-@prints("automtl_cli.data.documents:DatasetEntry")
 def show(dataset: options.Dataset) -> Output:
     """Show a dataset: source, raw files, fields, tasks, settings."""
     from automtl_cli import configuration
@@ -41,7 +39,6 @@ def show(dataset: options.Dataset) -> Output:
     return Output(catalogue.dataset(configuration.chosen(dataset)), catalogue.view_dataset)
 
 
-@prints("automtl_cli.data.documents:PreparedData")
 def prepare(
     dataset: options.Dataset, rows: options.BadRows, memory_limit: options.MemoryLimit = None
 ) -> Output:
@@ -51,7 +48,6 @@ def prepare(
     return Output(_about(_prepared(dataset, rows, memory_limit)), views.prepared)
 
 
-@prints("automtl_cli.data.documents:DescribedData")
 def describe(
     dataset: options.Dataset, rows: options.BadRows, memory_limit: options.MemoryLimit = None
 ) -> Output:
@@ -69,7 +65,6 @@ def describe(
         return Output({"prepared": _about(made), "data": describe(made, progress)}, views.described)
 
 
-@prints("automtl_core.workflow.drift:Drift")
 def drift(
     old: Path = argument("OLD", "Run, whose test rows are compared; or a table.", default=...),
     new: Path = argument("NEW", "Table of new rows, or a file pattern in quotes.", default=...),
@@ -94,7 +89,6 @@ def drift(
     return Output(drift_of_tables(flow, old, new), view)
 
 
-@prints("automtl_cli.data.documents:SampledRows")
 def sample(
     dataset: options.Dataset,
     count: int = option("N", "Number of rows.", "--rows", min=1, default=5),
@@ -113,7 +107,6 @@ def sample(
     return Output({"prepared": _about(made), "rows": made.decoded(count)}, views.sampled)
 
 
-@prints("automtl_cli.data.documents:ValidatedData")
 def validate(
     dataset: options.Dataset,
     rows: options.BadRows,
@@ -152,7 +145,6 @@ def validate(
     return Output(result, views.validated, _invalid(result))
 
 
-@prints(dict[str, str | int])
 def export(
     dataset: options.Dataset,
     *,
@@ -187,7 +179,6 @@ def export(
     return Output({"dataset": chosen.name, "rows": rows, "out": str(out)}, views.exported)
 
 
-@prints("automtl_cli.data.documents:InitialSettings")
 def init(
     files: str = argument(
         "FILE", "Table: a CSV, TSV or Parquet file, or a file pattern in quotes.", default=...

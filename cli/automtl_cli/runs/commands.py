@@ -1,20 +1,17 @@
 """The commands on finished runs. They import slow modules after a check of the run."""
 
+import json
 import shlex
 import sys
-from dataclasses import fields as fields_of
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from automtl_cli import options
-from automtl_core.commands import Output, argument, flag, option, prints
+from automtl_core.commands import Output, argument, flag, option
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean
 from automtl_core.run_dir.folders import check_run
-
-if TYPE_CHECKING:
-    pass
 
 runs = typer.Typer(rich_markup_mode=None, help="List the runs of a folder.")
 READING = "reading new rows"
@@ -28,7 +25,6 @@ History = Annotated[
 ]
 
 
-@prints("automtl_core.workflow.new_rows:Predicted")
 def predict(
     run: options.Run,
     *,
@@ -64,7 +60,6 @@ def predict(
     return Output(flow.predict(run, files, output, options.names(keep), most, history), predicted)
 
 
-@prints("automtl_core.workflow.evaluation:Evaluation", "automtl_core.workflow.new_rows:Tested")
 def evaluate(
     run: options.Run,
     *,
@@ -108,7 +103,6 @@ def evaluate(
     return Output(result, outcome.evaluation, None if result.repeats else error)
 
 
-@prints("automtl_core.run_dir.record:RunDocument", "automtl_core.workflow.refresh:RefreshedRun")
 def update(
     run: options.Run,
     *,
@@ -165,7 +159,6 @@ def update(
     return Output(result, lambda _: summary)
 
 
-@prints("automtl_export.folder:Exported")
 def export(
     run: options.Run,
     *,
@@ -209,7 +202,6 @@ def export(
     return Output(result, lambda _: summary)
 
 
-@prints("automtl_cli.runs.watching:Line")
 def watch(
     run: Path = argument("RUN", "Folder of a run, or of a comparison such as comparisons/NAME.", default=...),
     as_json: bool = flag("--json", "Print one JSON document per line."),
@@ -224,7 +216,6 @@ def watch(
     watching.watch(run, as_json)
 
 
-@prints("automtl_cli.documents:Shown")
 def show(
     run: options.Run,
     *,
@@ -238,9 +229,9 @@ def show(
     """
     if not run.is_file():
         check_run(run)
-    from automtl_cli.documents import Shown
     from automtl_core.registry.plugins import load_registry
-    from automtl_core.run_dir.record import Findings, read_record
+    from automtl_core.run_dir.facts import Result
+    from automtl_core.run_dir.record import read_record
     from automtl_report import run as views
     from automtl_report.drawing import FORMATS
     from automtl_report.sharing import networks
@@ -252,15 +243,18 @@ def show(
     if form is not None:
         sys.stdout.write(FORMATS[form](list(networks(record))))
         return None
-    values = record.document()
-    measured = {each.name: getattr(values, each.name) for each in fields_of(Findings)}
-    test = values.result.test if values.result else None
-    document = Shown(**measured, **values.architecture, cost=record.price, test=test, path=str(run))
-    plugins = views.of_plugins(record, registry) if values.result else ()
+    result = record.get(Result)
+    document = {
+        **record.findings(),
+        **json.loads(record.architecture.to_json()),
+        "cost": record.price,
+        "test": result.test if result else None,
+        "path": str(run),
+    }
+    plugins = views.of_plugins(record, registry) if result else ()
     return Output(document, lambda _: [*views.show(record, evidence, fields), *plugins])
 
 
-@prints(dict[str, str])
 def report(
     path: Path = argument("RUN", "Folder of a run, or of a comparison.", default=...),
     out: Path | None = option("FILE", "HTML file to write [report.html in the folder]."),
@@ -282,7 +276,6 @@ def report(
     return Output({"report": str(file)}, lambda _: lines(f"report: {file}"))
 
 
-@prints("automtl_cli.documents:Listed")
 def list_runs(runs_dir: options.RunsDir = Path("runs")) -> Output:
     """List the runs of a folder by dataset, the best first.
 

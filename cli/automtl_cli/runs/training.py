@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from automtl_cli import options
-from automtl_core.commands import Output, argument, option, prints
+from automtl_core.commands import Output, argument, option
 from automtl_core.errors import AllWorseError, CellsFailedError, NotBetterError, UsageError
 
 
-@prints("automtl_core.run_dir.record:RunDocument", "automtl_cli.documents:Planned")
 def search(
     *,
     searched: options.Searched,
@@ -61,7 +60,6 @@ def search(
     )
 
 
-@prints("automtl_core.run_dir.record:RunDocument", "automtl_cli.documents:Planned")
 def train(
     *,
     model: str | None = option(
@@ -116,7 +114,6 @@ def train(
     )
 
 
-@prints("automtl_comparison.document:ComparisonDocument", "automtl_comparison.on_rows:OnRows")
 def compare(
     entrants: list[str] | None = argument(
         "[MODEL]...", "With --on: runs, and files of predictions; the champion, which is in use, first."
