@@ -10,7 +10,7 @@ import yaml
 
 from automtl_cli.settings import NAMED, PARTS, explained
 from automtl_core.dataset.dataset import INTEGER, NUMBER, TEXT, RawFile
-from automtl_core.errors import AutoMTLError
+from automtl_core.errors import AutoMTLError, SetupError
 from automtl_core.raw.records import layout, records
 from automtl_core.registry.plugins import load_registry
 from automtl_core.system.documents import parse_json
@@ -18,7 +18,7 @@ from automtl_core.system.strict_yaml import parse_yaml
 from automtl_inspection.guess.guess import guess
 from automtl_inspection.guess.peek import peek
 
-from .programme import fault, tried
+from .programme import CODES, fault, tried
 
 ODD = (
     None, [], {}, "x", "", -1, 0, 10**30, 1e308, float("nan"), float("inf"), True, [[]], {"a": {"b": None}},
@@ -112,9 +112,10 @@ def test_settings_on_the_command_line(capsys, tmp_path):
         name, _, rest = path.partition("=")
         key = f"{name}.{rest.partition('.')[2]}" if rest else path
         named = ["--set", f"{name}.name={rest.partition('.')[0]}"] if rest else []
-        return fault(capsys, ["config", "show", *named, "--set", f"{key}={json.dumps(value)}"])
+        words = ["doctor", *named, "--set", f"{key}={json.dumps(value)}"]
+        return fault(capsys, words, codes=(*CODES, SetupError.exit_code))
 
-    tried("crafted settings of --set", list(product(settings(), ODD))[1::28], one, "config show", few=20)
+    tried("crafted settings of --set", list(product(settings(), ODD))[1::28], one, "doctor", few=20)
 
 
 def test_names_and_paths(capsys, tmp_path, monkeypatch):

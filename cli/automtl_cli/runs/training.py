@@ -48,7 +48,7 @@ def search(
     }
     own = layers(configuration, flags, execution)
     if run.resume is None:
-        check(own.all())
+        check(own.all)
     from automtl_cli.runs.flow import run_job  # which imports torch
 
     return run_job(
@@ -56,7 +56,7 @@ def search(
         execution,
         own,
         ensemble is not None,
-        lambda flow: flow.job([*own.all(), {"strategy": {"ensemble": ensemble}} if ensemble else {}]),
+        lambda flow: flow.job([*own.all, {"strategy": {"ensemble": ensemble}} if ensemble else {}]),
     )
 
 
@@ -95,7 +95,7 @@ def train(
     flags = {"time_budget": execution.seconds()}
     own = layers(configuration, flags, execution)
     if model is not None:
-        check(own.all(), model)
+        check(own.all, model)
     flops = None if max_flops is None else f"{max_flops}flops"
     time = None if max_ms is None else f"{max_ms:.10g}ms"
     points = [str(point) for point in (pick, prefer, flops, time) if point is not None]
@@ -110,7 +110,7 @@ def train(
         execution,
         own,
         bool(model is not None or points),
-        lambda flow: flow.model("@".join([model or "", *points]), own.all()),
+        lambda flow: flow.model("@".join([model or "", *points]), own.all),
     )
 
 
@@ -189,7 +189,7 @@ def compare(
     names = options.names(models)
     time = execution.seconds()
     if names:
-        check(own.all(), *names)
+        check(own.all, *names)
     import shlex
 
     from automtl_cli.runs.flow import training  # which imports torch
@@ -205,7 +205,7 @@ def compare(
     spec = ComparisonSpec(names, seeds, splits, tune, reference, out, called, time, workers)
     with training(execution, own) as flow:
         try:
-            result, folder = spec.compared(flow, own.all())
+            result, folder = spec.compared(flow, own.all)
         except KeyboardInterrupt as error:
             error.add_note("run the same command again: it continues the comparison")
             raise
