@@ -25,7 +25,6 @@ LINES = {
     "data": ("data.app:data", "List, prepare, describe, check and export datasets."),
     "runs": ("runs.commands:runs", "List the runs of a folder."),
     "plugins": ("listings:plugins", "List the installed plugins, write a new one, or check one."),
-    "config": ("config.app:config", "Check configuration files."),
 }
 """Word of a command -> its function, or the app of a group, in this package; and the line of its help."""
 NESTED = {
@@ -39,7 +38,6 @@ NESTED = {
     "data export": "data.app:export",
     "data init": "data.app:init",
     "runs list": "runs.commands:list_runs",
-    "config validate": "config.app:validate",
 }
 """Words of a command of a group -> its function; the line of its help is read at first use."""
 
