@@ -282,7 +282,7 @@ def read_record(path: Path, registry: Registry, space: SearchSpace[Any] | None =
         except OSError as error:
             raise InputMissingError(
                 f"{file}: cannot be read: {error.strerror}",
-                "give the folder of a run whose search has ended; `automtl runs list` shows all",
+                "give the folder of a run whose search has ended; `automtl runs` shows all",
             ) from None
     try:
         space = space or _space(architecture.origin, registry)

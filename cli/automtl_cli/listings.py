@@ -9,7 +9,7 @@ from automtl_cli import options
 from automtl_cli.output import emit
 from automtl_core.commands import AsJson, Output, argument
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
-from automtl_core.registry.kinds import KINDS, Kind
+from automtl_core.registry.kinds import DATASETS, KINDS, Kind
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow, Registry
 from automtl_core.views.values import Section, table
@@ -25,11 +25,26 @@ def list_names(
         "engines, presets, exporters, commands, ...",
         default=...,
     ),
+    name: str | None = argument(
+        "NAME", "A dataset, which is shown.", autocompletion=options.names_of("datasets")
+    ),
 ) -> Output:
-    """List the registered names of a kind, such as ops or metrics."""
+    """List the registered names of a kind, such as ops or metrics.
+
+    With NAME, show a dataset: source, raw files, fields, tasks, settings.
+    """
     if kind not in KINDS:
         raise UsageError(f"nothing is called {kind!r}{did_you_mean(kind, KINDS)}", f"known: {listing(KINDS)}")
-    return names(KINDS[kind])
+    if name is not None and kind != DATASETS.plural:
+        fix = f"leave it out: automtl list {kind}; `automtl settings` explains settings"
+        raise UsageError(f"only datasets are shown by name, given {name!r}", fix)
+    if kind != DATASETS.plural:
+        return names(KINDS[kind])
+    from automtl_cli.data import catalogue
+
+    if name is None:
+        return Output(catalogue.datasets(), catalogue.view_datasets)
+    return Output(catalogue.dataset(name), catalogue.view_dataset)
 
 
 def explain_settings(

@@ -114,7 +114,7 @@ def test_remedies_name_settings_and_parts(automtl):
         assert ended.code == 2
         assert f"fix: see `automtl {command[0]} --help`" in ended.err
     missing = automtl("show", "runs/nothing").err
-    assert "`automtl runs list` shows all; of a comparison, see `automtl report FOLDER`" in missing
+    assert "`automtl runs` shows all; of a comparison, see `automtl report FOLDER`" in missing
 
 
 @pytest.fixture

@@ -28,9 +28,9 @@ ODD = (
 """Values that few settings accept."""
 COMMANDS = (
     "show", "report", "evaluate", "data describe", "data init", "settings",
-    "list", "plugins check", "watch", "export", "doctor --config", "update --data x.csv", "search --resume",
-    "search --dry-run --from", "search --dry-run --dataset", "train --dry-run --model", "compare --models",
-    "predict --input x.csv --output y",
+    "list", "plugins check", "show --follow", "export", "doctor --config", "update --data x.csv",
+    "search --resume", "search --dry-run --from", "search --dry-run --dataset", "train --dry-run --model",
+    "compare --models", "predict --input x.csv --output y",
 )  # fmt: skip
 """Commands that lack a name."""
 NAMES = (

@@ -95,8 +95,8 @@ COMMANDS = {
     "automtl report runs/a": ["runs"],
     "automtl report c": ["c"],
     "automtl show runs/a": [],
-    "automtl runs list": [],
-    "automtl watch runs/a": [],
+    "automtl runs": [],
+    "automtl show runs/a --follow": [],
     "automtl plugins": [],
     "automtl doctor --config log.yaml": ["prepared", "runs"],
     f"torchrun --nproc-per-node 2 --no-python automtl train --model mmoe {SHORT} --name d": [

@@ -21,22 +21,7 @@ if TYPE_CHECKING:
 LISTED = 1000
 """Maximum number of faulty rows that are listed, and of characters of each; a file may list all."""
 
-data = typer.Typer(rich_markup_mode=None, help="List, prepare, describe, check and export datasets.")
-
-
-def list_datasets() -> Output:
-    """List the datasets and their tasks."""
-    from automtl_cli.data import catalogue
-
-    return Output(catalogue.datasets(), catalogue.view_datasets)
-
-
-def show(dataset: options.Dataset) -> Output:
-    """Show a dataset: source, raw files, fields, tasks, settings."""
-    from automtl_cli import configuration
-    from automtl_cli.data import catalogue
-
-    return Output(catalogue.dataset(configuration.chosen(dataset)), catalogue.view_dataset)
+data = typer.Typer(rich_markup_mode=None, help="Prepare, describe, check and export datasets.")
 
 
 def prepare(
@@ -49,18 +34,27 @@ def prepare(
 
 
 def describe(
-    dataset: options.Dataset, rows: options.BadRows, memory_limit: options.MemoryLimit = None
+    dataset: options.Dataset,
+    count: int | None = option(
+        "N", "Show N training rows as a model receives them instead.", "--rows", min=1
+    ),
+    *,
+    rows: options.BadRows,
+    memory_limit: options.MemoryLimit = None,
 ) -> Output:
     """Describe a dataset: rows, fields, labels, and suspected faults.
 
     Suspected faults are duplicates, labels that determine another label, unseen ids, and fields that predict
-    a task alone (label leakage). The command prepares the dataset if necessary.
+    a task alone (label leakage). With --rows, ids are shown as their values, and a dash is a rare or blank
+    value, or a missing label. The command prepares the dataset if necessary.
     """
     from automtl_cli.output import stages
     from automtl_inspection import views as views
     from automtl_inspection.describe import describe
 
     made = _prepared(dataset, rows, memory_limit)
+    if count is not None:
+        return Output({"prepared": _about(made), "rows": made.decoded(count)}, views.sampled)
     with stages("describing data") as progress:
         return Output({"prepared": _about(made), "data": describe(made, progress)}, views.described)
 
@@ -87,24 +81,6 @@ def drift(
     if old.is_dir():
         return Output(flow.drift(old, new, history, not without_labels), view)
     return Output(drift_of_tables(flow, old, new), view)
-
-
-def sample(
-    dataset: options.Dataset,
-    count: int = option("N", "Number of rows.", "--rows", min=1, default=5),
-    *,
-    rows: options.BadRows,
-    memory_limit: options.MemoryLimit = None,
-) -> Output:
-    """Show the first training rows as a model receives them.
-
-    Ids are shown as their values. A dash is a rare or blank value, or a missing label. The command prepares
-    the dataset if necessary.
-    """
-    from automtl_inspection import views as views
-
-    made = _prepared(dataset, rows, memory_limit)
-    return Output({"prepared": _about(made), "rows": made.decoded(count)}, views.sampled)
 
 
 def validate(

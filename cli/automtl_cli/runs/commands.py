@@ -6,14 +6,12 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from automtl_cli import options
-from automtl_core.commands import Output, argument, flag, option
+from automtl_cli.output import emit
+from automtl_core.commands import AsJson, Output, argument, flag, option
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean
 from automtl_core.run_dir.folders import check_run
 
-runs = typer.Typer(rich_markup_mode=None, help="List the runs of a folder.")
 READING = "reading new rows"
 History = Annotated[
     Path | None,
@@ -41,14 +39,14 @@ def predict(
 ) -> Output:
     """Predict new rows with the network of a run.
 
-    The input has one column for each field that the network reads, as `automtl data sample` shows them.
-    Labels are optional, other columns are ignored. Values outside the vocabulary are unseen ids; a warning
-    names a column of 100 values or more that are all unseen. For a network that reads histories, the file of
-    --history is written as the events of the training, with the columns of the user, the time, the fields and
-    the actions; the rows then have a time too. The output has one row for each input row, in the same order,
-    except for rows that --bad-rows skip leaves out: a probability for each binary task, a number for each
-    regression. For a task that counts only if another label is 1, the column `buy_given_click` is the
-    conditional probability, and `click_and_buy` that of both.
+    The input has one column for each field that the network reads, as `automtl data describe --rows N` shows
+    them. Labels are optional, other columns are ignored. Values outside the vocabulary are unseen ids; a
+    warning names a column of 100 values or more that are all unseen. For a network that reads histories, the
+    file of --history is written as the events of the training, with the columns of the user, the time, the
+    fields and the actions; the rows then have a time too. The output has one row for each input row, in the
+    same order, except for rows that --bad-rows skip leaves out: a probability for each binary task, a number
+    for each regression. For a task that counts only if another label is 1, the column `buy_given_click` is
+    the conditional probability, and `click_and_buy` that of both.
     """
     check_run(run)
     from automtl_cli.runs.flow import workflow
@@ -202,31 +200,29 @@ def export(
     return Output(result, lambda _: summary)
 
 
-def watch(
-    run: Path = argument("RUN", "Folder of a run, or of a comparison such as comparisons/NAME.", default=...),
-    as_json: bool = flag("--json", "Print one JSON document per line."),
-) -> None:
-    """Follow a run or a comparison of another process until it ends.
-
-    The command reads the files of the run alone. The exit code is 0 if the run is done, 76 if it was stopped
-    or killed, and otherwise that of the error of the run.
-    """
-    from automtl_cli.runs import watching
-
-    watching.watch(run, as_json)
-
-
 def show(
     run: options.Run,
     *,
     evidence: bool = flag("--evidence", "Print the evidence of each decision."),
     fields: bool = flag("--fields", "Print the effect of each field on test rows."),
     form: str | None = option("svg|mermaid|dot|json", "Print a drawing of the network instead.", "--format"),
-) -> Output | None:
+    follow: bool = flag("--follow", "Follow a run or a comparison of another process until it ends."),
+    as_json: AsJson = False,
+) -> None:
     """Show an architecture, its fields, evidence and Pareto front.
 
     RUN may also be an architecture.json, which has no effects and no evidence.
+
+    With --follow, RUN may be the folder of a comparison, whose files alone are read, and --json prints a
+    document per line. The exit code is 0 if the run is done, 76 if it was stopped or killed, and otherwise
+    that of the error of the run.
     """
+    if follow:
+        if evidence or fields or form is not None:
+            raise UsageError("--follow shows progress, and no architecture", "leave out the other options")
+        from automtl_cli.runs import watching
+
+        return watching.watch(run, as_json)
     if not run.is_file():
         check_run(run)
     from automtl_core.registry.plugins import load_registry
@@ -242,7 +238,7 @@ def show(
     record = read_record(run, registry := load_registry())
     if form is not None:
         sys.stdout.write(FORMATS[form](list(networks(record))))
-        return None
+        return
     result = record.get(Result)
     document = {
         **record.findings(),
@@ -252,7 +248,7 @@ def show(
         "path": str(run),
     }
     plugins = views.of_plugins(record, registry) if result else ()
-    return Output(document, lambda _: [*views.show(record, evidence, fields), *plugins])
+    emit(document, lambda _: [*views.show(record, evidence, fields), *plugins], as_json)
 
 
 def report(

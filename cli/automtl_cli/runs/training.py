@@ -211,7 +211,7 @@ def compare(
             raise
     write(result, folder)
     report = first(lambda: write_page(*page_of(result), folder / "report.html"))
-    runs = f"automtl runs list --runs-dir {shlex.quote(str(folder / CELLS))}"
+    runs = f"automtl runs --runs-dir {shlex.quote(str(folder / CELLS))}"
     files = lines(
         f"written to {folder}: {', '.join(FILES)}", f"report: {report}", f"the run of each training: {runs}"
     )
