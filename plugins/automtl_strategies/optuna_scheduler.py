@@ -60,8 +60,8 @@ class OptunaSettings(Settings):
     removed: ClassVar[Mapping[str, Any]] = {"pruner": "auto", "seeds": 1, "rung_steps": 600, "storage": None}
     flops: bool = False
     """Whether the FLOPs per row are a second objective, to be minimised; no trial ends early then. The result
-    is the most accurate trial all the same; `automtl train --model RUN --prefer cost` trains a cheaper one of
-    the Pareto front."""
+    is the most accurate trial all the same; `automtl train --model RUN@cost` trains a cheaper one of the
+    Pareto front."""
 
 
 @dataclass(eq=False)

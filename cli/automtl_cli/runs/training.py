@@ -67,19 +67,6 @@ def train(
         "Hand-designed model such as mmoe, or a run whose architecture is retrained.",
         autocompletion=options.complete_models,
     ),
-    pick: int | None = option("N", "Point of the Pareto front, if MODEL is a run; the same as RUN@N."),
-    prefer: str | None = option(
-        "accuracy|balanced|cost",
-        "Point of the Pareto front: the cheapest one within 0, 0.001 or 0.005 of the best AUC.",
-    ),
-    max_flops: int | None = option(
-        "N", "Point of the Pareto front: the best one within a limit of N FLOPs per row."
-    ),
-    max_ms: float | None = option(
-        "MS",
-        "Point of the Pareto front: the best one that predicts 1,000 rows in MS milliseconds here.",
-        min=0,
-    ),
     configuration: options.Configuration,
     execution: options.Execution,
     run: options.NewRun,
@@ -87,8 +74,11 @@ def train(
     """Train one model without a search, and score the test rows.
 
     MODEL is a hand-designed model such as mmoe or ple, the folder of a run, point N of the Pareto front of a
-    run (RUN@N, see `automtl show RUN`), or any other model of `automtl compare`. A run brings its dataset and
-    its training settings. With --workers, the encoding search runs in parallel.
+    run (RUN@N, see `automtl show RUN`), or any other model of `automtl compare`. RUN@cost is the cheapest
+    point within 0.005 of the best AUC, RUN@balanced within 0.001, RUN@accuracy within 0; RUN@200000flops is
+    the best point within a limit of FLOPs per row, RUN@2.5ms the best one that predicts 1,000 rows in this
+    time here. A run brings its dataset and its training settings. With --workers, the encoding search runs in
+    parallel.
     """
     from automtl_cli.configuration import check, layers
 
@@ -96,22 +86,11 @@ def train(
     own = layers(configuration, flags, execution)
     if model is not None:
         check(own.all, model)
-    flops = None if max_flops is None else f"{max_flops}flops"
-    time = None if max_ms is None else f"{max_ms:.10g}ms"
-    points = [str(point) for point in (pick, prefer, flops, time) if point is not None]
     if run.resume is None and model is None:
         raise UsageError("train needs a model", "name one, such as --model mmoe; see `automtl list spaces`")
-    if run.resume is None and len(points) > 1:
-        raise UsageError("--pick, --prefer, --max-flops and --max-ms each choose a point", "use one of them")
     from automtl_cli.runs.flow import run_job  # which imports torch
 
-    return run_job(
-        run,
-        execution,
-        own,
-        bool(model is not None or points),
-        lambda flow: flow.model("@".join([model or "", *points]), own.all),
-    )
+    return run_job(run, execution, own, model is not None, lambda flow: flow.model(model or "", own.all))
 
 
 def compare(
