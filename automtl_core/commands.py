@@ -2,18 +2,17 @@
 
 A parameter may also be a dataclass whose fields are options, so that commands share groups of options.
 `option`, `argument` and `flag` are defaults of parameters and of fields, or stand in `Annotated`. A command
-that returns an `Output` has the option `--json`, and `prints` names the type of its document.
+that returns an `Output` has the option `--json`.
 """
 
 from __future__ import annotations
 
 import inspect
-import pkgutil
 from collections.abc import Callable
 from copy import copy
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from inspect import Parameter
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
 
@@ -54,29 +53,6 @@ class Output:
     """Error that ends the command after the output is printed."""
 
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def prints(*documents: Any) -> Callable[[F], F]:
-    """Return a decorator that declares the document of a command, for its JSON schema.
-
-    `documents` are its possible types: frozen dataclasses, `TypedDict`s, mappings or lists of them, or
-    references `package.module:Name`, which are imported late.
-    """
-
-    def declared(function: F) -> F:
-        setattr(function, "documents", documents)  # noqa: B010 - a function has no such attribute
-        return function
-
-    return declared
-
-
-def documents_of(function: object) -> list[Any]:
-    """Return the types of the document of a command; empty where it declares none."""
-    named = getattr(function, "documents", ())
-    return [pkgutil.resolve_name(one) if isinstance(one, str) else one for one in named]
-
-
 Show = Callable[[Output, bool], None]
 """`show(output, as_json)` prints the output of a command."""
 
@@ -109,11 +85,11 @@ def _flat(function: Callable[..., Output | None], show: Show) -> Callable[..., N
             parameters += (_option(each.name, each, of_group[each.name]) for each in fields(group))
         else:
             parameters.append(_option(name, parameter.default, hints.get(name, Any)))
-    if prints := Output in (returned, *get_args(returned)):
+    if has_json := Output in (returned, *get_args(returned)):
         parameters.append(_option("as_json", False, AsJson))
 
     def run(**values: Any) -> None:
-        as_json = prints and values.pop("as_json")
+        as_json = has_json and values.pop("as_json")
         for name, group in groups.items():
             values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
         if (output := function(**values)) is not None:

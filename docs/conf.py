@@ -11,9 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.ext.napoleon import Config, GoogleDocstring
 
 import automtl  # noqa: F401  # imported before autodoc, which rewrites annotations that pydantic reads
-from automtl_cli.schemas import commands, schema
 from automtl_core import __version__
-from automtl_core.registry.plugins import load_registry
 
 project = "automtl"
 author = "the authors of automtl"
@@ -135,14 +133,9 @@ def signatures(
 
 
 def files(app: Sphinx, error: Exception | None) -> None:
-    """Write llms.txt beside the pages, and the JSON schemas of the output of commands in `schemas/`."""
+    """Write llms.txt beside the pages."""
     contents = runpy.run_path(str(Path(app.srcdir, "make_llms.py")))["page"]()
     Path(app.outdir, "llms.txt").write_text(contents, encoding="utf-8")
-    registry, folder = load_registry(), Path(app.outdir, "schemas")
-    folder.mkdir(exist_ok=True)
-    for name in commands(registry):
-        file = folder / f"{name.replace(' ', '-')}.json"
-        file.write_text(json.dumps(schema(registry, name), indent=2) + "\n", encoding="utf-8")
 
 
 def drawings(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:

@@ -10,9 +10,7 @@ PAGE = Path(__file__).parent / "cli.md"
 WIDTH = 100
 HEAD = """# Command line
 
-`make docs` writes this page from the output of `--help`. See also the [exit codes](exit-codes.md). The output
-of each command with `--json` has a JSON schema: `automtl schema runs list` prints it, and it is
-`schemas/runs-list.json` on the site.
+`make docs` writes this page from the output of `--help`. See also the [exit codes](exit-codes.md).
 """
 
 

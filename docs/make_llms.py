@@ -8,10 +8,7 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 TOCTREE = re.compile(r"^```\{toctree\}\n:caption: (.*?)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LISTED = re.compile(r"^```\{toctree\}\n(?!:caption|:glob)(.*?)^```$", re.DOTALL | re.MULTILINE)
-REPOSITORY = (
-    "In a copy of the repository, `AGENTS.md` describes how to build, test and extend it. "
-    "`automtl schema COMMAND` prints the JSON schema of the output of a command with `--json`."
-)
+REPOSITORY = "In a copy of the repository, `AGENTS.md` describes how to build, test and extend it."
 
 
 def page() -> str:

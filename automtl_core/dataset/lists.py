@@ -9,7 +9,7 @@ Letters: R rows.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,7 @@ def _as_settings(value: object) -> object:
 
 Named = Annotated[
     ListSettings,
-    BeforeValidator(_as_settings, json_schema_input_type=str | list[str] | dict[str, Any]),
+    BeforeValidator(_as_settings),
     Takes("a column, a list of columns, or a mapping such as {user, gap: 30m} or {user, every: 1d}"),
 ]
 """Settings of lists, in a short form too."""

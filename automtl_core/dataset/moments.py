@@ -26,7 +26,7 @@ def _parsed(value: object) -> object:
     return value
 
 
-Moment = Annotated[float | str, BeforeValidator(_parsed, json_schema_input_type=float | str), Takes(MOMENT)]
+Moment = Annotated[float | str, BeforeValidator(_parsed), Takes(MOMENT)]
 
 
 def in_times(name: str, moment: float | str, form: str, unit: float) -> float:

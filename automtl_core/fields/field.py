@@ -115,7 +115,7 @@ class FieldKind(ABC):
     """Name of the field, and of its column if it reads only one."""
 
     words: ClassVar[str] = ""
-    """Description of the kind, as in `automtl data show`."""
+    """Description of the kind, as in `automtl list datasets NAME`."""
     encoders: ClassVar[tuple[type[FieldEncoder], ...]] = ()
     """Encoder classes that its learners return."""
 

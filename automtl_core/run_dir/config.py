@@ -5,8 +5,7 @@ strategy or dataset follow its name, see `merge`.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -14,7 +13,7 @@ import yaml
 from pydantic import BeforeValidator, Field
 
 from automtl_core.choices import Decision
-from automtl_core.dataset.encodings import WORDS, Encodings, Word, in_full
+from automtl_core.dataset.encodings import WORDS, Encodings, in_full
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import BALANCERS, DATASETS, LOSSES, PRESETS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.registry import Registry
@@ -74,11 +73,9 @@ class Common(Settings):
     precision: Literal["fp32", "bf16"] = "fp32"
     """Compute precision: fp32, or bf16 mixed precision, which is faster where the processor supports it and
     slower elsewhere; weights and losses stay fp32."""
-    features: Annotated[
-        Encodings,
-        BeforeValidator(_features, json_schema_input_type=Word | Encodings),
-        Takes(f"{', '.join(WORDS)}, or a mapping"),
-    ] = Encodings()
+    features: Annotated[Encodings, BeforeValidator(_features), Takes(f"{', '.join(WORDS)}, or a mapping")] = (
+        Encodings()
+    )
     """Feature encoding; see `automtl settings features`."""
     encoding_search: EncodingSearchSettings = EncodingSearchSettings()
     """Encoding search, which replaces `auto` in `features` and `training.embedding_decay`; see `automtl
@@ -296,60 +293,3 @@ def seconds_of(text: str | float) -> float:
     if not total:
         raise UsageError(f"--time-budget {text!r} is zero", "give one such as 90s, 30m or 1h30m")
     return total
-
-
-@dataclass(frozen=True)
-class Source:
-    """A layer of a configuration with the origin of its values."""
-
-    layer: Layer
-    origin: str | Callable[[tuple[str, ...]], str]
-    """The origin in words, or a function from the keys of a value to it, such as `shop.yaml:3`."""
-
-    def origin_of(self, keys: tuple[str, ...]) -> str:
-        """Return the origin of the value with these keys."""
-        return self.origin if isinstance(self.origin, str) else self.origin(keys)
-
-
-@dataclass(frozen=True)
-class _Value:
-    """A value with its origin; equal values of several layers are equal, as `merge` compares names."""
-
-    value: Any
-    origin: str = field(compare=False)
-
-
-def origins(config: Layer, sources: Sequence[Source]) -> dict[tuple[str, ...], str]:
-    """Return the layer that each value of a resolved configuration comes from, by its keys.
-
-    Values of layers are merged like a configuration, each together with its origin.
-
-    Args:
-        config: The configuration as plain values, with all settings written out.
-        sources: The layers that it results from, the strongest last.
-
-    """
-
-    def wrapped(value: Any, source: Source, keys: tuple[str, ...] = ()) -> Any:
-        if isinstance(value, Mapping):
-            return {key: wrapped(below, source, (*keys, str(key))) for key, below in value.items()}
-        return _Value(value, source.origin_of(keys))
-
-    # A layer is merged alone first, which writes bare names and words such as `features: ids` in full.
-    merged: Any = merge(*(wrapped(merge(source.layer), source) for source in sources))
-    by_keys = {}
-    for keys in paths(config):
-        value = merged
-        for key in keys:  # a layer may have a value for several of them together
-            value = value.get(key) if isinstance(value, Mapping) else value
-        by_keys[keys] = value.origin if isinstance(value, _Value) else DEFAULT
-    return by_keys
-
-
-def paths(config: Layer, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the keys of each value; a mapping without entries is a value."""
-    for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            yield from paths(value, (*above, key))
-        else:
-            yield (*above, key)

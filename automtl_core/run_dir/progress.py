@@ -1,6 +1,6 @@
 """The progress of a command: a value that follows from its events alone, and the file `progress.json`.
 
-Terminal, `automtl watch` and notebooks draw it. `state' = reduced(state, event, now)`, without side effects.
+The terminal and `automtl show --follow` draw it. `state' = reduced(state, event, now)`, without side effects.
 
 Time left = epochs left x seconds of an epoch, for each stage of a run. Early stopping makes it a range, see
 `Recipe.likely`. A stage that has not begun is as fast by row as those before it, but for the small models of

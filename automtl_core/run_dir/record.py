@@ -8,9 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from typing_extensions import TypedDict
-
-from automtl_core.choices import AnyOf, Architecture, Decision, Origin, of_member, split_name
+from automtl_core.choices import AnyOf, Architecture, Origin, of_member, split_name
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError
 from automtl_core.modules.cost import Cost
@@ -31,11 +29,9 @@ from automtl_core.run_dir.facts import (
     Updated,
 )
 from automtl_core.run_dir.run import Run
-from automtl_core.search.encoding.search import EncodingSearchResult
-from automtl_core.search.evidence import Evidence, Point
 from automtl_core.settings.settings import Component
 from automtl_core.space import SearchSpace
-from automtl_core.system.documents import Value
+from automtl_core.system.documents import Value, plain
 from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.significance import Optimism, optimism
@@ -62,56 +58,6 @@ class Price(Value):
     network: Cost
     answers: Mapping[str, Cost]
     """Choice -> cost of its decision, see `SearchSpace.costs_of`."""
-
-
-class ArchitectureDocument(TypedDict):
-    """The content of `architecture.json`."""
-
-    format: int
-    origin: Origin | None
-    decisions: Mapping[str, Decision]
-
-
-@dataclass(frozen=True)
-class Findings(Value):
-    """What was measured of an architecture."""
-
-    sharing: Mapping[str, tuple[str, ...] | Mapping[str, tuple[str, ...]]]
-    """See `Sharing`; `closed` are the fields that no part reads, `unread` those without gates too."""
-    unasked: str | None
-    """Reason why the search space is not available."""
-    evidence: Sequence[Evidence]
-    """Evidence for the decisions, in their order; empty without a search, like the two below."""
-    front: Sequence[Point]
-    """Pareto front by rising cost."""
-    overrides: Mapping[str, Mapping[str, Any]]
-    """Settings that the search chose, by part."""
-    truth: Truth | None
-    encoding_search: EncodingSearchResult | None
-    importance: Importance | None
-    refreshes: Mapping[str, Mapping[str, float | None]]
-    """Time at which aggregates are brought up to date -> task -> score of test rows."""
-    refreshed: Refreshed | None
-    optimism: Optimism | None
-    """Validation score minus test score."""
-
-
-@dataclass(frozen=True)
-class RunDocument(Findings):
-    """A run as commands print it."""
-
-    run: str
-    """Folder of the run, or the file of an architecture."""
-    result: Result | None
-    """Size and metrics of the trained network."""
-    architecture: ArchitectureDocument
-    updated: Updated | None
-    min_positives: int
-    """Rows of either class that a task needs to count in the mean over tasks."""
-    refit: str | None
-    """The rows and epochs of a refit, in words."""
-    remarks: list[str]
-    """Remarks on early ends, in words."""
 
 
 @dataclass(frozen=True)
@@ -273,34 +219,36 @@ class RunRecord:
             sharing = self.sharing.of_member(name)
             yield name, replace(self, architecture=own, sharing=sharing, space=space)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return self.document().to_json()
-
-    def document(self) -> RunDocument:
-        """Return what commands print of the run."""
+    def findings(self) -> dict[str, Any]:
+        """Return what was measured of the architecture, as commands print it."""
         sharing, searched, behaviour = self.sharing, self.get(EncodingSearch), self.get(Behaviour)
-        closed = {"closed": sharing.closed(), "unread": sharing.unread()}
-        return RunDocument(
-            run=str(self.path),
-            result=self.get(Result),
-            architecture=json.loads(self.architecture.to_json()),
-            sharing={**sharing.to_json(), **closed},
-            unasked=self.unasked,
-            evidence=self.search.evidence,
-            front=self.search.front,
-            overrides=self.search.overrides,
-            truth=self.truth,
-            encoding_search=searched.encoding_search if searched else None,
-            importance=self.get(Importance),
-            refreshes=behaviour.refreshes if behaviour else {},
-            refreshed=self.get(Refreshed),
-            updated=self.get(Updated),
-            optimism=self.optimism,
-            min_positives=self.min_positives,
-            refit=self.refit,
-            remarks=self.remarks,
-        )
+        return {
+            "sharing": {**sharing.to_json(), "closed": sharing.closed(), "unread": sharing.unread()},
+            "unasked": self.unasked,
+            "evidence": self.search.evidence,
+            "front": self.search.front,
+            "overrides": self.search.overrides,
+            "truth": self.truth,
+            "encoding_search": searched.encoding_search if searched else None,
+            "importance": self.get(Importance),
+            "refreshes": behaviour.refreshes if behaviour else {},
+            "refreshed": self.get(Refreshed),
+            "optimism": self.optimism,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what commands print of the run."""
+        whole = {
+            **self.findings(),
+            "run": str(self.path),
+            "result": self.get(Result),
+            "architecture": json.loads(self.architecture.to_json()),
+            "updated": self.get(Updated),
+            "min_positives": self.min_positives,
+            "refit": self.refit,
+            "remarks": self.remarks,
+        }
+        return {key: plain(value) for key, value in whole.items()}
 
 
 def read_record(path: Path, registry: Registry, space: SearchSpace[Any] | None = None) -> RunRecord:
@@ -327,7 +275,7 @@ def read_record(path: Path, registry: Registry, space: SearchSpace[Any] | None =
         except OSError as error:
             raise InputMissingError(
                 f"{file}: cannot be read: {error.strerror}",
-                "give the folder of a run whose search has ended; `automtl runs list` shows all",
+                "give the folder of a run whose search has ended; `automtl runs` shows all",
             ) from None
     try:
         space = space or _space(architecture.origin, registry)

@@ -173,7 +173,7 @@ class Value:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        return {field.name: plain(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def from_json(cls, value: object, where: object) -> Self:
@@ -209,13 +209,13 @@ def reader(kind: Any) -> "TypeAdapter[Any]":
     return adapter
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a value as plain JSON, a path as text; objects with `to_json` are converted by it."""
     match value:
         case Mapping():
-            return {str(key): _plain(item) for key, item in value.items()}
+            return {str(key): plain(item) for key, item in value.items()}
         case list() | tuple():
-            return [_plain(item) for item in value]
+            return [plain(item) for item in value]
         case Path():
             return str(value)
     return value.to_json() if hasattr(value, "to_json") else value

@@ -131,10 +131,6 @@ class Places:
     values: Mapping[str, int]
     """Text of a value or of a list item -> its first line."""
 
-    def of(self, path: tuple[str, ...]) -> int | None:
-        """Return the line of a key, or of the nearest key above it; None if the file has neither."""
-        return next((self.keys[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.keys), None)
-
 
 def read_places(path: Path) -> Places:
     """Return the lines of the keys and values of a YAML file; raises as `read_yaml` does."""

@@ -5,36 +5,15 @@ Letters: R rows, T tasks.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, NotRequired, Self
+from typing import Any, Self
 
 import numpy as np
-from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
-from typing_extensions import TypedDict
 
 from automtl_core.dataset.schema import Task
 from automtl_core.tasks.kind import Array, Measure, TaskKind
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.metric import NO_LABEL, Metric, MetricValue, Unit, metric_value
-
-
-class MetricsDocument(TypedDict, extra_items=float | None):  # type: ignore[call-arg]
-    """Metrics of a task as JSON: facts about its rows, and its measures by their keys, such as `auc`."""
-
-    kind: str
-    """Name of the kind of task."""
-    rows: int
-    """Rows with the label."""
-    reason: str | None
-    """Reason why a metric is undefined."""
-    positives: NotRequired[int]
-    """Rows with label 1; only where labels are 0 and 1."""
-    others: NotRequired[dict[str, MetricValue]]
-    """Name of a registered metric -> its value."""
-    error: NotRequired[float]
-    """Standard error of the score."""
-    groups: NotRequired[int]
-    """Number of users or lists that the score is a mean over."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +101,8 @@ class TaskMetrics:
         return cls(kind, values, stored["rows"], **rest, others=others)
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, _: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Return the schema by which facts are read, and that of the JSON."""
+    def __get_pydantic_core_schema__(cls, *_: Any) -> core_schema.CoreSchema:
+        """Return the schema by which facts are read and written."""
 
         def read(value: Any) -> TaskMetrics:
             try:
@@ -131,9 +110,7 @@ class TaskMetrics:
             except (AttributeError, KeyError, TypeError) as error:
                 raise ValueError(f"no metrics of a task: {error!r}") from None
 
-        printed = core_schema.plain_serializer_function_ser_schema(
-            cls.to_json, return_schema=handler.generate_schema(MetricsDocument)
-        )
+        printed = core_schema.plain_serializer_function_ser_schema(cls.to_json)
         return core_schema.no_info_plain_validator_function(read, serialization=printed)
 
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from automtl_comparison.board import BOARD, MEASURES, OPTIMUM, Problem, read, trainings, usual
-from automtl_comparison.statistics import Trainings, unpaired
+from board.read import BOARD, OPTIMUM, Problem, Trainings, read, trainings, unpaired, usual
 
 LEVEL = 0.05
 PLANTED = 0.005
@@ -43,13 +42,13 @@ def each_and_rest(of: Trainings, others: Trainings, variance: float) -> Iterator
 def worse(problem: Problem) -> Problem:
     """Return the problem with models whose logits have noise, so that the mean AUC is lower by `PLANTED`."""
     noise = np.random.default_rng(0).standard_normal((len(problem.rows), len(problem.labels)))
-    before, found = trainings(problem, MEASURES[0]), {}
+    before, found = trainings(problem), {}
     for name, logits in problem.models.items():
         low, high = 0.0, 4.0
         for _ in range(12):
             middle = (low + high) / 2
             found[name] = logits + middle * logits.std(axis=1, keepdims=True) * noise
-            of_model = trainings(problem._replace(models={name: found[name]}), MEASURES[0])[name]
+            of_model = trainings(problem._replace(models={name: found[name]}))[name]
             lost = before[name].scores.mean() - of_model.scores.mean()
             low, high = (middle, high) if lost < PLANTED else (low, middle)
     return problem._replace(models=found)
@@ -71,7 +70,7 @@ def main() -> None:
     two: list[list[Case]] = []
     for name, full in board.problems.items():
         problem = full._replace(models={m: of for m, of in full.models.items() if m != OPTIMUM})
-        plain, lower = (trainings(one, MEASURES[0]) for one in (problem, worse(problem)))
+        plain, lower = (trainings(one) for one in (problem, worse(problem)))
         variance, of_pairs, alone, below = (
             usual(plain),
             list[list[Case]](),

@@ -24,7 +24,6 @@ import torch
 from scipy.special import logit
 from scipy.stats import rankdata
 
-from automtl_comparison.board import BOARD, FORMAT, OPTIMUM
 from automtl_comparison.spec import ComparisonSpec
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
@@ -33,6 +32,7 @@ from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.tasks.builtin import auc
 from automtl_core.workflow.workflow import Workflow
 from board.problems import NAMES, TRUTH, Problem, problems, write
+from board.read import BOARD, FORMAT, OPTIMUM
 
 MODELS: Mapping[str, str] = {
     "linear": "linear",

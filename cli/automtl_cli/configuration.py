@@ -15,7 +15,6 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import (
     Layer,
     Shared,
-    Source,
     assignments,
     default,
     load_common,
@@ -25,7 +24,7 @@ from automtl_core.run_dir.config import (
 )
 from automtl_core.run_dir.folders import raw_folder
 from automtl_core.system.files import write_atomic
-from automtl_core.system.strict_yaml import read_places, read_yaml
+from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.workflow.components import check_model, parsed, parts, run_of, unknown_names
 
 
@@ -44,14 +43,10 @@ class Chosen:
 class Layers:
     """Options as layers of a configuration."""
 
-    sources: Sequence[Source]
+    all: Sequence[Layer]
     """The preset, the file, the options and `--set`, in increasing precedence."""
     engine: Layer | None
     """Name and settings of the engine of workers, which are no part of a configuration; None without any."""
-
-    def all(self) -> list[Layer]:
-        """Return the layers in increasing precedence."""
-        return [source.layer for source in self.sources]
 
 
 def layers(
@@ -81,28 +76,20 @@ def layers(
         if isinstance(name := engine.get("name"), str):
             load_registry().supplier(ENGINES, name)
     flags = {"dataset": configuration.dataset, "data_dir": configuration.data_dir, **flags}
-    preset, file, of_file = configuration.preset, configuration.config, Source({}, "")
-    if file is not None:
-        places = read_places(file)
-        of_file = Source(Shared(read_yaml(file)), lambda path: f"{file}:{places.of(path)}")
-    if "prepared_dir" not in settings:
-        _check_within(of_file)
-    of_flags = Source(
-        {key: value for key, value in flags.items() if value is not None},
-        lambda path: f"--{path[0].replace('_', '-')}",
-    )
+    preset, file = configuration.preset, configuration.config
+    of_file = {} if file is None else read_yaml(file)
+    if file is not None and "prepared_dir" not in settings:
+        _check_within(file, of_file.get("prepared_dir"))
+    of_flags = {key: value for key, value in flags.items() if value is not None}
     of_preset = load_registry().get(PRESETS, preset) if preset is not None else {}
-    sources = [Source(Shared(of_preset), f"preset {preset}"), of_file, of_flags, Source(settings, "--set")]
-    return Layers(sources, engine or None)
+    return Layers([Shared(of_preset), Shared(of_file), of_flags, settings], engine or None)
 
 
-def _check_within(source: Source) -> None:
+def _check_within(file: Path, folder: object) -> None:
     """Refuse a folder to write to outside of the working directory; a file may come from someone else."""
-    folder = source.layer.get("prepared_dir")
     if isinstance(folder, str) and not Path(abspath(folder)).is_relative_to(Path.cwd()):
         raise UsageError(
-            f"{source.origin_of(('prepared_dir',))}: prepared_dir: {folder!r} is outside of the working "
-            "directory",
+            f"{file}: prepared_dir: {folder!r} is outside of the working directory",
             f"name a folder in it, or give it yourself: --set prepared_dir={shlex.quote(folder)}",
         )
 
@@ -145,7 +132,7 @@ def chosen(which: options.Dataset, rows: options.BadRows | None = None) -> Chose
     """
     treatment = {key: value for key, value in vars(rows).items() if value is not None} if rows else {}
     table = options.Configuration(which.name, which.data_dir, None, which.config, which.settings)
-    config, _ = load_common(*layers(table, {}).all(), {"dataset": treatment})
+    config, _ = load_common(*layers(table, {}).all, {"dataset": treatment})
     registry = load_registry()
     dataset_class = registry.get(DATASETS, config.dataset.name)
     settings = dataset_class.settings_class.parse(config.dataset.settings, "dataset", which.name)

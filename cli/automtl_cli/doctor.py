@@ -5,6 +5,7 @@ As all commands, it imports slow modules itself.
 
 import os
 import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,15 +17,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import automtl_core
 from automtl_cli import options
-from automtl_core.commands import Output, prints
-from automtl_core.errors import AutoMTLError, PluginError, SetupError, one_line, together
+from automtl_core.commands import Output
+from automtl_core.errors import ArtifactError, AutoMTLError, PluginError, SetupError, UsageError, one_line
 from automtl_core.registry.kinds import BALANCERS, KINDS, SPACES, Kind
 from automtl_core.registry.registry import DISABLE, Registry, remedy
 
 if TYPE_CHECKING:
     import torch
 
-    from automtl_cli.config.resolved import Request
+    from automtl_core.dataset.schema import Schema
+    from automtl_core.system.strict_yaml import Places
     from automtl_core.training.compute import Compute
     from automtl_core.views.values import Section
     from automtl_core.workflow.job import Job
@@ -75,16 +77,14 @@ class Check:
     """What to do about it, or about a part that is optional."""
 
 
-@prints(list[Check])
 def doctor(configuration: options.Configuration, runs_dir: options.RunsDir = Path("runs")) -> Output:
     """Check machine, installation, configuration and data.
 
-    Each check is ok, optional (an extra that is not installed), a warning, or a problem with a remedy. Raw
-    files are checked by their headers and first rows. The exit code is 78 if there is a problem.
+    Each check is ok, optional (an extra that is not installed), a warning, or a problem with a remedy. Each
+    fault of a configuration is one, with its line in the file. Raw files are checked by their headers and
+    first rows. The exit code is 78 if there is a problem.
     """
-    from automtl_cli.config.resolved import Request
-
-    checks = list(_checks(Request(configuration), runs_dir))
+    checks = list(_checks(configuration, runs_dir))
     names = [check.name for check in checks if check.status == "problem"]
     number = f"{len(names)} problem{'s' * (len(names) > 1)}"
     error = SetupError(f"{number}: {', '.join(names)}", "see the remedies in the table")
@@ -98,36 +98,71 @@ def _view(checks: Sequence[Check]) -> "Section":
     return table(["check", "status", "result", "remedy"], rows)
 
 
-def _checks(request: "Request", runs_dir: Path) -> "Iterator[Check]":
+def _checks(given: options.Configuration, runs_dir: Path) -> Iterator[Check]:
     from automtl_core.registry.plugins import load_registry
     from automtl_core.run_dir.folders import prepared_folder
 
-    registry, (configuration, job) = load_registry(), _configuration(request)
+    registry, (configuration, job) = load_registry(), _configuration(given)
     yield from _machine(_compute(job))
     prepared = job.config.prepared_dir if job else prepared_folder()
     yield folder("prepared data", prepared, raw_size(job) if job else 0)
     yield folder("runs", runs_dir)
     yield from extras(registry)
     yield from plugins(registry)
-    yield configuration
+    yield from configuration
     if job is not None:
         yield from data(job)
 
 
-def _configuration(request: "Request") -> tuple[Check, "Job | None"]:
-    """Return the check of the configuration, and its job unless it has none."""
-    from automtl_cli.config.resolved import errors_of
+def _configuration(given: options.Configuration) -> tuple[list[Check], "Job | None"]:
+    """Return a check of the configuration, or of each of its faults, and its job unless it has none."""
+    from automtl_cli.configuration import layers
+    from automtl_core.registry.plugins import load_registry
+    from automtl_core.system.strict_yaml import Places, read_places
+    from automtl_core.workflow.workflow import Workflow
 
-    file, job = request.configuration.config, None
-    name = "configuration" if file is None else f"configuration {file}"
+    name = "configuration" if given.config is None else f"configuration {given.config}"
+    job, places = None, Places({}, {})
     try:
-        job = request.job()
-        if errors := list(errors_of(job)):
-            raise together(errors)
+        if given.config is not None:
+            places = read_places(given.config)
+        job = Workflow(load_registry()).job(layers(given, {}).all)
+        errors: Sequence[AutoMTLError] = list(_errors(job))
     except AutoMTLError as error:
-        return Check(name, "problem", str(error), error.fix), job
+        errors = getattr(error, "several", ()) or [error]
+    faults = {fault: error.fix for error in errors for fault in str(error).splitlines()}
+    if faults or job is None:
+        return [Check(f"{name}{_line(of, places)}", "problem", of, fix) for of, fix in faults.items()], job
     parts = filter(None, (job.config.dataset, job.config.space, job.config.strategy))
-    return Check(name, "ok", f"valid: {', '.join(part.name for part in parts)}"), job
+    return [Check(name, "ok", f"valid: {', '.join(part.name for part in parts)}")], job
+
+
+def _errors(job: "Job") -> Iterator[AutoMTLError]:
+    """Yield the errors of a job that its settings do not show, and that are known before any row is read."""
+    for check in (lambda: job.checked(_schema(job)), job.metrics):
+        try:
+            check()
+        except UsageError as error:
+            yield from error.several or [error]
+
+
+def _schema(job: "Job") -> "Schema":
+    """Return the schema that the dataset of a job declares; raises if it declares no field or no task."""
+    from automtl_core.dataset.dataset import expected_schema
+
+    try:
+        return expected_schema(job.dataset())
+    except ArtifactError as error:
+        fix = "name fields and labels; for a table, `automtl data init FILE` writes these settings"
+        raise UsageError(f"dataset: {error}", fix) from None
+
+
+def _line(fault: str, places: "Places") -> str:
+    """Return the line, as `:3`, of the setting that a fault begins with, or of the name that it quotes."""
+    keys = [path for path in places.keys if re.match(rf"{re.escape('.'.join(path))}(?![\w-])", fault)]
+    quoted = (places.values[name] for name in re.findall("'([^']*)'", fault) if name in places.values)
+    line = places.keys[max(keys, key=len)] if keys else next(quoted, None)
+    return "" if line is None else f":{line}"
 
 
 def _compute(job: "Job | None") -> "Compute":

@@ -7,9 +7,9 @@ import typer
 
 from automtl_cli import options
 from automtl_cli.output import emit
-from automtl_core.commands import AsJson, Output, argument, prints
+from automtl_core.commands import AsJson, Output, argument
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
-from automtl_core.registry.kinds import KINDS, Kind
+from automtl_core.registry.kinds import DATASETS, KINDS, Kind
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow, Registry
 from automtl_core.views.values import Section, table
@@ -18,7 +18,6 @@ Entry = dict[str, str]
 """Description of a registered name, or why it is not usable, and its plugin."""
 
 
-@prints(dict[str, Entry])
 def list_names(
     kind: str = argument(
         "KIND",
@@ -26,14 +25,28 @@ def list_names(
         "engines, presets, exporters, commands, ...",
         default=...,
     ),
+    name: str | None = argument(
+        "NAME", "A dataset, which is shown.", autocompletion=options.names_of("datasets")
+    ),
 ) -> Output:
-    """List the registered names of a kind, such as ops or metrics."""
+    """List the registered names of a kind, such as ops or metrics.
+
+    With NAME, show a dataset: source, raw files, fields, tasks, settings.
+    """
     if kind not in KINDS:
         raise UsageError(f"nothing is called {kind!r}{did_you_mean(kind, KINDS)}", f"known: {listing(KINDS)}")
-    return names(KINDS[kind])
+    if name is not None and kind != DATASETS.plural:
+        fix = f"leave it out: automtl list {kind}; `automtl settings` explains settings"
+        raise UsageError(f"only datasets are shown by name, given {name!r}", fix)
+    if kind != DATASETS.plural:
+        return names(KINDS[kind])
+    from automtl_cli.data import catalogue
+
+    if name is None:
+        return Output(catalogue.datasets(), catalogue.view_datasets)
+    return Output(catalogue.dataset(name), catalogue.view_dataset)
 
 
-@prints("automtl_cli.settings:Explained", dict[str, Entry])
 def explain_settings(
     kind: str = argument(
         "KIND",
@@ -67,21 +80,6 @@ def explain_settings(
     return Output(explained(registry, kind, name or ""), view)
 
 
-def print_schema(
-    command: list[str] | None = argument("[COMMAND]...", "Words of a command, such as runs list."),
-) -> None:
-    """Print the JSON schema of the output of a command with --json.
-
-    Without COMMAND, print the schemas of all commands as one JSON object.
-    """
-    from automtl_cli.schemas import commands, schema
-
-    registry = load_registry()
-    name = " ".join(command or ())
-    found = schema(registry, name) if name else {each: schema(registry, each) for each in commands(registry)}
-    emit(found, lambda _: (), as_json=True)
-
-
 def names(kind: Kind[Any]) -> Output:
     """Return the registered names of a kind, with description and plugin."""
     registry = load_registry()
@@ -107,7 +105,6 @@ plugins = typer.Typer(rich_markup_mode=None)
 
 
 @plugins.callback(invoke_without_command=True)
-@prints(list[PluginRow])
 def list_plugins(context: typer.Context, as_json: AsJson = False) -> None:
     """List the installed plugins, write a new one, or check one.
 

@@ -15,35 +15,24 @@ LINES = {
     "export": ("runs.commands:export", "Export the network of a run, to serve without automtl."),
     "show": ("runs.commands:show", "Show an architecture, its fields, evidence and Pareto front."),
     "report": ("runs.commands:report", "Write a report of a run or of a comparison, as one HTML file."),
-    "watch": ("runs.commands:watch", "Follow a run or a comparison of another process until it ends."),
     "doctor": ("doctor:doctor", "Check machine, installation, configuration and data."),
     "list": ("listings:list_names", "List the registered names of a kind, such as ops or metrics."),
     "settings": (
         "listings:explain_settings",
         "Explain settings: description, values, default, tuning range.",
     ),
-    "schema": ("listings:print_schema", "Print the JSON schema of the output of a command with --json."),
-    "data": ("data.app:data", "List, prepare, describe, check and export datasets."),
-    "runs": ("runs.commands:runs", "List the runs of a folder."),
+    "data": ("data.app:data", "Prepare, describe, check and export datasets."),
+    "runs": ("runs.commands:list_runs", "List the runs of a folder by dataset, the best first."),
     "plugins": ("listings:plugins", "List the installed plugins, write a new one, or check one."),
-    "config": ("config.app:config", "Show, check, describe and create configuration files."),
 }
 """Word of a command -> its function, or the app of a group, in this package; and the line of its help."""
 NESTED = {
-    "data list": "data.app:list_datasets",
-    "data show": "data.app:show",
     "data prepare": "data.app:prepare",
     "data describe": "data.app:describe",
     "data drift": "data.app:drift",
-    "data sample": "data.app:sample",
     "data validate": "data.app:validate",
     "data export": "data.app:export",
     "data init": "data.app:init",
-    "runs list": "runs.commands:list_runs",
-    "config show": "config.app:show",
-    "config validate": "config.app:validate",
-    "config schema": "config.app:schema",
-    "config init": "config.app:init",
 }
 """Words of a command of a group -> its function; the line of its help is read at first use."""
 

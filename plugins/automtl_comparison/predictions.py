@@ -133,7 +133,7 @@ def _otherwise(mine: pd.MultiIndex, own: pd.MultiIndex) -> str:
     return f"; the first one there is that of {_example(own)}" if len(own) else ""
 
 
-def doubts(name: str, tasks: Sequence[Task], labels: Array, logits: Array, least: int = 100) -> Iterator[str]:
+def doubts(name: str, tasks: Sequence[Task], labels: Array, logits: Array, least: int) -> Iterator[str]:
     """Yield sentences on predictions, [R, T], of another class or unit, or that are no probabilities."""
     for task, y, z in zip(tasks, labels.T.astype(np.float64), logits.T, strict=True):
         plain, known = replace(task, kind=plain_kind(task.kind)), y[~np.isnan(y)]

@@ -10,7 +10,7 @@ Letters: C cells, B resamples.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -121,58 +121,11 @@ def paired(values: Sequence[float], reference: Sequence[float], rows: Noise | No
     spread = float(differences.var(ddof=1)) if cells > 1 else 0.0
     variance = rows.error**2 + max(0.0, spread - rows.spread**2) / cells
     freedom = max(cells - 1, (cells - 1) * (variance * cells / spread) ** 2) if spread else np.inf
-    return _with_interval(mean, variance, freedom, cells)
-
-
-def _with_interval(
-    mean: float, variance: float, freedom: float, cells: int, comparisons: int = 1
-) -> Difference:
-    """Return a difference whose interval holds for `comparisons` of them together (Bonferroni)."""
     if variance == 0:  # the model is identical to the reference
         return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0, cells=cells)
-    half = -float(stdtrit(freedom, (1 - 0.95) / 2 / comparisons)) * variance**0.5
+    half = -float(stdtrit(freedom, (1 - 0.95) / 2)) * variance**0.5
     p = 2 * float(stdtr(freedom, -abs(mean) / variance**0.5))
     return Difference(mean, mean - half, mean + half, max(significance.SMALLEST, p), cells=cells)
-
-
-class Trainings(NamedTuple):
-    """C trainings of a model on one problem, which differ in their seeds."""
-
-    scores: Floats
-    """Score of each training, [C]."""
-    by_unit: Floats
-    """Values of U units, the same for all models, see `pseudo_values`, [C, U]."""
-
-    @property
-    def variance(self) -> float | None:
-        """Variance of the score over trainings, without that due to rows; None for one training."""
-        rows = noise([*self.by_unit]) if len(self.scores) > 1 else None
-        return None if rows is None else max(0.0, float(self.scores.var(ddof=1)) - rows.spread**2)
-
-
-def unpaired(problems: Sequence[tuple[Trainings, Trainings, float]], comparisons: int = 1) -> Difference:
-    """Return the mean over problems of a model's mean score minus that of another one.
-
-    The seeds of the two have nothing in common, and may be of different numbers: each adds the variance over
-    its trainings. Degrees of freedom are Satterthwaite's.
-
-    Args:
-        problems: P problems: trainings of both, and the variance over trainings of a model that has one.
-        comparisons: Number of differences for which the interval holds together.
-
-    """
-    mean, parts = 0.0, list[tuple[float, float]]()  # variance, degrees of freedom
-    for own, other, usual in problems:
-        mean += float(own.scores.mean() - other.scores.mean()) / len(problems)
-        of_rows = own.by_unit.mean(axis=0) - other.by_unit.mean(axis=0)
-        parts.append((float(of_rows.var(ddof=1)), np.inf))
-        for one in (own, other):
-            known, count = one.variance, len(one.scores)
-            parts.append((usual, np.inf) if known is None else (known / count, count - 1))
-    variance = sum(part for part, _ in parts)
-    uncertain = sum(part**2 / freedom for part, freedom in parts)
-    freedom = variance**2 / uncertain if uncertain else np.inf
-    return _with_interval(mean, variance / len(problems) ** 2, freedom, len(problems), comparisons)
 
 
 def holm(differences: Mapping[str, Difference]) -> dict[str, Difference]:
@@ -265,22 +218,6 @@ def resampled(
         for t, score in enumerate(scores):
             values[numbers, t] = scales[t] * score(counts[:, known[t]])
     return values
-
-
-def pseudo_values(by_row: Floats, units: Groups) -> Floats:
-    """Return values of U units, [R, M] -> [M, U]; their mean is that over rows, their deviation its error.
-
-    A bootstrap that draws units whole has this error, if it draws often and keeps the contributions of rows.
-
-    Args:
-        by_row: Contributions of rows to M scores.
-        units: As `users` of `resampled`.
-
-    """
-    unit, size = _numbered(np.zeros(len(by_row), np.int32) if units is None else units)
-    mean, sums = by_row.mean(axis=0), np.zeros((size, by_row.shape[1]))
-    np.add.at(sums, unit, by_row - mean)
-    return np.asarray((mean + sums * (size**0.5 / len(by_row))).T)
 
 
 def _numbered(units: NDArray[np.int32]) -> tuple[NDArray[np.intp], int]:

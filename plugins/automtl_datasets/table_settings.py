@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -32,8 +32,8 @@ def _text(value: object) -> object:
     return value
 
 
-def _by_name(default: object, entry: Any) -> BeforeValidator:
-    """Return a validator that turns one name, or a list of names, into a mapping to entries of a type."""
+def _by_name(default: object) -> BeforeValidator:
+    """Return a validator that turns one name, or a list of names, into a mapping."""
 
     def mapping(value: object) -> object:
         if isinstance(value, str) and ", " in value:
@@ -48,7 +48,7 @@ def _by_name(default: object, entry: Any) -> BeforeValidator:
                 raise PydanticCustomError("twice", "name {name} once", {"name": repr(name)})
         return dict.fromkeys(names, default)
 
-    return BeforeValidator(mapping, json_schema_input_type=str | list[str] | dict[str, entry | None])
+    return BeforeValidator(mapping)
 
 
 def _by_part(value: object) -> object:
@@ -86,8 +86,8 @@ Name = Annotated[str, Field(min_length=1)]
 Kind = Literal["text", "integer"]
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 """Unit of times that are numbers -> seconds."""
-_texts = BeforeValidator(lambda v: [v] if isinstance(v, str) else v, json_schema_input_type=str | list[str])
-_files = BeforeValidator(_by_part, json_schema_input_type=str | list[str] | dict[Part, str | list[str]])
+_texts = BeforeValidator(lambda v: [v] if isinstance(v, str) else v)
+_files = BeforeValidator(_by_part)
 
 
 class NumberColumn(Settings):
@@ -133,8 +133,8 @@ class HistoryColumns(Settings):
     outcomes: tuple[Text, ...] = ()
     """Columns with 0 or 1 that tell what was done: of rows, binary labels. `event=buy` is 1 where the column
     `event` holds `buy`. Without this setting, all binary labels."""
-    numbers: Annotated[dict[str, NumberColumn], _by_name({}, NumberColumn), Takes(f"{NAMES}settings")] = (
-        Field(default_factory=dict)
+    numbers: Annotated[dict[str, NumberColumn], _by_name({}), Takes(f"{NAMES}settings")] = Field(
+        default_factory=dict
     )
     """Numeric columns of events, such as the time of play, with the settings of `dense` but `buckets`."""
     lists: dict[str, Text] = Field(default_factory=dict)
@@ -161,7 +161,7 @@ class VectorFile(Settings):
     them."""
 
 
-_vector_files = BeforeValidator(_as_file, json_schema_input_type=dict[str, str | VectorFile])
+_vector_files = BeforeValidator(_as_file)
 
 
 class FieldOfKind(Settings):
@@ -192,15 +192,15 @@ class TableSettings(DatasetSettings):
     are faults. UTF-16 with a byte order mark is read without this setting."""
     blanks: Annotated[tuple[Text, ...], _texts, Takes(TEXTS)] = ()
     """Texts that are blanks in all columns, such as [NA, "-"], besides empty ones."""
-    sparse: Annotated[dict[str, Kind], _by_name("text", Kind), Takes(f"{NAMES}text or integer")] = Field(
+    sparse: Annotated[dict[str, Kind], _by_name("text"), Takes(f"{NAMES}text or integer")] = Field(
         default_factory=dict
     )
     """Categorical fields. text: any values. integer: a value that is not an integer is a fault."""
-    dense: Annotated[dict[str, NumberColumn], _by_name({}, NumberColumn), Takes(f"{NAMES}settings")] = Field(
+    dense: Annotated[dict[str, NumberColumn], _by_name({}), Takes(f"{NAMES}settings")] = Field(
         default_factory=dict
     )
     """Numeric fields."""
-    multi: Annotated[dict[str, Separator], _by_name("|", Separator), Takes(f"{NAMES}separators")] = Field(
+    multi: Annotated[dict[str, Separator], _by_name("|"), Takes(f"{NAMES}separators")] = Field(
         default_factory=dict
     )
     """Multi-valued fields, with the separator between values; `|` if none is named."""
@@ -213,7 +213,7 @@ class TableSettings(DatasetSettings):
     """Pretrained vectors of the values of a column, such as {item_id: items.parquet}. They are a field
     `item_id:vector`, beside `item_id`, or in place of it if `sparse` does not name it. A value that no
     training row has is known by its vector."""
-    labels: Annotated[dict[str, LabelColumn], _by_name({}, LabelColumn), Takes(f"{NAMES}settings")] = Field(
+    labels: Annotated[dict[str, LabelColumn], _by_name({}), Takes(f"{NAMES}settings")] = Field(
         default_factory=dict
     )
     """Labels: the columns to predict. `action=buy` is 1 where the column `action` holds `buy`, so that one

@@ -95,7 +95,8 @@ def cheaper(record: RunRecord) -> Iterator[Text]:
     level = [point for point in contest.others if contest.standing(point) == "level"]
     least = min(level, key=lambda point: point.cost, default=chosen)
     if least.cost < chosen.cost < inf:
-        command = f"automtl train --model {shlex.quote(str(record.path))} --pick {points.index(least) + 1}"
+        model = shlex.quote(f"{record.path}@{points.index(least) + 1}")
+        command = f"automtl train --model {model}"
         share = percent(least.cost / chosen.cost)
         yield Text(f"`{least.name}` is level with the chosen model at {share} of the FLOPs: `{command}`")
 

@@ -147,8 +147,8 @@ def front(record: RunRecord) -> Iterator[Section]:
     if len({point.trained for point in points}) > 1:
         blocks.append(Text("Scores are of validation rows; inherited weights improve by training"))
     if len(points) > 1:
-        command = f"`automtl train --model {shlex.quote(str(record.path))} --pick N`"
-        others = "`--prefer cost`, `--max-flops N` or `--max-ms MS` in place of `--pick`"
+        command = f"`automtl train --model {shlex.quote(f'{record.path}@N')}`"
+        others = "`@cost`, `@200000flops` or `@2.5ms` in place of `@N`"
         blocks.append(Text(f"To train another point: {command}, or with {others}"))
     yield Section("Pareto front", blocks)
 

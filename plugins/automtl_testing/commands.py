@@ -15,7 +15,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import automtl_core
-from automtl_core.commands import Output, argument, option, prints
+from automtl_core.commands import Output, argument, option
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
 from automtl_core.registry import kinds
 from automtl_core.registry.plugins import load_registry
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from automtl_testing.contracts import Outcome
 
 
-@prints("automtl_testing.contracts:Outcomes")
 def check_plugin(
     name: str = argument(
         "NAME", "Name of a plugin, a distribution, or an object such as mlp-64 or mmoe.", default=...
@@ -128,7 +127,6 @@ KINDS: Mapping[str, Kind] = {
 """Kinds by the values of `--kind`."""
 
 
-@prints(dict[str, str | list[str]])
 def new_plugin(
     name: str = argument(
         "NAME", "Name of the project, such as automtl-swish; its object is called `swish`.", default=...

@@ -244,7 +244,6 @@ class Outcome:
     """Violated requirement, or the reason why the test is skipped; empty if it has passed."""
 
 
-Outcomes = list[Outcome]
 Named = tuple[str, Kind[Any], str]
 """A registered object: its plugin, its kind and its name."""
 

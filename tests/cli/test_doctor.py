@@ -13,17 +13,29 @@ import pytest
 import torch
 
 from automtl_cli import doctor
-from automtl_cli.config.resolved import Request
+from automtl_cli.configuration import layers
 from automtl_cli.doctor import EXTRAS, Check, data, extras, plugins
 from automtl_cli.options import Configuration
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training import compute
 from automtl_core.training.compute import CPU, Compute
+from automtl_core.workflow.workflow import Workflow
 
 MIB = 1 << 20
 GIB = 1 << 30
 ROWS = "user,click\n" + "".join(f"u{n % 9},{n % 2}\n" for n in range(2000))
 TOOLS = {"bench", "dev", "docs", "release"}
+FAULTY = """\
+dataset:
+  name: table
+  labels: {click: {after: view}}
+  split: user
+space:
+  layerz: 2
+training:
+  epochs: "many"
+sed: 3
+"""
 LOST = """
 from automtl_core import hookimpl
 @hookimpl
@@ -66,13 +78,52 @@ def test_problems_of_data_and_folders(automtl, here):
 
 
 @pytest.mark.usefixtures("few_extras")
-def test_a_configuration_with_faults_is_a_problem(automtl, here):
-    (here / "bad.yaml").write_text("space: {layerz: 2}\nsed: 3\n")
+def test_each_fault_of_a_configuration_has_its_line_and_its_remedy(automtl, here):
+    (here / "bad.yaml").write_text(FAULTY)
     ended = automtl("doctor", "--config", "bad.yaml", "--json")
-    check = checks(ended)["configuration bad.yaml"]
-    assert (ended.code, check["status"]) == (78, "problem")
-    assert "space.layerz" in check["result"]
-    assert "sed is not a setting" in check["result"]
+    assert ended.code == 78
+    assert "error: 5 problems: configuration bad.yaml:" in ended.err
+    problems = [check for check in checks(ended).values() if check["status"] == "problem"]
+    assert sorted((check["name"], check["result"].split()[0].rstrip(":")) for check in problems) == [
+        ("configuration bad.yaml:3", "dataset.labels.click.after"),
+        ("configuration bad.yaml:4", "dataset.split"),
+        ("configuration bad.yaml:6", "space.layerz"),
+        ("configuration bad.yaml:8", "training.epochs"),
+        ("configuration bad.yaml:9", "sed"),
+    ]
+    assert all(check["remedy"] for check in problems)
+
+
+@pytest.mark.usefixtures("few_extras")
+def test_names_that_only_the_space_knows_are_checked(automtl, here):
+    (here / "op.yaml").write_text("space:\n  ops: [identity, mlp64]\nmetrics: [auk]\n")
+    found = checks(automtl("doctor", "--config", "op.yaml", "--json"))
+    assert "no op is called 'mlp64'" in found["configuration op.yaml:2"]["result"]
+    assert "no metric is called 'auk'" in found["configuration op.yaml:3"]["result"]
+
+
+@pytest.mark.usefixtures("few_extras")
+def test_a_table_without_columns_has_a_remedy(automtl, here):
+    (here / "table.yaml").write_text("dataset: table\n")
+    found = checks(automtl("doctor", "--config", "table.yaml", "--json"))
+    assert "automtl data init FILE" in found["configuration table.yaml:1"]["remedy"]
+
+
+@pytest.mark.usefixtures("few_extras")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "x.yaml: cannot be read"),
+        ("a: [1\nb: 2", "x.yaml:2: not valid YAML"),
+        ("a", "expected `key: value` lines"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_a_problem(automtl, here, text, message):
+    if text is not None:
+        (here / "x.yaml").write_text(text)
+    ended = automtl("doctor", "--config", "x.yaml", "--json")
+    assert ended.code == 78
+    assert message in checks(ended)["configuration x.yaml"]["result"]
 
 
 def test_threads_are_a_warning_only_if_they_are_not_chosen(monkeypatch):
@@ -174,7 +225,8 @@ def test_plugins_that_are_not_usable(install, monkeypatch):
 def checked(folder, *settings, file="log.csv"):
     """Return the check of a table in a folder."""
     table = f"dataset={{name: table, files: {file}, sparse: [user], labels: [click]}}"
-    job = Request(Configuration(data_dir=folder, settings=[table, *settings])).job()
+    given = Configuration(data_dir=folder, settings=[table, *settings])
+    job = Workflow(load_registry()).job(layers(given, {}).all)
     (check,) = data(job)
     return check
 

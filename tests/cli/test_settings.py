@@ -114,7 +114,7 @@ def test_remedies_name_settings_and_parts(automtl):
         assert ended.code == 2
         assert f"fix: see `automtl {command[0]} --help`" in ended.err
     missing = automtl("show", "runs/nothing").err
-    assert "`automtl runs list` shows all; of a comparison, see `automtl report FOLDER`" in missing
+    assert "`automtl runs` shows all; of a comparison, see `automtl report FOLDER`" in missing
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def shop(tmp_path, monkeypatch):
 def test_a_file_does_not_name_a_folder_to_write_to_elsewhere(shop, folder):
     with pytest.raises(UsageError) as error:
         layers(Configuration(config=shop(folder)), {})
-    assert str(error.value).startswith(f"shop.yaml:2: prepared_dir: {folder!r} is outside")
+    assert str(error.value).startswith(f"shop.yaml: prepared_dir: {folder!r} is outside")
     assert f"--set prepared_dir={folder}" in error.value.fix
 
 
@@ -144,12 +144,12 @@ def test_a_folder_within_or_on_the_command_line_is_the_choice_of_the_user(shop, 
         layers(Configuration(config=shop(folder)), {})
     for folder in ("../../x", "/x"):
         chosen = Configuration(config=shop("../y"), settings=[f"prepared_dir={folder}"])
-        assert layers(chosen, {}).all()[-1] == {"prepared_dir": folder}
+        assert layers(chosen, {}).all[-1] == {"prepared_dir": folder}
 
 
 def test_settings_of_an_engine_are_no_settings_of_the_run():
     own = Configuration(settings=["seed=3", "engine.gpus=0.5", " engine.cpus = 2"])
     made = layers(own, {}, Execution(workers=2, engine="ray", address="auto"))
-    assert made.all()[-1] == {"seed": 3}
+    assert made.all[-1] == {"seed": 3}
     assert made.engine == {"name": "ray", "address": "auto", "gpus": 0.5, "cpus": 2}
     assert layers(Configuration(), {}, Execution()).engine is None

@@ -6,7 +6,7 @@ from typing import Annotated
 import pytest
 import typer
 
-from automtl_core.commands import Output, command, documents_of, prints
+from automtl_core.commands import Output, command
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,6 @@ class Place:
 def visit(place: Place, name: Annotated[str, typer.Argument(help="Name.")] = "you") -> Output | None:
     """Visit a place."""
     return None if place.city == "none" else Output({"place": place, "name": name}, str)
-
-
-def test_a_command_names_the_types_of_its_document():
-    declared = prints(dict[str, Place], "automtl_core.commands:Output")(visit)
-    assert documents_of(declared) == [dict[str, Place], Output]
-    assert ended(declared, "--city", "none") == []
-    assert documents_of(silent) == []
 
 
 def silent(name: Annotated[str, typer.Argument(help="Name.")]) -> None:

@@ -26,8 +26,6 @@ def test_it_is_one_page():
 
 @pytest.mark.parametrize("command", sorted(one for one in COMMANDS if one.startswith("automtl ")))
 def test_its_commands_are_valid(command):
-    if command.startswith("automtl schema"):
-        command = "automtl schema show"
     assert fault(command) is None
 
 

@@ -6,11 +6,16 @@
 import re
 import runpy
 import shlex
+from itertools import chain
 from pathlib import Path
 
 import pytest
+import yaml
 
 from automtl_cli.app import program
+from automtl_cli.configuration import check
+from automtl_core.errors import UsageError
+from automtl_core.run_dir.config import Shared
 
 from .test_readme import SHOWN, commands
 from .test_tutorials import PROJECTS
@@ -51,6 +56,18 @@ def test_the_contents_for_language_models_have_links_to_all_pages_but_decisions(
     assert len(links) == len(re.findall("^- ", text, re.MULTILINE)) == len({*links})
     pages = {page.relative_to(DOCS).with_suffix("").as_posix() for page in PAGES}
     assert {*links} == {page for page in pages if not re.match(r"adr/0|index$", page)}
+
+
+def test_configuration_files_are_valid():
+    shown = [re.findall(r"```yaml\n(.*?)```", page.read_text("utf-8"), re.DOTALL) for page in PAGES]
+    assert sum(map(len, shown)) > 10
+    faults = []
+    for text in chain(*shown):
+        try:
+            check([{"dataset": "table"}, Shared(yaml.safe_load(text))])
+        except UsageError as error:  # what is shown may lack a setting that another one needs
+            faults += [fault for fault in str(error).splitlines() if " needs " not in fault]
+    assert not faults
 
 
 def fault(command):

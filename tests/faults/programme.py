@@ -62,7 +62,7 @@ def tried(row, cases, fault, about="", few=FEW):
 
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-CODES = (0, 2, 65, 66, 69, 71, 73, 74, 79)
+CODES = (0, 2, 65, 66, 69, 71, 73, 74, 78, 79)
 
 
 def fault(capsys, words, codes=CODES):

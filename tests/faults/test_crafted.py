@@ -28,8 +28,8 @@ ODD = (
 """Values that few settings accept."""
 COMMANDS = (
     "show", "report", "evaluate", "data describe", "data init", "settings",
-    "list", "plugins check", "watch", "export", "config validate", "update --data x.csv", "search --resume",
-    "search --dry-run --dataset", "train --dry-run --model", "compare --models",
+    "list", "plugins check", "show --follow", "export", "doctor --config", "update --data x.csv",
+    "search --resume", "search --dry-run --dataset", "train --dry-run --model", "compare --models",
     "predict --input x.csv --output y",
 )  # fmt: skip
 """Commands that lack a name."""
@@ -61,14 +61,20 @@ def document(path, value):
     return {key: {**named, **value} if isinstance(value, dict) and rest else value}
 
 
+def doctor(capsys, file, *options):
+    """Return what is wrong with the end of a check of a configuration."""
+    given = [] if file is None else ["--config", str(file)]
+    return fault(capsys, ["doctor", *given, *options])
+
+
 def test_settings_in_files(capsys, tmp_path):
     file = tmp_path / "c.yaml"
 
     def one(case):
         file.write_text(yaml.safe_dump(document(*case), allow_unicode=True))
-        return fault(capsys, ["config", "validate", str(file)])
+        return doctor(capsys, file)
 
-    tried("crafted settings in files", list(product(settings(), ODD))[::14], one, "config validate", few=20)
+    tried("crafted settings in files", list(product(settings(), ODD))[::14], one, "doctor", few=20)
 
 
 KEYS = (
@@ -100,10 +106,10 @@ def test_settings_with_odd_keys(capsys, tmp_path):
         lines = [*keys, "?" if odd == "?" else f"{odd}: 1"]
         text = "\n".join("  " * depth + key + ":" * (key in keys) for depth, key in enumerate(lines))
         file.write_text(text)
-        found = fault(capsys, ["config", "validate", str(file)], codes=(2,))
+        found = doctor(capsys, file)
         return f"{found} in {text!r}" if found else None
 
-    tried("crafted settings in files", list(product(sorted(paths), KEYS)), one, "config validate", few=30)
+    tried("crafted settings in files", list(product(sorted(paths), KEYS)), one, "doctor", few=30)
 
 
 def test_settings_on_the_command_line(capsys, tmp_path):
@@ -112,9 +118,9 @@ def test_settings_on_the_command_line(capsys, tmp_path):
         name, _, rest = path.partition("=")
         key = f"{name}.{rest.partition('.')[2]}" if rest else path
         named = ["--set", f"{name}.name={rest.partition('.')[0]}"] if rest else []
-        return fault(capsys, ["config", "show", *named, "--set", f"{key}={json.dumps(value)}"])
+        return doctor(capsys, None, *named, "--set", f"{key}={json.dumps(value)}")
 
-    tried("crafted settings of --set", list(product(settings(), ODD))[1::28], one, "config show", few=20)
+    tried("crafted settings of --set", list(product(settings(), ODD))[1::28], one, "doctor", few=20)
 
 
 def test_names_and_paths(capsys, tmp_path, monkeypatch):
@@ -209,6 +215,6 @@ def test_generated_documents(capsys, tmp_path):
         if found := next((found for read in readers if (found := problem(partial(read, content)))), None):
             return found
         path.write_bytes(content.encode("utf-8", "surrogatepass"))
-        return fault(capsys, ["config", "validate", str(path)]) if seed % 10 == 0 else None
+        return doctor(capsys, path) if seed % 10 == 0 else None
 
-    tried("generated documents", range(5500), one, "config validate", few=60)
+    tried("generated documents", range(5500), one, "doctor", few=60)

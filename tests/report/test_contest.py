@@ -46,7 +46,7 @@ def test_models_are_ranked_beside_the_chosen_one_with_corrected_intervals():
         ["mmoe", 0.79, "-0.0100 [-0.0126, -0.0074]", "worse", 136_000],
         ["partial", 0.7, "-0.1000", "", 136_000],
     ]
-    command = "`automtl train --model 'runs/my run' --pick 1`"
+    command = "`automtl train --model 'runs/my run@1'`"
     assert level == f"`level` is level with the chosen model at 25 % of the FLOPs: {command}"
     assert "the mean of AUC over tasks" in note
 

@@ -116,8 +116,8 @@ def test_a_front_is_plotted_by_the_score_of_its_ranking():
 
 
 def test_a_front_has_the_command_that_trains_a_point_and_a_note_on_inherited_weights():
-    command = "`automtl train --model 'runs/my run' --pick N`"
-    ways = "`--prefer cost`, `--max-flops N` or `--max-ms MS` in place of `--pick`"
+    command = "`automtl train --model 'runs/my run@N'`"
+    ways = "`@cost`, `@200000flops` or `@2.5ms` in place of `@N`"
     blocks = fronted([WORSE, FOUND, BEST], "runs/my run").blocks
     assert texts(blocks)[-1] == f"To train another point: {command}, or with {ways}"
     assert [type(block) for block in fronted([FOUND], "a").blocks] == [Grid, Text]

@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from automtl_core.plugin import Output, Reference, Result, Run, UsageError, hookimpl, prints, table
+from automtl_core.plugin import Output, Reference, Result, Run, UsageError, hookimpl, table
 
 
-@prints(dict[str, float])
 def weakest(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     below: Annotated[float, typer.Option(metavar="SCORE", help="Highest score of a task.")] = 1.0,

@@ -11,7 +11,7 @@ import typer
 
 from automtl_cli import options
 from automtl_cli.output import Json, say
-from automtl_core.commands import Output, argument, flag, option, prints
+from automtl_core.commands import Output, argument, flag, option
 from automtl_core.errors import AutoMTLError, DataError, RunExistsError, UsageError, listing
 
 if TYPE_CHECKING:
@@ -21,27 +21,9 @@ if TYPE_CHECKING:
 LISTED = 1000
 """Maximum number of faulty rows that are listed, and of characters of each; a file may list all."""
 
-data = typer.Typer(rich_markup_mode=None, help="List, prepare, describe, check and export datasets.")
+data = typer.Typer(rich_markup_mode=None, help="Prepare, describe, check and export datasets.")
 
 
-@prints("automtl_cli.data.documents:Listing")
-def list_datasets() -> Output:
-    """List the datasets and their tasks."""
-    from automtl_cli.data import catalogue
-
-    return Output(catalogue.datasets(), catalogue.view_datasets)
-
-
-@prints("automtl_cli.data.documents:DatasetEntry")
-def show(dataset: options.Dataset) -> Output:
-    """Show a dataset: source, raw files, fields, tasks, settings."""
-    from automtl_cli import configuration
-    from automtl_cli.data import catalogue
-
-    return Output(catalogue.dataset(configuration.chosen(dataset)), catalogue.view_dataset)
-
-
-@prints("automtl_cli.data.documents:PreparedData")
 def prepare(
     dataset: options.Dataset, rows: options.BadRows, memory_limit: options.MemoryLimit = None
 ) -> Output:
@@ -51,25 +33,32 @@ def prepare(
     return Output(_about(_prepared(dataset, rows, memory_limit)), views.prepared)
 
 
-@prints("automtl_cli.data.documents:DescribedData")
 def describe(
-    dataset: options.Dataset, rows: options.BadRows, memory_limit: options.MemoryLimit = None
+    dataset: options.Dataset,
+    count: int | None = option(
+        "N", "Show N training rows as a model receives them instead.", "--rows", min=1
+    ),
+    *,
+    rows: options.BadRows,
+    memory_limit: options.MemoryLimit = None,
 ) -> Output:
     """Describe a dataset: rows, fields, labels, and suspected faults.
 
     Suspected faults are duplicates, labels that determine another label, unseen ids, and fields that predict
-    a task alone (label leakage). The command prepares the dataset if necessary.
+    a task alone (label leakage). With --rows, ids are shown as their values, and a dash is a rare or blank
+    value, or a missing label. The command prepares the dataset if necessary.
     """
     from automtl_cli.output import stages
     from automtl_inspection import views as views
     from automtl_inspection.describe import describe
 
     made = _prepared(dataset, rows, memory_limit)
+    if count is not None:
+        return Output({"prepared": _about(made), "rows": made.decoded(count)}, views.sampled)
     with stages("describing data") as progress:
         return Output({"prepared": _about(made), "data": describe(made, progress)}, views.described)
 
 
-@prints("automtl_core.workflow.drift:Drift")
 def drift(
     old: Path = argument("OLD", "Run, whose test rows are compared; or a table.", default=...),
     new: Path = argument("NEW", "Table of new rows, or a file pattern in quotes.", default=...),
@@ -94,26 +83,6 @@ def drift(
     return Output(drift_of_tables(flow, old, new), view)
 
 
-@prints("automtl_cli.data.documents:SampledRows")
-def sample(
-    dataset: options.Dataset,
-    count: int = option("N", "Number of rows.", "--rows", min=1, default=5),
-    *,
-    rows: options.BadRows,
-    memory_limit: options.MemoryLimit = None,
-) -> Output:
-    """Show the first training rows as a model receives them.
-
-    Ids are shown as their values. A dash is a rare or blank value, or a missing label. The command prepares
-    the dataset if necessary.
-    """
-    from automtl_inspection import views as views
-
-    made = _prepared(dataset, rows, memory_limit)
-    return Output({"prepared": _about(made), "rows": made.decoded(count)}, views.sampled)
-
-
-@prints("automtl_cli.data.documents:ValidatedData")
 def validate(
     dataset: options.Dataset,
     rows: options.BadRows,
@@ -152,7 +121,6 @@ def validate(
     return Output(result, views.validated, _invalid(result))
 
 
-@prints(dict[str, str | int])
 def export(
     dataset: options.Dataset,
     *,
@@ -187,7 +155,6 @@ def export(
     return Output({"dataset": chosen.name, "rows": rows, "out": str(out)}, views.exported)
 
 
-@prints("automtl_cli.data.documents:InitialSettings")
 def init(
     files: str = argument(
         "FILE", "Table: a CSV, TSV or Parquet file, or a file pattern in quotes.", default=...

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from automtl_cli.configuration import Chosen
+from automtl_cli import options
+from automtl_cli.configuration import chosen
 from automtl_cli.listings import entry
 from automtl_cli.output import Json
 from automtl_cli.settings import written
@@ -30,17 +31,18 @@ def view_datasets(described: Mapping[str, Json]) -> Section:
     return table(["name", "description", "tasks", "plugin"], rows)
 
 
-def dataset(chosen: Chosen) -> Json:
-    """Return everything about a dataset that is known before its preparation."""
-    result = chosen.dataset
+def dataset(name: str) -> Json:
+    """Return everything about a dataset that is known before its preparation; raises as `chosen` does."""
+    which = chosen(options.Dataset(name))
+    result, folder = which.dataset, which.folder
     values = result.settings.model_dump(mode="json")
     settings = [setting for setting in explain(type(result).settings_class) if setting.name in values]
     return {
-        "name": chosen.name,
+        "name": name,
         "description": inspect.cleandoc(type(result).__doc__ or ""),
         **{key: getattr(result, key) for key in ("source", "licence", "preparation")},
-        "folder": str(chosen.folder) if chosen.folder else None,
-        "files": {table: _file(file, chosen.folder) for table, file in result.files().items()},
+        "folder": str(folder) if folder else None,
+        "files": {table: _file(file, folder) for table, file in result.files().items()},
         "fields": [{"name": field.name, "kind": field.words} for field in result.fields],
         "tasks": [{key: getattr(label, key) for key in ("name", "kind", "after")} for label in result.labels],
         "splits": ["random", *(split for split in ("user", "time") if getattr(result, split))],
@@ -53,7 +55,7 @@ def dataset(chosen: Chosen) -> Json:
 
 
 def view_dataset(result: Json) -> Iterator[Section]:
-    """Yield the sections of `automtl data show`."""
+    """Yield the sections of a dataset."""
     yield Section(result["name"], [])
     yield lines(result["description"])
     about = {key: result[key] for key in ("source", "licence", "preparation") if result[key]}

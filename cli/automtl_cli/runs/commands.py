@@ -1,22 +1,17 @@
 """The commands on finished runs. They import slow modules after a check of the run."""
 
+import json
 import shlex
 import sys
-from dataclasses import fields as fields_of
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import Annotated
 
 from automtl_cli import options
-from automtl_core.commands import Output, argument, flag, option, prints
+from automtl_cli.output import emit
+from automtl_core.commands import AsJson, Output, argument, flag, option
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean
 from automtl_core.run_dir.folders import check_run
 
-if TYPE_CHECKING:
-    pass
-
-runs = typer.Typer(rich_markup_mode=None, help="List the runs of a folder.")
 READING = "reading new rows"
 History = Annotated[
     Path | None,
@@ -28,7 +23,6 @@ History = Annotated[
 ]
 
 
-@prints("automtl_core.workflow.new_rows:Predicted")
 def predict(
     run: options.Run,
     *,
@@ -45,14 +39,14 @@ def predict(
 ) -> Output:
     """Predict new rows with the network of a run.
 
-    The input has one column for each field that the network reads, as `automtl data sample` shows them.
-    Labels are optional, other columns are ignored. Values outside the vocabulary are unseen ids; a warning
-    names a column of 100 values or more that are all unseen. For a network that reads histories, the file of
-    --history is written as the events of the training, with the columns of the user, the time, the fields and
-    the actions; the rows then have a time too. The output has one row for each input row, in the same order,
-    except for rows that --bad-rows skip leaves out: a probability for each binary task, a number for each
-    regression. For a task that counts only if another label is 1, the column `buy_given_click` is the
-    conditional probability, and `click_and_buy` that of both.
+    The input has one column for each field that the network reads, as `automtl data describe --rows N` shows
+    them. Labels are optional, other columns are ignored. Values outside the vocabulary are unseen ids; a
+    warning names a column of 100 values or more that are all unseen. For a network that reads histories, the
+    file of --history is written as the events of the training, with the columns of the user, the time, the
+    fields and the actions; the rows then have a time too. The output has one row for each input row, in the
+    same order, except for rows that --bad-rows skip leaves out: a probability for each binary task, a number
+    for each regression. For a task that counts only if another label is 1, the column `buy_given_click` is
+    the conditional probability, and `click_and_buy` that of both.
     """
     check_run(run)
     from automtl_cli.runs.flow import workflow
@@ -64,7 +58,6 @@ def predict(
     return Output(flow.predict(run, files, output, options.names(keep), most, history), predicted)
 
 
-@prints("automtl_core.workflow.evaluation:Evaluation", "automtl_core.workflow.new_rows:Tested")
 def evaluate(
     run: options.Run,
     *,
@@ -108,7 +101,6 @@ def evaluate(
     return Output(result, outcome.evaluation, None if result.repeats else error)
 
 
-@prints("automtl_core.run_dir.record:RunDocument", "automtl_core.workflow.refresh:RefreshedRun")
 def update(
     run: options.Run,
     *,
@@ -165,7 +157,6 @@ def update(
     return Output(result, lambda _: summary)
 
 
-@prints("automtl_export.folder:Exported")
 def export(
     run: options.Run,
     *,
@@ -209,38 +200,34 @@ def export(
     return Output(result, lambda _: summary)
 
 
-@prints("automtl_cli.runs.watching:Line")
-def watch(
-    run: Path = argument("RUN", "Folder of a run, or of a comparison such as comparisons/NAME.", default=...),
-    as_json: bool = flag("--json", "Print one JSON document per line."),
-) -> None:
-    """Follow a run or a comparison of another process until it ends.
-
-    The command reads the files of the run alone. The exit code is 0 if the run is done, 76 if it was stopped
-    or killed, and otherwise that of the error of the run.
-    """
-    from automtl_cli.runs import watching
-
-    watching.watch(run, as_json)
-
-
-@prints("automtl_cli.documents:Shown")
 def show(
     run: options.Run,
     *,
     evidence: bool = flag("--evidence", "Print the evidence of each decision."),
     fields: bool = flag("--fields", "Print the effect of each field on test rows."),
     form: str | None = option("svg|mermaid|dot|json", "Print a drawing of the network instead.", "--format"),
-) -> Output | None:
+    follow: bool = flag("--follow", "Follow a run or a comparison of another process until it ends."),
+    as_json: AsJson = False,
+) -> None:
     """Show an architecture, its fields, evidence and Pareto front.
 
     RUN may also be an architecture.json, which has no effects and no evidence.
+
+    With --follow, RUN may be the folder of a comparison, whose files alone are read, and --json prints a
+    document per line. The exit code is 0 if the run is done, 76 if it was stopped or killed, and otherwise
+    that of the error of the run.
     """
+    if follow:
+        if evidence or fields or form is not None:
+            raise UsageError("--follow shows progress, and no architecture", "leave out the other options")
+        from automtl_cli.runs import watching
+
+        return watching.watch(run, as_json)
     if not run.is_file():
         check_run(run)
-    from automtl_cli.documents import Shown
     from automtl_core.registry.plugins import load_registry
-    from automtl_core.run_dir.record import Findings, read_record
+    from automtl_core.run_dir.facts import Result
+    from automtl_core.run_dir.record import read_record
     from automtl_report import run as views
     from automtl_report.drawing import FORMATS
     from automtl_report.sharing import networks
@@ -251,16 +238,19 @@ def show(
     record = read_record(run, registry := load_registry())
     if form is not None:
         sys.stdout.write(FORMATS[form](list(networks(record))))
-        return None
-    values = record.document()
-    measured = {each.name: getattr(values, each.name) for each in fields_of(Findings)}
-    test = values.result.test if values.result else None
-    document = Shown(**measured, **values.architecture, cost=record.price, test=test, path=str(run))
-    plugins = views.of_plugins(record, registry) if values.result else ()
-    return Output(document, lambda _: [*views.show(record, evidence, fields), *plugins])
+        return
+    result = record.get(Result)
+    document = {
+        **record.findings(),
+        **json.loads(record.architecture.to_json()),
+        "cost": record.price,
+        "test": result.test if result else None,
+        "path": str(run),
+    }
+    plugins = views.of_plugins(record, registry) if result else ()
+    emit(document, lambda _: [*views.show(record, evidence, fields), *plugins], as_json)
 
 
-@prints(dict[str, str])
 def report(
     path: Path = argument("RUN", "Folder of a run, or of a comparison.", default=...),
     out: Path | None = option("FILE", "HTML file to write [report.html in the folder]."),
@@ -282,7 +272,6 @@ def report(
     return Output({"report": str(file)}, lambda _: lines(f"report: {file}"))
 
 
-@prints("automtl_cli.documents:Listed")
 def list_runs(runs_dir: options.RunsDir = Path("runs")) -> Output:
     """List the runs of a folder by dataset, the best first.
 

@@ -189,7 +189,7 @@ def run_job(
         UsageError: options would change a run that continues, or `--anyway` is used without one.
 
     """
-    if run.resume is not None and (any(layers.all()) or other_options or run.name or run.dry_run):
+    if run.resume is not None and (any(layers.all) or other_options or run.name or run.dry_run):
         raise UsageError(
             "--resume continues a run unchanged, and takes no other settings",
             "leave them out, or start a new run",

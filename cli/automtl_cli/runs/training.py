@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from automtl_cli import options
-from automtl_core.commands import Output, argument, option, prints
+from automtl_core.commands import Output, argument, option
 from automtl_core.errors import AllWorseError, CellsFailedError, NotBetterError, UsageError
 
 
-@prints("automtl_core.run_dir.record:RunDocument", "automtl_cli.documents:Planned")
 def search(
     *,
     searched: options.Searched,
@@ -38,7 +37,7 @@ def search(
     flags = {**vars(searched), "time_budget": execution.seconds(), "retrain": retrain}
     own = layers(configuration, flags, execution)
     if run.resume is None:
-        check(own.all())
+        check(own.all)
     from automtl_cli.runs.flow import run_job  # which imports torch
 
     return run_job(
@@ -46,30 +45,16 @@ def search(
         execution,
         own,
         ensemble is not None,
-        lambda flow: flow.job([*own.all(), {"strategy": {"ensemble": ensemble}} if ensemble else {}]),
+        lambda flow: flow.job([*own.all, {"strategy": {"ensemble": ensemble}} if ensemble else {}]),
     )
 
 
-@prints("automtl_core.run_dir.record:RunDocument", "automtl_cli.documents:Planned")
 def train(
     *,
     model: str | None = option(
         "MODEL",
         "Hand-designed model such as mmoe, or a run whose architecture is retrained.",
         autocompletion=options.complete_models,
-    ),
-    pick: int | None = option("N", "Point of the Pareto front, if MODEL is a run; the same as RUN@N."),
-    prefer: str | None = option(
-        "accuracy|balanced|cost",
-        "Point of the Pareto front: the cheapest one within 0, 0.001 or 0.005 of the best AUC.",
-    ),
-    max_flops: int | None = option(
-        "N", "Point of the Pareto front: the best one within a limit of N FLOPs per row."
-    ),
-    max_ms: float | None = option(
-        "MS",
-        "Point of the Pareto front: the best one that predicts 1,000 rows in MS milliseconds here.",
-        min=0,
     ),
     configuration: options.Configuration,
     execution: options.Execution,
@@ -78,34 +63,25 @@ def train(
     """Train one model without a search, and score the test rows.
 
     MODEL is a hand-designed model such as mmoe or ple, the folder of a run, point N of the Pareto front of a
-    run (RUN@N, see `automtl show RUN`), or any other model of `automtl compare`. A run brings its dataset and
-    its training settings. With --workers, the encoding search runs in parallel.
+    run (RUN@N, see `automtl show RUN`), or any other model of `automtl compare`. RUN@cost is the cheapest
+    point within 0.005 of the best AUC, RUN@balanced within 0.001, RUN@accuracy within 0; RUN@200000flops is
+    the best point within a limit of FLOPs per row, RUN@2.5ms the best one that predicts 1,000 rows in this
+    time here. A run brings its dataset and its training settings. With --workers, the encoding search runs in
+    parallel.
     """
     from automtl_cli.configuration import check, layers
 
     flags = {"time_budget": execution.seconds()}
     own = layers(configuration, flags, execution)
     if model is not None:
-        check(own.all(), model)
-    flops = None if max_flops is None else f"{max_flops}flops"
-    time = None if max_ms is None else f"{max_ms:.10g}ms"
-    points = [str(point) for point in (pick, prefer, flops, time) if point is not None]
+        check(own.all, model)
     if run.resume is None and model is None:
         raise UsageError("train needs a model", "name one, such as --model mmoe; see `automtl list spaces`")
-    if run.resume is None and len(points) > 1:
-        raise UsageError("--pick, --prefer, --max-flops and --max-ms each choose a point", "use one of them")
     from automtl_cli.runs.flow import run_job  # which imports torch
 
-    return run_job(
-        run,
-        execution,
-        own,
-        bool(model is not None or points),
-        lambda flow: flow.model("@".join([model or "", *points]), own.all()),
-    )
+    return run_job(run, execution, own, model is not None, lambda flow: flow.model(model or "", own.all))
 
 
-@prints("automtl_comparison.document:ComparisonDocument", "automtl_comparison.on_rows:OnRows")
 def compare(
     entrants: list[str] | None = argument(
         "[MODEL]...", "With --on: runs, and files of predictions; the champion, which is in use, first."
@@ -181,7 +157,7 @@ def compare(
     names = options.names(models)
     time = execution.seconds()
     if names:
-        check(own.all(), *names)
+        check(own.all, *names)
     import shlex
 
     from automtl_cli.runs.flow import training  # which imports torch
@@ -196,13 +172,13 @@ def compare(
     spec = ComparisonSpec(names, seeds, splits, tune, reference, out, called, time, workers)
     with training(execution, own) as flow:
         try:
-            result, folder = spec.compared(flow, own.all())
+            result, folder = spec.compared(flow, own.all)
         except KeyboardInterrupt as error:
             error.add_note("run the same command again: it continues the comparison")
             raise
     write(result, folder)
     report = write_page(*page_of(result), folder / "report.html")
-    runs = f"automtl runs list --runs-dir {shlex.quote(str(folder / CELLS))}"
+    runs = f"automtl runs --runs-dir {shlex.quote(str(folder / CELLS))}"
     files = lines(
         f"written to {folder}: {', '.join(FILES)}", f"report: {report}", f"the run of each training: {runs}"
     )

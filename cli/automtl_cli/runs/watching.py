@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from rich.console import RenderableType
-from typing_extensions import TypedDict
 
 from automtl_cli.output import close_views, emit, say, until_output
 from automtl_cli.runs.flow import epoch_line
@@ -27,14 +26,6 @@ IDLE = 20.0
 """Seconds without a process after which a comparison counts as stopped: between two runs there is none."""
 
 Json = dict[str, Any]
-
-
-class Line(TypedDict, extra_items=Any):  # type: ignore[call-arg]
-    """A line of `automtl watch --json`; its other values follow from the event."""
-
-    event: Literal["epoch", "decision", "progress", "run", "end"]
-
-
 Cells = Sequence[tuple[str, Watched | None]]
 State = TypeVar("State")
 

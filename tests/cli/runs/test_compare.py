@@ -92,7 +92,7 @@ def test_a_comparison_shows_tables_and_writes_them(automtl):
     assert shown.out.endswith(
         "written to comparisons/small: compare.json, compare.csv, compare.md\n"
         "report: comparisons/small/report.html\n"
-        "the run of each training: automtl runs list --runs-dir comparisons/small/cells\n"
+        "the run of each training: automtl runs --runs-dir comparisons/small/cells\n"
     )
     assert "cell 1 of 4: tiny.yaml, seed 0, split 0: tiny.yaml-s0-" in shown.err
     assert "verdict against tiny.yaml" in shown.out

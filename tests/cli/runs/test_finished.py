@@ -17,13 +17,13 @@ def two(finished, here):
 
 
 def test_runs_are_listed(automtl, two):
-    assert automtl("runs", "list", "--runs-dir", "nowhere").out == "nowhere: no runs\n"
-    lines = automtl("runs", "list").out.splitlines()
+    assert automtl("runs", "--runs-dir", "nowhere").out == "nowhere: no runs\n"
+    lines = automtl("runs").out.splitlines()
     assert lines[0].split()[:4] == ["run", "dataset", "model", "seed"]
     assert [line.split()[:4] for line in lines[1:]] == [
         [name, "synthetic", "desan:pd-darts-entropy", "3"] for name in ("one", "two")
     ]
-    told = automtl("runs", "list", "--json").json()
+    told = automtl("runs", "--json").json()
     assert [run["state"] for run in told["runs"]] == ["done", "done"]
 
 
@@ -31,13 +31,13 @@ def test_what_was_stopped_goes_on_with_resume(automtl, two):
     status = two / "runs" / "two" / "status.json"
     automtl("search", "--config", "small.yaml", "--name", "three", "--set", "training.epochs=0")
     status.write_text("{}")
-    ended = automtl("runs", "list")
+    ended = automtl("runs")
     assert "two: " in ended.out
     assert "damaged" in ended.out
 
 
 def test_help_is_short_for_every_command(automtl):
-    for command in ([], ["runs"], ["data"]):
+    for command in ([], ["data"]):
         ended = automtl(*command, "-h")
         assert ended.code == 0
         assert "..." not in ended.out.split("Commands:")[1]

@@ -192,7 +192,7 @@ def test_aggregates_are_brought_up_to_date_without_training(automtl, here):
         assert seen in out
         assert before in out
         assert "Refreshed" not in automtl(command, "runs/first").out
-    assert f"first-refreshed: {seen}" in automtl("runs", "list").out
+    assert f"first-refreshed: {seen}" in automtl("runs").out
     assert automtl("show", "runs/first-refreshed", "--json").json()["refreshed"]["rows"] == rows
     automtl("report", "runs/first-refreshed")
     assert before in (here / "runs" / "first-refreshed" / "report.html").read_text()

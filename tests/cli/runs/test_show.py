@@ -103,8 +103,8 @@ def test_the_front_is_a_table(automtl, told):
         "Scores are of validation rows; inherited weights improve by training",
     ]
     assert shown[-1] == (
-        "To train another point: `automtl train --model runs/done --pick N`, or with `--prefer cost`, "
-        "`--max-flops N` or `--max-ms MS` in place of `--pick`"
+        "To train another point: `automtl train --model runs/done@N`, or with `@cost`, `@200000flops` or "
+        "`@2.5ms` in place of `@N`"
     )
 
 
@@ -192,29 +192,25 @@ def test_a_space_that_is_not_here_is_told(automtl, told, monkeypatch):
 
 
 def test_a_point_is_picked_by_its_number(automtl, told):
-    options = ("--dry-run", "--json")
-    picked = automtl("train", "--model", told.path, "--pick", "1", *options).json()
+    picked = automtl("train", "--model", f"{told.path}@1", "--dry-run", "--json").json()
     assert picked["config"]["decisions"]["layer0/expert0/single"] == []
-    assert picked == automtl("train", "--model", f"{told.path}@1", *options).json()
 
 
 def test_a_point_is_chosen_by_a_preference_or_a_bound(automtl, told):
     options = ("--dry-run", "--json")
     trained = {point.name: str(k) for k, point in enumerate(told.read(Search).front, 1) if point.trained}
     assert trained  # else there is nothing to prefer
-    best = automtl("train", "--model", told.path, "--prefer", "accuracy", *options).json()
+    best = automtl("train", "--model", f"{told.path}@accuracy", *options).json()
     assert best in [
         automtl("train", "--model", f"{told.path}@{k}", *options).json() for k in trained.values()
     ]
-    small = automtl("train", "--model", told.path, "--max-flops", "1")
+    small = automtl("train", "--model", f"{told.path}@1flops")
     assert (small.code, "runs/done@1flops: the run has no such point" in small.err) == (2, True)
-    slow = automtl("train", "--model", told.path, "--max-ms", "1e6", *options).json()
+    slow = automtl("train", "--model", f"{told.path}@1000000ms", *options).json()
     assert slow == best, "every point is fast enough"
-    fast = automtl("train", "--model", told.path, "--max-ms", "0")
+    fast = automtl("train", "--model", f"{told.path}@0ms")
     assert (fast.code, "runs/done@0ms: the run has no such point" in fast.err) == (2, True)
-    twice = automtl("train", "--model", told.path, "--prefer", "cost", "--pick", "1")
-    assert (twice.code, "each choose a point" in twice.err) == (2, True)
-    wrong = automtl("train", "--model", told.path, "--prefer", "speed")
+    wrong = automtl("train", "--model", f"{told.path}@speed")
     assert (wrong.code, "accuracy, balanced" in wrong.err) == (2, True)
 
 
@@ -228,8 +224,8 @@ def test_a_run_comes_with_its_data_and_recipe_which_options_change(automtl, told
 
 
 def test_a_point_that_is_not_there(automtl, told):
-    ended = automtl("train", "--model", told.path, "--pick", "4")
+    ended = automtl("train", "--model", f"{told.path}@4")
     assert ended.code == 2
     assert "runs/done@4: the run has no such point" in ended.err
     assert "1 (shared-bottom, 9,000 FLOPs per row), 2 (evolution 3, 40,000" in ended.err
-    assert automtl("train", "--resume", told.path, "--pick", "1").code == 2
+    assert automtl("train", "--resume", told.path, "--model", "mmoe").code == 2

@@ -49,7 +49,7 @@ def later(run, change):
 
 
 def test_a_run_that_is_over_is_shown_once(automtl, run):
-    ended = automtl("watch", str(run.path))
+    ended = automtl("show", str(run.path), "--follow")
     assert ended.code == 0
     assert ended.out.splitlines()[-1] == f"{run.path}: the run is done"
     assert [line.split(":")[0] for line in ended.err.splitlines()] == [
@@ -58,7 +58,7 @@ def test_a_run_that_is_over_is_shown_once(automtl, run):
 
 
 def test_events_are_lines_of_json(automtl, run):
-    ended = automtl("watch", str(run.path), "--json")
+    ended = automtl("show", str(run.path), "--follow", "--json")
     assert (ended.code, ended.err) == (0, "")
     events = [json.loads(line) for line in ended.out.splitlines()]
     assert [e for e in events if e["event"] == "epoch"] == [{"event": "epoch", **r} for r in run.reports()]
@@ -77,7 +77,7 @@ def test_it_waits_for_the_end_and_shows_progress_before(automtl, run):
         run.write(Status("done"))
 
     with later(run, end):
-        ended = automtl("watch", str(run.path), "--json")
+        ended = automtl("show", str(run.path), "--follow", "--json")
     kinds = [json.loads(line)["event"] for line in ended.out.splitlines()]
     assert kinds[len(run.reports()) :][:2] == ["decision", "progress"]
     assert (ended.code, kinds[-1]) == (0, "end")
@@ -87,13 +87,13 @@ def test_the_line_of_the_latest_epoch_has_the_remaining_time(automtl, run):
     run.write(Status("running"))
     PROGRESS.write(run.path)
     with later(run, lambda: run.write(Status("done"))):
-        ended = automtl("watch", str(run.path))
+        ended = automtl("show", str(run.path), "--follow")
     assert ended.err.splitlines()[-1].startswith("3 of at most 8 epochs, about 40 s left | train 8: ")
 
 
 def test_a_killed_run_is_recognised_with_the_command_that_resumes_it(automtl, run):
     run.write(Status("running"))
-    ended = automtl("watch", str(run.path))
+    ended = automtl("show", str(run.path), "--follow")
     last = run.reports()[-1]
     assert (ended.code, ended.out) == (76, "")
     assert ended.err.splitlines()[-2:] == [
@@ -104,13 +104,13 @@ def test_a_killed_run_is_recognised_with_the_command_that_resumes_it(automtl, ru
 
 def test_a_failed_run_ends_with_the_code_of_its_error(automtl, run):
     run.write(Status("failed", "the loss became nan", 3))
-    ended = automtl("watch", str(run.path))
+    ended = automtl("show", str(run.path), "--follow")
     assert ended.code == 3
     assert f"error: {run.path}: the run failed: the loss became nan" in ended.err
 
 
 def test_a_folder_that_is_no_run_is_an_error(automtl, tmp_path):
-    ended = automtl("watch", str(tmp_path))
+    ended = automtl("show", str(tmp_path), "--follow")
     assert ended.code == 66
     assert "searches feature encodings, it has no folder yet" in ended.err
 
@@ -120,12 +120,12 @@ def test_a_comparison_is_followed_until_its_runs_have_ended(automtl, run, tmp_pa
     folder = tmp_path / "comparison"
     shutil.copytree(run.path, folder / "cells" / "mmoe-s0")
     write_cells(folder, ["mmoe-s0"])
-    ended = automtl("watch", str(folder))
+    ended = automtl("show", str(folder), "--follow")
     assert ended.code == 0
     assert ended.out == f"{folder}: the comparison has ended: 1 of 1 runs have ended\n"
     assert ended.err.startswith("mmoe-s0: done | train 8: ")
     write_cells(folder, ["mmoe-s0", "ple-s0"])
-    ended = automtl("watch", str(folder), "--json")
+    ended = automtl("show", str(folder), "--follow", "--json")
     assert ended.code == 76
     assert "1 of 2 runs have ended, and no process works on the others" in ended.err
     assert [json.loads(line)["event"] for line in ended.out.splitlines()] == ["run", "end"]

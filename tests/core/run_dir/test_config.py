@@ -9,16 +9,13 @@ from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import (
-    DEFAULT,
     Component,
     RunConfig,
-    Source,
     assignments,
     default,
     load_common,
     load_config,
     merge,
-    origins,
     seconds_of,
 )
 from automtl_core.system.strict_yaml import parse_yaml
@@ -173,49 +170,3 @@ def test_times_are_read():
     for wrong in ("", "0s", "soon", "3 days", "-5m", "1m1h", "90", "1h30"):
         with pytest.raises(UsageError, match="--time-budget"):
             seconds_of(wrong)
-
-
-FILE = {"space": {"name": "desan", "layers": 2}, "features": "ids", "training": {"epochs": 5, "patience": 1}}
-RESOLVED = {
-    "space": {"name": "desan", "layers": 2, "experts": 3},
-    "features": {"numbers": "standard", "bins": 32},
-    "training": {"epochs": 7, "patience": 1, "loss_weights": {}},
-    "seed": 0,
-}
-LAYERS = [
-    Source({"space": {"name": "desan", "experts": 3}}, "preset p"),
-    Source(FILE, lambda path: f"file {'.'.join(path)}"),
-    Source({"training": {"epochs": 7}}, "--set"),
-]
-
-
-def test_the_last_layer_with_a_value_is_its_origin():
-    assert {".".join(path): origin for path, origin in origins(RESOLVED, LAYERS).items()} == {
-        "space.name": "file space.name",
-        "space.layers": "file space.layers",
-        "space.experts": "preset p",
-        "features.numbers": "file features.numbers",
-        "features.bins": DEFAULT,
-        "training.epochs": "--set",
-        "training.patience": "file training.patience",
-        "training.loss_weights": DEFAULT,
-        "seed": DEFAULT,
-    }
-
-
-def test_settings_of_a_component_that_is_replaced_are_no_origin():
-    layers = [*LAYERS, Source({"space": "mmoe"}, "--space")]
-    resolved = {"space": {"name": "mmoe", "experts": 4}}
-    assert origins(resolved, layers) == {("space", "name"): "--space", ("space", "experts"): DEFAULT}
-
-
-@pytest.mark.parametrize(
-    ("layer", "resolved"),
-    [
-        ({"dataset": {"labels": ["click"]}}, {"dataset": {"labels": {"click": {"kind": "binary"}}}}),
-        ({"dataset": {"labels": {"click": None}}}, {"dataset": {"labels": {"click": {"kind": "binary"}}}}),
-        ({"strategy": None}, {"strategy": None}),
-    ],
-)
-def test_parts_of_a_value_have_its_origin(layer, resolved):
-    assert set(origins(resolved, [Source(layer, "here")]).values()) == {"here"}
