@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Ints, Kind, alike, draw, zipf
-from automtl_datasets.synthetic.timed import DAYS
+from automtl_datasets.synthetic.history import DAYS
+from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Ints, alike, draw, zipf
+from planted.base import Kind
 
 Key = tuple[str, ...]
 OFFER, SEARCH, VARIANT, TASTE = (

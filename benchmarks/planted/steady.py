@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from automtl_core.plugin import generator
-from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Kind, alike, scaled
+from automtl_datasets.synthetic.kind import Chance, Floats, Ids, alike, scaled
+from planted.base import Kind
 
 SHAPES: Mapping[str, Callable[[Floats], Floats]] = {
     "step": lambda x: (x > 0.4).astype(np.float64),
@@ -15,50 +15,6 @@ SHAPES: Mapping[str, Callable[[Floats], Floats]] = {
     "hill": lambda x: np.exp(-2 * (x - 0.5) ** 2),
 }
 """Name -> effect of a number of mean 0 and deviation 1."""
-
-
-class Pairs(Kind):
-    """Fields that act alone, on one group of tasks or on both with opposite signs, or only in pairs.
-
-    `user_id`, `item_id`, `appeal` and `dense_signal` act on both groups with opposite signs, `engage_only`
-    and `avoid_only` on one. The fields of a pair act only together: the effect is the product of the signs of
-    both values. The two signs are equally frequent, so one field alone is not informative.
-    """
-
-    name = "pairs"
-    rows = 50_000
-    ids: ClassVar[Mapping[str, Ids]] = {
-        "user_id": Ids(2000, 0.6),
-        "item_id": Ids(1000, 0.9),
-        "appeal": Ids(20),
-        **dict.fromkeys(("engage_only", "avoid_only"), Ids(12)),
-        **dict.fromkeys(("engage_left", "engage_right", "avoid_left", "avoid_right"), Ids(6)),
-        "noise_small": Ids(10),
-        "noise_large": Ids(500, 0.9),
-    }
-    numbers = ("dense_signal", "dense_noise")
-    groups: ClassVar[Mapping[str, Mapping[str, Chance]]] = {
-        "engage": alike(
-            {"click": 0.4, "like": 0.15},
-            {"user_id": 0.5, "item_id": 0.6, "appeal": 0.7, "dense_signal": 0.6, "engage_only": 0.7},
-            {("engage_left", "engage_right"): 0.9},
-        ),
-        "avoid": alike(
-            {"skip": 0.5, "hide": 0.1},
-            {"user_id": -0.5, "item_id": -0.6, "appeal": -0.7, "dense_signal": -0.6, "avoid_only": 0.7},
-            {("avoid_left", "avoid_right"): 0.9},
-        ),
-    }
-    noise = ("noise_small", "noise_large", "dense_noise")
-
-    def together(self, pair: tuple[str, ...], group: str, drawn: Mapping[str, Any]) -> Floats:
-        """Return the product of the signs of both values."""
-        left, right = (1.0 - 2 * (drawn[field] % 2) for field in pair)
-        return np.asarray(left * right)
-
-    def random(self, *purpose: str) -> np.random.Generator:
-        """Return the generator of one purpose; unlike other kinds, its seed does not depend on the name."""
-        return generator(self.seed, "synthetic", *purpose)
 
 
 class Factors(Kind):

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from automtl_core.plugin import History
-from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Ints, Kind
-from automtl_datasets.synthetic.timed import DAYS
+from automtl_datasets.synthetic.history import DAYS
+from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Ints
+from planted.base import Kind
 
 Taste = ("user_id", "category")
 
