@@ -1,7 +1,7 @@
 """Table of balancers: test AUC on several problems minus that of the weighted mean.
 
     for kind in pairs rare factors; do
-        automtl compare --dataset synthetic --set dataset.kind=$kind --models MODELS --out cmp/$kind
+        automtl compare --dataset planted --set dataset.kind=$kind --models MODELS --out cmp/$kind
     done
     automtl compare KUAIRAND --models MODELS --out cmp/KuaiRand
     python benchmarks/balancers.py cmp

@@ -6,8 +6,9 @@ stale model is that of the first half. Seconds are those of the whole command, o
 
     python benchmarks/rolling.py FOLDER --problem keys --problem flights=tables/flights.yaml --seeds 0,1,2
 
-A problem is a kind of the generated dataset, a name of `PROBLEMS` whose raw files are in --data, or a
-configuration of `benchmarks/public_tables.py`. FOLDER/rolling.jsonl has the result of each day.
+A problem is a kind of the dataset `planted` (`pip install --no-deps -e benchmarks`), a name of `PROBLEMS`
+whose raw files are in --data, or a configuration of `benchmarks/public_tables.py`. FOLDER/rolling.jsonl has
+the result of each day.
 """
 
 import argparse
@@ -165,7 +166,7 @@ def main() -> None:
             )
             rows.to_csv(folder / "rows.csv", index=False)
         elif name in GENERATED:
-            settings = exported(folder, "synthetic", {"kind": name}, None)
+            settings = exported(folder, "planted", {"kind": name}, None)
         else:
             settings = exported(folder, *PROBLEMS[name], given.data)
         days(folder, settings)

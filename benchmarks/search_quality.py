@@ -5,7 +5,7 @@ of matrix products, forward and backward, of everything that a search does until
 supernet, scoring, closing, last round. This script counts them once, and says how many random architectures,
 and how many recipes of a hand-designed model, cost the same; `automtl compare` then tells who is ahead.
 
-    python benchmarks/search_quality.py --dataset synthetic --set dataset.kind=factors
+    python benchmarks/search_quality.py --dataset planted --set dataset.kind=factors
 """
 
 import argparse

@@ -34,7 +34,7 @@ def modules() -> list[tuple[str, str]]:
     found = []
     for source, tests in SOURCES.items():
         for path in sorted((ROOT / source).rglob("*.py")):
-            if path.name not in ("__init__.py", "plugin.py") and "templates" not in path.parts:
+            if path.name not in ("__init__.py", "plugin.py"):
                 below = path.relative_to(ROOT / source)
                 mirror = Path("tests") / tests / below.with_name(f"test_{path.name}")
                 found.append((path.relative_to(ROOT).as_posix(), mirror.as_posix()))

@@ -70,9 +70,8 @@ def test_the_wheel_holds_the_packages_and_their_data(tmp_path):
     assert {f"{Path(folder).name}/py.typed" for folder in folders()} <= names
     assert {"automtl_desan/presets/paper.yaml", "automtl_export/example.txt"} <= names
     assert {"automtl_core/plugin.pyi", "automtl_testing/__init__.pyi"} <= names
-    templates = ROOT / "plugins" / "automtl_testing" / "templates"
-    files = [path for path in templates.rglob("*") if path.is_file() and "cache" not in str(path)]
-    assert {str(path.relative_to(ROOT / "plugins")) for path in files} <= names
+    files = [path for path in (ROOT / "examples").rglob("*") if path.is_file() and "cache" not in str(path)]
+    assert {f"automtl_testing/{path.relative_to(ROOT)}" for path in files} <= names
     assert len(files) > 30
     assert not [
         name for name in names if name.startswith(("plugins/", "cli/", "api/", "tests/", "benchmarks/"))

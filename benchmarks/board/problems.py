@@ -4,7 +4,7 @@
     purchases  what households bought at a grocer in 2017: discount, own brand, several, coupon; later weeks
     lectures   marks of lecturers: best, good and poor; students that are not among the training rows
     factors, drift, keys
-               generated, see docs/datasets.md; drift and keys are split by time
+               generated, see `planted`; drift and keys are split by time
 
     python -m board.problems DOWNLOADS FOLDER
 
@@ -22,7 +22,7 @@ import pandas as pd
 import yaml
 
 from automtl_core.fields.sparse import Sparse
-from automtl_datasets.synthetic.dataset import KINDS
+from planted.dataset import KINDS
 from public_tables import Table, read
 
 PARTS: Mapping[str, int] = {"train": 20_000, "validation": 4_000, "test": 8_000}
@@ -32,7 +32,7 @@ GENERATED: Mapping[str, tuple[str, ...]] = {
     "drift": ("click", "cart"),
     "keys": ("click", "cart"),
 }
-"""Kind of the dataset `synthetic` -> its labels that are tasks of the board."""
+"""Kind of the dataset `planted` -> its labels that are tasks of the board."""
 PUBLIC: Mapping[str, tuple[str, str]] = {
     "flights": ("time", "day"),
     "purchases": ("time", "household"),

@@ -32,16 +32,16 @@ from automtl_core.modules.relaxation import Gate
 from automtl_core.modules.supernet import FixedGate, Fixing
 from automtl_core.ops import Candidates, OpFactory
 from automtl_core.prepare.prepare import prepare
-from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.strategy import Problem
 from automtl_core.space import Chooser, SearchSpace
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.recipe import Recipe
 from automtl_desan.space import DESAN, DESANSettings
+from planted.dataset import Planted, PlantedSettings
 
 PROBLEMS: Mapping[str, int] = {"pairs": 100_000, "factors": 120_000}
-"""Kinds of the dataset `synthetic`, with their rows."""
+"""Kinds of the dataset `planted`, with their rows."""
 NAME = "synthetic"
 DATASET: Mapping[str, Any] = {
     "tasks": ("click", "skip"),  # one of each group, which conflict
@@ -185,9 +185,8 @@ class PartGate(nn.Module):
 
 def problem(kind: str, seed: int, prepared_dir: Path) -> tuple[Problem, Part]:
     """Return a problem of the benchmark, and the test part, which is not in it."""
-    dataset = load_registry().get(DATASETS, NAME)
-    settings = dataset.settings_class.parse({**DATASET, "kind": kind, "rows": PROBLEMS[kind]})
-    prepared = prepare(dataset(settings), NAME, None, prepared_dir)
+    settings = PlantedSettings.parse({**DATASET, "kind": kind, "rows": PROBLEMS[kind]})
+    prepared = prepare(Planted(settings), NAME, None, prepared_dir)
     train, validation, test = (_in_memory(prepared.part(name)) for name in PARTS)
     return posed(prepared.schema, train, validation, seed), test
 

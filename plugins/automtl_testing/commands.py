@@ -1,7 +1,7 @@
-"""The commands `automtl plugins check` and `automtl plugins new`: contract tests, projects from templates.
+"""The commands `automtl plugins check` and `automtl plugins new`: contract tests, projects from examples.
 
-Python templates are packages that work: `example_op` becomes the package of the project, and the name
-`example-op` that of its object. Texts are `string.Template`s.
+An example is a project that works, in `examples/KIND`: `automtl_example_op` becomes the module of the new
+project, `automtl-example-op` its name, and `example-op` the name of its object.
 """
 
 import importlib.util
@@ -11,10 +11,8 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from string import Template
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import automtl_core
 from automtl_core.commands import Output, argument, option
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
 from automtl_core.registry import kinds
@@ -84,47 +82,26 @@ def _by_kind(layer: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {plurals[key]: values for key, values in layer.items()}
 
 
-SMALL = "--preset quick --set dataset.rows=20000"
-"""Options for a search or a training of about a minute, on generated data."""
-TRAIN = "automtl train --model mmoe"
-
-
-class Kind(NamedTuple):
-    """A kind of plugin that the command can write."""
-
-    registered: kinds.Kind[Any]
-    example: str
-    """Name of the object in the module of the template."""
-    use: str
-    """Template of a command that uses the object."""
-
-
-KINDS: Mapping[str, Kind] = {
-    "op": Kind(kinds.OPS, "GatedLinear", f"automtl search --set 'space.ops=[identity, $object]' {SMALL}"),
-    "space": Kind(kinds.SPACES, "ChosenTowers", f"automtl search --space $object --strategy darts {SMALL}"),
-    "strategy": Kind(kinds.STRATEGIES, "JointSearch", f"automtl search --strategy $object {SMALL}"),
-    "scheduler": Kind(
-        kinds.SCHEDULERS,
-        "Screening",
-        f"automtl search --strategy random --set strategy.scheduler=$object {SMALL}",
-    ),
-    "dataset": Kind(kinds.DATASETS, "Shop", f"{TRAIN} --dataset $object --set training.batch_size=64"),
-    "loss": Kind(kinds.LOSSES, "Smoothed", f"{TRAIN} --set training.losses=$object {SMALL}"),
-    "balancer": Kind(kinds.BALANCERS, "HardestFirst", f"{TRAIN} --set training.balancer=$object {SMALL}"),
-    "history-encoder": Kind(
-        kinds.HISTORY_ENCODERS,
-        "Largest",
-        f"{TRAIN} --set dataset.kind=history --set dataset.split=time "
-        f"--set 'features.history=[matches, $object]' {SMALL}",
-    ),
-    "field": Kind(kinds.FIELD_KINDS, "HourOfDay", f"{TRAIN} --config data/visits.yaml"),
-    "task-kind": Kind(kinds.TASK_KINDS, "Median", f"{TRAIN} --config data/orders.yaml"),
-    "metric": Kind(kinds.METRICS, "BRIER", f"{TRAIN} --set 'metrics=[$object]' {SMALL}"),
-    "listener": Kind(kinds.LISTENERS, "LearningCurves", f"{TRAIN} --set 'listeners=[$object]' {SMALL}"),
-    "exporter": Kind(kinds.EXPORTERS, "TorchScript", "automtl export runs/NAME --format $object"),
-    "command": Kind(kinds.COMMANDS, "scores", "automtl $object runs/NAME"),
+KINDS: Mapping[str, kinds.Kind[Any]] = {
+    "op": kinds.OPS,
+    "space": kinds.SPACES,
+    "strategy": kinds.STRATEGIES,
+    "scheduler": kinds.SCHEDULERS,
+    "dataset": kinds.DATASETS,
+    "loss": kinds.LOSSES,
+    "balancer": kinds.BALANCERS,
+    "history-encoder": kinds.HISTORY_ENCODERS,
+    "field": kinds.FIELD_KINDS,
+    "task-kind": kinds.TASK_KINDS,
+    "metric": kinds.METRICS,
+    "listener": kinds.LISTENERS,
+    "exporter": kinds.EXPORTERS,
+    "command": kinds.COMMANDS,
 }
-"""Kinds by the values of `--kind`."""
+"""Kinds by the values of `--kind`, and by the folders of their examples."""
+EXAMPLES = Path(__file__).with_name("examples")
+COMMANDS = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+"""The commands in the README of an example."""
 
 
 def new_plugin(
@@ -135,7 +112,7 @@ def new_plugin(
     kind: str = option("|".join(KINDS), "Kind of the object that the plugin adds.", default=...),
     out: Path = option("FOLDER", "Folder in which the folder NAME is created.", default=Path()),
 ) -> Output:
-    """Write a plugin project with a working example, tests and a README."""
+    """Write a plugin project with a working example, a test and a README."""
     return Output(new(name, kind, out), _view_new)
 
 
@@ -156,17 +133,14 @@ def new(name: str, kind: str, out: Path) -> Mapping[str, Any]:
         raise UsageError(
             f"--kind {kind!r} does not exist{did_you_mean(kind, KINDS)}", f"known: {listing(KINDS)}"
         )
-    module, plugin = _names(name, KINDS[kind].registered, load_registry())
+    module, plugin = _names(name, KINDS[kind], load_registry())
     path = out / name
-    use = Template(KINDS[kind].use).substitute(object=plugin)
-    values = {"project": name, "module": module, "object": plugin, "use": use}
-    contents = dict(_files(kind, values))
+    contents = dict(_files(kind, name, module, plugin))
     with publish_folder(path) as draft:
         for place, text in contents.items():
             (draft / place).parent.mkdir(parents=True, exist_ok=True)
             (draft / place).write_text(text, encoding="utf-8")
-    test = ["pip install -e '.[dev]'", "pytest", f"automtl plugins check {plugin}"]
-    commands = [f"cd {shlex.quote(str(path))}", *test, use]
+    commands = [f"cd {shlex.quote(str(path))}", *COMMANDS.findall(contents["README.md"])[0].splitlines()]
     about = {"path": str(path), "module": module, "kind": kind, "object": plugin}
     return {**about, "files": sorted(contents), "next": commands}
 
@@ -210,33 +184,17 @@ def _names(name: str, kind: kinds.Kind[Any], registry: Registry) -> tuple[str, s
     raise UsageError(f"{name!r}{problem}", fix)
 
 
-def _files(kind: str, values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the path and the text of each file of a project; `values` are those of the templates."""
-    registered, example, _ = KINDS[kind]
+def _files(kind: str, name: str, module: str, plugin: str) -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of each file of a project."""
     file = kind.replace("-", "_")
-    values = {
-        **values,
-        "kind": registered.name,
-        "plural": registered.plural,
-        "hook": registered.hook,
-        "example": example,
-        "file": file,
-        "version": automtl_core.__version__,
-    }
+    names = {f"automtl-example-{kind}": name, f"automtl_example_{file}": module, f"example-{kind}": plugin}
 
     def renamed(text: str) -> str:
-        return text.replace(f"example_{file}", values["module"]).replace(f"example-{kind}", values["object"])
+        for old, new in names.items():
+            text = text.replace(old, new)
+        return text
 
-    for place, text in _texts("project"):
-        yield Template(place.removesuffix(".txt")).substitute(values), Template(text).substitute(values)
-    for place, text in _texts(f"example_{file}"):  # in place of files of the project with the same names
-        folder = "" if "/" in place else "tests/" if place.startswith("test_") else f"{values['module']}/"
-        yield folder + renamed(place), renamed(text)
-
-
-def _texts(template: str) -> Iterator[tuple[str, str]]:
-    """Yield the path and the text of each file of a template."""
-    folder = Path(__file__).with_name("templates") / template
-    for path in folder.rglob("*"):
+    for path in sorted((EXAMPLES / kind).rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
-            yield path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8")
+            place = path.relative_to(EXAMPLES / kind).as_posix()
+            yield renamed(place), renamed(path.read_text(encoding="utf-8"))

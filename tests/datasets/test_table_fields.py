@@ -1,7 +1,6 @@
 """One's own tables: fields of kinds that plugins supply."""
 
 import pytest
-from hashed_pair import HashedPair
 
 from automtl_core.dataset.dataset import Bucketed, Sparse
 from automtl_core.errors import UsageError
@@ -9,14 +8,15 @@ from automtl_core.registry.kinds import FIELD_KINDS
 from automtl_core.registry.plugins import load_registry
 from automtl_datasets.table import Table
 from automtl_datasets.table_settings import TableSettings
+from automtl_example_field import HashedPair
 
 from .tables import CLICKS
 
-PAIR = {"kind": "hashed-pair", "columns": ["user", "shop"]}
+PAIR = {"kind": "example-field", "columns": ["user", "shop"]}
 
 
 def table(**settings):
-    registry = load_registry().adding(FIELD_KINDS, "hashed-pair", HashedPair)
+    registry = load_registry().adding(FIELD_KINDS, "example-field", HashedPair)
     return Table(TableSettings.parse({**CLICKS, **settings}, "dataset"), registry.field_kind)
 
 
@@ -34,8 +34,8 @@ def test_a_field_of_a_kind_that_is_named():
 WRONG = {
     "no kind": ({"fields": {"both": {}}}, r"dataset\.fields\.both\.kind is missing"),
     "unknown kind": (
-        {"fields": {"both": {"kind": "hashed-pairs"}}},
-        r"dataset\.fields\.both\.kind: no field kind is called 'hashed-pairs' \(did you mean 'hashed-pair'",
+        {"fields": {"both": {"kind": "example-fields"}}},
+        r"dataset\.fields\.both\.kind: no field kind is called 'example-fields' \(did you",
     ),
     "unknown setting": (
         {"fields": {"both": {**PAIR, "bucket": 3}}},
@@ -74,5 +74,5 @@ def test_what_is_wrong_is_identity_its_key(case):
 def test_an_unknown_setting_is_told_with_those_of_the_kind_and_new_rows_hold_its_columns():
     with pytest.raises(UsageError) as caught:
         table(fields={"both": {**PAIR, "bucket": 3}})
-    assert caught.value.fix == "the field kind hashed-pair takes: buckets, columns"
+    assert caught.value.fix == "the field kind example-field takes: buckets, columns"
     assert [*table(fields={"both": PAIR}).new_file("new.csv", labelled=False).columns] == ["user", "shop"]

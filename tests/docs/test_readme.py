@@ -45,7 +45,6 @@ PAGES = [
     ROOT / "CHANGELOG.md",
     *sorted(ROOT.glob("docs/**/*.md")),
 ]
-PLUGIN = ROOT / "tests" / "third_party" / "automtl_gelu"
 REAL_DATA = os.environ.get("AUTOMTL_REAL_DATA")
 
 NAMED_KINDS = (BALANCERS, DATASETS, METRICS, PRESETS, SPACES, STRATEGIES)
@@ -180,11 +179,6 @@ def test_every_target_that_pages_name_is_in_the_makefile():
         for name in re.findall(r"(?:`|^|\$ )make ([a-z-]+)", page.read_text(), re.MULTILINE)
     }
     assert {"demo", "test"} <= named <= targets
-
-
-@pytest.mark.parametrize("file", ["automtl_gelu.py", "pyproject.toml"])
-def test_the_plugin_shown_is_the_plugin_tested(file):
-    assert (PLUGIN / file).read_text() in PLUGINS_PAGE
 
 
 def rows_of(page, heading):

@@ -7,16 +7,14 @@ import duckdb
 import pandas as pd
 from pydantic import Field, model_validator
 
-from automtl_core.plugin import Dataset, DatasetSettings, Vectors
-from automtl_datasets.synthetic.keys import Keys
+from automtl_core.plugin import Dataset, DatasetSettings
+from automtl_datasets.synthetic.history import Histories
 from automtl_datasets.synthetic.kind import Kind
-from automtl_datasets.synthetic.lists import Lists
-from automtl_datasets.synthetic.steady import Factors, Numbers, Pairs, Rare
-from automtl_datasets.synthetic.timed import Cold, Drift, Histories
+from automtl_datasets.synthetic.pairs import Pairs
 
-KINDS: Mapping[str, type[Kind]] = {
-    kind.name: kind for kind in (Pairs, Factors, Numbers, Rare, Drift, Histories, Cold, Keys, Lists)
-}
+KINDS: Mapping[str, type[Kind]] = {kind.name: kind for kind in (Pairs, Histories)}
+REMOVED = ("factors", "numbers", "rare", "drift", "cold", "keys", "lists")
+"""Kinds of versions until 0.3; `benchmarks/planted` has them."""
 
 
 class SyntheticSettings(DatasetSettings):
@@ -24,18 +22,9 @@ class SyntheticSettings(DatasetSettings):
 
     removed: ClassVar = {"vectors": True}
 
-    kind: Literal["pairs", "factors", "numbers", "rare", "drift", "history", "cold", "keys", "lists"] = (
-        "pairs"
-    )
-    """Kind of generated problem. pairs: effects of single fields and of pairs of fields. factors: low-rank
-    preferences of users for items. numbers: steps, curves and products of numeric fields. rare: positive
-    rates of 0.4 to 2 %; by default a quarter of the rows is for validation and a quarter for the test. drift:
-    effects that change over time; by default split by time. history: effects of earlier events of the user;
-    by default split by time, with ten events in a history. cold: effects of items by their pretrained
-    vectors; by default split by time, and half of the test rows have new items. keys: effects of
-    combinations of two or three values, with few rows each; by default split by time. lists: lists of items,
-    whose order depends on the items, and whose positive rates depend on a mood that earlier events show; by
-    default split by time, with `list: list_id` and ten events in a history."""
+    kind: Literal["pairs", "history"] = "pairs"
+    """Kind of generated problem. pairs: effects of single fields and of pairs of fields. history: effects of
+    earlier events of the user; by default split by time, with ten events in a history."""
     rows: int | None = Field(None, ge=100)
     """Number of rows to generate. null: enough rows to learn this kind."""
     seed: int = 0
@@ -45,7 +34,10 @@ class SyntheticSettings(DatasetSettings):
     @classmethod
     def _split_of_the_kind(cls, values: Any) -> Any:
         """Add the default split of a kind."""
-        kind = KINDS.get(str(values.get("kind"))) if isinstance(values, Mapping) else None
+        name = values.get("kind") if isinstance(values, Mapping) else None
+        if name in REMOVED:
+            raise ValueError(f"this version does not have the kind {name} of synthetic: use version 0.3")
+        kind = KINDS.get(str(name))
         return values if kind is None else {**kind.split, **values}
 
 
@@ -62,18 +54,12 @@ class Synthetic(Dataset[SyntheticSettings]):
         """Set the declarations of the kind."""
         kind = KINDS[self.settings.kind]
         self.kind = kind(self.settings.seed, self.settings.rows or kind.rows)
-        vectors = [Vectors(f"{column}:vector", column) for column in [kind.vector_of] if column]
-        self.fields, self.labels = (*kind.fields(), *vectors), kind.labels()
+        self.fields, self.labels = kind.fields(), kind.labels()
         self.user, self.time, self.histories = kind.user, kind.time, kind.histories
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         """Draw values, then labels from their probabilities."""
         return self.kind.frame()
-
-    def vectors(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
-        """Draw the vectors of the kind."""
-        column = self.kind.vector_of or ""
-        return db.from_df(pd.DataFrame({"id": self.kind.names(column), "vector": list(self.kind.vectors())}))
 
     def content(self) -> Mapping[str, Any]:
         """Return the parameters of the random draws."""
@@ -81,4 +67,4 @@ class Synthetic(Dataset[SyntheticSettings]):
 
     def truth(self) -> Mapping[str, Any]:
         """Return the groups of tasks, the effects of fields and pairs on each task, and the noise fields."""
-        return {**self.kind.truth(), **self.kind.measured()}
+        return self.kind.truth()

@@ -3,7 +3,6 @@
 Letters: R rows, V values of a field.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -40,12 +39,12 @@ def sigmoid(logit: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-logit)), dtype=np.float64)
 
 
-def intercept(logit: Floats, rate: float, share: Floats | float = 1.0) -> float:
-    """Return the intercept of the logits for which the mean of probability * `share` is `rate`."""
+def intercept(logit: Floats, rate: float) -> float:
+    """Return the intercept of the logits for which the mean probability is `rate`."""
     low, high = -20.0, 20.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if (sigmoid(logit + middle) * share).mean() < rate else (low, middle)
+        low, high = (middle, high) if sigmoid(logit + middle).mean() < rate else (low, middle)
     return low
 
 
@@ -100,17 +99,11 @@ class Kind:
     """Group -> task -> its positive rate, and the signed deviation of the effects of fields and pairs."""
     noise: ClassVar[tuple[str, ...]]
     """Fields without an effect."""
-    after: ClassVar[Mapping[str, str]] = {}
-    """Task -> the task before it. The label is 0 where that of the task before is 0, so the effects on the
-    task before apply to it too. Its own effects hold for rows where the label before is 1; its rate is over
-    all rows."""
     user: ClassVar[str | None] = None
     time: ClassVar[str | None] = None
     split: ClassVar[Mapping[str, Any]] = {}
     """Default settings of the split, and of histories."""
     histories: ClassVar[tuple[History, ...]] = ()
-    vector_of: ClassVar[str | None] = None
-    """The categorical field whose values have pretrained vectors."""
     constants: ClassVar[Mapping[str, Any]] = {}
     """Further parameters of the rows, as JSON."""
 
@@ -130,7 +123,7 @@ class Kind:
     @classmethod
     def labels(cls) -> tuple[Label, ...]:
         """Return the labels, each with the column of its true probabilities."""
-        return tuple(Label(task, after=cls.after.get(task), oracle=_oracle(task)) for task in cls.tasks())
+        return tuple(Label(task, oracle=oracle(task)) for task in cls.tasks())
 
     @classmethod
     def content(cls) -> Mapping[str, Any]:
@@ -144,18 +137,12 @@ class Kind:
     @classmethod
     def truth(cls) -> Mapping[str, Any]:
         """Return the groups of tasks, the effects of fields and pairs on each task, and the noise fields."""
-        about: dict[str, dict[str, Any]] = {}
-        for task, chance in cls.tasks().items():
-            before = about.get(cls.after.get(task, ""), {"fields": {}, "pairs": []})
-            fields = Counter(before["fields"])
-            fields.update(chance.effects)
-            about[task] = {"fields": dict(fields), "pairs": before["pairs"] + [list(p) for p in chance.pairs]}
+        about = {
+            task: {"fields": dict(chance.effects), "pairs": [list(pair) for pair in chance.pairs]}
+            for task, chance in cls.tasks().items()
+        }
         groups = {group: list(tasks) for group, tasks in cls.groups.items()}
         return {"groups": groups, "tasks": about, "noise": list(cls.noise)}
-
-    def measured(self) -> Mapping[str, Any]:
-        """Return what the rows tell besides, such as the best reachable GAUC; by default nothing."""
-        return {}
 
     def frame(self) -> pd.DataFrame:
         """Draw fields, then labels from their probabilities."""
@@ -170,10 +157,6 @@ class Kind:
         return ids | {
             field: self.random("values", field).standard_normal(self.size) for field in self.numbers
         }
-
-    def vectors(self) -> Floats:
-        """Draw the vectors of the values of `vector_of`, [V, P]."""
-        raise NotImplementedError(f"the kind {self.name} has no vectors")
 
     def logits(self, drawn: Mapping[str, Any]) -> dict[str, Floats]:
         """Return the logit [R] of each task without intercept: the sum of the effects of pairs and fields."""
@@ -190,19 +173,17 @@ class Kind:
         return self.effects(field)[drawn[field]] if field in self.ids else np.asarray(drawn[field])
 
     def together(self, pair: tuple[str, ...], group: str, drawn: Mapping[str, Any]) -> Floats:
-        """Return the effect [R] of a pair on a group: a product of effects that have no effect alone."""
-        left, right = (self.effects(field, "pair")[drawn[field]] for field in pair)
+        """Return the effect [R] of a pair on a group: the product of the signs of both values."""
+        left, right = (1.0 - 2 * (drawn[field] % 2) for field in pair)
         return np.asarray(left * right)
 
     def drawn_labels(self, logits: Mapping[str, Floats]) -> dict[str, Any]:
         """Draw labels with their rates, and return the columns of labels and of their probabilities."""
         columns: dict[str, Any] = {}
         for task, chance in self.tasks().items():
-            before = self.after.get(task)
-            done, share = (columns[before], columns[_oracle(before)]) if before else (1, np.ones(self.size))
-            chosen = sigmoid(logits[task] + intercept(logits[task], chance.rate, share))
-            columns[task] = ((self.random("label", task).random(self.size) < chosen) * done).astype(np.int8)
-            columns[_oracle(task)] = chosen * share
+            chosen = sigmoid(logits[task] + intercept(logits[task], chance.rate))
+            columns[task] = (self.random("label", task).random(self.size) < chosen).astype(np.int8)
+            columns[oracle(task)] = chosen
         return columns
 
     def random(self, *purpose: str) -> np.random.Generator:
@@ -227,5 +208,6 @@ def scaled(values: Floats) -> Floats:
     return np.asarray((values - values.mean()) / values.std())
 
 
-def _oracle(task: str) -> str:
+def oracle(task: str) -> str:
+    """Return the column of the true probabilities of a task."""
     return f"probability_{task}"

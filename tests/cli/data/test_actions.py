@@ -289,7 +289,7 @@ def test_nothing_that_files_hold_acts_on_a_terminal(automtl, shop):
 
 
 def test_rows_of_a_part_are_exported_whatever_the_split(automtl):
-    timed = ("data", "export", "synthetic", "--set", "dataset.kind=drift", "--set", "dataset.rows=1000")
+    timed = ("data", "export", "synthetic", "--set", "dataset.kind=history", "--set", "dataset.rows=1000")
     told = automtl(*timed, "--out", "t.csv", "--part", "test", "--without-labels")
     assert told.out == "t.csv: 100 rows of synthetic\n"
     assert not {"click", "like", "cart", "buy"} & {*Path("t.csv").read_text().splitlines()[0].split(",")}

@@ -4,8 +4,7 @@ import pytest
 
 from automtl_core.errors import UnknownNameError
 from automtl_core.tasks.kinds import distinct, kind_names, supply, task_kind
-
-from ...third_party.poisson import Poisson
+from automtl_tasks.poisson import Poisson
 
 
 def test_a_supplied_kind_is_known_by_its_name_and_an_unknown_one_an_error():

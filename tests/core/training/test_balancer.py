@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, strategies as st
+from pairwise import Pairwise
 from pydantic import Field
 from torch import nn
 
@@ -22,7 +23,6 @@ from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.recipe import Recipe
 
-from ...third_party.pairwise import Pairwise
 from .fits import assert_resumes, make
 
 

@@ -94,7 +94,7 @@ def test_every_field_of_the_truth_acts_and_noise_does_not(kind):
 @every_kind
 def test_every_pair_of_the_truth_acts_beyond_its_fields(kind):
     for task, told in synthetic(kind=kind).truth()["tasks"].items():
-        for pair in told["pairs"]:  # or more fields
+        for pair in told["pairs"]:
             values, rest = [codes(kind, field) for field in pair], logit(kind, task)
             for of_field in values:
                 rest = residual(rest, of_field)

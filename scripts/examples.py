@@ -1,0 +1,81 @@
+"""Installs each example into an environment of its own, runs its test, and the commands of its README.
+
+    python scripts/examples.py            # all
+    python scripts/examples.py op metric
+
+Searches and trainings are shortened. Nothing is downloaded: the environment sees the packages
+of the one that runs the script.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1] / "examples"
+COMMANDS = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+SHORT = ("--set", "training.epochs=1", "--set", "features=ids")
+"""Settings of a search, a training or a comparison on top of those that a README shows."""
+ROWS = ("--set", "dataset.rows=1000")
+
+
+def environment(folder: Path) -> Path:
+    """Make an environment that has the packages of this one; return its Python."""
+    venv.create(folder)
+    site = next(folder.glob("lib/python*/site-packages"))
+    here = sysconfig.get_paths()["purelib"]
+    (site / "here.pth").write_text(f"import site; site.addsitedir({here!r})\n")
+    return folder / "bin" / "python"
+
+
+def run(command: list[str | Path], cwd: Path) -> None:
+    """Run a command; end with its output if it fails."""
+    told = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=cwd, env=told, capture_output=True, text=True)  # noqa: S603
+    if done.returncode:
+        raise SystemExit(f"{shlex.join(map(str, command))}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+
+
+def shortened(words: list[str]) -> list[str]:
+    """Return the words of a command of automtl, with few rows and epochs."""
+    if words[1] not in ("search", "train", "compare"):
+        return words
+    rows = ROWS if "dataset.rows=20000" in words else ()
+    strategy = "--strategy" in words and words[words.index("--strategy") + 1]
+    few = ("--set", "strategy.candidates=2") if strategy == "random" else ()
+    return [*words, *rows, *SHORT, *few]
+
+
+def use(example: Path, work: Path) -> None:
+    """Install an example, and do what its README shows."""
+    python = environment(work / "venv")
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-index"]
+    run([*pip, "--no-deps", "--no-build-isolation", example], work)
+    (work / "data").symlink_to(example / "data")
+    for line in COMMANDS.findall((example / "README.md").read_text("utf-8"))[0].splitlines():
+        words = shlex.split(line)
+        if words[0] == "pytest":
+            run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", example], work)
+        elif words[0] == "automtl":
+            start = "from automtl_cli.start import main; main()"
+            run([python, "-c", start, *shortened(words)[1:]], work)
+
+
+def main() -> None:
+    """Use the examples that are named, or all."""
+    examples = [ROOT / name for name in sys.argv[1:]] or sorted(
+        path.parent for path in ROOT.glob("*/README.md")
+    )
+    for example in examples:
+        with tempfile.TemporaryDirectory() as work:
+            use(example, Path(work))
+        print(f"{example.name}: installed, tested and used", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""The kind of field of the examples, of two columns, is prepared, searched, predicted with and exported."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import automtl
+from automtl_core.registry.kinds import FIELD_KINDS
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.facts import Environment, Importance
+from automtl_core.run_dir.run import Run
+from automtl_core.system.strict_yaml import read_yaml
+from automtl_core.workflow.workflow import Workflow
+
+FILE = Path(__file__).parents[2] / "examples" / "field" / "automtl_example_field.py"
+SHOP = """
+import numpy as np
+import pandas as pd
+from automtl_core import hookimpl
+from automtl_core.dataset.dataset import Dataset, Dense, Label, Sparse
+from MODULE import HashedPair
+
+class Shop(Dataset):
+    '''Clicks that follow from pairs of user and shop.'''
+    version = 1
+    fields = (Sparse("user"), HashedPair("user at shop", ("user", "shop"), 500), Dense("price"))
+    labels = (Label("click"),)
+
+    def content(self):
+        return "shop"
+
+    def rows(self, db):
+        return frame(2000)
+
+def frame(rows):
+    random = np.random.default_rng(0)
+    user, shop = random.integers(0, 12, rows), random.integers(0, 9, rows)
+    chance = np.where(user * shop % 2, 0.9, 0.1)
+    return pd.DataFrame({
+        "user": [f"u{one}" if one else None for one in user],
+        "shop": shop,
+        "price": random.normal(size=rows),
+        "click": (random.random(rows) < chance).astype(int),
+    })
+
+@hookimpl
+def automtl_register_datasets():
+    return {"pair-shop": Shop}
+"""
+TABLE = """
+data_dir: .
+dataset:
+  name: table
+  files: visits.csv
+  sparse: [user]
+  fields:
+    user at shop: {kind: example-field, columns: [user, shop], buckets: 500}
+  labels: [click]
+"""
+SETTINGS = {
+    "dataset": "pair-shop",
+    "space": {"embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]},
+    "strategy": {"name": "random", "candidates": 2, "rung_epochs": 1},
+    "training": {"batch_size": 256, "epochs": 2, "min_positives": 1},
+    "features": "ids",
+}
+ALONE = """
+import json, sys
+sys.modules.update(dict.fromkeys(("torch", "pandas", "automtl_core")))
+from pathlib import Path
+import onnxruntime
+from encode import Encoder
+inputs = Encoder("encoder")(json.loads(Path("../new.json").read_text()))
+session = onnxruntime.InferenceSession("model.onnx")
+taken = {one.name for one in session.get_inputs()}
+(scores,) = session.run(None, {name: inputs[name] for name in inputs if name in taken})
+print(json.dumps([inputs["ids"].tolist(), scores[:, 0].tolist()]))
+"""
+
+
+def test_a_table_names_it_in_its_settings(install, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    install(FILE.read_text(), "pairs")
+    lines = [f"u{n % 12 or ''},s{n % 7},{int(n % 3 == 0)}" for n in range(2000)]
+    Path("visits.csv").write_text("\n".join(["user,shop,click", *lines]))
+    Path("visits.yaml").write_text(TABLE)
+    line = Workflow(load_registry())
+    job = line.job([SETTINGS, read_yaml(Path("visits.yaml"))])
+    path = line.search(job, tmp_path / "runs", "found").path
+    run = Run.open(path)
+    assert "pairs" in run.read(Environment).plugins
+    frame = pd.read_csv("visits.csv").head(50)
+    part = run.encoder(load_registry().field_encoders()).encode(frame, labelled=False)
+    assert ((part.ids[:, 1] == 0) == frame["user"].isna()).all()
+    assert set(part.ids[:, 1]) <= set(range(501))
+    line.predict(path, Path("visits.csv"), Path("out.csv"), [])
+    assert len(pd.read_csv("out.csv")) == 2000
+
+
+def test_its_values_are_permuted_as_one_field(install, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pairs = install(FILE.read_text(), "pairs")
+    install(SHOP.replace("MODULE", pairs), "pair-shop")
+    line = Workflow(load_registry())
+    training = {"batch_size": 128, "epochs": 20, "embedding_decay": 0.001, "learning_rate": 0.01}
+    layer = {"dataset": {"name": "pair-shop", "test_fraction": 0.4}, "features": "ids", "training": training}
+    path = line.search(line.model("shared-bottom", [layer]), tmp_path / "runs", "trained").path
+    effects = Run.open(path).read(Importance).effects
+    verdicts = {field: by_task["click"].verdict for field, by_task in effects.items()}
+    assert verdicts["user at shop"] == "matters"
+    assert verdicts["price"] != "matters"
+
+
+@pytest.mark.needs_extra("onnx")
+def test_it_is_searched_predicted_with_and_exported(install, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pairs = install(FILE.read_text(), "pairs")
+    shop = importlib.import_module(install(SHOP.replace("MODULE", pairs), "pair-shop"))
+    registry = load_registry()
+    assert registry.describe(FIELD_KINDS, "example-field").startswith("Two categorical columns")
+    line = Workflow(registry)
+    path = line.search(line.job([SETTINGS]), tmp_path / "runs", "found").path
+    frame = shop.frame(300)
+    part = Run.open(path).encoder(registry.field_encoders()).encode(frame, labelled=False)
+    assert (part.ids[:, 1] == 0).sum() == frame["user"].isna().sum() > 0
+
+    predicted = automtl.load(path).predict(frame)["click"].to_numpy()
+    assert predicted.std() > 0
+    frame = frame.drop(columns="click")
+    frame.to_csv("new.csv", index=False)
+    line.predict(path, Path("new.csv"), Path("out.csv"), [])
+    assert pd.read_csv("out.csv")["click"].to_numpy() == pytest.approx(predicted, abs=1e-6)
+
+    folder = automtl.load(path).export(tmp_path / "exported")
+    rows = {name: [None if pd.isna(value) else value for value in frame[name].tolist()] for name in frame}
+    Path("new.json").write_text(json.dumps(rows))
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE], cwd=folder, capture_output=True, text=True, check=True
+    )
+    ids, scores = json.loads(done.stdout)
+    assert ids == part.ids.tolist()
+    assert scores == pytest.approx(predicted, abs=1e-5)
