@@ -69,7 +69,6 @@ REJECTED = "rejected.csv"
 REFIT = "-refit"
 """End of the name of a folder with the same data, whose training rows include the validation rows."""
 ENCODER = "encoder"
-SAMPLE, SAMPLED_ROWS, SAMPLED_EVENTS = "sample", "rows", "events"
 """Folder of a sample of raw rows, and the names of its files."""
 
 
@@ -161,13 +160,6 @@ class Prepared:
         Users outside of the training rows have distinct numbers too, unlike unseen ids; 0 means no user.
         """
         return self._column(name, "users")
-
-    @property
-    def sample(self) -> tuple[Path, Path | None] | None:
-        """The files of raw rows and of their events; None for new rows in a format of the dataset."""
-        folder = self.path / SAMPLE
-        rows, events = (next(folder.glob(f"{name}.*"), None) for name in (SAMPLED_ROWS, SAMPLED_EVENTS))
-        return None if rows is None else (rows, events)
 
     @cached_property
     def encoder(self) -> Encoder:

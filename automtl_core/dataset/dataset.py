@@ -327,21 +327,6 @@ class Dataset(ABC, Configured[D]):
         columns = event_columns_of(self, history, raw)
         return RawFile(path, columns, others=True)
 
-    def raw_rows(
-        self, db: duckdb.DuckDBPyConnection, rows: duckdb.DuckDBPyRelation
-    ) -> duckdb.DuckDBPyRelation:
-        """Return the rows as files of labelled new examples hold them, see `new_file`; by default `rows`.
-
-        Preparation takes a sample of them, on which each run compares new examples with prepared rows.
-        """
-        return rows
-
-    def raw_events(
-        self, db: duckdb.DuckDBPyConnection, rows: duckdb.DuckDBPyRelation, history: History
-    ) -> duckdb.DuckDBPyRelation:
-        """Return the events of a history as files of events hold them, see `event_file`, for the sample."""
-        return rows if history.of_rows else self.events(db, history.name)
-
     def new_rows(self, rows: pd.DataFrame, labelled: bool) -> pd.DataFrame:
         """Return new examples from the rows of a file in the format of `new_file`, in the same order.
 

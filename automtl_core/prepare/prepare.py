@@ -5,7 +5,6 @@ The folder name contains a digest of everything that the result depends on, so t
 
 import csv
 import hashlib
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.store import ENCODER, FORMAT, PARTS, REFIT, REJECTED, SAMPLE, Prepared, write_manifest
+from automtl_core.data.store import ENCODER, FORMAT, PARTS, REFIT, REJECTED, Prepared, write_manifest
 from automtl_core.dataset.dataset import Dataset, learned, names_of, schema_of, sparse_fields, weights_of
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Formed, Lists
@@ -26,7 +25,6 @@ from automtl_core.prepare.encode import learn
 from automtl_core.prepare.events import event_logs, joined_histories, make_events, write_events
 from automtl_core.prepare.examples import make_examples
 from automtl_core.prepare.lists import lists_of, unit_of
-from automtl_core.prepare.raw_rows import write_sample
 from automtl_core.prepare.split import LEFT_OUT, TRAIN, VALIDATION, Parts, leave_out, sizes_of, split
 from automtl_core.prepare.values import make_vectors
 from automtl_core.prepare.write import Tally, write_bags, write_hashes, write_parts
@@ -111,15 +109,12 @@ def prepare(
                 write_rejected(draft / REJECTED, rejected)
             content = _encode(db, dataset, name, examples, draft, progress)
             content["warnings"] += warnings
-            write_sample(db, dataset, rows, histories, lists, work_dir, draft)
             manifest = write_manifest(draft, {**origin, **content, **facts})
         if refit:
             parts[parts == VALIDATION] = TRAIN
             leave_out(db, dataset, name, parts)
             with publish_folder(path.with_name(names[1]), same_content=True) as draft:
                 content = _encode(db, dataset, name, examples, draft, progress)
-                if (path / SAMPLE).exists():  # of test rows, which are the same
-                    shutil.copytree(path / SAMPLE, draft / SAMPLE)
                 write_manifest(draft, {**origin, **content, **facts})
     return Prepared(path, manifest, kinds=kinds)
 

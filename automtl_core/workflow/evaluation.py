@@ -30,7 +30,6 @@ from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, by_unit, metrics_of, with_others
 from automtl_core.training.significance import Baseline, baseline, corrected
 from automtl_core.workflow.budget import IMPORTANCE_SHARE
-from automtl_core.workflow.data_checks import check_skew
 from automtl_core.workflow.drift import drift_within
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import Trained, restored, scaling
@@ -62,11 +61,9 @@ def test(work: Work) -> None:
     The permutation importance of fields is recorded before the result, so that a tested run has both.
 
     Registered metrics that the training did not add to those of the validation take a pass over its rows.
-    The result is recorded only if new rows are read as the prepared ones, see `check_skew`.
 
     Raises:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
-        PluginError: new rows are read otherwise.
 
     """
     work.turn_to_network()
@@ -89,8 +86,6 @@ def test(work: Work) -> None:
         run.write(replace(behaviour, refreshes=_refreshes(job, made, prepared, space.schema)))
     if prepared.can_refresh:
         run.write(Drifted(tuple(drift_within(prepared, job.config.seed))))
-    encoders = job.registry.field_encoders()
-    check_skew(job.dataset(), prepared, run.encoder(encoders))
     run.write(
         replace(
             result,

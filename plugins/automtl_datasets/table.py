@@ -366,18 +366,6 @@ class Table(Dataset[TableSettings]):
         derived = [f"{outcome_of(o)} AS {quoted(o)}" for o in self._outcomes(of_rows=False)]
         return db.sql(f"SELECT *, {', '.join([f'{time} AS {quoted(TIME)}', *derived])} FROM ({together})")
 
-    def raw_rows(
-        self, db: duckdb.DuckDBPyConnection, rows: duckdb.DuckDBPyRelation
-    ) -> duckdb.DuckDBPyRelation:
-        """Return the rows of all files."""
-        return db.sql(self._all())
-
-    def raw_events(
-        self, db: duckdb.DuckDBPyConnection, rows: duckdb.DuckDBPyRelation, history: History
-    ) -> duckdb.DuckDBPyRelation:
-        """Return the rows of the files of events, or those of the table."""
-        return db.sql(self._all() if history.of_rows else self._all_events())
-
     def _all_events(self) -> str:
         return " UNION ALL BY NAME ".join(f"FROM {quoted(table)}" for table, _ in self._logs())
 

@@ -16,10 +16,8 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Part
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, declaration_faults, histories_of
-from automtl_core.errors import PluginError
 from automtl_core.fields.field import FieldKind, exported, kinds_of, source
 from automtl_core.prepare.prepare import prepare
-from automtl_core.workflow.data_checks import check_skew
 
 
 def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Prepared:
@@ -47,10 +45,6 @@ def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Pr
             assert not (ids < 0).any(), f"{field.name}: {name} ids must not be negative"
             assert not (ids >= size).any(), f"{field.name}: {name} ids must be below the size"
     json.dumps(dict(dataset.truth()))
-    try:
-        check_skew(dataset, first, first.encoder)
-    except PluginError as error:
-        raise AssertionError(str(error)) from None
     if len(histories_of(dataset)) < len(dataset.histories) and dataset.settings.history_length:
         # A random split leaves out histories from a log.
         split = {"split": "time" if dataset.time else "user"}

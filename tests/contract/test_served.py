@@ -17,10 +17,11 @@ from automtl_core.data.store import PARTS
 from automtl_core.errors import AutoMTLError
 from automtl_core.prepare.prepare import prepare
 from automtl_core.training.compute import CPU
-from automtl_core.workflow.data_checks import check_skew, contents
 from automtl_core.workflow.new_rows import encoded
 from automtl_core.workflow.trained import Trained
 from automtl_datasets.table import Table as Reader
+
+from .contents import contents
 
 NAMES = (
     *("age", "item", "owner", "value", "code", "row", "event", "n", "k0", "now", "moment", "label"),
@@ -202,7 +203,6 @@ def check(seed, folder):
     dataset = Reader(Reader.settings_class.parse(given.settings, "dataset"))
     prepared = prepare(dataset, "table", folder, folder / "prepared")
     encoder, schema = prepared.encoder, prepared.schema
-    assert check_skew(dataset, prepared, encoder) > 0
     stored = Counter(row for part in PARTS for row in contents(schema, prepared.part(part)))
     rows = folder / f"rows{given.ending}"
     log = None if any(h.lists for h in schema.histories) else "log" if "log" in given.files else "rows"

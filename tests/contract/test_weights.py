@@ -21,7 +21,6 @@ from automtl_core.training.compute import CPU
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.loop import objective
 from automtl_core.training.recipe import Recipe
-from automtl_core.workflow.data_checks import check_skew
 
 REGISTRY = load_registry()
 ROWS = 600
@@ -301,12 +300,3 @@ def test_a_row_of_weight_0_leaves_its_values_and_numbers_out_but_not_its_events(
     more = [data.part("test").histories[0].spans for data in (one, two)]
     lengths = [np.minimum(np.diff(spans, axis=1), 50).sum() for spans in more]
     assert lengths[0] > lengths[1]
-
-
-@pytest.mark.parametrize("split", [{}, {"list": "page"}])
-@pytest.mark.parametrize("weights", WEIGHTS)
-def test_new_rows_are_read_as_prepared(tmp_path, weights, split):
-    past = (History("past", "user", "at", ("item",), ("click",)),)
-    dataset = Logged(logged(), past, weights=weights, **split)
-    data = prepare(dataset, "one", None, tmp_path)
-    assert check_skew(dataset, data, data.encoder) > 20

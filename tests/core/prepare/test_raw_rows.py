@@ -12,7 +12,6 @@ from automtl_core.data.new_rows import new_rows
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Bag, Dataset, DatasetSettings, Dense, History, Label, Sparse
 from automtl_core.errors import DataError, RunExistsError
-from automtl_core.prepare import raw_rows
 from automtl_core.prepare.prepare import prepare
 from automtl_core.prepare.raw_rows import export
 
@@ -109,52 +108,11 @@ class Market(Dataset):
         return db.sql("SELECT unnest([0, 1, 1, 2, 3]) AS bag, unnest(['a', 'b', 'c', 'c', NULL]) AS value")
 
 
-def sampled(folder, **settings):
-    found = prepare(Market(DatasetSettings.parse(settings, "dataset")), "shop", None, folder).sample
-    assert found is not None
-    with duckdb.connect() as db:  # texts of a data set without delimited files
-        read = [db.read_parquet(str(path)).df() for path in found if path]
-    numbers = [one.astype({name: int for name in ("at", "user") if name in one}) for one in read]
-    return numbers[0], numbers[1] if found[1] else None
-
-
-def test_rows_of_the_test_with_all_events_of_their_owners(tmp_path):
-    rows, events = sampled(tmp_path, split="time", test_fraction=0.2)
-    assert sorted(rows["at"]) == list(range(720, 900))
-    assert {*rows.columns} == {"user", "item", "tags", "price", "buy", "at"}
-    assert rows.set_index("at")["tags"].fillna("").to_dict() == {
-        n: ("a", "b|c", "c", "")[n % 4] for n in range(720, 900)
-    }
-    assert len(events) == 900
-    assert events["at"].tolist() != sorted(events["at"])  # no history may depend on the order of a log
-
-
-def test_weights_are_rows_of_the_sample_and_of_the_table(tmp_path):
-    rows, _ = sampled(tmp_path, weights="price", min_count=1)
-    assert {*rows.columns} == {"user", "item", "tags", "price", "buy"}
-
+def test_weights_are_columns_of_the_table(tmp_path):
     class Weighed(Market):
         def rows(self, db):
             return super().rows(db).assign(weight=2.5)
 
     weighed = Weighed(DatasetSettings.parse({"weights": "weight", "tasks": ["buy"]}))
-    (sample, _) = prepare(weighed, "shop", None, tmp_path).sample
-    assert {*map(float, duckdb.read_parquet(str(sample)).df()["weight"])} == {2.5}
     export(weighed, "shop", None, tmp_path / "out.csv")
     assert {*pd.read_csv(tmp_path / "out.csv")["weight"]} == {2.5}
-
-    class Apart(Weighed):
-        def raw_rows(self, db, rows):
-            return rows.project("* EXCLUDE weight")
-
-    assert prepare(Apart(weighed.settings), "apart", None, tmp_path).sample is None
-
-
-def test_few_rows_and_events_are_enough(tmp_path, monkeypatch):
-    monkeypatch.setattr(raw_rows, "ROWS", 50)
-    rows, events = sampled(tmp_path / "a")
-    assert (len(rows), events) == (50, None)  # a random split has no histories
-    monkeypatch.setattr(raw_rows, "EVENTS", 400)
-    rows, events = sampled(tmp_path / "b", split="time")
-    assert 1 <= len(rows) <= 3
-    assert rows["user"].nunique() * 150 == len(events)
