@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from automtl_core.fields.field import FieldKind
     from automtl_core.modules.histories import HistoryEncoderFactory
     from automtl_core.ops import OpFactory
-    from automtl_core.search.scheduler import Scheduler
     from automtl_core.search.strategy import SearchStrategy
     from automtl_core.search.trial import Engine
     from automtl_core.space import SearchSpace
@@ -289,9 +288,6 @@ SPACES: Kind[type[SearchSpace]] = Kind("space", "spaces", _extends("automtl_core
 STRATEGIES: Kind[type[SearchStrategy]] = Kind(
     "strategy", "strategies", _extends("automtl_core.search.strategy:SearchStrategy")
 )
-SCHEDULERS: Kind[type[Scheduler]] = Kind(
-    "scheduler", "schedulers", _extends("automtl_core.search.scheduler:Scheduler")
-)
 DATASETS: Kind[type[Dataset]] = Kind(
     "dataset", "datasets", _extends("automtl_core.dataset.dataset:Dataset", _declaration_faults)
 )
@@ -339,7 +335,7 @@ COMMANDS: Kind[Any] = Kind("command", "commands", _is_command, _of_command, word
 KINDS: Mapping[str, Kind[Any]] = {
     kind.plural: kind
     for kind in (
-        OPS, SPACES, STRATEGIES, SCHEDULERS, DATASETS, FIELD_KINDS, TASK_KINDS, LOSSES, BALANCERS, METRICS,
+        OPS, SPACES, STRATEGIES, DATASETS, FIELD_KINDS, TASK_KINDS, LOSSES, BALANCERS, METRICS,
         HISTORY_ENCODERS, REPORT_SECTIONS, LISTENERS, ENGINES, PRESETS, EXPORTERS, COMMANDS,
     )
 }  # fmt: skip

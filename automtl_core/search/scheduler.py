@@ -5,22 +5,16 @@ halving, ASHA, a study. Its methods are those of Optuna's ask-and-tell interface
 and `tell` receives its result.
 """
 
-import sys
 from abc import ABC, abstractmethod
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from automtl_core.errors import ArtifactError, DivergedError
-from automtl_core.modules.cost import Cost
 from automtl_core.search.parameters import Parameters, Suggests
 from automtl_core.search.trial import Candidate, Training, TrialResult, Trials, TrialSpec
 from automtl_core.settings.settings import Configured, S
-from automtl_core.system import seeds
 from automtl_core.system.state import State
 from automtl_core.training.events import EpochEnded, Event, Listener, Planned, StepEnded
 from automtl_core.training.recipe import Recipe
@@ -45,38 +39,10 @@ class Proposals:
     """The values for which `suggest` returns the known candidates."""
     startup: int = 10
     """Number of candidates before a model of the results suggests the next one."""
-    cost: Callable[[Candidate], Cost] = lambda candidate: Cost(0, 0, 0)
-    """Returns the cost of the network of a candidate."""
     on_sample: bool = False
     """Whether trainings read a sample of the rows, so that the best candidate is trained again later."""
     spent: Callable[[], float] | None = None
     """Returns the spent share of the time budget, from 0 to 1; None without a time budget."""
-    folder: Path | None = None
-    """Run directory, for a file that a scheduler keeps after the search; None outside of a run."""
-
-    def draw(self, number: int) -> Candidate | None:
-        """Return a random candidate, which follows from its number and the seed; None if all are known."""
-        if self.suggest is None:
-            return None
-        return self.suggest(_Uniform(seeds.generator(self.seed, "draw", number)), f"trial {number}")
-
-
-class _Uniform:
-    """A trial that suggests random values."""
-
-    def __init__(self, random: np.random.Generator) -> None:
-        self.random = random
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any], /) -> Any:
-        return choices[int(self.random.integers(len(choices)))]
-
-    def suggest_int(self, name: str, low: int, high: int, /, *, log: bool) -> int:
-        return round(self.suggest_float(name, low, high, log=log))
-
-    def suggest_float(self, name: str, low: float, high: float, /, *, log: bool) -> float:
-        if not log:
-            return float(self.random.uniform(low, high))
-        return float(np.exp(self.random.uniform(*np.log([low, high]))).clip(low, high))
 
 
 class Scheduler(ABC, Configured[S]):
@@ -91,26 +57,9 @@ class Scheduler(ABC, Configured[S]):
 
     """
 
-    window: int = sys.maxsize
-    """Maximum number of trainings without a told result. `tell` is called in the order of `ask`, so that a
-    decision depends on this number, and never on the number of workers."""
-
     def __init__(self, settings: S, proposals: Proposals) -> None:
         self.settings = settings
         self.proposals = proposals
-
-    @classmethod
-    def check(cls, user: str) -> None:
-        """Check that everything is installed; called before the search begins.
-
-        Args:
-            user: The part of automtl that needs the scheduler, for the message.
-
-        Raises:
-            UsageError: a library is missing; the remedy names the command that installs it.
-
-        """
-        return
 
     @abstractmethod
     def ask(self) -> Training | None:
@@ -236,7 +185,7 @@ class TrialLoop:
             listener(Planned("search", likely=(min(left), max(left))))
 
     def _ask(self, trials: Trials) -> None:
-        while self.going_on and len(self._open) < self.scheduler.window:
+        while self.going_on:
             recorded = self.replays
             training = self.scheduler.ask()
             if training is None:

@@ -9,9 +9,9 @@ from torch import nn
 
 from automtl_core.choices import Architecture
 from automtl_core.search.evidence import Evidence, Point
-from automtl_core.search.scheduler import Proposals, Scheduler
+from automtl_core.search.scheduler import Scheduler
 from automtl_core.search.trial import Candidate, Overrides, Trials
-from automtl_core.settings.settings import Component, Configured, S, Search
+from automtl_core.settings.settings import Configured, S, Search
 from automtl_core.space import SearchSpace
 from automtl_core.system.state import State
 from automtl_core.training.compute import CPU, Compute
@@ -60,16 +60,6 @@ class Problem:
     average: Callable[[str, Sequence[Candidate]], Candidate] | None = None
     """Returns the mean of several candidates under a name, each of which may override settings of the space
     alone. None outside of a run."""
-    schedulers: Callable[[Component, Proposals], Scheduler[Any]] | None = None
-    """Makes a scheduler by its registered name; None outside of a run."""
-
-    def scheduler(
-        self, chosen: Component | None, default: Callable[[Proposals], Scheduler[Any]], proposals: Proposals
-    ) -> Scheduler[Any]:
-        """Return the scheduler that a setting of a strategy names, or the default one."""
-        if chosen is None or self.schedulers is None:
-            return default(proposals)
-        return self.schedulers(chosen, proposals)
 
     @property
     def samples(self) -> bool:
@@ -132,6 +122,8 @@ class SearchStrategy(ABC, Configured[S]):
     trains: ClassVar[bool] = False
     """Whether the network of the result is fully trained, unless a time budget reduced its training rows."""
 
+    scheduler: ClassVar[type[Scheduler[Any]] | None] = None
+    """Scheduler that suggests values of settings, by which `compare --tune` tunes; None without one."""
     libraries: ClassVar[Sequence[str]] = ()
     """Distributions besides torch and numpy whose versions byte-identical results depend on."""
 

@@ -25,16 +25,7 @@ from automtl_core.modules.cost import ROWS, blank_features
 from automtl_core.modules.network import fault_of_outputs, outputs_of
 from automtl_core.prepare.grow import grow
 from automtl_core.prepare.prepare import Accept, anything, prepare
-from automtl_core.registry.kinds import (
-    BALANCERS,
-    DATASETS,
-    LISTENERS,
-    LOSSES,
-    METRICS,
-    SCHEDULERS,
-    SPACES,
-    STRATEGIES,
-)
+from automtl_core.registry.kinds import BALANCERS, DATASETS, LISTENERS, LOSSES, METRICS, SPACES, STRATEGIES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import COMPONENTS, Layer, RunConfig, Shared, load_config, merge
 from automtl_core.run_dir.facts import Data, Result
@@ -42,7 +33,6 @@ from automtl_core.run_dir.identity import check_data
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.rows import Rows, held_out_rows
 from automtl_core.search.encoding.search import EncodingSearchResult, losses_to_search
-from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.strategy import Problem, Retrain, SearchStrategy
 from automtl_core.settings.settings import Component, Settings
 from automtl_core.space import SearchSpace
@@ -277,7 +267,7 @@ class Job:
         passes = self.config.update.epochs if self.config.update else 1
         data = TrainingData(made.train, made.validation, space.schema.tasks, recent=recent, passes=passes)
         how = (self.recipe(), self.config.seed, self.compute())
-        return Problem(space.with_edges(made.edges), data, *how, schedulers=self.scheduler)
+        return Problem(space.with_edges(made.edges), data, *how)
 
     def search_problem(self, prepared: Prepared, problem: Problem) -> Problem:
         """Return the problem of the search, whose training rows lack those that the strategy holds out.
@@ -333,8 +323,6 @@ class Job:
         if self.config.strategy is not None:
             strategy_class, settings = self._searching()
             strategy_class.check()
-            if (chosen := getattr(settings, "scheduler", None)) is not None:
-                self._scheduler(chosen)
             for rival in getattr(settings, "rivals", ()):
                 self.registry.supplier(SPACES, rival)
         name, choices = self.config.space.name, space.choices()
@@ -367,24 +355,6 @@ class Job:
         """Return the search strategy of the job for a problem; the job must have one."""
         strategy_class, settings = self._searching()
         return strategy_class(settings, problem)
-
-    def scheduler(self, chosen: Component, proposals: Proposals) -> Scheduler[Any]:
-        """Return a scheduler by its name and settings.
-
-        Raises:
-            UnknownNameError: no plugin registers it.
-            UsageError: a setting is wrong, or a library is missing.
-
-        """
-        scheduler_class, settings = self._scheduler(chosen)
-        return scheduler_class(settings, proposals)
-
-    def _scheduler(self, chosen: Component) -> tuple[type[Scheduler[Any]], Settings]:
-        scheduler_class, name = self.registry.get(SCHEDULERS, chosen.name), chosen.name
-        scheduler_class.check(f"the scheduler {name}")
-        return scheduler_class, scheduler_class.settings_class.parse(
-            chosen.settings, "strategy.scheduler", name
-        )
 
     def networks(self) -> int:
         """Return the number of networks that the training trains one after the other."""

@@ -21,7 +21,7 @@ Entry = dict[str, str]
 def list_names(
     kind: str = argument(
         "KIND",
-        "Kind: ops, spaces, strategies, schedulers, datasets, losses, balancers, metrics, listeners, "
+        "Kind: ops, spaces, strategies, datasets, losses, balancers, metrics, listeners, "
         "engines, presets, exporters, commands, ...",
         default=...,
     ),

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from automtl_core.dataset.encodings import Encodings
-from automtl_core.registry.kinds import ENGINES, LOSSES, SCHEDULERS
+from automtl_core.registry.kinds import ENGINES, LOSSES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import COMPONENTS, OF_TASKS, RunConfig, default
 from automtl_core.search.encoding.rows import EncodingSearchSettings
@@ -21,7 +21,6 @@ PARTS: Mapping[str, type[Settings]] = {
 """Parts of a configuration that have settings and no name."""
 NAMED = {kind.name: (key, kind) for key, kind in COMPONENTS.items()} | {
     LOSSES.name: (f"{OF_TASKS}.TASK", LOSSES),
-    SCHEDULERS.name: ("strategy.scheduler", SCHEDULERS),
     ENGINES.name: (ENGINES.name, ENGINES),
 }
 """Parts whose settings depend on a name -> key in a configuration or, of engines, in `--set`, and kind."""

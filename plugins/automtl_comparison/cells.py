@@ -16,7 +16,7 @@ from automtl_comparison.document import CellResult, Failed, Measured
 from automtl_comparison.statistics import Samples, samples
 from automtl_core.data.store import Prepared
 from automtl_core.errors import ArtifactError, DivergedError, InputMissingError, RunInUseError
-from automtl_core.registry.kinds import SCHEDULERS
+from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import Costs, Identity, Result, Status
 from automtl_core.run_dir.identity import check_checkpoint
@@ -268,8 +268,8 @@ class Folder:
             queue.extend(held)
 
 
-SCHEDULER = "optuna"
-"""Name of the scheduler that chooses the trials."""
+STUDY = "study"
+"""Name of the strategy whose scheduler chooses the trials."""
 BATCH = 4
 """Number of trials of a model that are chosen at once, and may run side by side."""
 
@@ -327,7 +327,8 @@ def recipe(job: Job) -> dict[str, Any]:
 
 def _scheduler(job: Job, trials: int) -> Scheduler[Any]:
     """Return the scheduler of a model, which follows from the seed of the job and from the results."""
-    scheduler_class = job.registry.get(SCHEDULERS, SCHEDULER)
+    scheduler_class = job.registry.get(STRATEGIES, STUDY).scheduler
+    assert scheduler_class is not None  # noqa: S101 - see `STUDY`
     values = recipe(job)
     domains = usable(domains_of(job), values)
 
@@ -336,7 +337,7 @@ def _scheduler(job: Job, trials: int) -> Scheduler[Any]:
 
     settings = {"trials": trials, "batch": BATCH, "rung_epochs": 0}
     return scheduler_class(
-        scheduler_class.settings_class.parse(settings, SCHEDULERS.name, SCHEDULER),
+        scheduler_class.settings_class.parse(settings, STRATEGIES.name, STUDY),
         Proposals(
             [Candidate("own settings")],
             job.config.training,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from automtl_comparison.cells import (
-    SCHEDULER,
+    STUDY,
     Cell,
     CellRunner,
     batches,
@@ -37,7 +37,7 @@ from automtl_comparison.document import (
 from automtl_comparison.statistics import Noise, Samples, noise
 from automtl_core.data.store import Prepared
 from automtl_core.errors import RunExistsError, StorageError, UsageError, did_you_mean, listing
-from automtl_core.registry.kinds import SCHEDULERS
+from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, split as divided
 from automtl_core.run_dir.facts import differences, without_places
@@ -169,7 +169,7 @@ def compare(
 
     """
     if trials > 1:
-        next(iter(jobs.values())).registry.get(SCHEDULERS, SCHEDULER).check("tuning")
+        next(iter(jobs.values())).registry.get(STRATEGIES, STUDY).check()
     by_split = {split: {name: in_split(job, split) for name, job in jobs.items()} for split in bench.prepared}
     _check(by_split, bench)
     data = bench.prepared

@@ -9,19 +9,16 @@ Random search is a last round of random candidates.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import Field
 from torch import nn
 
 from automtl_core.plugin import (
-    NAMED,
     SILENT,
     Architecture,
     Candidate,
-    Component,
     Cost,
     Ensemble,
     Evidence,
@@ -63,14 +60,11 @@ class LastRoundSettings(HalvingSettings):
     is not installed is left out, and so is one that cannot learn the tasks. Each one takes a part of a
     training, and the best one a whole training."""
     instead: ClassVar[Mapping[str, str]] = {"landmarks": "strategy.rivals, such as [mmoe, ple]"}
-    scheduler: Annotated[Component, NAMED] | None = None
-    """Final comparison: the scheduler that trains the candidates, with its settings. null: successive
-    halving, with the settings beside this one."""
 
     def last_round(self, recipe: Recipe, finalists: int = 1) -> int:
         """Return the maximum number of epochs of the round, for a number of architectures."""
         entrants = finalists + len(self.rivals) + bool(self.rivals)  # one more for a variant
-        return entrants * recipe.epochs if self.scheduler else self.most_epochs(entrants, recipe)
+        return self.most_epochs(entrants, recipe)
 
 
 class Together(NamedTuple):
@@ -162,8 +156,7 @@ class LastRound:
             problem.seed,
             on_sample=problem.samples,
         )
-        default = partial(Halving, self.settings)
-        self.loop = TrialLoop(problem.scheduler(self.settings.scheduler, default, proposals), spent)
+        self.loop = TrialLoop(Halving(self.settings, proposals), spent)
 
     def run(self, listener: Listener) -> SearchResult:
         """Train until the best entrants are trained to their end; choose one of them, or the mean of several.

@@ -1,4 +1,4 @@
-"""The scheduler `optuna`: samplers of Optuna suggest candidates, and successive halving ends trials early.
+"""Samplers of Optuna suggest candidates, and successive halving ends trials early.
 
 Candidates are suggested in batches, whose trainings may run side by side, and told in their order.
 """
@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from warnings import catch_warnings, simplefilter
 
@@ -15,14 +14,12 @@ from pydantic import Field
 
 from automtl_core.plugin import (
     Candidate,
-    Cost,
     Metrics,
     Proposals,
     Scheduler,
     Settings,
     Training,
     TrialResult,
-    UsageError,
     seeds,
 )
 from automtl_strategies.halving import ETA, first_rung
@@ -36,7 +33,7 @@ TRIALS = 30
 
 
 class OptunaSettings(Settings):
-    """Settings of the scheduler `optuna`."""
+    """Settings of a search by Optuna."""
 
     trials: int | None = Field(None, ge=1)
     """Maximum number of trials; each trains a network from scratch. null: the time budget is the only limit,
@@ -62,7 +59,6 @@ class Tried:
 
     trial: "Trial"
     candidate: Candidate
-    cost: Cost
     result: TrialResult | None = None
     value: float | None = None
     """Score of the latest result; None where there is none, or the training diverged."""
@@ -122,12 +118,6 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         self._left: deque[Tried] = deque()  # trials that this rung has not asked for
         self._open: dict[str, Tried] = {}  # trials without a result, by name
 
-    @classmethod
-    def check(cls, user: str) -> None:
-        """Check that Optuna is installed."""
-        if find_spec("optuna") is None:
-            raise UsageError(f"{user} needs optuna", "install it: pip install 'automtl[study]'")
-
     @quiet()
     def ask(self) -> Training | None:
         """Return the next training of this rung; None while the rung is not complete."""
@@ -174,19 +164,15 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         spent, most = self.proposals.spent, self.settings.trials
         if spent is not None and spent() >= 1:
             return 0
-        if self.proposals.suggest is None:
-            most = min(most or TRIALS, len(self.proposals.known))
         most = TRIALS if most is None and spent is None else most
         return self.settings.batch if most is None else min(self.settings.batch, most - len(self.tried))
 
     def _suggested(self) -> Tried:
         trial, proposals = self._study.ask(), self.proposals
+        assert proposals.suggest is not None  # noqa: S101 - a study suggests
         known = dict(enumerate(proposals.known)).get(trial.number)
-        if proposals.suggest is not None:
-            candidate = proposals.suggest(trial, known.name if known else f"trial {trial.number}")
-        else:
-            candidate = proposals.known[trial.number]
-        self.tried.append(Tried(trial, candidate, proposals.cost(candidate)))
+        candidate = proposals.suggest(trial, known.name if known else f"trial {trial.number}")
+        self.tried.append(Tried(trial, candidate))
         return self.tried[-1]
 
     def _begin(self, rung: int) -> None:

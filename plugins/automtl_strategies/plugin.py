@@ -15,12 +15,3 @@ def automtl_register_strategies() -> Mapping[str, str]:
         "random": "automtl_strategies.last_round:RandomSearch",
         "study": "automtl_strategies.study:StudySearch",
     }
-
-
-@hookimpl
-def automtl_register_schedulers() -> Mapping[str, str]:
-    """Register successive halving, and the samplers and pruners of Optuna."""
-    return {
-        "halving": "automtl_strategies.halving:Halving",
-        "optuna": "automtl_strategies.optuna_scheduler:OptunaScheduler",
-    }

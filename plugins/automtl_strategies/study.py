@@ -6,18 +6,16 @@ with another. A trial therefore chooses both, and is trained from scratch; the b
 the result.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Annotated, Any
+from importlib.util import find_spec
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from automtl_core.plugin import (
-    NAMED,
     Architecture,
     Candidate,
-    Component,
     Cost,
     Listener,
     Parameters,
@@ -25,7 +23,6 @@ from automtl_core.plugin import (
     Problem,
     Proposals,
     Recipe,
-    Scheduler,
     SearchResult,
     SearchStrategy,
     State,
@@ -60,9 +57,7 @@ class StudySettings(OptunaSettings):
     fixed: tuple[str, ...] = ()
     """Settings that keep their values, such as `training.learning_rate`. All other settings with a domain are
     searched (`automtl settings` shows domains), and so are encodings that are `auto`."""
-    scheduler: Annotated[Component, NAMED] | None = None
-    """The scheduler that suggests and trains candidates, with its settings. null: Optuna, with the settings
-    beside this one."""
+    removed: ClassVar[Mapping[str, Any]] = {**OptunaSettings.removed, "scheduler": None}
 
 
 class StudySearch(SearchStrategy[StudySettings]):
@@ -71,6 +66,7 @@ class StudySearch(SearchStrategy[StudySettings]):
     retrain = "inherit"
     trains = True
     libraries = ("optuna",)
+    scheduler = OptunaScheduler
 
     def __init__(self, settings: StudySettings, problem: Problem) -> None:
         super().__init__(settings, problem)
@@ -90,13 +86,13 @@ class StudySearch(SearchStrategy[StudySettings]):
     @classmethod
     def check(cls) -> None:
         """Check that Optuna is installed."""
-        OptunaScheduler.check("the strategy study")
+        if find_spec("optuna") is None:
+            raise UsageError("a search by Optuna needs optuna", "install it: pip install 'automtl[study]'")
 
     @classmethod
     def epochs(cls, settings: StudySettings, recipe: Recipe) -> int | None:
         """Return the number of epochs without early ends; None without a number of trials."""
-        trials = None if settings.scheduler else settings.trials
-        return trials and trials * recipe.epochs
+        return settings.trials and settings.trials * recipe.epochs
 
     def search(self, listener: Listener) -> SearchResult:
         """Train candidates; return the best one with its network, and the Pareto front of all.
@@ -130,7 +126,7 @@ class StudySearch(SearchStrategy[StudySettings]):
             overrides=overrides,
         )
 
-    def _scheduler(self) -> Scheduler[Any]:
+    def _scheduler(self) -> OptunaScheduler:
         problem, recipe, first = self.problem, self.problem.recipe, self._first()
         proposals = Proposals(
             [Candidate(name, architecture) for name, (architecture, _) in first.items()],
@@ -140,12 +136,10 @@ class StudySearch(SearchStrategy[StudySettings]):
             self._suggest,
             [{**settings, **parameters_of(a, problem.space.choices())} for a, settings in first.values()],
             startup=max(len(first), 1),
-            cost=lambda candidate: self.costs[candidate.name],
             # A batch that was begun before a kill is trained to its end, as without the kill.
             spent=None if problem.spent is nothing else lambda: 0 if self.loop.replays else problem.spent(),
-            folder=problem.trials.run if problem.trials else None,
         )
-        return problem.scheduler(self.settings.scheduler, partial(OptunaScheduler, self.settings), proposals)
+        return OptunaScheduler(self.settings, proposals)
 
     def _first(self) -> dict[str, tuple[Architecture, Parameters]]:
         """Return the first candidates, landmarks, with the values of their settings."""

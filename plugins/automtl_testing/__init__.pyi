@@ -20,8 +20,4 @@ from automtl_testing.samples import (
 from automtl_testing.spaces import check_space as check_space
 from automtl_testing.strategies import check_strategy as check_strategy
 from automtl_testing.tasks import check_metric as check_metric, check_task_kind as check_task_kind
-from automtl_testing.trials import (
-    check_engine as check_engine,
-    check_scheduler as check_scheduler,
-    sample_trials as sample_trials,
-)
+from automtl_testing.trials import check_engine as check_engine, sample_trials as sample_trials

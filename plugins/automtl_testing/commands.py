@@ -86,7 +86,6 @@ KINDS: Mapping[str, kinds.Kind[Any]] = {
     "op": kinds.OPS,
     "space": kinds.SPACES,
     "strategy": kinds.STRATEGIES,
-    "scheduler": kinds.SCHEDULERS,
     "dataset": kinds.DATASETS,
     "loss": kinds.LOSSES,
     "balancer": kinds.BALANCERS,

@@ -21,7 +21,7 @@ from automtl_core.fields.field import FieldKind
 from automtl_core.modules.cost import meta
 from automtl_core.ops import OpFactory
 from automtl_core.raw.find import find
-from automtl_core.registry.kinds import COMMANDS, DATASETS, KINDS, SCHEDULERS, Kind
+from automtl_core.registry.kinds import COMMANDS, DATASETS, KINDS, Kind
 from automtl_core.registry.registry import PluginRow, Registry
 from automtl_core.run_dir.config import default
 from automtl_core.run_dir.folders import raw_folder
@@ -38,7 +38,7 @@ from automtl_testing.samples import plain_schema, sample_part, sample_problem, s
 from automtl_testing.spaces import check_space
 from automtl_testing.strategies import check_strategy
 from automtl_testing.tasks import check_metric, check_task_kind
-from automtl_testing.trials import check_engine, check_scheduler
+from automtl_testing.trials import check_engine
 
 SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     "categorical fields": lambda: plain_schema(dense=0),
@@ -150,13 +150,9 @@ def _check_space(schema: Callable[[], Schema], subject: Subject, settings: Setti
 
 
 def _check_search(subject: Subject, settings: Settings, work_dir: Path) -> None:
-    """Check a strategy or a scheduler."""
     made_class = subject.object()
     with _supported():
-        made_class.check(*(["this test"] if subject.kind is SCHEDULERS else []))
-    if subject.kind is SCHEDULERS:
-        check_scheduler(partial(made_class, settings))
-        return
+        made_class.check()
     problem = sample_problem(sample_space(), 64, epochs=2, missing=0.3)  # the check is a dozen searches
     check_strategy(partial(made_class, settings), problem)
 
@@ -194,7 +190,6 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
     "ops": {name: partial(_check_op, check) for name, check in OP_CHECKS.items()},
     "spaces": {name: partial(_check_space, schema) for name, schema in SCHEMAS.items()},
     "strategies": {"search": _check_search},
-    "schedulers": {"search": _check_search},
     "datasets": {"preparation": _check_dataset},
     "field-kinds": {"encoding": _check_field},
     "task-kinds": {"loss and metrics": lambda subject, *_: check_task_kind(subject.object())},
@@ -220,7 +215,7 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
 CONFIGURABLE: Mapping[str, str] = {
     plural: KINDS[plural].name.partition(" ")[0]
     for plural in (
-        "spaces", "strategies", "schedulers", "datasets", "field-kinds", "losses", "balancers", "engines",
+        "spaces", "strategies", "datasets", "field-kinds", "losses", "balancers", "engines",
     )
 }  # fmt: skip
 """Kinds with settings: plural -> key of the settings, as in `--set strategy.epochs=2`."""

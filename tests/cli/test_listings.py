@@ -165,6 +165,6 @@ def test_an_unknown_kind_gets_the_nearest(automtl):
     assert ended.err == (
         "error: nothing is called 'opps' (did you mean 'ops'?)\n"
         "  fix: known: balancers, commands, datasets, engines, exporters, field-kinds, history-encoders, "
-        "listeners, losses, metrics, ops, presets, report-sections, schedulers, "
+        "listeners, losses, metrics, ops, presets, report-sections, "
         "spaces, strategies, task-kinds\n"
     )

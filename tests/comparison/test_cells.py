@@ -509,8 +509,8 @@ def test_a_value_outside_of_its_domain_is_the_first_one_tried(tiny):
 
 @needs_study
 def test_optuna_that_is_missing_is_told(monkeypatch, bench, tiny):
-    monkeypatch.setattr("automtl_strategies.optuna_scheduler.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"^tuning needs optuna$") as error:
+    monkeypatch.setattr("automtl_strategies.study.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"^a search by Optuna needs optuna$") as error:
         compare(tiny(), [0], 2, "one.yaml", bench()[0])
     assert error.value.fix == "install it: pip install 'automtl[study]'"
 

@@ -220,7 +220,7 @@ def searched(name, text):
     )
 
 
-OF_RUNS = {("study", "fixed"), *((name, "scheduler") for name in ("pd-darts", "random", "study"))}
+OF_RUNS = {("study", "fixed")}
 """Settings that have no effect outside of a run; see test_study.py and test_asha.py."""
 
 

@@ -13,7 +13,9 @@ from automtl_core.search.scheduler import Proposals
 from automtl_core.search.trial import Candidate
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.optuna_scheduler import OptunaScheduler, OptunaSettings, quiet
-from automtl_testing import check_scheduler
+from automtl_strategies.study import StudySearch
+
+from ..shared.schedulers import check_scheduler
 
 optuna = pytest.importorskip("optuna")
 
@@ -23,6 +25,8 @@ from automtl_core.search.trial import Candidate, TrialResult
 from automtl_testing.samples import binary_metrics
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.optuna_scheduler import OptunaScheduler, OptunaSettings
+
+from ..shared.schedulers import check_scheduler
 
 def suggest(trial, name):
     kind = trial.suggest_categorical("kind", ("a", "b"))
@@ -79,12 +83,6 @@ def test_without_a_number_of_trials_there_are_thirty_or_as_many_as_time_allows()
     assert made(2, lambda: 1.0).ask() is None
 
 
-def test_where_nothing_is_suggested_the_known_candidates_are_the_trials():
-    known = [Candidate(name) for name in "abc"]
-    scheduler = OptunaScheduler(OptunaSettings(), Proposals(known, Recipe(epochs=8)))
-    assert [training.candidate for training in iter(scheduler.ask, None)] == known
-
-
 def test_messages_of_optuna_are_kept_away_and_its_verbosity_is_restored(capsys):
     before = optuna.logging.get_verbosity()
     with catch_warnings(record=True) as warned, quiet():
@@ -94,9 +92,9 @@ def test_messages_of_optuna_are_kept_away_and_its_verbosity_is_restored(capsys):
 
 
 def test_optuna_that_is_missing_is_told(monkeypatch):
-    monkeypatch.setattr("automtl_strategies.optuna_scheduler.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match="the strategy study needs optuna") as error:
-        OptunaScheduler.check("the strategy study")
+    monkeypatch.setattr("automtl_strategies.study.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="a search by Optuna needs optuna") as error:
+        StudySearch.check()
     assert error.value.fix == "install it: pip install 'automtl[study]'"
 
 
