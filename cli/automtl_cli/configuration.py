@@ -69,8 +69,7 @@ def layers(
     engine: dict[str, Any] = {}
     if execution is not None:
         flags = {**execution.flags(), **flags}
-        engine = {"name": execution.engine, "address": execution.address}
-        engine = {key: value for key, value in engine.items() if value is not None}
+        engine = {} if execution.engine is None else {"name": execution.engine}
         if isinstance(settings.get(ENGINES.name), Mapping):
             engine |= settings.pop(ENGINES.name)
         if isinstance(name := engine.get("name"), str):

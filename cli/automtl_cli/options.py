@@ -127,10 +127,6 @@ class Execution:
     """The options that say how, where and how long trainings run."""
 
     seed: int | None = option("N", "Random seed of the run [0].")
-    precision: str | None = option(
-        "fp32|bf16",
-        "Compute precision: fp32, or bf16 mixed precision, slower on processors without bf16 [fp32].",
-    )
     device: str | None = option(
         "auto|cpu|cuda",
         "Device of all computations: cuda is a GPU, auto a GPU if there is one, else the CPU [auto].",
@@ -146,9 +142,6 @@ class Execution:
         "Engine of the workers: processes of this machine, or ray, a Ray cluster [processes]. "
         "--set engine.NAME=VALUE sets its settings.",
     )
-    address: str | None = option(
-        "ADDRESS", "Address of the cluster; the same as --set engine.address=ADDRESS.", "--address"
-    )
 
     def seconds(self) -> float | None:
         """Return the seconds of the time budget; raises as `seconds_of` does."""
@@ -158,7 +151,7 @@ class Execution:
 
     def flags(self) -> dict[str, Any]:
         """Return the values of options that are settings, by their keys in a configuration."""
-        return {"seed": self.seed, "precision": self.precision, "device": self.device}
+        return {"seed": self.seed, "device": self.device}
 
 
 @dataclass(frozen=True)

@@ -176,8 +176,8 @@ def run_job(
     run: options.NewRun,
     execution: options.Execution,
     layers: Layers,
-    other_options: bool,
     job_of: Callable[[Workflow], Job],
+    model: str | None = None,
 ) -> Output:
     """Return the outcome of a new run or of one that continues, or the plan of a new one.
 
@@ -185,14 +185,14 @@ def run_job(
         run: The options of the run.
         execution: How it trains.
         layers: The settings of the command.
-        other_options: Whether the command has options that a run which continues does not take.
         job_of: Returns the job of a new run.
+        model: The model to train; None for a search.
 
     Raises:
         UsageError: options would change a run that continues, or `--anyway` is used without one.
 
     """
-    if run.resume is not None and (any(layers.all) or other_options or run.name or run.dry_run):
+    if run.resume is not None and (any(layers.all) or model is not None or run.name or run.dry_run):
         raise UsageError(
             "--resume continues a run unchanged, and takes no other settings",
             "leave them out, or start a new run",

@@ -10,16 +10,7 @@ from automtl_core.errors import AllWorseError, CellsFailedError, NotBetterError,
 def search(
     *,
     searched: options.Searched,
-    ensemble: int | None = option(
-        "K",
-        "Maximum number of models whose mean is the result; the same as --set strategy.ensemble=K.",
-        min=1,
-    ),
     configuration: options.Configuration,
-    retrain: str | None = option(
-        "inherit|scratch",
-        "Initial weights of the final training: those of the search, or new ones [by strategy].",
-    ),
     execution: options.Execution,
     start: Path | None = option(
         "RUN",
@@ -40,24 +31,13 @@ def search(
     """
     from automtl_cli.configuration import check, layers
 
-    flags = {
-        **vars(searched),
-        "warm_start": start and start.absolute(),
-        "time_budget": execution.seconds(),
-        "retrain": retrain,
-    }
+    flags = {**vars(searched), "warm_start": start and start.absolute(), "time_budget": execution.seconds()}
     own = layers(configuration, flags, execution)
     if run.resume is None:
         check(own.all)
     from automtl_cli.runs.flow import run_job  # which imports torch
 
-    return run_job(
-        run,
-        execution,
-        own,
-        ensemble is not None,
-        lambda flow: flow.job([*own.all, {"strategy": {"ensemble": ensemble}} if ensemble else {}]),
-    )
+    return run_job(run, execution, own, lambda flow: flow.job(own.all))
 
 
 def train(
@@ -90,7 +70,7 @@ def train(
         raise UsageError("train needs a model", "name one, such as --model mmoe; see `automtl list spaces`")
     from automtl_cli.runs.flow import run_job  # which imports torch
 
-    return run_job(run, execution, own, model is not None, lambda flow: flow.model(model or "", own.all))
+    return run_job(run, execution, own, lambda flow: flow.model(model or "", own.all), model)
 
 
 def compare(
