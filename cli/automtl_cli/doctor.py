@@ -244,7 +244,7 @@ def memory() -> Check:
     free = free_memory()
     if free is None or free >= LEAST:
         return Check("memory", "ok", f"{size(free)} free" if free else "not known on this system")
-    remedy = "end other programs, or limit the preparation by --memory-limit 512MiB"
+    remedy = "end other programs, or limit the preparation: AUTOMTL_MEMORY_LIMIT=512MiB"
     return Check("memory", "warning", f"{size(free)} free", remedy)
 
 

@@ -73,17 +73,18 @@ def names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
-def memory_limit(size: str | None = None) -> str | None:
-    """Return the memory limit of the preparation, from the option or from the environment.
+def memory_limit() -> str | None:
+    """Return the memory limit of the preparation, from the environment.
 
     Raises:
         UsageError: the value is not an amount of memory.
 
     """
-    limit = size if size is not None else os.environ.get("AUTOMTL_MEMORY_LIMIT") or None
+    limit = os.environ.get("AUTOMTL_MEMORY_LIMIT") or None
     if limit is not None and not re.fullmatch(r"(?i)(?=.*[1-9])[0-9]+(\.[0-9]+)? ?[KMGT]i?B", limit):
-        source = "--memory-limit" if size is not None else "AUTOMTL_MEMORY_LIMIT"
-        raise UsageError(f"{source}: {limit!r} is no amount of memory", "give one such as 512MiB or 4GB")
+        raise UsageError(
+            f"AUTOMTL_MEMORY_LIMIT: {limit!r} is no amount of memory", "give one such as 512MiB or 4GB"
+        )
     return limit
 
 
@@ -101,9 +102,6 @@ Settings = Annotated[
         "--set",
         autocompletion=complete_settings,
     ),
-]
-MemoryLimit = Annotated[
-    str | None, option("SIZE", "Memory limit of the preparation, such as 512MiB [$AUTOMTL_MEMORY_LIMIT].")
 ]
 
 
@@ -191,7 +189,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class BadRows:
-    """The treatment of faulty rows."""
+    """The treatment of faulty new rows."""
 
     bad_rows: str | None = option(
         "fail|skip", "Treatment of faulty rows: an error, or leave them out [fail]."

@@ -153,15 +153,14 @@ def _decisions(fixed: Mapping[str, Decision]) -> str:
     return ", ".join(named[:3]) + (", ..." if len(named) > 3 else "")
 
 
-def workflow(memory_limit: str | None = None, doing: str = "preparing data") -> Workflow:
+def workflow(doing: str = "preparing data") -> Workflow:
     """Return the workflow with the installed plugins, which shows its events on standard error.
 
     Until the outcome is printed, standard error also takes what code of plugins prints.
     """
     until_output(redirect_stdout(sys.stderr))
-    limit = options.memory_limit(memory_limit)
     listener = Terminal(doing) if is_first() else SILENT
-    return Workflow(load_registry(), listener, memory_limit=limit)
+    return Workflow(load_registry(), listener, memory_limit=options.memory_limit())
 
 
 @contextmanager

@@ -187,7 +187,7 @@ def _on_rows(on: Path, entrants: list[str], history: Path | None, margin: float)
     from automtl_comparison.on_rows import on_rows
     from automtl_comparison.views import standing
 
-    result = on_rows(workflow(doing="reading new rows"), on, entrants, history, margin)
+    result = on_rows(workflow("reading new rows"), on, entrants, history, margin)
     champion, level = result.entrants[0].name, result.verdict == "level"
     what = "the best one is level with it" if level else "all are worse"
     error = (NotBetterError if level else AllWorseError)(
