@@ -118,10 +118,20 @@ def plain_split(rows: pd.DataFrame, fields: list[str], out: Path) -> None:
         rows.iloc[places].to_csv(out / f"{name}.csv", index=False)
 
 
-def prepare(name: str, folder: Path, work: Path, *options: str) -> Spent:
+def prepare(name: str, folder: Path, work: Path, *options: str, limit: str = "") -> Spent:
     """Prepare a dataset anew by the command line."""
     with tempfile.TemporaryDirectory(dir=work) as prepared:
-        command = [*AUTOMTL, "data", "prepare", name, "--data-dir", str(folder), *options]
+        command = [
+            "env",
+            f"AUTOMTL_MEMORY_LIMIT={limit}",
+            *AUTOMTL,
+            "data",
+            "prepare",
+            name,
+            "--data-dir",
+            str(folder),
+            *options,
+        ]
         return spent_by([*command, "--set", f"prepared_dir={prepared}"], work)
 
 
@@ -142,7 +152,7 @@ def simulate(name: str, rows: int, work: Path) -> Path:
 
 def preparation(millions: Sequence[int], work: Path) -> Table:
     """Return seconds and memory of preparing, with pandas and with automtl."""
-    table = Table(title=f"preparing; the last two columns with --memory-limit {MEMORY_LIMIT}")
+    table = Table(title=f"preparing; the last two columns with AUTOMTL_MEMORY_LIMIT={MEMORY_LIMIT}")
     for column in ("layout", "rows", "threshold", "pandas", "pandas s", "automtl s", "ratio"):
         table.add_column(column)
     for column in ("pandas MiB", "automtl MiB", "s", "MiB"):
@@ -159,14 +169,14 @@ def preparation(millions: Sequence[int], work: Path) -> Table:
         for least in ("10", "0"):
             threshold = ["--set", f"dataset.min_buys={least}"]
             ours = prepare("userbehavior", folder, work, *threshold)
-            limited = prepare("userbehavior", folder, work, *threshold, "--memory-limit", MEMORY_LIMIT)
+            limited = prepare("userbehavior", folder, work, *threshold, limit=MEMORY_LIMIT)
             for how in ("vectorised", "apply") if rows <= APPLY_ROWS else ("vectorised",):
                 theirs = plain("userbehavior", folder, work, least, how)
                 add("userbehavior", rows, least, how, theirs, ours, limited)
     folder = simulate("aliccp", 200_000, work)
     theirs = plain("aliccp", folder, work)
     ours = prepare("aliccp", folder, work)
-    limited = prepare("aliccp", folder, work, "--memory-limit", MEMORY_LIMIT)
+    limited = prepare("aliccp", folder, work, limit=MEMORY_LIMIT)
     add("aliccp", 200_000, "", "a row at a time", theirs, ours, limited)
     return table
 

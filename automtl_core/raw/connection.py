@@ -101,8 +101,7 @@ def _translated(error: duckdb.Error) -> AutoMTLError | None:
     words = printable(str(error).splitlines()[0])
     if isinstance(error, duckdb.OutOfMemoryException):
         return OutOfMemoryError(
-            f"preparing data: {words}",
-            "allow more memory by --memory-limit or $AUTOMTL_MEMORY_LIMIT, or use another machine",
+            f"preparing data: {words}", "allow more memory by AUTOMTL_MEMORY_LIMIT, or use another machine"
         )
     if isinstance(error, duckdb.ConversionException):
         return DataError(f"raw data: {words}", "repair the value in the raw file")

@@ -25,7 +25,7 @@ from automtl_core.raw.sql import check_names, create, one_file, quoted, typed
 from automtl_core.system.progress import Progress
 
 SKIP = (
-    "leave such rows out: --bad-rows skip (in a search: --set dataset.bad_rows=skip); "
+    "leave such rows out: --set dataset.bad_rows=skip (new rows: --bad-rows skip); "
     "`automtl data validate` lists all of them"
 )
 COLUMNAR = (".parquet", ".npy")
@@ -100,7 +100,7 @@ def load(
         if len(faults) > left:
             fix = REPAIR
             if most is not None:
-                more = "--max-bad-rows N (in a search: --set dataset.max_bad_rows=N)"
+                more = "--set dataset.max_bad_rows=N (new rows: --max-bad-rows N)"
                 fix = f"repair such rows, or allow more than {left}: {more}"
             raise DataError(str(Rejected(str(source.path), faults[0])), fix)
         rejected += [Rejected(source.name, fault) for fault in faults]

@@ -69,8 +69,7 @@ def layers(
     engine: dict[str, Any] = {}
     if execution is not None:
         flags = {**execution.flags(), **flags}
-        engine = {"name": execution.engine, "address": execution.address}
-        engine = {key: value for key, value in engine.items() if value is not None}
+        engine = {} if execution.engine is None else {"name": execution.engine}
         if isinstance(settings.get(ENGINES.name), Mapping):
             engine |= settings.pop(ENGINES.name)
         if isinstance(name := engine.get("name"), str):
@@ -122,7 +121,7 @@ def check(layers: Sequence[Layer], *models: str) -> None:
         raise together(faults)
 
 
-def chosen(which: options.Dataset, rows: options.BadRows | None = None) -> Chosen:
+def chosen(which: options.Dataset) -> Chosen:
     """Return the dataset of the options, with its settings.
 
     Raises:
@@ -130,14 +129,11 @@ def chosen(which: options.Dataset, rows: options.BadRows | None = None) -> Chose
         UsageError: a setting does not exist or has a wrong value.
 
     """
-    treatment = {key: value for key, value in vars(rows).items() if value is not None} if rows else {}
     table = options.Configuration(which.name, which.data_dir, None, which.config, which.settings)
-    config, _ = load_common(*layers(table, {}).all, {"dataset": treatment})
+    config, _ = load_common(*layers(table, {}).all)
     registry = load_registry()
     dataset_class = registry.get(DATASETS, config.dataset.name)
     settings = dataset_class.settings_class.parse(config.dataset.settings, "dataset", which.name)
-    if "max_bad_rows" in treatment and settings.bad_rows != "skip":
-        raise UsageError("--max-bad-rows has no effect without skip", "add --bad-rows skip, or leave it out")
     dataset = dataset_class(settings, registry.field_kind)
     folder = raw_folder(dataset, config.dataset.name, config.data_dir)
     return Chosen(config.dataset.name, dataset, folder, config.prepared_dir)

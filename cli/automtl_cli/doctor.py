@@ -231,10 +231,8 @@ def bf16(compute: "Compute") -> Check:
     else:
         unit, fast = "processor", not Compute(compute.device, "bf16").slow_precision
     if fast:
-        return Check(
-            "bf16", "ok", f"the {unit} has bf16 instructions: --precision bf16 can be faster than fp32"
-        )
-    result = f"the {unit} has no bf16 instructions: --precision bf16 is slower than fp32"
+        return Check("bf16", "ok", f"the {unit} has bf16 instructions: bf16 can be faster than fp32")
+    result = f"the {unit} has no bf16 instructions: bf16 is slower than fp32"
     used = compute.precision == "bf16"
     return Check(
         "bf16", "warning" if used else "ok", result, "use fp32: --set precision=fp32" if used else None
@@ -246,7 +244,7 @@ def memory() -> Check:
     free = free_memory()
     if free is None or free >= LEAST:
         return Check("memory", "ok", f"{size(free)} free" if free else "not known on this system")
-    remedy = "end other programs, or limit the preparation by --memory-limit 512MiB"
+    remedy = "end other programs, or limit the preparation: AUTOMTL_MEMORY_LIMIT=512MiB"
     return Check("memory", "warning", f"{size(free)} free", remedy)
 
 

@@ -73,17 +73,18 @@ def names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
-def memory_limit(size: str | None = None) -> str | None:
-    """Return the memory limit of the preparation, from the option or from the environment.
+def memory_limit() -> str | None:
+    """Return the memory limit of the preparation, from the environment.
 
     Raises:
         UsageError: the value is not an amount of memory.
 
     """
-    limit = size if size is not None else os.environ.get("AUTOMTL_MEMORY_LIMIT") or None
+    limit = os.environ.get("AUTOMTL_MEMORY_LIMIT") or None
     if limit is not None and not re.fullmatch(r"(?i)(?=.*[1-9])[0-9]+(\.[0-9]+)? ?[KMGT]i?B", limit):
-        source = "--memory-limit" if size is not None else "AUTOMTL_MEMORY_LIMIT"
-        raise UsageError(f"{source}: {limit!r} is no amount of memory", "give one such as 512MiB or 4GB")
+        raise UsageError(
+            f"AUTOMTL_MEMORY_LIMIT: {limit!r} is no amount of memory", "give one such as 512MiB or 4GB"
+        )
     return limit
 
 
@@ -101,9 +102,6 @@ Settings = Annotated[
         "--set",
         autocompletion=complete_settings,
     ),
-]
-MemoryLimit = Annotated[
-    str | None, option("SIZE", "Memory limit of the preparation, such as 512MiB [$AUTOMTL_MEMORY_LIMIT].")
 ]
 
 
@@ -127,10 +125,6 @@ class Execution:
     """The options that say how, where and how long trainings run."""
 
     seed: int | None = option("N", "Random seed of the run [0].")
-    precision: str | None = option(
-        "fp32|bf16",
-        "Compute precision: fp32, or bf16 mixed precision, slower on processors without bf16 [fp32].",
-    )
     device: str | None = option(
         "auto|cpu|cuda",
         "Device of all computations: cuda is a GPU, auto a GPU if there is one, else the CPU [auto].",
@@ -146,9 +140,6 @@ class Execution:
         "Engine of the workers: processes of this machine, or ray, a Ray cluster [processes]. "
         "--set engine.NAME=VALUE sets its settings.",
     )
-    address: str | None = option(
-        "ADDRESS", "Address of the cluster; the same as --set engine.address=ADDRESS.", "--address"
-    )
 
     def seconds(self) -> float | None:
         """Return the seconds of the time budget; raises as `seconds_of` does."""
@@ -158,7 +149,7 @@ class Execution:
 
     def flags(self) -> dict[str, Any]:
         """Return the values of options that are settings, by their keys in a configuration."""
-        return {"seed": self.seed, "precision": self.precision, "device": self.device}
+        return {"seed": self.seed, "device": self.device}
 
 
 @dataclass(frozen=True)
@@ -198,7 +189,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class BadRows:
-    """The treatment of faulty rows."""
+    """The treatment of faulty new rows."""
 
     bad_rows: str | None = option(
         "fail|skip", "Treatment of faulty rows: an error, or leave them out [fail]."

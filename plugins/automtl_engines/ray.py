@@ -85,8 +85,8 @@ class Ray(Engine[RaySettings]):
             what = "no Ray cluster is running here" if address == "auto" else f"no Ray cluster at {address}"
             raise UsageError(
                 f"{what}: {one_line(error)}",
-                "start one by `ray start --head`, or give the address of one: --address HOST:PORT; on one "
-                "machine, --workers N alone needs no cluster",
+                "start one by `ray start --head`, or give its address, `engine.address`; on one machine, "
+                "--workers N alone needs no cluster",
             ) from None
         try:
             yield Tasks(run_trial, self.settings, self.workers)

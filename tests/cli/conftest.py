@@ -71,7 +71,17 @@ def ensembled(tmp_path_factory):
     """Return a folder with the finished run `runs/done`, the mean of three networks."""
     folder = tmp_path_factory.mktemp("ensembled")
     (folder / "small.yaml").write_text(ENSEMBLE)
-    search = ["search", "--config", "small.yaml", "--ensemble", "3", "--name", "done", "--seed", "1"]
+    search = [
+        "search",
+        "--config",
+        "small.yaml",
+        "--set",
+        "strategy.ensemble=3",
+        "--name",
+        "done",
+        "--seed",
+        "1",
+    ]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert run(search, Stop()) == 0

@@ -65,10 +65,6 @@ USAGE = {
         ["train", "--model", "mmoe", "--set", f"space.expert_layers={[8] * 5000}"],
         "space.expert_layers: ",
     ),
-    "a maximum without skip": (
-        ["data", "prepare", "synthetic", "--max-bad-rows", "5"],
-        "--max-bad-rows has no effect without skip",
-    ),
 }
 
 

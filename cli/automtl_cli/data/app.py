@@ -24,13 +24,11 @@ LISTED = 1000
 data = typer.Typer(rich_markup_mode=None, help="Prepare, describe, check and export datasets.")
 
 
-def prepare(
-    dataset: options.Dataset, rows: options.BadRows, memory_limit: options.MemoryLimit = None
-) -> Output:
+def prepare(dataset: options.Dataset) -> Output:
     """Prepare a dataset: encode its raw files and store them."""
     from automtl_inspection import views as views
 
-    return Output(_about(_prepared(dataset, rows, memory_limit)), views.prepared)
+    return Output(_about(_prepared(dataset)), views.prepared)
 
 
 def describe(
@@ -38,9 +36,6 @@ def describe(
     count: int | None = option(
         "N", "Show N training rows as a model receives them instead.", "--rows", min=1
     ),
-    *,
-    rows: options.BadRows,
-    memory_limit: options.MemoryLimit = None,
 ) -> Output:
     """Describe a dataset: rows, fields, labels, and suspected faults.
 
@@ -52,7 +47,7 @@ def describe(
     from automtl_inspection import views as views
     from automtl_inspection.describe import describe
 
-    made = _prepared(dataset, rows, memory_limit)
+    made = _prepared(dataset)
     if count is not None:
         return Output({"prepared": _about(made), "rows": made.decoded(count)}, views.sampled)
     with stages("describing data") as progress:
@@ -65,7 +60,6 @@ def drift(
     *,
     history: Path | None = option("FILE", "With a run: events up to now, one a row, if it reads histories."),
     without_labels: bool = flag("--without-labels", "With a run: the new rows have no labels."),
-    memory_limit: options.MemoryLimit = None,
 ) -> Output:
     """Compare new rows with earlier ones: fields, labels, predictions, scores.
 
@@ -77,21 +71,19 @@ def drift(
     from automtl_cli.runs.flow import workflow
     from automtl_inspection.drift import drift_of_tables, view
 
-    flow = workflow(memory_limit, "reading rows")
+    flow = workflow("reading rows")
     if old.is_dir():
         return Output(flow.drift(old, new, history, not without_labels), view)
     return Output(drift_of_tables(flow, old, new), view)
 
 
 def validate(
-    dataset: options.Dataset,
-    rows: options.BadRows,
-    *,
-    out: Path | None = option("FILE.csv", "Output file for all faulty rows."),
+    dataset: options.Dataset, *, out: Path | None = option("FILE.csv", "Output file for all faulty rows.")
 ) -> Output:
     """Check every row of the raw files of a dataset.
 
-    The exit code is 65 if a row is faulty, or with --bad-rows skip if more than --max-bad-rows are.
+    The exit code is 65 if a row is faulty, or with dataset.bad_rows=skip if more than dataset.max_bad_rows
+    are.
     """
     from automtl_cli import configuration
     from automtl_cli.output import stages
@@ -100,7 +92,7 @@ def validate(
     from automtl_core.system.files import publish_file
     from automtl_inspection import views as views
 
-    chosen = configuration.chosen(dataset, rows)
+    chosen = configuration.chosen(dataset)
     validation = Validation(chosen.dataset, chosen.name, chosen.folder)
     faults: list[Json] = []
     if out is not None and out.exists():
@@ -127,7 +119,6 @@ def export(
     out: Path = option("FILE", "Output file, .csv or .parquet.", default=...),
     part: str | None = option("PART", "Write only the rows of a part: train, validation or test."),
     without_labels: bool = flag("--without-labels", "Write no labels."),
-    memory_limit: options.MemoryLimit = None,
 ) -> Output:
     """Write the examples of a dataset as one table.
 
@@ -143,11 +134,11 @@ def export(
 
     chosen = configuration.chosen(dataset)
     check_output(out)
-    limit, some = options.memory_limit(memory_limit), None
+    limit, some = options.memory_limit(), None
     if part is not None:
         if part not in PARTS:
             raise UsageError(f"--part {part}: no such part", f"use one of {listing(PARTS)}")
-        some = _prepared(dataset, options.BadRows(), memory_limit).rows(part)
+        some = _prepared(dataset).rows(part)
     with stages("exporting data") as progress:
         rows = export(
             chosen.dataset, chosen.name, chosen.folder, out, progress, limit, some, not without_labels
@@ -176,15 +167,15 @@ def init(
     return Output(init(files, out, labels, columns, force), view)
 
 
-def _prepared(dataset: options.Dataset, rows: options.BadRows, memory_limit: str | None) -> "Prepared":
+def _prepared(dataset: options.Dataset) -> "Prepared":
     """Prepare a dataset, show progress, and print its warnings."""
     from automtl_cli import configuration
     from automtl_cli.output import stages
     from automtl_core.prepare.prepare import prepare
     from automtl_core.workflow.data_checks import preparation_warnings
 
-    chosen = configuration.chosen(dataset, rows)
-    limit = options.memory_limit(memory_limit)
+    chosen = configuration.chosen(dataset)
+    limit = options.memory_limit()
     with stages("preparing data") as progress:
         made = prepare(chosen.dataset, chosen.name, chosen.folder, chosen.prepared_dir, progress, limit)
     for sentence in preparation_warnings(made):
@@ -229,5 +220,5 @@ def _invalid(result: Json) -> AutoMTLError | None:
         return None
     return DataError(
         f"faulty rows: {rejected:,} of {result['records']:,}, and {allowed:,} are allowed",
-        f"repair them, or leave them out: --bad-rows skip --max-bad-rows {rejected}",
+        f"repair them, or leave them out: --set dataset.bad_rows=skip --set dataset.max_bad_rows={rejected}",
     )

@@ -35,7 +35,6 @@ def predict(
     ),
     history: History = None,
     bad_rows: options.BadRows,
-    memory_limit: options.MemoryLimit = None,
 ) -> Output:
     """Predict new rows with the network of a run.
 
@@ -54,7 +53,7 @@ def predict(
     from automtl_report.outcome import predicted
 
     most = skippable(bad_rows.bad_rows, bad_rows.max_bad_rows)
-    flow = workflow(memory_limit, READING)
+    flow = workflow(READING)
     return Output(flow.predict(run, files, output, options.names(keep), most, history), predicted)
 
 
@@ -88,7 +87,7 @@ def evaluate(
             raise UsageError(
                 "--data-dir is for the raw files of the run, and --input for new rows", "give one of them"
             )
-        return Output(workflow(doing=READING).measure(run, files, most, names, history), outcome.tested)
+        return Output(workflow(READING).measure(run, files, most, names, history), outcome.tested)
     if (bad_rows.bad_rows, bad_rows.max_bad_rows, history) != (None, None, None):
         raise UsageError(
             "--bad-rows, --max-bad-rows and --history belong to --input", "name the new rows by --input"
@@ -119,7 +118,6 @@ def update(
     refresh: bool = flag("--refresh", "Bring only the aggregates up to date, without training."),
     out: Path | None = option("FOLDER", "Folder of the new run [RUN-updated-N]."),
     bad_rows: options.BadRows,
-    memory_limit: options.MemoryLimit = None,
 ) -> Output:
     """Train the network of a run further, on later rows.
 
@@ -145,10 +143,10 @@ def update(
         how = {"replay": replay, "epochs": epochs, "max_bad_rows": most}
         later = UpdateSettings.parse({"data": files.absolute(), "history": log, **how}, "update")
         place = (run.parent, None) if out is None else (out.parent, out.name)
-        record = workflow(memory_limit).update(run, later, retrain, *place)
+        record = workflow().update(run, later, retrain, *place)
         return Output(record, outcome)
     folder = out or run.with_name(f"{run.resolve().name}-refreshed")
-    result = workflow(memory_limit, READING).refresh(run, files, folder, most)
+    result = workflow(READING).refresh(run, files, folder, most)
     skipped = [f"skipped: {row}" for row in result.skipped]
     next_ones = next_commands([f"automtl predict {shlex.quote(result.run)} --input FILE --output FILE"])
     until = f", up to {result.until}" if result.until else ""

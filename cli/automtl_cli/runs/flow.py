@@ -151,14 +151,13 @@ def _decisions(fixed: Mapping[str, Decision]) -> str:
     return ", ".join(named[:3]) + (", ..." if len(named) > 3 else "")
 
 
-def workflow(memory_limit: str | None = None, doing: str = "preparing data") -> Workflow:
+def workflow(doing: str = "preparing data") -> Workflow:
     """Return the workflow with the installed plugins, which shows its events on standard error.
 
     Until the outcome is printed, standard error also takes what code of plugins prints.
     """
     until_output(redirect_stdout(sys.stderr))
-    limit = options.memory_limit(memory_limit)
-    return Workflow(load_registry(), Terminal(doing), memory_limit=limit)
+    return Workflow(load_registry(), Terminal(doing), memory_limit=options.memory_limit())
 
 
 @contextmanager
@@ -173,8 +172,8 @@ def run_job(
     run: options.NewRun,
     execution: options.Execution,
     layers: Layers,
-    other_options: bool,
     job_of: Callable[[Workflow], Job],
+    model: str | None = None,
 ) -> Output:
     """Return the outcome of a new run or of one that continues, or the plan of a new one.
 
@@ -182,14 +181,14 @@ def run_job(
         run: The options of the run.
         execution: How it trains.
         layers: The settings of the command.
-        other_options: Whether the command has options that a run which continues does not take.
         job_of: Returns the job of a new run.
+        model: The model to train; None for a search.
 
     Raises:
         UsageError: options would change a run that continues, or `--anyway` is used without one.
 
     """
-    if run.resume is not None and (any(layers.all) or other_options or run.name or run.dry_run):
+    if run.resume is not None and (any(layers.all) or model is not None or run.name or run.dry_run):
         raise UsageError(
             "--resume continues a run unchanged, and takes no other settings",
             "leave them out, or start a new run",

@@ -10,16 +10,7 @@ from automtl_core.errors import AllWorseError, CellsFailedError, NotBetterError,
 def search(
     *,
     searched: options.Searched,
-    ensemble: int | None = option(
-        "K",
-        "Maximum number of models whose mean is the result; the same as --set strategy.ensemble=K.",
-        min=1,
-    ),
     configuration: options.Configuration,
-    retrain: str | None = option(
-        "inherit|scratch",
-        "Initial weights of the final training: those of the search, or new ones [by strategy].",
-    ),
     execution: options.Execution,
     run: options.NewRun,
 ) -> Output:
@@ -34,19 +25,13 @@ def search(
     """
     from automtl_cli.configuration import check, layers
 
-    flags = {**vars(searched), "time_budget": execution.seconds(), "retrain": retrain}
+    flags = {**vars(searched), "time_budget": execution.seconds()}
     own = layers(configuration, flags, execution)
     if run.resume is None:
         check(own.all)
     from automtl_cli.runs.flow import run_job  # which imports torch
 
-    return run_job(
-        run,
-        execution,
-        own,
-        ensemble is not None,
-        lambda flow: flow.job([*own.all, {"strategy": {"ensemble": ensemble}} if ensemble else {}]),
-    )
+    return run_job(run, execution, own, lambda flow: flow.job(own.all))
 
 
 def train(
@@ -79,7 +64,7 @@ def train(
         raise UsageError("train needs a model", "name one, such as --model mmoe; see `automtl list spaces`")
     from automtl_cli.runs.flow import run_job  # which imports torch
 
-    return run_job(run, execution, own, model is not None, lambda flow: flow.model(model or "", own.all))
+    return run_job(run, execution, own, lambda flow: flow.model(model or "", own.all), model)
 
 
 def compare(
@@ -195,7 +180,7 @@ def _on_rows(on: Path, entrants: list[str], history: Path | None, margin: float)
     from automtl_comparison.on_rows import on_rows
     from automtl_comparison.views import standing
 
-    result = on_rows(workflow(doing="reading new rows"), on, entrants, history, margin)
+    result = on_rows(workflow("reading new rows"), on, entrants, history, margin)
     champion, level = result.entrants[0].name, result.verdict == "level"
     what = "the best one is level with it" if level else "all are worse"
     error = (NotBetterError if level else AllWorseError)(

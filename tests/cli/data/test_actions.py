@@ -94,55 +94,52 @@ def test_faulty_rows_are_an_error_or_left_out(automtl, shop):
     ended = automtl("data", "prepare", "shop")
     assert ended.code == 65
     assert "data/shop/log.csv:102: user: expected an integer" in ended.err
-    assert "--bad-rows skip" in ended.err
-    few = automtl("data", "prepare", "shop", "--bad-rows", "skip", "--max-bad-rows", "2")
+    assert "--set dataset.bad_rows=skip" in ended.err
+    few = automtl(
+        "data", "prepare", "shop", "--set", "dataset.bad_rows=skip", "--set", "dataset.max_bad_rows=2"
+    )
     assert few.code == 65
-    skip = ("--bad-rows", "skip", "--max-bad-rows", "3")
+    skip = ("--set", "dataset.bad_rows=skip", "--set", "dataset.max_bad_rows=3")
     found = automtl("data", "prepare", "shop", *skip, "--json")
     assert found.json()["rejected"] == 3
     assert sum(found.json()["rows"].values()) == 600
     (warning,) = warnings(found)
     assert warning.startswith("warning: skipped faulty rows of the raw files: 3, see prepared/shop-")
     assert Path(warning.split()[-1]).read_text().count("\n") == 4
-    settings = ("--set", "dataset.bad_rows=skip", "--set", "dataset.max_bad_rows=3")
     for command in (
         ("data", "prepare", "shop"),
         ("data", "describe", "shop"),
         ("data", "describe", "shop", "--rows", "3"),
     ):
-        for options in (skip, settings):
-            again = automtl(*command, *options, "--json")
-            about = again.json()
-            assert about.get("prepared", about)["reused"], command
-            assert warnings(again) == [warning]
+        again = automtl(*command, *skip, "--json")
+        about = again.json()
+        assert about.get("prepared", about)["reused"], command
+        assert warnings(again) == [warning]
 
 
 @pytest.mark.parametrize("limit", ["much", "512", "0GB", "-1GB", "80%", "1GB; DROP"])
 def test_a_memory_limit_is_an_amount(automtl, monkeypatch, limit):
-    ended = automtl("data", "prepare", "synthetic", *SMALL, "--memory-limit", limit)
-    assert (ended.code, ended.out) == (2, "")
-    assert f"--memory-limit: {limit!r} is no amount of memory" in ended.err
     monkeypatch.setenv("AUTOMTL_MEMORY_LIMIT", limit)
     for command in (("data", "prepare", "synthetic", *SMALL), ("search", "--config", "small.yaml")):
         ended = automtl(*command)
-        assert ended.code == 2
-        assert f"AUTOMTL_MEMORY_LIMIT: {limit!r}" in ended.err
+        assert (ended.code, ended.out) == (2, "")
+        assert f"AUTOMTL_MEMORY_LIMIT: {limit!r} is no amount of memory" in ended.err
     assert not Path("prepared").exists()
 
 
 def test_a_memory_limit_is_kept(automtl, monkeypatch, tmp_path):
     small = ("data", "prepare", "synthetic", "--set", "dataset.rows=30000")
-    ended = automtl(*small, "--memory-limit", "100KB")
-    assert ended.code == 71, ended.err
-    assert "fix: allow more memory by --memory-limit" in ended.err
     monkeypatch.setenv("AUTOMTL_MEMORY_LIMIT", "100KB")
-    assert automtl(*small).code == 71
+    ended = automtl(*small)
+    assert ended.code == 71, ended.err
+    assert "fix: allow more memory by AUTOMTL_MEMORY_LIMIT" in ended.err
     assert automtl("search", "--set", "dataset.rows=30000").code == 71
-    assert automtl(*small, "--memory-limit", "512mib").code == 0
+    monkeypatch.setenv("AUTOMTL_MEMORY_LIMIT", "512mib")
+    assert automtl(*small).code == 0
 
 
 def test_describing_shows_all_parts_and_warns_of_leaks(automtl, shop):
-    skip = ("--bad-rows", "skip")
+    skip = ("--set", "dataset.bad_rows=skip")
     found = automtl("data", "describe", "shop", *skip, "--json").json()
     assert found["prepared"] == {
         **automtl("data", "prepare", "shop", *skip, "--json").json(), "reused": False, "rejected": 3
@@ -168,14 +165,20 @@ def test_describing_shows_all_parts_and_warns_of_leaks(automtl, shop):
 
 def test_sampled_rows_are_raw_values(automtl, shop):
     raw = pd.read_csv(shop, dtype=str).dropna()
-    rows = automtl("data", "describe", "shop", "--rows", "40", "--bad-rows", "skip", "--json").json()["rows"]
+    rows = automtl(
+        "data", "describe", "shop", "--rows", "40", "--set", "dataset.bad_rows=skip", "--json"
+    ).json()["rows"]
     assert len(rows) == 40
     for row in rows:
         assert row["coupon"] == f"c{row['click']}"
         assert row["user"] in set(raw["user"])
-    down = automtl("data", "describe", "shop", "--bad-rows", "skip", "--rows", "2").out.splitlines()
+    down = automtl(
+        "data", "describe", "shop", "--set", "dataset.bad_rows=skip", "--rows", "2"
+    ).out.splitlines()
     assert [line.split()[0] for line in down] == ["column", "user", "coupon", "click"]
-    across = automtl("data", "describe", "shop", "--bad-rows", "skip", "--rows", "7").out.splitlines()
+    across = automtl(
+        "data", "describe", "shop", "--set", "dataset.bad_rows=skip", "--rows", "7"
+    ).out.splitlines()
     assert across[0].split() == ["user", "coupon", "click"]
     assert len(across) == 8
     assert automtl("data", "describe", "shop", "--rows", "0").code == 2
@@ -185,7 +188,7 @@ def test_validating_tells_every_faulty_row(automtl, shop):
     ended = automtl("data", "validate", "shop")
     assert ended.code == 65
     assert "error: faulty rows: 3 of 603, and 0 are allowed" in ended.err
-    assert "--bad-rows skip --max-bad-rows 3" in ended.err
+    assert "--set dataset.bad_rows=skip --set dataset.max_bad_rows=3" in ended.err
     lines = ended.out.splitlines()
     assert lines[0].split() == ["file", "records", "accepted", "rejected"]
     assert lines[1].split() == ["log.csv", "603", "600", "3"]
@@ -200,11 +203,10 @@ def test_validating_tells_every_faulty_row(automtl, shop):
     ("options", "code"),
     [
         ((), 65),
-        (("--max-bad-rows", "5"), 2),
-        (("--bad-rows", "skip"), 0),
-        (("--bad-rows", "skip", "--max-bad-rows", "3"), 0),
-        (("--bad-rows", "skip", "--max-bad-rows", "2"), 65),
-        (("--bad-rows", "pass"), 2),
+        (("--set", "dataset.bad_rows=skip"), 0),
+        (("--set", "dataset.bad_rows=skip", "--set", "dataset.max_bad_rows=3"), 0),
+        (("--set", "dataset.bad_rows=skip", "--set", "dataset.max_bad_rows=2"), 65),
+        (("--set", "dataset.bad_rows=pass"), 2),
     ],
 )
 def test_settings_say_how_many_faulty_rows_may_be(automtl, shop, options, code):
@@ -233,7 +235,7 @@ def test_all_faulty_rows_are_written_down(automtl, shop):
 
 def test_files_that_are_missing_or_of_another_form(automtl, shop):
     shop.write_text("user;coupon;click\n1;a;0\n")
-    ended = automtl("data", "validate", "shop", "--bad-rows", "skip")
+    ended = automtl("data", "validate", "shop", "--set", "dataset.bad_rows=skip")
     assert ended.code == 65
     assert "data/shop/log.csv:1: semicolons" in ended.err
     shop.unlink()
@@ -275,7 +277,7 @@ def test_nothing_that_files_hold_acts_on_a_terminal(automtl, shop):
     payload = "\x1b[31m\x9b0m\u202e\x07[bold]x[/bold]"
     rows = [f"{n % 40},{payload},{n % 2}" for n in range(300)]
     shop.write_text("\n".join(["user,coupon,click", *rows, payload, f"{payload},a,1", ""]))
-    skip = ("--bad-rows", "skip")
+    skip = ("--set", "dataset.bad_rows=skip")
     commands = (("validate",), ("validate", "--json"), ("validate", *skip), ("prepare",), ("describe", *skip))
     for command in (
         *commands,

@@ -70,7 +70,7 @@ def test_the_architecture_of_a_run_is_trained_anew(automtl, finished):
         (["compare", "--models", "mmoe,ple", "--set", "space.blocks=2"], "is not a setting of mmoe, ple"),
         (["search", "--space", "mmoe"], "mmoe leaves nothing to search"),
         (["search", "--space", "mmoe", "--dry-run"], "mmoe leaves nothing to search"),
-        (["search", "--retrain", "anew"], "retrain"),
+        (["search", "--set", "retrain=anew"], "retrain"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(automtl, arguments, message):
@@ -242,7 +242,7 @@ def test_a_comparison_stopped_by_a_signal_goes_on(here, automtl, stopped):
 def test_retrain_decides_whether_the_weights_of_the_search_are_kept(automtl):
     epochs = {}
     for how in ("inherit", "scratch"):
-        assert automtl("search", "--config", "small.yaml", "--retrain", how, "--name", how).code == 0
+        assert automtl("search", "--config", "small.yaml", "--set", f"retrain={how}", "--name", how).code == 0
         lines = [json.loads(line) for line in Path("runs", how, "metrics.jsonl").read_text().splitlines()]
         epochs[how] = [line["epoch"] for line in lines if line["phase"] == "train"]
     assert epochs["inherit"][0] == 4

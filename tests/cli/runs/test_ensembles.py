@@ -44,12 +44,12 @@ def test_the_result_of_a_search_is_the_mean_of_models_of_two_kinds(automtl, done
     ("arguments", "message"),
     [
         (["--strategy", "darts"], "strategy.ensemble is not a setting\n  fix: strategy takes: decay"),
-        (["--ensemble", "0"], "'--ensemble'"),
+        (["--set", "strategy.ensemble=0"], "strategy.ensemble"),
         (["--resume", "runs/done"], "--resume"),
     ],
 )
 def test_where_there_can_be_no_ensemble(automtl, done, arguments, message):
-    ended = automtl("search", "--ensemble", "3", *arguments)
+    ended = automtl("search", "--set", "strategy.ensemble=3", *arguments)
     assert (ended.code, message in ended.err) == (2, True), ended.err
 
 

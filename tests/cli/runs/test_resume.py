@@ -136,7 +136,7 @@ COMPARE = [
     [
         (["--workers", "0"], "--workers"),
         (["--workers", "2", "--engine", "rays"], "no engine is called 'rays' (did you mean 'ray'?)"),
-        (["--workers", "2", "--address", "auto"], "engine.address is not a setting"),
+        (["--workers", "2", "--set", "engine.address=auto"], "engine.address is not a setting"),
         (["--workers", "2", "--set", "engine.thread=1"], "engine.thread is not a setting"),
     ],
 )

@@ -34,9 +34,9 @@ class Case:
     """Pattern of the way out."""
     exit_code: int = 65
     accepted: int | None = None
-    """Rows that are left with `--bad-rows skip`; None if the file is refused even so."""
+    """Rows that are left with `bad_rows=skip`; None if the file is refused even so."""
     rejected: int = 0
-    """Rows that are left out with `--bad-rows skip`."""
+    """Rows that are left out with `bad_rows=skip`."""
     file_name: str = "log.csv"
     settings: Mapping[str, Any] = field(default_factory=dict)
     """In place of those in `SETTINGS`."""
@@ -72,11 +72,11 @@ def fine(name, content, warning=""):
 
 
 def bad_row(name, row, message):
-    return Case(name, with_rows(row), f":{LINE}: {message}", "--bad-rows skip", accepted=40, rejected=1)
+    return Case(name, with_rows(row), f":{LINE}: {message}", "dataset.bad_rows=skip", accepted=40, rejected=1)
 
 
 def bad_rows(name, content, message, accepted=40, rejected=1):
-    return Case(name, content, message, "--bad-rows skip", accepted=accepted, rejected=rejected)
+    return Case(name, content, message, "dataset.bad_rows=skip", accepted=accepted, rejected=rejected)
 
 
 def refused(name, content, message, fix, file_name="log.csv"):

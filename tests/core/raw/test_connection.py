@@ -66,7 +66,7 @@ def test_every_error_that_files_or_disks_can_cause_is_translated(tmp_path, raise
 def test_too_little_memory_says_how_to_allow_more(tmp_path):
     with pytest.raises(OutOfMemoryError) as error, connect(None, tmp_path, "20MiB", 1) as db:
         db.execute("SELECT list(i) FROM range(50000000) t(i)").fetchall()
-    assert "--memory-limit" in error.value.fix
+    assert "AUTOMTL_MEMORY_LIMIT" in error.value.fix
 
 
 @pytest.mark.parametrize("name", ["a[1]", "a*", "a?", "[!a]"])

@@ -29,6 +29,9 @@ class Ended(NamedTuple):
     err: str
 
 
+SKIP = ("--set", "dataset.bad_rows=skip")
+
+
 @pytest.fixture
 def automtl(case, path, capsys, monkeypatch):
     """Run a command of `automtl data` on the table of a case, in its folder."""
@@ -60,7 +63,7 @@ def test_preparation_refuses_what_is_wrong_and_says_what_to_do(case, path, autom
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_preparation_leaves_out_the_rejected_rows_and_no_others(case, path, automtl):
-    ended = automtl("prepare", "--bad-rows", "skip", "--json")
+    ended = automtl("prepare", *SKIP, "--json")
     if case.exit_code and not case.rejected:
         assert ended.code == case.exit_code
         return
@@ -69,7 +72,8 @@ def test_preparation_leaves_out_the_rejected_rows_and_no_others(case, path, auto
     assert made["rejected"] == case.rejected
     assert (Path(made["path"]) / "rejected.csv").exists() == bool(case.rejected)
     if case.rejected:
-        assert automtl("prepare", "--bad-rows", "skip", "--max-bad-rows", str(case.rejected - 1)).code == 65
+        fewer = f"dataset.max_bad_rows={case.rejected - 1}"
+        assert automtl("prepare", *SKIP, "--set", fewer).code == 65
 
 
 @pytest.mark.parametrize("case", CASES[::4], ids=lambda case: case.name)
