@@ -225,7 +225,9 @@ class Registry:
             problems = {row.name: row.problem for row in self.rows}
             gone = [name for name in plugins if problems.get(name, "not installed")]
             if not gone:
-                raise
+                made = listing(f"{name} {version}" for name, version in plugins.items())
+                fix = f"{error.fix}, or the versions that it was created with: {made}"
+                raise UnknownNameError(str(error), fix) from None
             known = {name: f"{name} {plugins[name]} ({problems.get(name, 'not installed')})" for name in gone}
             raise UnknownNameError(
                 f"{error}; it was created with plugins that are not available: {listing(known.values())}",
