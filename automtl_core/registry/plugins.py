@@ -6,7 +6,9 @@ its row, the plugin then supplies nothing, and all others still load.
 
 import os
 import reprlib
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import lru_cache
 from importlib import metadata
@@ -26,7 +28,6 @@ from automtl_core.registry.registry import (
     names_of,
     reason,
 )
-from automtl_core.system.process_state import plugin_code
 
 
 def load_registry() -> Registry:
@@ -85,7 +86,7 @@ def _load(point: metadata.EntryPoint, loaded: Loaded) -> tuple[PluginRow, Conten
     row = PluginRow(point.name, *_named(point.dist), point.value)
     try:
         _check_wanted(row, loaded)
-        with plugin_code():
+        with redirect_stdout(sys.stderr):  # standard output is for the output of commands
             contents = _contents(point)
         check_free(row, contents, loaded)
     except KeyboardInterrupt:

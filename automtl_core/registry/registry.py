@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,6 @@ from automtl_core.registry.kinds import (
     T,
     at,
 )
-from automtl_core.system.process_state import plugin_code
 from automtl_core.tasks.kinds import supply
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class Registry:
     def describe(self, kind: Kind[Any], name: str) -> str:
         """Return a one-line description of an object, or an empty string; raises as `get` does."""
         found = self._resolve(kind, self._key(kind, name))
-        with plugin_code(), suppress(Exception):  # a class may define `__doc__` as it likes
+        with suppress(Exception):  # a class may define `__doc__` as it likes
             return kind.describe(found)
         return ""
 
@@ -225,7 +225,9 @@ class Registry:
             problems = {row.name: row.problem for row in self.rows}
             gone = [name for name in plugins if problems.get(name, "not installed")]
             if not gone:
-                raise
+                made = listing(f"{name} {version}" for name, version in plugins.items())
+                fix = f"{error.fix}, or the versions that it was created with: {made}"
+                raise UnknownNameError(str(error), fix) from None
             known = {name: f"{name} {plugins[name]} ({problems.get(name, 'not installed')})" for name in gone}
             raise UnknownNameError(
                 f"{error}; it was created with plugins that are not available: {listing(known.values())}",
@@ -275,7 +277,7 @@ class Registry:
             return value
         found = None
         try:
-            with plugin_code():
+            with redirect_stdout(sys.stderr):
                 found = at(value)
                 fault = kind.fault(key, found)
         except (KeyboardInterrupt, MemoryError):

@@ -1,7 +1,7 @@
 """Documents: files of unknown origin, JSON as JSON defines it, and typed and signed values in it.
 
 Only plain files are read, up to a size. All JSON of the core is read and written here, with each number as it
-is (`process_state.exact`). A signed file holds its own SHA-256, so that changes and damage are detected: the
+is (`flushed(False)`). A signed file holds its own SHA-256, so that changes and damage are detected: the
 digest is the last value of the file, and covers the bytes before it. Earlier versions wrote a digest of the
 values (`canonical`), which is accepted too.
 """
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from automtl_core.errors import ArtifactError
 from automtl_core.system.files import write_atomic
-from automtl_core.system.process_state import exact
+from automtl_core.system.process_state import flushed
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -77,13 +77,13 @@ def read_text(path: Path, fix: str, limit: int = SIZE_LIMIT) -> str:
         raise ArtifactError(f"{path}: not UTF-8: {error.reason}", fix) from None
 
 
-@exact()
+@flushed(False)
 def json_text(value: Any, **style: Any) -> str:
     """Return a value as JSON; `style` are arguments of `json.dumps`."""
     return json.dumps(value, **style)
 
 
-@exact()
+@flushed(False)
 def parse_json(text: str, where: object, fix: str) -> Any:
     """Return the value of a JSON text, without duplicate keys and numbers that are not finite.
 

@@ -1,4 +1,4 @@
-"""The state of the process: what plugins and libraries must not change, and denormal numbers.
+"""The state of the process: denormal numbers, and libraries without their side effects.
 
 Denormal numbers are those nearest to zero. Weights that no loss needs shrink under weight decay, until
 products with them are denormal. With these, x86 processors take up to 240 times as long for a matrix product
@@ -7,99 +7,35 @@ as 0 is another number.
 """
 
 import ctypes
-import dis
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from importlib import import_module
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def kept_state() -> Iterator[None]:
-    """Restore the state of the process at the end of the block.
+def flushed(flush: bool = True) -> Iterator[None]:
+    """Compute with zeros in place of denormal numbers, in this thread and in those of torch; a decorator too.
 
-    It is the working directory, unless it is removed, the handlers of signals, torch's default type, and
-    whether torch records gradients.
+    With False, numbers are exact again, for code within that reads or writes them as text.
     """
-    folder, handlers, (dtype, recorded) = _folder(), _handlers(), _of_torch()
-    try:
-        yield
-    finally:
-        if folder is not None and _folder() != folder:
-            with suppress(FileNotFoundError):
-                os.chdir(folder)
-        for number, handler in handlers.items():
-            if signal.getsignal(number) != handler:
-                signal.signal(number, handler)
-        if _of_torch() not in ((dtype, recorded), (None, True)):
-            import torch
-
-            torch.set_default_dtype(torch.float32 if dtype is None else dtype)
-            torch.set_grad_enabled(recorded)
-
-
-def _folder() -> str | None:
-    """Return the working directory; None if it is removed."""
-    with suppress(FileNotFoundError):
-        return os.getcwd()
-    return None
-
-
-def _handlers() -> dict[int, Any]:
-    """Return the handlers of signals, which only the main thread can change, and those set by Python only."""
-    if threading.current_thread() is not threading.main_thread():
-        return {}
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    return {number: handler for number, handler in handlers.items() if handler is not None}
-
-
-def _of_torch() -> tuple[Any, bool]:
-    """Return torch's default type, and whether it records gradients; None and True before its import."""
-    torch = sys.modules.get("torch")
-    with suppress(AttributeError):  # its import is not complete
-        return (torch.get_default_dtype(), torch.is_grad_enabled()) if torch else (None, True)
-    return None, True
-
-
-@contextmanager
-def flushed() -> Iterator[None]:
-    """Compute with zeros in place of denormal numbers, in this thread and in those of torch."""
-    import numpy as np  # a command without computations starts without it
-
     before = flushes()
-    for kind in (np.float16, np.float32, np.float64):
-        np.finfo(kind)  # numpy keeps it; numpy 1 would warn of the missing numbers if it looked in the block
-    _set(True)
+    if flush:
+        import numpy as np  # a command without computations starts without it
+
+        for kind in (np.float16, np.float32, np.float64):
+            np.finfo(kind)  # numpy keeps it; numpy 1 would warn of the missing numbers if it looked within
+    _set(flush)
     try:
         yield
     finally:
         _set(before)
-
-
-@contextmanager
-def exact() -> Iterator[None]:
-    """Compute with denormal numbers in this thread, also within `flushed`; a decorator too.
-
-    It is for code that reads or writes numbers as text.
-    """
-    if not flushes():
-        yield
-        return
-    import torch
-
-    torch.set_flush_denormal(False)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(True)
 
 
 def flushes() -> bool:
@@ -169,34 +105,3 @@ def own_cache() -> Iterator[None]:
 def importing_compiler() -> AbstractContextManager[None]:
     """Return the context of calls by which torch imports its compiler, which creates the cache folder."""
     return nullcontext() if "torch._dynamo" in sys.modules else own_cache()
-
-
-@contextmanager
-def plugin_code() -> Iterator[None]:
-    """Run code of a plugin.
-
-    Its output goes to standard error, since standard output is for the output of commands. Afterwards the
-    state of the process is restored, see `kept_state`.
-
-    Raises:
-        RuntimeError: the code raised KeyboardInterrupt itself, without a signal.
-
-    """
-    try:
-        with kept_state(), redirect_stdout(sys.stderr):
-            yield
-    except KeyboardInterrupt as error:
-        if _by_a_signal(error.__traceback__):
-            raise
-        raise RuntimeError("it raises KeyboardInterrupt") from error
-
-
-def _by_a_signal(trace: TracebackType | None) -> bool:
-    """Return whether a KeyboardInterrupt is that of a signal: no statement raised it, or a handler did."""
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return True
-    code = trace.tb_frame.f_code
-    handlers = [getattr(signal.getsignal(number), "__code__", None) for number in SIGNALS]
-    return code in handlers or code.co_code[trace.tb_lasti] != dis.opmap["RAISE_VARARGS"]

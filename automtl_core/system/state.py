@@ -23,7 +23,7 @@ from torch import Tensor
 from automtl_core.errors import ArtifactError, one_line
 from automtl_core.system.documents import json_text, read_plain
 from automtl_core.system.files import publish_file
-from automtl_core.system.process_state import exact
+from automtl_core.system.process_state import flushed
 
 KINDS = {
     torch.int64: "I64",
@@ -101,7 +101,7 @@ def _version(path: Path) -> tuple[int, int] | None:
     return None
 
 
-@exact()
+@flushed(False)
 def _loaded(path: Path) -> State:
     try:
         read_plain(path, limit=0, partly=True)

@@ -13,7 +13,7 @@ from yaml.constructor import SafeConstructor
 
 from automtl_core.errors import InputMissingError, UsageError, is_table, near_file
 from automtl_core.system.documents import read_plain
-from automtl_core.system.process_state import exact
+from automtl_core.system.process_state import flushed
 
 SIZE_LIMIT = 1 << 20
 """Largest size of a configuration file in bytes."""
@@ -97,7 +97,7 @@ def parse_yaml(text: str, where: str) -> Any:
 
 
 @lru_cache(maxsize=8)
-@exact()
+@flushed(False)
 def _loaded(text: str) -> Any:
     """Return the content of a YAML text; a run reads its configuration again and again."""
     try:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.errors import OutOfMemoryError
-from automtl_core.system.process_state import flushed, kept_state
+from automtl_core.system.process_state import flushed
 from automtl_core.training.batches import Batch
 
 Precision = Literal["fp32", "bf16"]
@@ -119,6 +119,6 @@ def guarded() -> Iterator[None]:
 
 @contextmanager
 def computing() -> Iterator[None]:
-    """Train or predict: `guarded`, without denormal numbers, and with the state of the process as before."""
-    with guarded(), flushed(), kept_state():
+    """Train or predict: `guarded`, and without denormal numbers."""
+    with guarded(), flushed():
         yield

@@ -16,7 +16,6 @@ import numpy as np
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError, one_line, printable
-from automtl_core.system.process_state import kept_state
 from automtl_core.tasks.kind import Array
 
 NO_LABEL = "no row has a label"
@@ -166,8 +165,7 @@ def value_of(metric: Metric, labels: Array, predictions: Array, users: Array | N
         reason = "no row of a known user has a label" if metric.needs_users else NO_LABEL
         return MetricValue(metric.title, sign, None, 0, reason)
     try:
-        with kept_state():
-            result = metric.compute(labels, predictions, users)
+        result = metric.compute(labels, predictions, users)
         counted = result if isinstance(result, Counted) else Counted(result, rows)
         value, rows, fault = counted.value, int(counted.rows), None
         number = isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)

@@ -20,7 +20,6 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import Problem
 from automtl_core.search.trial import Executor
 from automtl_core.space import SearchSpace
-from automtl_core.system.process_state import kept_state
 from automtl_core.system.state import State
 from automtl_core.training.events import (
     EpochEnded,
@@ -259,8 +258,7 @@ class _Guarded:
     @contextmanager
     def _trying(self) -> Iterator[None]:
         try:
-            with kept_state():
-                yield
+            yield
         except Exception as error:
             self._listener = None
             self._warn(Warned(f"{self._about} failed and is left out: {one_line(error)}"))

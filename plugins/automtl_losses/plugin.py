@@ -13,5 +13,4 @@ def automtl_register_losses() -> Mapping[str, str]:
         "focal": "automtl_losses.focal:Focal",
         "pairwise": "automtl_losses.pairwise:Pairwise",
         "softmax": "automtl_losses.softmax:Softmax",
-        "jrc": "automtl_losses.jrc:JRC",
     }

@@ -43,7 +43,7 @@ def test_the_settings_of_a_component_within_a_part_have_its_key(automtl):
     found = automtl("settings", "balancer", "cagrad", "--json").json()
     assert (found["key"], [each["name"] for each in found["settings"]]) == ("training.balancer", ["c"])
     assert "--set training.balancer.c=VALUE" in automtl("settings", "balancer", "cagrad").out
-    assert "--set training.losses.TASK.alpha=VALUE" in automtl("settings", "loss", "jrc").out
+    assert "--set training.losses.TASK.gamma=VALUE" in automtl("settings", "loss", "focal").out
     assert "uncertainty" in automtl("settings", "balancer", "--json").json()
 
 

@@ -71,7 +71,7 @@ BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "pd-darts": {
         "ensemble": {"rivals": RIVALS},
         "steps": {"epochs": 2},
-        "sure": {"epochs": 2, "tolerance": 1e12},
+        "sure": {"epochs": 2, "tolerance": 0.02},
         "tolerance": {"sure": 1e9, "tolerance": 1e12},
         "worth": {"sure": 1e9, "tolerance": 1e12},
         "ahead": {"rivals": RIVALS, "ahead": 0.0},  # a rival goes on, or the network of the search

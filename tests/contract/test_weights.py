@@ -203,7 +203,7 @@ def trained(data, recipe, steps=10):
 RECIPES = {
     "plain": {},
     "pairwise": {"losses": {"click": {"name": "pairwise"}}},
-    "jrc": {"losses": {"click": {"name": "jrc"}}},
+    "softmax": {"losses": {"click": {"name": "softmax"}}},
 }
 
 

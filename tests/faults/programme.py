@@ -26,7 +26,7 @@ SLICE = (
     "test_a_swapped_file_of_a_trial[search random]",
     "test_a_limit_of_file_sizes[train]", "test_a_folder_without_permission[train]",
     "test_two_processes_in_one_folder[train]",
-    "test_a_plugin[folder-balancer]", "test_a_payload[lines]",
+    "test_a_plugin[SystemExit-balancer]", "test_a_payload[lines]",
     "test_a_loss_during_a_run[checkpoint removed-train]", "test_paths_outside", "test_a_damaged_cell",
     "test_a_loss_during_a_run[train/ids.npy cut-train]", "test_tables_with_histories[0]",
 )  # fmt: skip

@@ -1,14 +1,11 @@
 """Ops of plugins are held to their contract where they are made."""
 
-from copy import deepcopy
-
 import pytest
 import torch
 from torch import nn
 
 from automtl_core.errors import DataError, PluginError
 from automtl_core.registry.plugin_guard import SuppliedOp
-from automtl_core.system.process_state import kept_state
 
 
 class Flat(nn.Module):
@@ -82,49 +79,3 @@ def test_an_op_is_tried_once_for_each_size_and_its_own_errors_pass():
 
     with pytest.raises(DataError):
         SuppliedOp(make, "op", "")(3, 5, 0.0)
-
-
-class Fickle(nn.Module):
-    """Returns something else for many rows."""
-
-    def __init__(self, in_dim, out_dim, spoil):
-        super().__init__()
-        self.linear, self.spoil = nn.Linear(in_dim, out_dim), spoil
-
-    def forward(self, x):
-        return self.linear(x) if len(x) < 5 else self.spoil(self.linear(x))
-
-
-@pytest.mark.parametrize(
-    ("spoil", "problem"),
-    [
-        (lambda y: (y,), r"maps \[8, 3\] to tuple, expected \[8, 5\] of torch.float32"),
-        (lambda y: y.double(), r"to \[8, 5\] of torch.float64"),
-        (lambda y: y[:1], r"to \[1, 5\] of torch.float32"),
-        (lambda y: None, "to NoneType"),
-        (lambda y: (torch.set_grad_enabled(False), y)[1], "turns gradients off, and leaves them off"),
-    ],
-)
-def test_each_call_is_checked(spoil, problem):
-    op = SuppliedOp(lambda i, o, d: Fickle(i, o, spoil), "op 'mine'", "")(3, 5, 0.0)
-    assert op(torch.ones(4, 3)).shape == (4, 5)
-    for each in (op, deepcopy(op)):
-        with pytest.raises(PluginError, match=problem), kept_state():
-            each(torch.ones(8, 3, requires_grad=True))
-    assert list(op.state_dict()) == ["linear.weight", "linear.bias"]
-
-
-def test_mixed_precision_and_exports_take_ops_of_plugins():
-    plain = SuppliedOp(lambda i, o, d: nn.Linear(i, o), "op", "")(3, 5, 0.0)
-    normed = SuppliedOp(lambda i, o, d: nn.Sequential(nn.Linear(i, o), Full()), "op", "")(3, 5, 0.0)
-    with torch.autocast("cpu", torch.bfloat16):
-        assert plain(torch.ones(4, 3)).dtype == torch.bfloat16
-        assert normed(torch.ones(4, 3)).dtype == torch.float32
-    op = SuppliedOp(lambda i, o, d: nn.Linear(i, o), "op", "")(3, 5, 0.0)
-    x = torch.ones(4, 3)
-    torch.testing.assert_close(torch.export.export(op, (x,)).module()(x), op(x))
-
-
-class Full(nn.Module):
-    def forward(self, x):
-        return x.float()

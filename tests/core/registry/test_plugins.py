@@ -192,12 +192,6 @@ def test_a_broken_plugin_is_a_row_with_its_reason(install, source, reason):
     assert broken.provides == {}
 
 
-def test_an_interrupt_that_a_plugin_raises_itself_ends_nothing(install):
-    install("raise KeyboardInterrupt", "a-broken")
-    (row,) = (row for row in load_registry().rows if row.name == "a-broken")
-    assert row.problem == "RuntimeError: it raises KeyboardInterrupt"
-
-
 def test_interrupting_a_plugin_interrupts_the_program(install):
     install("import signal\nsignal.raise_signal(signal.SIGINT)", "a-broken")
     with pytest.raises(KeyboardInterrupt):

@@ -102,15 +102,15 @@ def test_a_component_within_a_part_is_replaced_and_a_label_called_name_is_not():
 @pytest.mark.parametrize(
     ("layers", "found"),
     [
-        ((["=jrc"],), {"*": "jrc"}),
-        ((["={name: jrc, alpha: 0.3}"],), {"*": {"name": "jrc", "alpha": 0.3}}),
-        ((["=jrc", ".click=focal"],), {"*": "jrc", "click": "focal"}),
-        ((["=jrc"], [".click=focal"]), {"*": "jrc", "click": "focal"}),
-        (([".click=jrc"], ["=focal"]), {"*": "focal"}),
-        ((["=jrc"], [".*.alpha=0.3"]), {"*": {"name": "jrc", "alpha": 0.3}}),
-        (([".click=jrc"], [".like=focal"]), {"click": "jrc", "like": "focal"}),
-        (([".click={name: jrc, alpha: 0.3}"], [".click=focal"]), {"click": "focal"}),
-        (([".click=jrc"], [".click.alpha=0.3"]), {"click": {"name": "jrc", "alpha": 0.3}}),
+        ((["=softmax"],), {"*": "softmax"}),
+        ((["={name: softmax, alpha: 0.3}"],), {"*": {"name": "softmax", "alpha": 0.3}}),
+        ((["=softmax", ".click=focal"],), {"*": "softmax", "click": "focal"}),
+        ((["=softmax"], [".click=focal"]), {"*": "softmax", "click": "focal"}),
+        (([".click=softmax"], ["=focal"]), {"*": "focal"}),
+        ((["=softmax"], [".*.alpha=0.3"]), {"*": {"name": "softmax", "alpha": 0.3}}),
+        (([".click=softmax"], [".like=focal"]), {"click": "softmax", "like": "focal"}),
+        (([".click={name: softmax, alpha: 0.3}"], [".click=focal"]), {"click": "focal"}),
+        (([".click=softmax"], [".click.alpha=0.3"]), {"click": {"name": "softmax", "alpha": 0.3}}),
     ],
 )
 def test_a_loss_for_all_tasks_replaces_those_of_earlier_layers(layers, found):

@@ -1,6 +1,5 @@
 """Precision and penalties, and the guard of torch's global state."""
 
-import os
 import threading
 
 import numpy as np
@@ -15,7 +14,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.training import compute as module
 from automtl_core.training.balancer import MEAN, TaskLosses
 from automtl_core.training.batches import Batch, take
-from automtl_core.training.compute import CPU, Compute, computing, guarded, recalibrate_batchnorm
+from automtl_core.training.compute import CPU, Compute, guarded, recalibrate_batchnorm
 from automtl_core.training.loop import objective, step
 from automtl_core.training.optimisers import Group, Optimiser
 from automtl_testing import plain_schema, sample_part
@@ -87,18 +86,6 @@ def test_torch_knows_of_bf16_too(tmp_path, monkeypatch):
     (tmp_path / "cpuinfo").write_text(X86.format(""))
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
     assert not BF16.slow_precision
-
-
-def test_a_network_does_not_change_the_state_of_the_process(batch, aitm, tmp_path):
-    def spoil(*_):
-        os.chdir(tmp_path)
-        torch.set_default_dtype(torch.float64)
-
-    aitm.register_forward_hook(spoil)
-    before = os.getcwd()
-    with computing():
-        aitm(batch.features)
-    assert (os.getcwd(), torch.get_default_dtype()) == (before, torch.float32)
 
 
 class Net(nn.Module):

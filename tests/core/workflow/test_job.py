@@ -52,26 +52,26 @@ def test_settings_are_parsed_once_and_written_out(small):
 
 
 def test_losses_are_named_by_task_and_what_is_wrong_with_them_is_told(small):
-    job = small(training={"losses": {"click": {"name": "jrc"}, "*": "focal"}})
-    assert job.components["training.losses.click"].alpha == job.config.training.losses["click"].alpha == 0.5
-    assert job.config.training.losses["*"].settings == {"gamma": 2.0}
-    assert set(job.recipe().loss_classes) == {"jrc", "focal"}
+    job = small(training={"losses": {"click": {"name": "focal"}, "*": "softmax"}})
+    assert job.components["training.losses.click"].gamma == job.config.training.losses["click"].gamma == 2.0
+    assert job.config.training.losses["*"].settings == {}
+    assert set(job.recipe().loss_classes) == {"focal", "softmax"}
     assert "losses" in plugins(job, job.space(plain_schema()))
     for losses, message in (
-        ("jcr", r"no loss is called 'jcr' \(did you mean 'jrc'"),
-        ({"click": "jcr"}, r"no loss is called 'jcr' \(did you mean 'jrc'"),
+        ("focla", r"no loss is called 'focla' \(did you mean 'focal'"),
+        ({"click": "focla"}, r"no loss is called 'focla' \(did you mean 'focal'"),
         (
-            {"click": {"name": "jrc", "alpha": 2}},
-            r"training\.losses\.click\.alpha: expected a number from 0 to 1",
+            {"click": {"name": "focal", "gamma": -1}},
+            r"training\.losses\.click\.gamma: expected a number from 0",
         ),
-        ({"name": "jrc", "beta": 2}, r"training\.losses\.beta is not a setting"),
+        ({"name": "focal", "beta": 2}, r"training\.losses\.beta is not a setting"),
         ({"click": 3}, r"training\.losses\.click: expected a name, or {name: NAME, SETTING: VALUE, ...}"),
         (3, "training.losses: expected a name, {name: NAME, SETTING: VALUE, ...}, or a mapping of tasks"),
     ):
         with pytest.raises(UsageError, match=message):
             small(training={"losses": losses})
     with pytest.raises(UsageError, match=r"training\.losses names 'clic', which is not a task"):
-        small(training={"losses": {"clic": "jrc"}}).checked(plain_schema())
+        small(training={"losses": {"clic": "focal"}}).checked(plain_schema())
 
 
 def test_supernets_stop_by_validation_rows_and_decide_by_rows_of_the_training_part(small):

@@ -253,7 +253,7 @@ class ByTask(Scored):
 
 def test_each_task_gets_the_best_loss_over_lists():
     worth = {
-        "jrc": {"click": 0.63, "buy": 0.58},
+        "pairwise": {"click": 0.63, "buy": 0.58},
         "softmax": {"click": 0.61, "buy": 0.56},
         "log-loss": {"click": 0.6, "buy": 0.6},
     }
@@ -263,16 +263,16 @@ def test_each_task_gets_the_best_loss_over_lists():
 
     rows = replace(
         of_lists(planted(), ["click", "buy"]),
-        settings=DEFAULTS.model_copy(update={"losses": ("jrc", "softmax")}),
+        settings=DEFAULTS.model_copy(update={"losses": ("pairwise", "softmax")}),
     )
     train = ByTask(scores)
     found = search_encodings(rows, plain(), Recipe(embedding_decay=0.1), train)
-    assert found.answers == {LOSSES: {"click": "jrc"}}
+    assert found.answers == {LOSSES: {"click": "pairwise"}}
     assert [answers[LOSSES] for answers, seed in train.trained if not seed] == [
         {},
-        {"click": "jrc", "buy": "jrc"},
+        {"click": "pairwise", "buy": "pairwise"},
         {"click": "softmax", "buy": "softmax"},
-        {"click": "jrc"},
+        {"click": "pairwise"},
     ]
     assert found.measure == "GAUC"
 
