@@ -54,7 +54,6 @@ from automtl_core.dataset.dataset import (
 from automtl_core.dataset.declarations import (
     EventFacts as EventFacts,
     History as History,
-    Published as Published,
     field_from_settings as field_from_settings,
     is_event as is_event,
     label_faults as label_faults,

@@ -16,7 +16,6 @@ from typing_extensions import TypeVar
 from automtl_core.dataset.declarations import (
     History as History,
     Label as Label,
-    Published as Published,
     faults_of,
     names_of as names_of,
     source_of,
@@ -360,10 +359,6 @@ class Dataset(ABC, Configured[D]):
         it: otherwise two datasets with different rows would share prepared data.
         """
         return None
-
-    def published(self) -> Sequence[Published]:
-        """Return scores that others published for the test rows under these settings; none by default."""
-        return ()
 
     def truth(self) -> Mapping[str, Any]:
         """Return the true structure of generated data as JSON; it is stored with prepared data and runs.

@@ -197,19 +197,6 @@ class Label(Value):
         return task_kind(self.kind)
 
 
-@dataclass(frozen=True)
-class Published(Value):
-    """Published scores of a model on the test rows of a dataset, to read beside those of a run."""
-
-    model: str
-    scores: Mapping[str, Mapping[str, float]]
-    """Task -> name of a metric, such as `auc` or `gauc` -> its value."""
-    source: str = ""
-    """Place of the publication."""
-    rows: int | None = None
-    """Number of test rows: beside scores of other rows they are not shown. None where it is unknown."""
-
-
 def names_of(declared: Iterable[FieldKind | Label]) -> list[str]:
     """Return the names of fields or labels."""
     return [each.name for each in declared]

@@ -102,8 +102,12 @@ def prepare(
         parts = split(db, dataset, name, formed, unit)
         leave_out(db, dataset, name, parts)
         examples = _Examples(parts, histories, lists, formed)
-        facts = {"fingerprint": digest, "rejected": len(rejected), "truth": dict(dataset.truth())}
-        facts |= {"time_unit": unit, "published": [one.to_json() for one in dataset.published()]}
+        facts = {
+            "fingerprint": digest,
+            "rejected": len(rejected),
+            "truth": dict(dataset.truth()),
+            "time_unit": unit,
+        }
         with publish_folder(path, same_content=True) as draft:
             if rejected:
                 write_rejected(draft / REJECTED, rejected)

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Literal, Self
 from typing_extensions import TypedDict
 
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.declarations import Published
 from automtl_core.dataset.recorded import RowFormat
 from automtl_core.errors import listing
 from automtl_core.run_dir.config import RunConfig
@@ -141,20 +140,17 @@ class Data(Fact):
     times: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Part -> the times of its first and its last row, those of dates in seconds since 1970; empty without a
     split by time."""
-    published: tuple[Published, ...] = ()
-    """Published scores on the test rows."""
     seen: Mapping[str, str] = field(default_factory=dict)
     """Part -> SHA-256 of the digests of its rows, see `Run.rows`; empty in runs of earlier versions."""
 
     @classmethod
     def of(cls, prepared: Prepared) -> Self:
         """Return the data of a manifest."""
-        names = [one.name for one in fields(cls) if one.name not in ("times", "published", "seen")]
-        published = (Published(**one) for one in prepared.manifest.get("published", ()))
+        names = [one.name for one in fields(cls) if one.name not in ("times", "seen")]
         known = {name: prepared.manifest[name] for name in names}
         sums = prepared.manifest["files"]
         seen = {part: sums[f"{part}/rows.npy"] for part in SEEN if f"{part}/rows.npy" in sums}
-        return cls(**known, times=prepared.times_of_parts, published=tuple(published), seen=seen)
+        return cls(**known, times=prepared.times_of_parts, seen=seen)
 
 
 @dataclass(frozen=True)

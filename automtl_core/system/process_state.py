@@ -66,8 +66,8 @@ def _copy_to(threads: int) -> None:
             library.GOMP_parallel(set_environment, environment, ctypes.c_uint(threads), 0)
 
 
-OFF = {"MLFLOW_DISABLE_TELEMETRY": "true", "ORT_DISABLE_TELEMETRY": "1", "RAY_USAGE_STATS_ENABLED": "0"}
-"""Environment variables that turn off the statistics of MLflow, onnxruntime and Ray."""
+OFF = {"ORT_DISABLE_TELEMETRY": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+"""Environment variables that turn off the statistics of onnxruntime and Ray."""
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 """Environment variable with the cache folder of torch's compiler."""
 

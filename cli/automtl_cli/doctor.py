@@ -39,7 +39,6 @@ MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "boosting": ("lightgbm",),
-    "mlflow": ("mlflow-skinny", "sqlalchemy", "alembic"),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "ray": ("ray",),
     "study": ("optuna",),
@@ -49,7 +48,6 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 }
 """Extra of automtl -> its packages."""
 USES = {
-    "mlflow": "the listener mlflow",
     "onnx": "`automtl export --format onnx`",
     "ray": "`--engine ray`",
     "study": "the strategy study, and `automtl compare --tune`",
@@ -306,7 +304,7 @@ def _imported(extra: str, packages: Sequence[str]) -> tuple[Status, str]:
     for package in packages:
         try:
             versions.append(f"{package} {version(package)}")
-            library({"mlflow-skinny": "mlflow"}.get(package, package))
+            library(package)
         except PackageNotFoundError:
             missing.append(package)
         except Exception as error:  # such as a shared library that is missing

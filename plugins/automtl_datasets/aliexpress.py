@@ -5,23 +5,12 @@ the test. Files have no header, and the publisher numbers their columns from 1 o
 page in both tables. The last column of an item is 0, 1 for a click, or 2 for a purchase.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 import duckdb
 
-from automtl_core.plugin import (
-    NUMBER,
-    TEXT,
-    Column,
-    Dataset,
-    DatasetSettings,
-    Dense,
-    Label,
-    Published,
-    RawFile,
-    Sparse,
-)
+from automtl_core.plugin import NUMBER, TEXT, Column, Dataset, DatasetSettings, Dense, Label, RawFile, Sparse
 
 PAGE, FEEDBACK = "search_id", "feedback"
 PAGES = (PAGE, *(f"user_{place}" for place in range(2, 34)))
@@ -33,29 +22,6 @@ SPARSE = (
 )
 DENSE = tuple(name for name in (*PAGES, *ITEMS) if name not in (PAGE, FEEDBACK, *SPARSE))
 PARTS = ("train", "test")
-MTRECLIB = {
-    "NL": {
-        "single-task": (0.7222, 0.8590), "shared-bottom": (0.7228, 0.8511), "OMoE": (0.7254, 0.8611),
-        "MMoE": (0.7234, 0.8606), "PLE": (0.7292, 0.8591), "AITM": (0.7240, 0.8577),
-        "MetaHeac": (0.7263, 0.8615),
-    },
-    "ES": {
-        "single-task": (0.7266, 0.8855), "shared-bottom": (0.7287, 0.8866), "OMoE": (0.7253, 0.8859),
-        "MMoE": (0.7285, 0.8898), "PLE": (0.7273, 0.8913), "AITM": (0.7290, 0.8885),
-        "MetaHeac": (0.7299, 0.8883),
-    },
-    "FR": {
-        "single-task": (0.7259, 0.8737), "shared-bottom": (0.7245, 0.8700), "OMoE": (0.7257, 0.8781),
-        "MMoE": (0.7216, 0.8811), "PLE": (0.7276, 0.8805), "AITM": (0.7236, 0.8763),
-        "MetaHeac": (0.7249, 0.8813),
-    },
-    "US": {
-        "single-task": (0.7061, 0.8637), "shared-bottom": (0.7029, 0.8698), "OMoE": (0.7049, 0.8701),
-        "MMoE": (0.7043, 0.8758), "PLE": (0.7138, 0.8675), "AITM": (0.7048, 0.8730),
-        "MetaHeac": (0.7089, 0.8743),
-    },
-}  # fmt: skip
-"""Country -> model -> published AUC of click and conversion, means of five runs that test rows stopped."""
 
 
 class AliExpressSettings(DatasetSettings):
@@ -99,16 +65,6 @@ class AliExpress(Dataset[AliExpressSettings]):
             for part in PARTS
             for table, columns in tables.items()
         }
-
-    def published(self) -> Sequence[Published]:
-        """Return public scores of the country, if both tasks are learned."""
-        country, source = self.settings.country, "github.com/easezyc/Multitask-Recommendation-Library"
-        if self.settings.tasks not in ((), ("click", "conversion")):
-            return ()
-        return [
-            Published(model, {"click": {"auc": click}, "conversion": {"auc": conversion}}, source)
-            for model, (click, conversion) in MTRECLIB.get(country, {}).items()
-        ]
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Join the items of each part with their pages."""

@@ -5,24 +5,20 @@ videos. 2.4 % of the log rows are exact duplicates.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import duckdb
-from pydantic import Field
 
 from automtl_core.plugin import (
     BIT,
     INTEGER,
-    NUMBER,
     TEXT,
     UNUSED,
-    Bucketed,
     Column,
     Dataset,
     DatasetSettings,
     History,
     Label,
-    Published,
     RawFile,
     Sparse,
 )
@@ -56,37 +52,17 @@ LOGS: dict[str, dict[str, int | None]] = {
 }
 LOGS["both"] = LOGS["random"] | LOGS["standard"]
 """Value of the setting `log` -> file -> its rows, None where unknown."""
-TECHJAM_DAYS = (20220422, 20220429)
-TECHJAM_ROWS = 170_588
-KIT, TEAM = "starter kit", "gaozilin2005/track2-kuairand"
-WITH_LABELS = f"{TEAM}, inputs with labels of earlier test rows"
-TECHJAM = {
-    "random order": (0.4996, 0.4511, 0.4753, KIT),
-    "popularity of the video": (0.6308, 0.5121, 0.5715, KIT),
-    "factorisation machine, 5 fields": (0.6610, 0.5282, 0.5946, KIT),
-    "factorisation machine, pairwise loss": (0.6638, 0.5304, 0.5971, TEAM),
-    "the same, with fields of earlier rows": (0.6689, 0.5326, 0.6008, WITH_LABELS),
-    "the same, with watch time as a second task": (0.6702, 0.5333, 0.6017, WITH_LABELS),
-    "mean with a transformer": (0.6724, 0.5344, 0.6034, WITH_LABELS),
-    "the labels themselves": (1.0, 0.7289, 0.8645, KIT),
-}
-"""Model -> the metrics of TechJam 2026, and their source."""
-Day = Annotated[int, Field(ge=20220408, le=20220508)]
-"""A date of the column `date`, YYYYMMDD."""
 
 
 class KuaiRandSettings(DatasetSettings):
     """Settings of `kuairand`."""
 
-    removed: ClassVar = {"blanks": "drop"}
+    removed: ClassVar = {"blanks": "drop", "days": None}
+    instead: ClassVar = {"days": "the dataset techjam of the plugin in examples/techjam"}
 
     log: Literal["random", "standard", "both"] = "random"
     """Log to read. random: videos that were shown at random, as in the paper. standard: recommended videos.
     both: both logs."""
-    days: tuple[Day, Day] | None = None
-    """First day of the validation rows and of the test rows, such as [20220422, 20220429], by the column
-    `date`. All rows are kept, with `duration_ms` as a field, as in the protocol of TechJam 2026. null:
-    `split` divides the rows, and the preparation is that of the paper."""
 
 
 class KuaiRand(Dataset[KuaiRandSettings]):
@@ -114,56 +90,30 @@ class KuaiRand(Dataset[KuaiRandSettings]):
         ),
     )
 
-    def declare(self) -> None:
-        """Add the published parts and the duration, if days divide the rows."""
-        if self.settings.days:
-            self.part = "part"
-            self.fields = (*self.fields, Bucketed("duration_ms"))
-
     def files(self) -> Mapping[str, RawFile]:
         """Return the chosen logs and the tables of users and videos."""
         logs = {
-            f"log{i}": RawFile(f"data/{file}", self._columns(LOG), rows=rows)
+            f"log{i}": RawFile(f"data/{file}", _columns(LOG), rows=rows)
             for i, (file, rows) in enumerate(LOGS[self.settings.log].items())
         }
         return {
             **logs,
-            "users": RawFile("data/user_features_pure.csv", self._columns(USERS), rows=27_285),
-            "videos": RawFile("data/video_features_basic_pure.csv", self._columns(VIDEOS), rows=7_583),
+            "users": RawFile("data/user_features_pure.csv", _columns(USERS), rows=27_285),
+            "videos": RawFile("data/video_features_basic_pure.csv", _columns(VIDEOS), rows=7_583),
         }
 
-    def published(self) -> Sequence[Published]:
-        """Return the public scores of TechJam 2026, if days and tasks are those of the protocol."""
-        chosen = self.settings
-        if (chosen.log, chosen.days, chosen.tasks) != ("standard", TECHJAM_DAYS, ("long_view",)):
-            return ()
-        names = ("gauc-by-positives", "ndcg-of-all-5", "techjam")
-        return [
-            Published(model, {"long_view": dict(zip(names, values, strict=True))}, source, TECHJAM_ROWS)
-            for model, (*values, source) in TECHJAM.items()
-        ]
-
-    def _columns(self, names: Sequence[str]) -> dict[str, Column]:
-        """Return the columns of a file by name; those that are neither field, label nor time are unused."""
-        used = {"time_ms": INTEGER, **dict.fromkeys(FIELDS, TEXT), **dict.fromkeys(LABELS, BIT)}
-        if self.settings.days:
-            used |= {"date": INTEGER, "duration_ms": NUMBER}
-        # All columns of the log are needed to recognise exact duplicates.
-        return {name: used.get(name, TEXT if names is LOG else UNUSED) for name in names}
-
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        """Join logs, users and videos; drop duplicates and rows with a blank in a field, or name parts."""
+        """Join logs, users and videos; drop duplicates and rows with a blank in a field."""
         log, *others = [db.table(f"log{i}") for i in range(len(LOGS[self.settings.log]))]
         for other in others:
             log = log.union(other)
-        users, videos = db.table("users"), db.table("videos")
-        if days := self.settings.days:
-            cases = (
-                f"WHEN date < {day} THEN '{part}'"
-                for day, part in zip(days, ("train", "validation"), strict=True)
-            )
-            log = log.project(f"*, CASE {' '.join(cases)} ELSE 'test' END AS part")
-        else:
-            log = log.distinct()
-        joined = log.join(users, "user_id", how="left").join(videos, "video_id", how="left")
-        return joined if days else joined.filter(" AND ".join(f"{field} IS NOT NULL" for field in FIELDS))
+        joined = log.distinct().join(db.table("users"), "user_id", how="left")
+        joined = joined.join(db.table("videos"), "video_id", how="left")
+        return joined.filter(" AND ".join(f"{field} IS NOT NULL" for field in FIELDS))
+
+
+def _columns(names: Sequence[str]) -> dict[str, Column]:
+    """Return the columns of a file by name; those that are neither field, label nor time are unused."""
+    used = {"time_ms": INTEGER, **dict.fromkeys(FIELDS, TEXT), **dict.fromkeys(LABELS, BIT)}
+    # All columns of the log are needed to recognise exact duplicates.
+    return {name: used.get(name, TEXT if names is LOG else UNUSED) for name in names}

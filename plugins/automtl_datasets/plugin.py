@@ -41,8 +41,5 @@ def automtl_register_task_kinds() -> dict[str, str]:
 
 @hookimpl
 def automtl_register_presets() -> dict[str, str]:
-    """Register the default settings, and those of a public protocol."""
-    return {
-        "default": "automtl_datasets:presets/default.yaml",
-        "techjam": "automtl_datasets:presets/techjam.yaml",
-    }
+    """Register the default settings."""
+    return {"default": "automtl_datasets:presets/default.yaml"}

@@ -1,1 +1,1 @@
-"""Listeners that record the progress of runs in TensorBoard and MLflow."""
+"""A listener that records the progress of runs in TensorBoard."""

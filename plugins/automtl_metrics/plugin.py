@@ -18,6 +18,5 @@ def automtl_register_metrics() -> Mapping[str, str]:
         "ndcg-of-all-*": "automtl_metrics.rankings:ndcg_of_all_at",
         "map-*": "automtl_metrics.first_rows:map_at",
         "mrr-*": "automtl_metrics.first_rows:mrr_at",
-        "techjam": "automtl_metrics.techjam:TECHJAM",
         "hit-*": "automtl_metrics.first_rows:hit_at",
     }

@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import group_and_word
-from automtl_core.run_dir.facts import Behaviour, Data, Drifted, Importance, Refreshed, Result, Updated
+from automtl_core.run_dir.facts import Behaviour, Drifted, Importance, Refreshed, Result, Updated
 from automtl_core.run_dir.record import RunRecord
 from automtl_core.training.calibration import calibration_error
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded
 from automtl_core.training.importance import MARGIN, FieldEffect
-from automtl_core.training.metrics import flat
 from automtl_core.training.significance import LEAST, SIGNIFICANCE, Baseline
 from automtl_core.views.drift import differences
 from automtl_core.views.metrics import metrics
@@ -95,26 +94,6 @@ def tested(record: RunRecord) -> list[Block]:
         return []
     table = metrics(result.test, result.reachable or {}, record.min_positives)
     return [*table, *([Text(refit)] if refit else [])]
-
-
-def published(record: RunRecord) -> Iterator[Section]:
-    """Yield scores that others published for the same test rows, and that of the run among them."""
-    data, result = record.get(Data), record.get(Result)
-    if data is None or result is None or result.test is None:
-        return
-    others = [one for one in data.published if one.rows in (None, data.rows.get("test"))]
-    if not others:
-        return
-    test = {task: flat(m) for task, m in result.test.items()}
-    columns = [(task, name) for task, of in others[0].scores.items() for name in of]
-    of_models = [(one.model, one.scores, one.source) for one in others]
-    rows: list[list[object]] = [
-        [model, *(scores.get(task, {}).get(name) for task, name in columns), source]
-        for model, scores, source in [*of_models, ("this run", test, "")]
-    ]
-    rows.sort(key=lambda row: -float(str(row[-2] or 0)))
-    heads = [f"{task} {name}" if len(test) > 1 else name for task, name in columns]
-    yield Section("published scores of this protocol", [Grid(["model", *heads, "source"], rows, "lr")])
 
 
 def on_test_rows(record: RunRecord) -> Iterator[Section]:

@@ -71,7 +71,6 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
     yield from measured.refreshes(record)
     if tested := measured.tested(record):
         yield Section("test metrics", tested)
-    yield from measured.published(record)
 
 
 def outcome(record: RunRecord) -> Iterator[Section]:
@@ -84,7 +83,6 @@ def outcome(record: RunRecord) -> Iterator[Section]:
     yield from contest.models(record)
     if tested := measured.tested(record):
         yield Section("test metrics", [*tested, *search.optimism(record)])
-    yield from measured.published(record)
     yield Section("", measured.strongest(record))
     yield Section(_title(record), list(map(Text, sentences)))
     for names, network in _distinct(record):
@@ -264,7 +262,6 @@ SECTIONS: Mapping[str, View] = {
     "verdict": verdict.verdict,
     "models": models,
     "tests": measured.on_test_rows,
-    "published": measured.published,
     "architecture": architecture,
     "evidence": evidence,
     "fields": measured.fields,

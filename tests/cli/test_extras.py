@@ -22,7 +22,6 @@ sys.meta_path = [Without if finder is PathFinder else finder for finder in sys.m
 """
 BLOCKED = {
     "boosting": ["lightgbm"],
-    "mlflow": ["mlflow"],
     "onnx": ["onnx", "onnxruntime", "onnxscript"],
     "ray": ["ray"],
     "study": ["optuna"],
@@ -36,7 +35,6 @@ TINY += ["--set", "training.epochs=1", "--set", "training.min_positives=1"]
 MMOE = ["train", "--model", "mmoe", *TINY]
 NEED = {
     "boosting": ["train", "--model", "boosting", *TINY[:4]],
-    "mlflow": [*MMOE, "--set", "listeners=[mlflow]"],
     "onnx": ["export", "runs/plain"],
     "ray": [*MMOE, "--engine", "ray"],
     "study": ["search", "--strategy", "study", *TINY],

@@ -73,10 +73,3 @@ def test_simulated_rows(tmp_path):
     labels = np.asarray(parts["test"].labels)
     assert labels.sum(axis=0).tolist() == [(raw["feedback"] > 0).sum(), (raw["feedback"] == 2).sum()]
     assert len(np.unique(parts["test"].groups)) == raw["search_id"].nunique() == 30
-
-
-def test_published_scores_are_those_of_the_country():
-    scores = {one.model: one.scores for one in aliexpress(country="US").published()}
-    assert scores["PLE"] == {"click": {"auc": 0.7138}, "conversion": {"auc": 0.8675}}
-    assert not aliexpress(country="RU").published()
-    assert not aliexpress(tasks=("click",)).published()

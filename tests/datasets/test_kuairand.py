@@ -1,11 +1,9 @@
-import numpy as np
 import pandas as pd
 import pytest
 
 from automtl_core.dataset.dataset import names_of, sparse_fields
+from automtl_core.errors import UsageError
 from automtl_core.prepare.prepare import prepare
-from automtl_core.registry.kinds import METRICS, PRESETS
-from automtl_core.registry.plugins import load_registry
 from automtl_datasets.kuairand import LOG, LOGS, USERS, VIDEOS, KuaiRand, KuaiRandSettings
 
 LABELS = ["is_click", "is_like", "is_follow", "is_comment", "is_forward", "is_hate", "long_view"]
@@ -88,35 +86,7 @@ def test_the_real_sample(real_data, tmp_path, assert_prepared_as):
     assert_prepared_as(prepared, used.dropna().astype(dict.fromkeys(names_of(dataset.labels), int)), dataset)
 
 
-def test_days_divide_all_rows(loaded):
-    """Exact duplicates and rows with a blank stay; parts follow the column `date`, not the time."""
-    days = ["20220421", "20220422", "20220428", "20220429", "20220429"]
-    views = [{**VIEW, "date": day, "time_ms": str(100 - int(day) % 100)} for day in days]
-    first, second = LOGS["standard"]
-    raw = files() | {f"data/{first}": table(LOG, views[0]), f"data/{second}": table(LOG, *views[1:])}
-    raw["data/user_features_pure.csv"] = table(USERS, {**USER, "onehot_feat4": ""})
-    dataset = kuairand(log="standard", days=[20220422, 20220429])
-    with loaded(dataset, raw) as db:
-        parts = dataset.rows(db).df()["part"]
-    assert sorted(parts) == ["test", "test", "train", "validation", "validation"]
-    assert names_of(dataset.fields)[-1] == "duration_ms"
-
-
-def test_the_preset_is_the_public_protocol(real_data, tmp_path):
-    """Rows and users of the test days, and the scores of the labels and of random orders, are published."""
-    [preset] = [load_registry().get(PRESETS, "techjam")]
-    settings = {name: value for name, value in preset["dataset"].items() if name != "name"}
-    prepared = prepare(kuairand(**settings), "kuairand", real_data / "kuairand", tmp_path)
-    test = prepared.part("test")
-    rows = (np.asarray(test.labels[:, 0], np.float64), test.groups)
-    assert (len(test), len(np.unique(test.groups))) == (170_588, 23_875)
-    [auc, ndcg, primary] = [load_registry().get(METRICS, name).compute for name in preset["metrics"]]
-    labels, users = rows
-    assert auc(labels, labels, users).value == 1
-    assert ndcg(labels, labels, users).value == pytest.approx(0.7289, abs=5e-5)
-    assert primary(labels, labels, users).value == pytest.approx(0.8645, abs=5e-5)
-    published = {one.model: one.scores["long_view"] for one in kuairand(**settings).published()}
-    assert published["the labels themselves"].keys() == {*preset["metrics"]}
-    assert not kuairand(**settings | {"days": [20220428, 20220429]}).published()
-    random = ndcg(labels, labels, users).by_user
-    assert random.random == pytest.approx(0.4511, abs=random.spread)  # published is one random order
+def test_a_setting_of_an_earlier_version_names_its_place():
+    with pytest.raises(UsageError, match="does not have the setting days: write the dataset techjam of"):
+        KuaiRandSettings.parse({"days": [20220422, 20220429]})
+    assert KuaiRandSettings.parse({"days": None}) == KuaiRandSettings()

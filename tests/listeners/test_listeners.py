@@ -1,6 +1,6 @@
-"""Event files for TensorBoard and runs of MLflow hold each epoch once."""
+"""Event files for TensorBoard hold each epoch once."""
 
-import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from automtl_core.errors import UsageError
 from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.training.events import EpochEnded, RunBegan, StepEnded
 from automtl_core.training.metric import MetricValue
-from automtl_listeners.listeners import MLflow, Recorder, TensorBoard, check_installed, flat, in_words
+from automtl_listeners.listeners import TensorBoard, flat, in_words
 from automtl_testing import check_listener
 from automtl_testing.samples import binary_metrics, regression_metrics
 
@@ -18,19 +18,13 @@ def report(epoch, auc):
     return EpochEnded("train", epoch, {"click": 0.5}, {"click": binary_metrics(auc, 0.6, 4, 10)})
 
 
-class Kept(Recorder):
-    def record(self, values):
-        self.values = values
-
-
 def values_of(report, *steps):
     """Return the values of an epoch with these done steps, each at a time and with a number of rows."""
-    times, kept = iter([time for _, time, _ in steps]), Kept(Path("run"), {})
-    kept.clock = lambda: next(times)
+    times, listener = iter([time for _, time, _ in steps]), TensorBoard(Path("run"), {})
+    listener.clock = lambda: next(times)
     for done, _, rows in steps:
-        kept.receive(StepEnded("train", 1, 3, done, rows))
-    kept.receive(report)
-    return kept.values
+        listener.receive(StepEnded("train", 1, 3, done, rows))
+    return dict(listener.values(report))
 
 
 @pytest.mark.parametrize(
@@ -81,10 +75,11 @@ def test_a_decision_in_words(evidence, sentence):
     assert in_words(evidence) == sentence
 
 
-def test_a_missing_library_is_named_with_the_command_that_installs_it():
-    with pytest.raises(UsageError, match="listeners: mlflow needs a library that is not installed") as raised:
-        check_installed("automtl_no_such_library", "mlflow")
-    assert raised.value.fix == "install it: pip install 'automtl[mlflow]'"
+def test_a_missing_library_is_named_with_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(UsageError, match="tensorboard needs a library that is not installed") as raised:
+        TensorBoard.check()
+    assert raised.value.fix == "install it: pip install 'automtl[tensorboard]'"
 
 
 pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install 'automtl[tensorboard]'")
@@ -120,44 +115,3 @@ def test_epochs_that_another_process_trains_again_replace_the_earlier_ones(tmp_p
     assert [round(one.value, 4) for one in events.Scalars("test/click/auc")] == [0.8]
     (decisions,) = events.Tensors("decisions/text_summary")
     assert decisions.tensor_proto.string_val[0] == b"- `layer: mlp-8 chosen`"
-
-
-METRICS = {"click": binary_metrics(0.7, 0.6, 4, 10)}
-
-
-@pytest.fixture
-def client(tmp_path, monkeypatch):
-    tracking = pytest.importorskip(
-        "mlflow.tracking", reason="MLflow is missing: pip install 'automtl[mlflow]'"
-    )
-    pytest.importorskip("alembic", reason="Alembic is missing: pip install 'automtl[mlflow]'")
-    monkeypatch.chdir(tmp_path)
-    uri = f"sqlite:///{tmp_path / 'tracking.db'}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    return tracking.MlflowClient(uri)
-
-
-@pytest.mark.filterwarnings("ignore")  # those of MLflow
-def test_it_keeps_the_contract_and_continues_its_run(client, tmp_path):
-    check_listener(MLflow)
-    run = tmp_path / "run"
-    run.mkdir()
-    (run / "architecture.json").write_text("{}")
-    first = MLflow(run, {"training": {"epochs": 2}})
-    first.receive(RunBegan(run))
-    first.receive(report(1, 0.7))
-    first.close(KeyboardInterrupt())
-    name = json.loads((run / "mlflow" / "run.json").read_text())["run_id"]
-    assert client.get_run(name).info.status == "KILLED"
-    second = MLflow(run, {"training": {"epochs": 2}})
-    assert client.get_run(name).info.status == "RUNNING"
-    second.receive(RunBegan(run, (report(1, 0.7),)))
-    second.receive(report(2, 0.7))
-    second.tested(METRICS)
-    second.close(None)
-    found = client.get_run(name)
-    assert found.info.status == "FINISHED"
-    assert found.data.params == {"training.epochs": "2"}
-    assert found.data.metrics["test/click/auc"] == 0.7
-    assert [one.step for one in client.get_metric_history(name, "train/click/auc")] == [1, 2]
-    assert [one.path for one in client.list_artifacts(name)] == ["architecture.json"]

@@ -2,12 +2,10 @@
 
 from dataclasses import replace
 
-from automtl_core.dataset.declarations import Published
-from automtl_core.run_dir.facts import Behaviour, Data, Importance, Result, Search
+from automtl_core.run_dir.facts import Behaviour, Importance, Result, Search
 from automtl_core.search.evidence import Point
 from automtl_core.training.expert_use import ExpertUse
 from automtl_core.training.importance import FieldEffect
-from automtl_core.training.metrics import TaskMetrics
 from automtl_core.training.significance import Baseline
 from automtl_core.views.values import Bar, Bars, Curves, Grid, Text
 from automtl_report.measured import (
@@ -18,7 +16,6 @@ from automtl_report.measured import (
     notes,
     nothing_learned,
     on_test_rows,
-    published,
     strongest,
 )
 from tests.shared.records import blocks, record, texts
@@ -67,27 +64,6 @@ def test_what_is_too_good_is_suspected():
     ]
     (with_field,) = leaks({"buy": Baseline("AUC", 0.999, 0.001, 0, "paid", 0.99, 0)})
     assert "leakage; the best single field is `paid`, with 0.9900: is" in with_field
-
-
-def test_published_scores_stand_beside_those_of_the_run():
-    """The run has the place of its last metric; a metric that it lacks is left empty."""
-    others = [
-        Published(m, {"t": {"auc": v, "gauc": 0.5}}, "a paper") for m, v in {"a": 0.7, "b": 0.6}.items()
-    ]
-    data = Data("d", 1, {}, {}, "0", {}, {}, published=tuple(reversed(others)))
-    test = {"t": TaskMetrics("binary", {"auc": 0.65, "log_loss": 0.1}, 10)}
-    [grid] = blocks(published(record(data, replace(RESULT, test=test))), Grid)
-    assert grid.header == ["model", "auc", "gauc", "source"]
-    assert grid.rows[-1] == ["this run", 0.65, None, ""]
-    with_gauc = [Published(one.model, {"t": {"auc": one.scores["t"]["auc"]}}) for one in others]
-    [grid] = blocks(
-        published(record(replace(data, published=tuple(with_gauc)), replace(RESULT, test=test))), Grid
-    )
-    assert [row[0] for row in grid.rows] == ["a", "this run", "b"]
-    assert not list(published(record(replace(data, published=()), replace(RESULT, test=test))))
-    assert not list(published(record(data, RESULT)))
-    of_other_rows = replace(data, published=(replace(others[0], rows=5),), rows={"test": 4})
-    assert not list(published(record(of_other_rows, replace(RESULT, test=test))))
 
 
 UNDEFINED = FieldEffect("AUC")

@@ -169,13 +169,7 @@ def test_it_says_how_much_the_validation_score_flatters():
 def test_all_sections_of_a_report_have_their_blocks(small_record):
     sections = {name: list(section(small_record)) for name, section in SECTIONS.items()}
     empty = {name for name, some in sections.items() if not any(s.blocks for s in some)}
-    assert empty == {
-        "aggregates",
-        "encodings",
-        "evidence",
-        "published",
-        "refresh",
-    }  # neither was searched with evidence
+    assert empty == {"aggregates", "encodings", "evidence", "refresh"}  # neither was searched with evidence
     assert blocks(sections["architecture"], Drawing)
     plain = replace(small_record, architecture=replace(small_record.architecture, decisions={}))
     assert not [text for text in texts(SECTIONS["architecture"](plain)) if text.startswith("Hover")]

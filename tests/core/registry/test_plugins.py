@@ -26,7 +26,7 @@ BUILT_IN = {
     "balancers": {"weighted-mean", "uncertainty", "pcgrad"},
     "datasets": {"ijcai15", "userbehavior", "kuairand", "synthetic"},
     "engines": {"processes", "ray"},
-    "listeners": {"mlflow", "tensorboard"},
+    "listeners": {"tensorboard"},
     "metrics": {"pr-auc", "gauc", "ndcg-*"},
     "presets": {"default", "paper"},
 }

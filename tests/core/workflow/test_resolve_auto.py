@@ -109,7 +109,7 @@ EQUAL = {
     "refit": True,
     "importance": {"rows": 7},
     "metrics": ["pr-auc"],
-    "listeners": ["mlflow"],
+    "listeners": ["tensorboard"],
     "warm_start": "runs/a",
     "update": {"data": "new.csv"},
     "retrain": "scratch",
