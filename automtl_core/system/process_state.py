@@ -44,9 +44,11 @@ def flushes() -> bool:
 
 
 def _set(flush: bool) -> None:
-    import torch
+    if flush == flushes():
+        return
+    import torch  # a command without computations starts without it
 
-    if flush != flushes() and torch.set_flush_denormal(flush):
+    if torch.set_flush_denormal(flush):
         _copy_to(torch.get_num_threads())
 
 

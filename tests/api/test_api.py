@@ -185,7 +185,7 @@ def test_finished_models_are_compared_on_rows_that_none_has_seen(here):
     settings = {"training": {"epochs": 1, "min_positives": 1}, "features": "ids"}
     models = ("mmoe", "shared-bottom")
     runs = [automtl.train(shop(600), ["click"], model=name, settings=settings) for name in models]
-    rows = shop(400).assign(price=lambda rows: rows["price"].fillna(0) + 9).sample(frac=1, random_state=1)
+    rows = shop(400).assign(price=lambda rows: rows["price"].fillna(0) + 0.25).sample(frac=1, random_state=1)
     theirs = pd.DataFrame({"click": np.full(len(rows), 0.5)})
     theirs.to_csv("theirs.csv", index=False)
     found = automtl.compare_on(rows, [*runs, "theirs.csv"], margin=0.0)
