@@ -59,6 +59,12 @@ NAMED = {
 }
 """Capability -> what a file of the product that names it holds."""
 
+HABITS = {
+    "uses of private names in tests": r"\._[a-z]|setattr\(",
+    "private docstrings of several lines": r"def _\w+\([^\"]*?:\n\s+\"\"\"[^\"\n]+\n",
+}
+"""Habit that goes -> what matches it: in tests, and in the product."""
+
 Count = Counter[tuple[str, str]]
 """(kind of number, its subject) -> number."""
 
@@ -106,6 +112,8 @@ def counted() -> Count:
                 found[ROOM, room(path)] += lines
                 for name, pattern in NAMED.items():
                     found["files that name", name] += bool(re.search(pattern, text, re.IGNORECASE))
+            for place, (name, pattern) in zip(("tests", "product"), HABITS.items(), strict=True):
+                found["habits", name] += len(re.findall(pattern, text)) if place == part else 0
     for name, number in zip(("settings", "commands", "options"), (settings(), *surface()), strict=True):
         found["face", name] = number
     return found

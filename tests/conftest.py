@@ -39,6 +39,11 @@ pytest_plugins = ["command_line", "finished_runs", "made_rows"]
 fresh = itertools.count()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that writes the outputs of commands anew."""
+    parser.addoption("--update-golden", action="store_true", help="write tests/cli/golden anew")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test that needs an extra whose packages are not installed."""
