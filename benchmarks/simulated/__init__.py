@@ -1,6 +1,6 @@
 """Raw files of generated rows in the layouts of the public datasets, with their quirks."""
 
-from simulated import aliccp, aliexpress, ijcai15, kuairand, qb_video, userbehavior
+from simulated import aliccp, ijcai15, kuairand, qb_video, userbehavior
 
 SIMULATORS = {
     "userbehavior": userbehavior.simulate,
@@ -8,6 +8,5 @@ SIMULATORS = {
     "kuairand": kuairand.simulate,
     "qb-video": qb_video.simulate,
     "aliccp": aliccp.simulate,
-    "aliexpress": aliexpress.simulate,
 }
 """Dataset -> what writes `rows` rows, drawn from a seed, to a folder."""

@@ -8,7 +8,6 @@ def automtl_register_datasets() -> dict[str, str]:
     """Register the dataset adapters."""
     return {
         "aliccp": "automtl_datasets.aliccp:AliCCP",
-        "aliexpress": "automtl_datasets.aliexpress:AliExpress",
         "ijcai15": "automtl_datasets.ijcai15:IJCAI15",
         "kuairand": "automtl_datasets.kuairand:KuaiRand",
         "qb-video": "automtl_datasets.qb_video:QBVideo",

@@ -57,7 +57,7 @@ class EvidenceSettings(PathSettings, AblationSettings, LastRoundSettings):
     The result of the search is trained to the end in any case. A larger value takes longer."""
     removed: ClassVar[Mapping[str, Any]] = {
         "supernet_rate": 3.0, "supernet_batch": 0.5, "share": 0.7, "patience": 3, "resamples": 100,
-        "flop_price": 0.0, "rung_steps": 600, "landmarks": 1,
+        "flop_price": 0.0, "landmarks": 1, **LastRoundSettings.removed,
     }  # fmt: skip
     rounds: int = Field(2, ge=1)
     """Number of rounds that fix decisions by ablation, with one epoch of supernet training between two

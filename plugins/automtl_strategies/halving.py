@@ -78,7 +78,7 @@ class HalvingSettings(HeldOutSettings):
     """Final comparison, by successive halving: epochs after which the worse half of the candidates is dropped
     for the first time, on large data fewer: those of 600 training steps. Wide networks learn faster at first,
     so a small value favours them. A larger value takes longer."""
-    removed: ClassVar[Mapping[str, Any]] = {"rung_steps": 600}
+    removed: ClassVar[Mapping[str, Any]] = {"rung_steps": 600, "scheduler": None}
     ahead: float = Field(2.0, ge=0)
     """Final comparison: lead on validation rows, in standard errors, with which the mean of several models
     replaces the best one. With a smaller lead by a metric of lists, AUC over all rows decides, which is more

@@ -10,7 +10,6 @@ import pytest
 from automtl_core.dataset.dataset import Dataset, names_of
 from automtl_core.tasks.builtin import auc
 from automtl_datasets.aliccp import AliCCP, AliCCPSettings
-from automtl_datasets.aliexpress import ITEMS, PAGES, AliExpress, AliExpressSettings
 from automtl_datasets.ijcai15 import IJCAI15, IJCAI15Settings
 from automtl_datasets.kuairand import KuaiRand, KuaiRandSettings
 from automtl_datasets.qb_video import QBVideo, QBVideoSettings
@@ -23,10 +22,8 @@ DATASETS: Mapping[str, Callable[[], Dataset]] = {
     "kuairand": lambda: KuaiRand(KuaiRandSettings(log="both")),
     "qb-video": lambda: QBVideo(QBVideoSettings()),
     "aliccp": lambda: AliCCP(AliCCPSettings()),
-    "aliexpress": lambda: AliExpress(AliExpressSettings()),
 }
 ROWS = {"userbehavior": 50_000, "ijcai15": 50_000, "kuairand": 25_000, "qb-video": 25_000, "aliccp": 4_000}
-ROWS["aliexpress"] = 20_000
 
 
 @pytest.fixture(scope="module")
@@ -180,18 +177,3 @@ def test_aliccp(folders):
     assert {"205", "301"} <= set.intersection(*map(set, orders))
     sizes = {row[0]: int(row[1]) for row in commons}
     assert np.mean([sizes[row[3]] + int(row[4]) for row in skeleton]) == pytest.approx(300, rel=0.1)
-
-
-def test_aliexpress(folders):
-    """Each item has its page, a purchase has a click, and there is something to learn."""
-    pages, items = (
-        pd.read_csv(folders["aliexpress"] / f"NL/nl_{table}_train.csv", header=None, names=columns)
-        for table, columns in (("user", PAGES), ("item", ITEMS))
-    )
-    assert pages["search_id"].is_unique
-    rows = items.merge(pages, on="search_id")
-    assert len(rows) == len(items) == ROWS["aliexpress"]
-    rows["click"], rows["conversion"] = rows["feedback"] > 0, rows["feedback"] == 2
-    for task, rate in {"click": 0.08, "conversion": 0.012}.items():
-        assert rows[task].mean() == pytest.approx(rate, rel=0.4)
-        assert learnable(rows, ["user_3", "item_34", "item_41"], task) > 0.55

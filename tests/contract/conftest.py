@@ -7,14 +7,7 @@ from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from simulated import SIMULATORS
 
-ROWS = {
-    "userbehavior": 3000,
-    "ijcai15": 3000,
-    "kuairand": 500,
-    "qb-video": 1000,
-    "aliccp": 400,
-    "aliexpress": 400,
-}
+ROWS = {"userbehavior": 3000, "ijcai15": 3000, "kuairand": 500, "qb-video": 1000, "aliccp": 400}
 """Dataset that can be simulated -> number of rows."""
 
 

@@ -1,12 +1,9 @@
 """The tutorials work: pages show the files of their folders, and all commands are run."""
 
 import json
-import os
 import re
 import runpy
 import shlex
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -26,7 +23,7 @@ PROJECTS = {
     "space": (),
     "strategy": (),
     "dataset": (),
-    "serving": ("app.py", "test_app.py"),
+    "serving": ("app.py",),
     "ranking": ("make_log.py",),
     "days": ("make_days.py",),
 }
@@ -136,18 +133,12 @@ def serve(folder, monkeypatch):
     pytest.importorskip("httpx2", reason="httpx2 is not installed: pip install 'automtl[dev]'")
     from fastapi.testclient import TestClient
 
-    for file in PROJECTS["serving"]:
-        shutil.copy(TUTORIALS / "serving" / file, folder)
-    pytest_alone = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_app.py"]
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
-    done = subprocess.run(
-        pytest_alone, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
     monkeypatch.setattr(sys, "path", [*sys.path])  # to which the service adds the folder
-    client = TestClient(runpy.run_path("app.py")["app"])
+    client = TestClient(runpy.run_path(str(TUTORIALS / "serving" / "app.py"))["app"])
     del sys.modules["encode"]
     frame = pd.DataFrame(json.loads((folder / "served" / "examples.json").read_text("utf-8")))
     answer = client.post("/predict", json=json.loads(frame.to_json(orient="records")))
+    wrong = client.post("/predict", json=[{"user_id": {"a": 1}}])
+    assert (wrong.status_code, "user_id" in wrong.json()["detail"]) == (422, True)
     expected = load(folder / "runs" / "feed").predict(frame)
     pd.testing.assert_frame_equal(pd.DataFrame(answer.json()), expected, rtol=1e-4, check_dtype=False)

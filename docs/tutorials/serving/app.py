@@ -22,17 +22,9 @@ columns = list(json.loads((FOLDER / "examples.json").read_text("utf-8")))
 app = FastAPI(title="Predictions of a model of automtl")
 
 
-@app.get("/columns")
-def read_columns() -> list[str]:
-    """Return the columns that a row has."""
-    return columns
-
-
 @app.post("/predict")
 def predict(rows: list[dict[str, Any]]) -> list[dict[str, float]]:
     """Return for each row a prediction of each task; a missing column counts as blank."""
-    if not rows:
-        return []
     values = {column: [row.get(column) for row in rows] for column in columns}
     try:
         arrays = encoder(values)

@@ -10,7 +10,18 @@ from typing import Literal
 
 import duckdb
 
-from automtl_core.plugin import NUMBER, TEXT, Column, Dataset, DatasetSettings, Dense, Label, RawFile, Sparse
+from automtl_core.plugin import (
+    NUMBER,
+    TEXT,
+    Column,
+    Dataset,
+    DatasetSettings,
+    Dense,
+    Label,
+    RawFile,
+    Sparse,
+    hookimpl,
+)
 
 PAGE, FEEDBACK = "search_id", "feedback"
 PAGES = (PAGE, *(f"user_{place}" for place in range(2, 34)))
@@ -76,3 +87,9 @@ class AliExpress(Dataset[AliExpressSettings]):
                 for part in PARTS
             )
         )
+
+
+@hookimpl
+def automtl_register_datasets() -> dict[str, type[AliExpress]]:
+    """Register the dataset by its name."""
+    return {"aliexpress": AliExpress}
