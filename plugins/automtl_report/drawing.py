@@ -1,8 +1,7 @@
-"""The drawing of a network: as SVG, inputs on the left, tasks on the right, and as text for other tools."""
+"""The drawing of a network: as SVG, inputs on the left, tasks on the right, and as text for Graphviz."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup, escape
 
@@ -14,15 +13,8 @@ HEIGHT, GAP, BETWEEN, MARGIN = 24, 8, 120, 6
 """Height of a node, the gap between nodes of a column and between columns, and the margin."""
 LETTER, LETTERS = 7, 34
 """Width of a letter, and the largest number of letters that a node shows."""
-PALETTE = ("#0b66a8", "#b4500a", "#0a7a55", "#a8457f", "#8a6a00", "#2a7fa5", "#6f4a8e", "#5a5f66")
-"""Colours outside of a report, where there is no style sheet."""
 Place = tuple[float, float, float]
 """Left and upper edge of a node, and its width."""
-STYLE = """
-text{font:12px system-ui,sans-serif;fill:#1c2024}rect{fill:#fff;stroke:#8a9099}path{fill:none}
-.pruned rect{stroke-dasharray:3 3;opacity:.7}.pruned text{opacity:.65}
-path.pruned{stroke-dasharray:3 4;opacity:.5}
-"""
 
 
 def drawn(drawing: Drawing) -> Markup:
@@ -51,14 +43,6 @@ def drawn(drawing: Drawing) -> Markup:
         '<svg xmlns="http://www.w3.org/2000/svg" class="net" viewBox="0 0 {0:.0f} {1:.0f}" '
         'style="max-width:{2:.0f}px" role="img" aria-label="{3}"><title>{3}</title>{4}</svg>'
     ).format(width, height, 1.3 * width, _shown(drawing.title), Markup("").join([*edges, *boxes]))
-
-
-def standalone(drawing: Drawing) -> str:
-    """Return the drawing as an SVG file."""
-    text = str(drawn(drawing)).replace("><title>", f"><style>{STYLE}</style><title>", 1)
-    for place in range(len(PALETTE)):
-        text = text.replace(f"var(--c{place + 1})", PALETTE[place])
-    return text.replace("var(--soft)", "#6a7078") + "\n"
 
 
 def _gathered(drawing: Drawing) -> Drawing:
@@ -155,60 +139,19 @@ def _shown(text: str) -> Markup:
     return escape(on_one_line(text))
 
 
-def mermaid(drawings: Sequence[Drawing]) -> str:
-    """Return a Mermaid flowchart; a pruned part is dashed."""
-    lines = ["flowchart LR"]
-    for name, node, pruned in _numbered(drawings):
-        lines.append(f'    {name}["{_escaped(node)}"]' + ":::pruned" * pruned)
-    for source, target, weight, pruned in _arrows(drawings):
-        label = "" if weight is None else f'|"{weight:.2f}"|'
-        lines.append(f"    {source} {'-.->' if pruned else '-->'}{label} {target}")
-    lines.append("    classDef pruned stroke-dasharray: 4 4,opacity: 0.6")
-    return "\n".join(lines) + "\n"
-
-
 def dot(drawings: Sequence[Drawing]) -> str:
     """Return a graph in the language of Graphviz; a pruned part is dashed."""
-    lines = ["digraph architecture {", "    rankdir=LR", '    node [shape=box, style="rounded"]']
-    for name, label, pruned in _numbered(drawings):
-        style = ', style="rounded,dashed"' if pruned else ""
-        lines.append(f"    {name} [label={json.dumps(printable(label), ensure_ascii=False)}{style}]")
-    for source, target, weight, pruned in _arrows(drawings):
-        width = "" if weight is None else f' penwidth={max(5 * weight, 0.5):.2f} label="{weight:.2f}"'
-        style = " style=dashed" if pruned else ""
-        lines.append(f"    {source} -> {target} [{(width + style).strip()}]")
-    return "\n".join([*lines, "}"]) + "\n"
-
-
-def as_json(drawings: Sequence[Drawing]) -> str:
-    """Return nodes and edges as JSON, one object for each network."""
-    return json.dumps([asdict(drawing) for drawing in drawings], indent=2) + "\n"
-
-
-FORMATS: Mapping[str, Callable[[Sequence[Drawing]], str]] = {
-    "svg": lambda drawings: standalone(drawings[0]),
-    "mermaid": mermaid,
-    "dot": dot,
-    "json": as_json,
-}
-"""Name -> function that returns the text of a file; SVG shows the first member of an ensemble."""
-
-
-def _numbered(drawings: Sequence[Drawing]) -> Iterator[tuple[str, str, bool]]:
-    """Yield a safe name, the label, and whether the part is pruned."""
-    for d, drawing in enumerate(drawings):
-        for n, node in enumerate(drawing.nodes):
-            yield f"n{d}_{n}", node.label, node.pruned
-
-
-def _arrows(drawings: Sequence[Drawing]) -> Iterator[tuple[str, str, float | None, bool]]:
+    nodes, edges = list[str](), list[str]()
     for d, drawing in enumerate(drawings):
         names = {node.name: f"n{d}_{n}" for n, node in enumerate(drawing.nodes)}
+        for node in drawing.nodes:
+            style = ', style="rounded,dashed"' if node.pruned else ""
+            label = json.dumps(printable(node.label), ensure_ascii=False)
+            nodes.append(f"    {names[node.name]} [label={label}{style}]")
         for edge in drawing.edges:
-            yield names[edge.source], names[edge.target], edge.weight, edge.pruned
-
-
-def _escaped(label: str) -> str:
-    """Return a label with the escapes of Mermaid for its own signs."""
-    escapes = {'"': "#quot;", "<": "#lt;", ">": "#gt;", "#": "#35;", "\n": " "}
-    return "".join(escapes.get(sign, sign) for sign in printable(label))
+            weight = edge.weight
+            width = "" if weight is None else f' penwidth={max(5 * weight, 0.5):.2f} label="{weight:.2f}"'
+            style = (width + " style=dashed" * edge.pruned).strip()
+            edges.append(f"    {names[edge.source]} -> {names[edge.target]} [{style}]")
+    head = ["digraph architecture {", "    rankdir=LR", '    node [shape=box, style="rounded"]']
+    return "\n".join([*head, *nodes, *edges, "}"]) + "\n"
