@@ -3,11 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from automtl_core.errors import on_one_line, printable
 from automtl_core.views.values import Drawing, Edge, Node
-from automtl_report.charts import colour
+from automtl_report.charts import colour, macro
 
 HEIGHT, GAP, BETWEEN, MARGIN = 24, 8, 120, 6
 """Height of a node, the gap between nodes of a column and between columns, and the margin."""
@@ -38,11 +38,11 @@ def drawn(drawing: Drawing) -> Markup:
     ordered = sorted(drawing.edges, key=lambda edge: -(edge.weight or 0.0))
     nodes = {node.name: node for node in drawing.nodes}
     edges = [_edge(edge, nodes, places, colours) for edge in ordered]
-    boxes = [_box(node, places[node.name], colours.get(node.name)) for node in drawing.nodes]
-    return Markup(
-        '<svg xmlns="http://www.w3.org/2000/svg" class="net" viewBox="0 0 {0:.0f} {1:.0f}" '
-        'style="max-width:{2:.0f}px" role="img" aria-label="{3}"><title>{3}</title>{4}</svg>'
-    ).format(width, height, 1.3 * width, _shown(drawing.title), Markup("").join([*edges, *boxes]))
+    boxes = [
+        (node, places[node.name], HEIGHT, colours.get(node.name), _label(node), _notes(node, node.label))
+        for node in drawing.nodes
+    ]
+    return macro("net", drawing.title, width, height, edges, boxes)
 
 
 def _gathered(drawing: Drawing) -> Drawing:
@@ -81,62 +81,21 @@ def _columns(nodes: Sequence[Node]) -> list[list[Node]]:
 
 def _edge(
     edge: Edge, nodes: Mapping[str, Node], places: Mapping[str, Place], colours: Mapping[str, str]
-) -> Markup:
+) -> tuple[Edge, str, str, float, list[str]]:
+    """Return an edge with its line, colour, width and notes."""
     (x0, y0, box), (x1, y1, _) = places[edge.source], places[edge.target]
     x0, y0, y1 = x0 + box, y0 + HEIGHT / 2, y1 + HEIGHT / 2
     bend = (x1 - x0) / 2
+    line = f"M{x0:.1f},{y0:.1f}C{x0 + bend:.1f},{y0:.1f} {x1 - bend:.1f},{y1:.1f} {x1:.1f},{y1:.1f}"
     width = 1.0 if edge.weight is None else max(9 * edge.weight, 1.0)
     paint = colours.get(edge.source) or colours.get(edge.target) or "var(--soft)"
     names = f"{nodes[edge.source].label} -> {nodes[edge.target].label}"
     weight = [] if edge.weight is None else [f"mean weight in the gate: {edge.weight:.2f}"]
-    notes = [names, *weight, *_pruned(edge), *edge.notes]
-    return Markup(
-        '<path class="edge{}" data-a="{}" data-b="{}" d="{}" fill="none" stroke="{}" stroke-width="{:.1f}" '
-        'stroke-opacity="{}"><title>{}</title></path>'
-    ).format(
-        " pruned" * edge.pruned,
-        _shown(edge.source),
-        _shown(edge.target),
-        f"M{x0:.1f},{y0:.1f}C{x0 + bend:.1f},{y0:.1f} {x1 - bend:.1f},{y1:.1f} {x1:.1f},{y1:.1f}",
-        paint,
-        width,
-        0.45 if edge.weight is None else 0.7,
-        _lines(notes),
-    )
+    return edge, line, paint, width, _notes(edge, names, *weight)
 
 
-def _box(node: Node, place: Place, paint: str | None) -> Markup:
-    x, y, box = place
-    return Markup(
-        '<g class="node {}{}" data-n="{}"><title>{}</title>'
-        '<rect x="{:.1f}" y="{:.1f}" width="{:.0f}" height="{}" rx="6"{}/>'
-        '<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text></g>'
-    ).format(
-        node.kind,
-        " pruned" * node.pruned,
-        _shown(node.name),
-        _lines([node.label, *_pruned(node), *node.notes]),
-        x,
-        y,
-        box,
-        HEIGHT,
-        Markup(' stroke="{}" stroke-width="2"').format(paint) if paint else "",
-        x + box / 2,
-        y + HEIGHT / 2 + 4,
-        _label(node),
-    )
-
-
-def _pruned(part: Node | Edge) -> list[str]:
-    return ["pruned by the search"] * part.pruned
-
-
-def _lines(texts: Sequence[str]) -> Markup:
-    return Markup("\n").join(map(_shown, texts))
-
-
-def _shown(text: str) -> Markup:
-    return escape(on_one_line(text))
+def _notes(part: Node | Edge, *first: str) -> list[str]:
+    return [*first, *["pruned by the search"] * part.pruned, *part.notes]
 
 
 def dot(drawings: Sequence[Drawing]) -> str:

@@ -7,7 +7,6 @@ from importlib import resources
 from itertools import groupby
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 import automtl_core
@@ -18,7 +17,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.system.files import write_atomic
 from automtl_core.views.plain import cell
 from automtl_core.views.values import Bars, Block, Curves, Grid, Matrix, Plot, Section
-from automtl_report.charts import LONG, chart, legible, spoken
+from automtl_report.charts import LONG, chart, legible, template
 from automtl_report.drawing import drawn
 from automtl_report.run import report
 
@@ -30,30 +29,21 @@ LIMITS = {"most": FOLDED, "searched": SEARCHED, "cards": CARDS}
 
 def page(title: str, subtitle: str, sections: Iterable[Section], version: str) -> str:
     """Return a page. A section without a title belongs to the one before it."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
-    environment.filters.update(
+    made = template(
+        "page.html",
         beside=_beside,
         cell=cell,
         chart=chart,
         drawn=drawn,
         kind=lambda block: type(block).__name__,
         largest=_largest,
-        legible=legible,
         prose=_prose,
         sentence=_sentence,
-        spoken=spoken,
         width=_width,
     )
-    return environment.from_string(_file("page.html"), LIMITS).render(
-        title=title,
-        subtitle=subtitle,
-        sections=_titled(sections),
-        version=version,
-        style=Markup(_file("page.css")),  # noqa: S704 - our own file
-        script=Markup(_file("page.js")),  # noqa: S704 - our own file
-        format=format,
-        zip=zip,
-    )
+    style, script = (Markup(_file(name)) for name in ("page.css", "page.js"))  # noqa: S704 - our own files
+    about = {"title": title, "subtitle": subtitle, "version": version, "style": style, "script": script}
+    return made.render(about, sections=_titled(sections), **LIMITS)
 
 
 def _titled(sections: Iterable[Section]) -> list[Section]:
