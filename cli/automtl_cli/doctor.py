@@ -13,13 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import automtl_core
 from automtl_cli import options
 from automtl_core.commands import Output
 from automtl_core.errors import ArtifactError, AutoMTLError, PluginError, SetupError, UsageError, one_line
-from automtl_core.registry.kinds import BALANCERS, KINDS, SPACES, Kind
+from automtl_core.registry.kinds import KINDS
 from automtl_core.registry.registry import DISABLE, Registry, remedy
 
 if TYPE_CHECKING:
@@ -27,16 +27,13 @@ if TYPE_CHECKING:
 
     from automtl_core.dataset.schema import Schema
     from automtl_core.system.strict_yaml import Places
-    from automtl_core.training.compute import Compute
     from automtl_core.views.values import Section
     from automtl_core.workflow.job import Job
 
 LEAST = 1 << 30
-"""Bytes of free memory, and of free disk, below which a search of a small table may fail."""
+"""Bytes of free disk below which a search of a small table may fail."""
 NVIDIA = Path("/proc/driver/nvidia/version")
 """A file of the driver of NVIDIA GPUs."""
-MEMINFO = Path("/proc/meminfo")
-CGROUP = Path("/sys/fs/cgroup")
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "boosting": ("lightgbm",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
@@ -47,16 +44,6 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "zst": ("backports.zstd",),
 }
 """Extra of automtl -> its packages."""
-USES = {
-    "onnx": "`automtl export --format onnx`",
-    "ray": "`--engine ray`",
-    "study": "the strategy study, and `automtl compare --tune`",
-    "tensorboard": "the listener tensorboard",
-    "zst": "raw files that end in .zst",
-}
-"""Extra -> its use in the core; plugins declare their libraries."""
-
-
 Status = Literal["ok", "optional", "warning", "problem"]
 """optional: not installed, and not needed. warning: a search works, but slower or with less. problem: a
 search fails."""
@@ -101,11 +88,11 @@ def _checks(given: options.Configuration, runs_dir: Path) -> Iterator[Check]:
     from automtl_core.run_dir.folders import prepared_folder
 
     registry, (configuration, job) = load_registry(), _configuration(given)
-    yield from _machine(_compute(job))
+    yield from _machine(job)
     prepared = job.config.prepared_dir if job else prepared_folder()
     yield folder("prepared data", prepared, raw_size(job) if job else 0)
     yield folder("runs", runs_dir)
-    yield from extras(registry)
+    yield from extras()
     yield from plugins(registry)
     yield from configuration
     if job is not None:
@@ -163,31 +150,20 @@ def _line(fault: str, places: "Places") -> str:
     return "" if line is None else f":{line}"
 
 
-def _compute(job: "Job | None") -> "Compute":
-    """Return device and precision of the job, or those without settings."""
-    import torch
-
-    from automtl_core.training.compute import Compute
-
-    with suppress(AutoMTLError):  # the check of the configuration has this error
-        if job is not None:
-            return job.compute()
-    return Compute(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-
-
-def _machine(compute: "Compute") -> Iterator[Check]:
-    """Yield checks of versions, device, threads, precision and memory."""
+def _machine(job: "Job | None") -> Iterator[Check]:
+    """Yield checks of versions, device and threads."""
     import torch
 
     yield Check("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield Check("automtl", "ok", automtl_core.__version__)
     build = f"for CUDA {torch.version.cuda}" if torch.version.cuda else "for the CPU"
     yield Check("torch", "ok", f"{torch.__version__}, built {build}")
-    yield device(compute.device)
-    if compute.device.type == "cpu":
+    of = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with suppress(AutoMTLError):  # the check of the configuration has this error
+        of = job.compute().device if job else of
+    yield device(of)
+    if of.type == "cpu":
         yield threads()
-    yield bf16(compute)
-    yield memory()
 
 
 def device(of: "torch.device") -> Check:
@@ -218,47 +194,6 @@ def threads() -> Check:
     return Check("threads", "warning", result, remedy)
 
 
-def bf16(compute: "Compute") -> Check:
-    """Return a check of bf16 instructions."""
-    import torch
-
-    from automtl_core.training.compute import Compute
-
-    if compute.device.type == "cuda":
-        unit, fast = "GPU", torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        unit, fast = "processor", not Compute(compute.device, "bf16").slow_precision
-    if fast:
-        return Check("bf16", "ok", f"the {unit} has bf16 instructions: bf16 can be faster than fp32")
-    result = f"the {unit} has no bf16 instructions: bf16 is slower than fp32"
-    used = compute.precision == "bf16"
-    return Check(
-        "bf16", "warning" if used else "ok", result, "use fp32: --set precision=fp32" if used else None
-    )
-
-
-def memory() -> Check:
-    """Return a check of the free memory of the machine, or of its container."""
-    free = free_memory()
-    if free is None or free >= LEAST:
-        return Check("memory", "ok", f"{size(free)} free" if free else "not known on this system")
-    remedy = "end other programs, or limit the preparation: AUTOMTL_MEMORY_LIMIT=512MiB"
-    return Check("memory", "warning", f"{size(free)} free", remedy)
-
-
-def free_memory() -> int | None:
-    """Return the free memory in bytes; None if the system does not publish it."""
-    try:
-        entries = dict(line.split(":", 1) for line in MEMINFO.read_text(encoding="utf-8").splitlines())
-        free = int(entries["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return None
-    with suppress(OSError, ValueError):  # no container, or "max" for no limit
-        limit, used = (int((CGROUP / name).read_text()) for name in ("memory.max", "memory.current"))
-        return min(free, max(limit - used, 0))
-    return free
-
-
 def folder(name: str, path: Path, needed: int = 0) -> Check:
     """Return a check that a folder is writable, or can be created, and of the free disk there.
 
@@ -283,13 +218,12 @@ def folder(name: str, path: Path, needed: int = 0) -> Check:
     return Check(title, "warning", f"{where}: {size(free)} of disk free", remedy)
 
 
-def extras(registry: Registry) -> Iterator[Check]:
-    """Yield a check of each extra: whether its packages can be imported, and their use."""
+def extras() -> Iterator[Check]:
+    """Yield a check of each extra: whether its packages can be imported."""
     for extra, packages in EXTRAS.items():
-        use = USES.get(extra) or ", ".join(_users(registry, packages)) or "nothing that is installed"
         status, result = _imported(extra, packages)
         remedy = None if status == "ok" else f"pip install 'automtl[{extra}]'"
-        yield Check(f"extra {extra}", status, f"{result}; for {use}", remedy)
+        yield Check(f"extra {extra}", status, result, remedy)
 
 
 def _imported(extra: str, packages: Sequence[str]) -> tuple[Status, str]:
@@ -312,19 +246,6 @@ def _imported(extra: str, packages: Sequence[str]) -> tuple[Status, str]:
     if missing:
         return "optional", f"not installed: {', '.join(missing)}"
     return "ok", ", ".join(versions)
-
-
-def _users(registry: Registry, packages: Sequence[str]) -> Iterator[str]:
-    """Yield the spaces and balancers that need one of the packages, as one text for each kind."""
-    kinds: tuple[Kind[Any], ...] = (SPACES, BALANCERS)
-    for kind in kinds:
-        names = []
-        for name in registry.names(kind):
-            with suppress(PluginError):
-                if {*packages} & {*registry.get(kind, name).libraries}:
-                    names.append(name)
-        if names:
-            yield f"{kind.name if len(names) == 1 else kind.plural} {', '.join(names)}"
 
 
 def plugins(registry: Registry) -> Iterator[Check]:

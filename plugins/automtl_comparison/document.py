@@ -7,12 +7,13 @@ demand, so that they are always consistent, also after reading from JSON.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import nan
 from typing import Any
 
 from automtl_comparison.statistics import Difference, Noise, Summary, holm, paired, summary
 from automtl_core.choices import Decision
 from automtl_core.modules.cost import cost_in_words
-from automtl_core.system.documents import Value
+from automtl_core.system.documents import Value, plain
 from automtl_core.tasks.kind import Measure, TaskKind
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import Metrics, flat, mean_over_tasks, measures
@@ -280,12 +281,13 @@ class Comparison(Value):
         products, so they are unknown for a model without any, such as boosted trees.
         """
         costs = {"flops_per_row": ("flops_per_row",), "seconds": ("search_seconds", "train_seconds")}
-        sums: dict[str, list[float]] = {}  # cost -> own and base
-        for means in (self.models[name].mean_costs() for name in (model, self.reference)):
-            for cost, keys in costs.items():
-                known = [mean.mean for key in keys if (mean := means[key]) is not None]
-                sums.setdefault(cost, []).append(sum(known) if len(known) == len(keys) else 0.0)
-        return {cost: own / base if own and base else None for cost, (own, base) in sums.items()}
+
+        def total(name: str, cost: str) -> float:
+            means = [self.models[name].mean_costs()[key] for key in costs[cost]]
+            return sum(mean.mean if mean else nan for mean in means)
+
+        ratios = {cost: total(model, cost) / (total(self.reference, cost) or nan) for cost in costs}
+        return {cost: ratio if ratio > 0 else None for cost, ratio in ratios.items()}
 
     def verdicts(self) -> dict[str, str]:
         """Return the verdict on each other model: by the mean over tasks, and by each task outside of it."""
@@ -332,22 +334,12 @@ class Comparison(Value):
         """Return the measured values and everything computed from them."""
         values = super().to_json()
         for name, model in values["models"].items():
-            costs = self.models[name].mean_costs()
-            model["costs"] = {key: s and s.to_json() for key, s in costs.items()}
-            for metric in self.metrics():
-                means = self.summaries(name, metric)
-                model[metric.key] = {task: s.to_json() for task, s in means.items()}
-            model["relative_costs"] = self.relative(name)
-        changes = {"differences": self.reference, "transfer": ALONE}
-        values |= {
-            key: {
-                name: {task: d.to_json() for task, d in of_model.items()}
-                for name, of_model in self.differences(base).items()
-            }
-            for key, base in changes.items()
-        }
+            means = {metric.key: self.summaries(name, metric) for metric in self.metrics()}
+            costs = {"costs": self.models[name].mean_costs()}
+            model |= plain({**costs, **means, "relative_costs": self.relative(name)})
+        changes = {"differences": self.differences(self.reference), "transfer": self.differences(ALONE)}
         sentences = {"verdicts": self.verdicts(), "advice": self.advice()}
-        return {**values, "seeds": self.seeds, **sentences}
+        return {**values, **plain(changes), "seeds": self.seeds, **sentences}
 
 
 def verdict(reference: str, differences: Mapping[str, tuple[Measure, Difference]], cost: float | None) -> str:

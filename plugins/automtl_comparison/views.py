@@ -189,21 +189,12 @@ def _models(result: Comparison) -> Grid:
             against.get(name, {}).get(column),
             model.mean_costs(),
         )
-        times = [costs[key] for key in ("search_seconds", "train_seconds")]
+        gains = _difference(gain, score.form) if gain else ("-", "", "")
+        sizes = [(one := costs[key]) and (round(one.mean) or None) for key in ("flops_per_row", "parameters")]
         relative = result.relative(name)["flops_per_row"]
-        rows.append(
-            [
-                name,
-                value and spread(value, score.form),
-                *(_difference(gain, score.form) if gain else ("-", "", "")),
-                *(
-                    round(one.mean) or None if one else None
-                    for one in (costs["flops_per_row"], costs["parameters"])
-                ),
-                relative and percent(relative),
-                elapsed(sum(one.mean for one in times if one is not None)),
-            ]
-        )
+        seconds = sum(one.mean for key in ("search_seconds", "train_seconds") if (one := costs[key]))
+        times = relative and percent(relative), elapsed(seconds)
+        rows.append([name, value and spread(value, score.form), *gains, *sizes, *times])
     title = f"{column} test {score.title}" if has_mean else f"test {score.title} of {column}"
     head = ["model", title, f"against {reference}", "p", "", "FLOPs per row", "parameters"]
     return Grid([*head, f"FLOPs / {reference}", "time"], rows, "lrrrlrrrr")
@@ -305,7 +296,7 @@ def _by_split(result: Comparison) -> Iterator[Section]:
         [
             split,
             *(
-                None if one is None else change(one, form=form)
+                one if one is None else change(one, form=form)
                 for name in others
                 for one in gains[name][split]
             ),

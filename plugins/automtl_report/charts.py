@@ -6,14 +6,18 @@ sheet of the page, and each mark has a title, which a browser shows on hover.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from math import ceil, floor, inf, log10
+from typing import Any
 
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from automtl_core.errors import on_one_line, printable
-from automtl_core.views.values import Bar, Bars, Curves, Plot
+from automtl_core.views.values import Bars, Curves, Plot
 
 COLOURS = 8
 """Number of colours of the style sheet, `--c1` and so on."""
@@ -102,35 +106,9 @@ def _short(value: float, decimals: int = 0) -> str:
 def _bars(block: Bars) -> Markup:
     ends = [end for b in block.bars for end in (b.value, b.low, b.high) if end is not None]
     axis = Axis.of([*ends, *([0.0] if block.from_zero else [])], 0.0 if block.from_zero else 0.06)
-    rows = Markup("").join(_bar(bar, axis, block) for bar in block.bars)
     letters = min(max((len(bar.label) for bar in block.bars), default=0), LETTERS) + 2
-    table = Markup('<p class="axis">{}</p><table class="bars" style="--l:{}ch"><tbody>{}</tbody></table>')
     interval = ", 95 % interval" * any(bar.low is not None for bar in block.bars)
-    return table.format(legible(block.measure + interval), letters, rows)
-
-
-def _bar(bar: Bar, axis: Axis, block: Bars) -> Markup:
-    at, known = axis.place(bar.value), bar.low is not None and bar.high is not None
-    interval = f" [{bar.low:{block.form}}, {bar.high:{block.form}}]" if known else ""
-    words, marks = f"{bar.value:{block.form}}", []
-    if block.from_zero:
-        zero = axis.place(0)
-        marks += [Markup('<b style="left:{}%;width:{:.2f}%"></b>').format(min(zero, at), abs(at - zero))]
-        marks += [Markup('<s style="left:{}%"></s>').format(zero)] if 0 < zero < 100 else []
-    if bar.low is not None and bar.high is not None:
-        left, right = axis.place(bar.low), axis.place(bar.high)
-        marks.append(Markup('<i style="left:{}%;width:{:.2f}%"></i>').format(left, right - left))
-    if not block.from_zero:
-        marks.append(Markup('<u style="left:{}%"></u>').format(at))
-    return Markup(
-        '<tr{} title="{}"><th scope="row">{}</th><td><div>{}</div></td><td class="r">{}</td></tr>'
-    ).format(
-        Markup("") if bar.strong else Markup(' class="pale"'),
-        spoken(f"{bar.label}: {words}{interval}"),
-        legible(bar.label),
-        Markup("").join(marks),
-        words,
-    )
+    return macro("bars", block, axis, letters, interval)
 
 
 def _curves(block: Curves) -> Markup:
@@ -138,108 +116,58 @@ def _curves(block: Curves) -> Markup:
     across = [*(x for x, _ in points), *block.marks.values(), *(x for x, *_ in block.intervals)]
     heights = [*(y for _, y in points), *(end for _, *ends in block.intervals for end in ends)]
     x, y, whole = Axis.of(across, 0.02), Axis.of(heights), all(value == int(value) for value in across)
-    marks, legend = [], []
+    marks, keys = list[tuple[str, str, str, str]](), list[tuple[str, str, str]]()
     for label, at in block.marks.items():
-        place = x.place(at)
-        marks.append(_path(f"M{place} 0V100", "var(--soft)", [f"{label}: {at:g}"], "dashed"))
-        legend.append(_key(label, "var(--soft)", "dashed"))
+        marks.append(("dashed", f"M{x.place(at)} 0V100", "var(--soft)", f"{label}: {at:g}"))
+        keys.append((label, "var(--soft)", "dashed"))
     for at, low, high in block.intervals:
         upright = f"M{x.place(at)} {100 - y.place(low):.2f}V{100 - y.place(high):.2f}"
-        marks.append(_path(upright, "var(--c1)", [f"[{low:.4f}, {high:.4f}]"], "interval"))
+        marks.append(("interval", upright, "var(--c1)", f"[{low:.4f}, {high:.4f}]"))
     for place, (label, line) in enumerate(block.lines.items()):
         reference = label == block.reference
         paint, kind = ("var(--soft)", "dashed") if reference else (colour(place), "line")
-        drawn = [(x.place(a), round(100 - y.place(b), 2)) for a, b in line]
-        marks.append(_path("M" + "L".join(f"{a} {b}" for a, b in drawn), paint, [], kind))
+        ends = [(x.place(a), round(100 - y.place(b), 2)) for a, b in line]
+        marks.append((kind, "M" + "L".join(f"{a} {b}" for a, b in ends), paint, ""))
         # Each point can be hovered over, but many would hide the line.
         dots = "point" if len(line) <= 40 else "point hidden"
-        for (a, b), (left, up) in zip(line, drawn, strict=True):
+        for (a, b), (left, up) in zip(line, ends, strict=True):
             if not reference:
-                said = [f"{label}, {block.x} {a:g}: {b:.4f}"]
-                marks.append(_path(f"M{left} {up}h0", paint, said, dots))
-        legend.append(_key(label, paint, kind))
-    shown = legend if len(legend) > 1 else []
-    return _framed(block, x, y, whole, f"{block.title}: {block.y} by {block.x}", marks, [], shown)
+                marks.append((dots, f"M{left} {up}h0", paint, f"{label}, {block.x} {a:g}: {b:.4f}"))
+        keys.append((label, paint, kind))
+    title, legend = f"{block.title}: {block.y} by {block.x}", keys if len(keys) > 1 else []
+    return macro("framed", block, x, y, x.ticks(whole), y.ticks(), title, marks, legend, [])
 
 
 def _plot(block: Plot) -> Markup:
     across = [a for a, _ in block.points.values() if a < inf]
     x = Axis.of(across, 0.06, logarithmic=max(across) >= 8 * min(across) > 0)
-    y, over, legend = Axis.of([b for _, b in block.points.values()], 0.1), [], []
+    y, points = Axis.of([b for _, b in block.points.values()], 0.1), []
     for number, (label, (a, b)) in enumerate(block.points.items(), 1):
         kind, words = ("chosen", f"{label}, chosen") if label == block.chosen else ("", label)
         at = f"{a:,.0f}" if a < inf else "unknown"
         words += f", {block.x} unknown: at the right" * (a == inf)
-        over.append(
-            Markup('<b class="{}" style="left:{}%;bottom:{}%" title="{}">{}</b>').format(
-                kind, x.place(min(a, x.high)), y.place(b), spoken(f"{label}: {at}, {b:.4f}"), number
-            )
-        )
-        legend.append(Markup('<li><b class="{}">{}</b>{}</li>').format(kind, number, legible(words)))
-    # The first point is never covered by another one.
-    return _framed(block, x, y, False, f"{block.y} by {block.x}", [], over[::-1], legend)
+        place = x.place(min(a, x.high)), y.place(b)
+        points.append((number, kind, *place, f"{label}: {at}, {b:.4f}", words))
+    return macro("framed", block, x, y, x.ticks(), y.ticks(), f"{block.y} by {block.x}", [], [], points)
 
 
-def _framed(
-    block: Curves | Plot,
-    x: Axis,
-    y: Axis,
-    whole: bool,
-    title: str,
-    marks: Iterable[Markup],
-    over: Iterable[Markup],
-    legend: Sequence[Markup],
-) -> Markup:
-    """Return marks with axes, their titles, and a legend.
-
-    Args:
-        block: The chart, for the titles of its axes.
-        x: Horizontal axis.
-        y: Vertical axis.
-        whole: Whether the horizontal axis has whole numbers only.
-        title: The chart in words.
-        marks: Parts of the SVG.
-        over: Marks above it.
-        legend: Entries of the legend.
-
-    """
-    rows, columns = y.ticks(), x.ticks(whole)
-    grid = "".join(f"M0 {100 - y.place(value):.2f}H100" for value, _ in rows)
-    return Markup(
-        '<p class="axis">{}</p><div class="plot" style="--y:{}ch"><div class="y">{}</div>'
-        '<div class="box"><svg viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label="{}">'
-        '<path class="grid" d="{}"/>{}</svg>{}</div><div class="x">{}</div></div>'
-        '<p class="axis across">{}</p>{}'
-    ).format(
-        legible(block.y),
-        max((len(label) for _, label in rows), default=0),
-        _labels(rows, y, "bottom"),
-        spoken(title),
-        grid,
-        Markup("").join(marks),
-        Markup("").join(over),
-        _labels(columns, x, "left"),
-        legible(block.x),
-        Markup('<ul class="legend">{}</ul>').format(Markup("").join(legend)) if legend else "",
-    )
+def template(name: str, **filters: Callable[[Any], object]) -> Template:
+    """Return a template of this package, which escapes all values."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    environment.filters.update(legible=legible, spoken=spoken, **filters)
+    environment.globals.update(format=format, zip=zip)
+    return environment.from_string((resources.files("automtl_report") / name).read_text(encoding="utf-8"))
 
 
-def _labels(ticks: Iterable[tuple[float, str]], axis: Axis, side: str) -> Markup:
-    one = Markup('<span style="{}:{}%">{}</span>')
-    return Markup("").join(one.format(side, axis.place(value), label) for value, label in ticks)
+@cache
+def _macros() -> Any:
+    return template("charts.html").module
 
 
-def _path(line: str, paint: str, words: Sequence[str], kind: str) -> Markup:
-    said = Markup("").join(Markup("<title>{}</title>").format(spoken(text)) for text in words)
-    return Markup('<path class="{}" d="{}" stroke="{}">{}</path>').format(kind, line, paint, said)
-
-
-def _key(label: str, paint: str, kind: str) -> Markup:
-    """Return an entry of a legend, with the mark that is drawn."""
-    mark = Markup(
-        '<svg viewBox="0 0 24 8" aria-hidden="true"><path class="{}" d="M1 4H23" stroke="{}"/></svg>'
-    )
-    return Markup("<li>{}{}</li>").format(mark.format(kind, paint), legible(label))
+def macro(name: str, *values: object) -> Markup:
+    """Return what a macro of `charts.html` draws."""
+    drawing: Markup = getattr(_macros(), name)(*values)
+    return drawing
 
 
 def legible(text: str) -> Markup:

@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
-from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -36,9 +35,7 @@ SINKS: dict[str, tuple[str, ...]] = {
     "search": ("search", "--config", "c.yaml", "--name", "b"),
     "show": ("show", "runs/a", "--evidence", "--fields"),
     "show --json": ("show", "runs/a", "--json"),
-    "svg": ("show", "runs/a", "--format", "svg"),
-    "mermaid": ("show", "runs/a", "--format", "mermaid"),
-    "dot": ("show", "runs/a", "--format", "dot"),
+    "dot": ("show", "runs/a", "--dot"),
     "report": ("report", "runs/a", "--out", "out.html"),
     "runs": ("runs",),
     "evaluate": ("evaluate", "runs/a"),
@@ -77,12 +74,6 @@ def in_page(text):
     return ", ".join(found.faults) or None
 
 
-def in_drawing(text):
-    found = Tags(text)
-    ElementTree.fromstring(text)  # noqa: S314 - an error is a fault
-    return f"{found.scripts} scripts" if found.scripts else ", ".join(found.faults) or None
-
-
 def in_markdown(text):
     return "code or a link" if "<" in text or "](" in text else None
 
@@ -96,9 +87,7 @@ def in_json(text):
     return None
 
 
-PRODUCTS: dict[str, Callable[[str], str | None]] = {
-    "svg": in_drawing, "mermaid": in_diagram, "dot": in_diagram, "show --json": in_json,
-}  # fmt: skip
+PRODUCTS: dict[str, Callable[[str], str | None]] = {"dot": in_diagram, "show --json": in_json}
 FILES = {
     "report": (("out.html", in_page),),
     "compare": (("c/report.html", in_page), ("c/compare.md", in_markdown)),

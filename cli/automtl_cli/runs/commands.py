@@ -9,7 +9,7 @@ from typing import Annotated
 from automtl_cli import options
 from automtl_cli.output import emit
 from automtl_core.commands import AsJson, Output, argument, flag, option
-from automtl_core.errors import ArtifactError, UsageError, did_you_mean
+from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.run_dir.folders import check_run
 
 READING = "reading new rows"
@@ -203,7 +203,7 @@ def show(
     *,
     evidence: bool = flag("--evidence", "Print the evidence of each decision."),
     fields: bool = flag("--fields", "Print the effect of each field on test rows."),
-    form: str | None = option("svg|mermaid|dot|json", "Print a drawing of the network instead.", "--format"),
+    dot: bool = flag("--dot", "Print the network as a graph for Graphviz instead."),
     follow: bool = flag("--follow", "Follow a run or a comparison of another process until it ends."),
     as_json: AsJson = False,
 ) -> None:
@@ -216,7 +216,7 @@ def show(
     that of the error of the run.
     """
     if follow:
-        if evidence or fields or form is not None:
+        if evidence or fields or dot:
             raise UsageError("--follow shows progress, and no architecture", "leave out the other options")
         from automtl_cli.runs import watching
 
@@ -227,15 +227,12 @@ def show(
     from automtl_core.run_dir.facts import Result
     from automtl_core.run_dir.record import read_record
     from automtl_report import run as views
-    from automtl_report.drawing import FORMATS
+    from automtl_report.drawing import dot as graph
     from automtl_report.sharing import networks
 
-    if form is not None and form not in FORMATS:
-        near = did_you_mean(form, FORMATS)
-        raise UsageError(f"--format {form!r} is not a format{near}", f"use one of {', '.join(FORMATS)}")
     record = read_record(run, registry := load_registry())
-    if form is not None:
-        sys.stdout.write(FORMATS[form](list(networks(record))))
+    if dot:
+        sys.stdout.write(graph(list(networks(record))))
         return
     result = record.get(Result)
     document = {

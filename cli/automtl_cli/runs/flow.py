@@ -10,7 +10,7 @@ from statistics import fmean
 from automtl_cli import options
 from automtl_cli.configuration import Layers
 from automtl_cli.output import say, stages, until_output
-from automtl_cli.runs.live_view import LiveView, Shown, progress
+from automtl_cli.runs.live_view import LiveView, Shown, progress, shown
 from automtl_cli.terminal import draws, live
 from automtl_comparison.cells import CellBegan, CellWaits
 from automtl_core.choices import Decision
@@ -117,8 +117,7 @@ def epoch_line(report: EpochEnded) -> str:
     """
     scores: dict[Measure, dict[str, float | None]] = {}
     for task, m in report.metrics.items():
-        measure, value = m.type.score, m.score
-        scores.setdefault(measure, {})[task] = value
+        scores.setdefault(m.type.score, {})[task] = m.score
     parts = [_values(measure.title, measure.form, values) for measure, values in scores.items()]
     parts.append(_values("loss", ".4f", report.losses))
     parts[0] = f"{report.phase} {report.epoch}: {parts[0]}"
@@ -134,8 +133,7 @@ def epoch_line(report: EpochEnded) -> str:
 def _values(title: str, form: str, values: Mapping[str, float | None]) -> str:
     """Return a value of each task; of many tasks their mean, and the lowest and the highest value."""
     if len(values) <= 6:
-        each = (f"{task} {'-' if value is None else f'{value:{form}}'}" for task, value in values.items())
-        return f"{title} {' '.join(each)}"
+        return " ".join([title, *(f"{task} {shown(value, form)}" for task, value in values.items())])
     known = {task: float(value) for task, value in values.items() if value is not None}
     if not known:
         return f"{title} -"

@@ -1,8 +1,9 @@
 """The live view of a command: its phase and remaining time, the scores of the tasks, the latest decisions."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -23,21 +24,17 @@ Shown = tuple[str, Progress | None, Sequence[EpochEnded]]
 """Title of a run, its progress (None where there is none), and its epochs so far."""
 
 
+@dataclass(frozen=True)
 class LiveView:
-    """Draws the latest state of a run at each refresh, within the size of the terminal.
+    """Draws the latest state of a run at each refresh, within the size of the terminal."""
 
-    Args:
-        state: Function that returns the state.
-
-    """
-
-    def __init__(self, state: Callable[[], Shown]) -> None:
-        self._state = state
+    state: Callable[[], Shown]
+    """Returns the state."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the parts of the view, which fit into the terminal."""
         width, height = options.max_width, console.size.height - 1
-        title, state, reports = self._state()
+        title, state, reports = self.state()
         yield _line(title, "bold")
         if state is None:
             return
@@ -56,33 +53,23 @@ class LiveView:
             yield _decisions(state.decisions[::-1][: left - 2], width)
 
 
+@dataclass(frozen=True)
 class CellsView:
-    """Draws the runs of a comparison, and the progress of those that processes work on.
+    """Draws the runs of a comparison, and the progress of those that processes work on."""
 
-    Args:
-        title: Title of the view.
-        states: Function that returns the name and the state of each run.
-
-    """
-
-    def __init__(self, title: str, states: Callable[[], Sequence[tuple[str, Watched | None]]]) -> None:
-        self._title = title
-        self._states = states
+    title: str
+    states: Callable[[], Sequence[tuple[str, Watched | None]]]
+    """Returns the name and the state of each run."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the title, and a table with the runs at work first, then those that wait."""
-        states = list(self._states())
+        states = list(self.states())
         ended = sum(state is not None and state.ended for _, state in states)
-        yield _line(f"{self._title}: {ended} of {len(states)} runs have ended", "bold")
+        yield _line(f"{self.title}: {ended} of {len(states)} runs have ended", "bold")
         ordered = sorted(states, key=_urgency)
         room = console.size.height - 3
         shown = ordered if len(ordered) <= room else ordered[: room - 1]
-        table = _table()
-        for name in ("run", "state", "phase", "epoch", "", "left"):
-            table.add_column(
-                _text(name), no_wrap=True, overflow="ellipsis", ratio=1 if name == "run" else None
-            )
-        table.expand = True
+        table = _table(["run", "state", "phase", "epoch", "", "left"], wide=True)
         for name, state in shown:
             table.add_row(*map(_text, _cell(name, state)))
         yield table
@@ -123,10 +110,8 @@ def _stages(state: Progress) -> Iterator[Text]:
     line = Text(no_wrap=True, overflow="ellipsis")
     for stage in state.stages:
         line.append(" > " if line else "", "dim")
-        if stage.stage == state.stage:
-            line.append(f"[{stage.stage}]", "bold reverse")
-        else:
-            line.append(stage.stage, "" if state.is_ahead(stage) else "dim")
+        now, style = stage.stage == state.stage, "" if state.is_ahead(stage) else "dim"
+        line.append(f"[{stage.stage}]" if now else stage.stage, "bold reverse" if now else style)
     if line:
         yield line
 
@@ -155,29 +140,23 @@ def _scores(reports: Sequence[EpochEnded], tasks: Sequence[str], width: int, pla
     """Return the table of tasks: loss, latest and best score, and the trend of the phase."""
     last = reports[-1]
     same = [report for report in reports if report.phase == last.phase]
-    table = _table()
-    trends = width >= NARROW and not plain
-    for name in ("task", "loss", "score", last.phase, "best", "epoch"):
-        table.add_column(_text(name), no_wrap=True, justify="left" if name in ("task", "score") else "right")
-    if trends:
-        table.add_column(_text("trend"), no_wrap=True)
+    trends = ["trend"] if width >= NARROW and not plain else []
+    table = _table(["task", "loss", "score", last.phase, "best", "epoch", *trends], right=(1, 3, 4, 5))
     for task in tasks:
         measure, value = last.metrics[task].type.score, last.metrics[task].score
         values = [(report.epoch, report.metrics[task].score) for report in same]
         known = [(epoch, float(score)) for epoch, score in values if score is not None]
-        best = max(known, key=lambda one: measure.sign * one[1], default=None)
-        loss = last.losses.get(task)
-        cells = [
-            task,
-            "-" if loss is None else f"{loss:.4f}",
-            measure.title,
-            "-" if value is None else f"{value:{measure.form}}",
-            "-" if best is None else f"{best[1]:{measure.form}}",
-            "-" if best is None else str(best[0]),
-        ]
-        trend = [_text(sparkline([score for _, score in known][-16:]), "cyan")] if trends else []
+        best, top = max(known, key=lambda one: measure.sign * one[1], default=(None, None))
+        cells = [task, shown(last.losses.get(task), ".4f"), measure.title, shown(value, measure.form)]
+        cells += [shown(top, measure.form), shown(best, "d")]
+        trend = [_text(sparkline([score for _, score in known][-16:]), "cyan") for _ in trends]
         table.add_row(*map(_text, cells), *trend)
     return table
+
+
+def shown(value: float | None, form: str) -> str:
+    """Return a value in a format, or a dash where there is none."""
+    return "-" if value is None else f"{value:{form}}"
 
 
 def sparkline(values: Sequence[float]) -> str:
@@ -191,10 +170,7 @@ def sparkline(values: Sequence[float]) -> str:
 
 def _decisions(decisions: Sequence[Evidence], width: int) -> Table:
     """Return the table of the latest decisions, the newest first."""
-    table = _table()
-    table.add_column(_text("latest decisions"), no_wrap=True, overflow="ellipsis", ratio=2)
-    table.add_column(_text("effect on loss"), no_wrap=True, justify="right")
-    table.expand = True
+    table = _table(["latest decisions", "effect on loss"], wide=True, right=(1,))
     for one in decisions:
         effect = ""
         if one.difference is not None:
@@ -206,8 +182,13 @@ def _decisions(decisions: Sequence[Evidence], width: int) -> Table:
     return table
 
 
-def _table() -> Table:
-    return Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+def _table(names: Sequence[str], wide: bool = False, right: Sequence[int] = ()) -> Table:
+    """Return an empty table; if it is wide, its first column takes what the others leave."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0), expand=wide)
+    for place, name in enumerate(names):
+        side: JustifyMethod = "right" if place in right else "left"
+        table.add_column(_text(name), no_wrap=True, justify=side, ratio=1 if wide and not place else None)
+    return table
 
 
 def _text(text: str, style: str = "") -> Text:

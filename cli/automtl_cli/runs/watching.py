@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from rich.console import RenderableType
 
-from automtl_cli.output import close_views, emit, say, until_output
+from automtl_cli.output import emit, say, until_output
 from automtl_cli.runs.flow import epoch_line
 from automtl_cli.runs.live_view import CellsView, LiveView, progress
 from automtl_cli.terminal import console, draws, live
@@ -98,9 +98,9 @@ def _followed(
     """
     state = read()
     drawn = view(lambda: state) if not as_json and draws() else None
-    if drawn is not None and is_last(state):
+    if drawn and is_last(state):
         console().print(drawn)
-    elif drawn is not None:
+    elif drawn:
         until_output(live(drawn))
     while True:
         for document, line in news(state):
@@ -129,7 +129,6 @@ def _tell(document: Json, line: str, as_json: bool) -> None:
 
 
 def _end(outcome: Section, as_json: bool) -> None:
-    close_views()
     if not as_json:
         emit(None, lambda _: outcome, False)
 
