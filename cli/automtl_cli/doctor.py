@@ -40,7 +40,6 @@ CGROUP = Path("/sys/fs/cgroup")
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "boosting": ("lightgbm",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
-    "ray": ("ray",),
     "study": ("optuna",),
     "tensorboard": ("tensorboard",),
     "torchjd": ("torchjd",),
@@ -49,7 +48,6 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 """Extra of automtl -> its packages."""
 USES = {
     "onnx": "`automtl export --format onnx`",
-    "ray": "`--engine ray`",
     "study": "the strategy study, and `automtl compare --tune`",
     "tensorboard": "the listener tensorboard",
     "zst": "raw files that end in .zst",

@@ -4,6 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from automtl_core.choices import Architecture
 from automtl_core.errors import AutoMTLError
@@ -38,7 +39,7 @@ def sample_trials(folder: Path, count: int, rows: int = 400, epochs: int = 2) ->
     return specs
 
 
-def check_engine(engine: Engine, folder: Path) -> None:
+def check_engine(engine: Engine[Any], folder: Path) -> None:
     """Check an engine that has at least two workers.
 
     Args:

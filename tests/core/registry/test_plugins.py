@@ -25,7 +25,7 @@ BUILT_IN = {
     "strategies": {"pd-darts"},
     "balancers": {"weighted-mean", "uncertainty", "pcgrad"},
     "datasets": {"ijcai15", "userbehavior", "kuairand", "synthetic"},
-    "engines": {"processes", "ray"},
+    "engines": {"processes"},
     "listeners": {"tensorboard"},
     "metrics": {"pr-auc", "gauc", "ndcg-*"},
     "presets": {"default", "paper"},
