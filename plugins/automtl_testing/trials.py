@@ -13,6 +13,7 @@ from automtl_core.run_dir.config import RunConfig, default
 from automtl_core.search.trial import Engine, Executor, Serial, TrialEnded, TrialResult, TrialSpec
 from automtl_core.training.events import EpochEnded, Event
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.resolve_auto import MODEL
 from automtl_core.workflow.run_trial import run_trial
 
 LONG = 400
@@ -29,7 +30,7 @@ def sample_trials(folder: Path, count: int, rows: int = 400, epochs: int = 2) ->
     }
     training = {"epochs": epochs, "patience": epochs, "batch_size": 128, "min_positives": 1}
     searched = Job.load(registry, default(registry), {**data, "training": training})
-    model = {"space": searched.config.encoding_search.model.model_dump(), "strategy": None}
+    model = {"space": MODEL.model_dump(), "strategy": None}
     job = Job.resolve(RunConfig.parse({**searched.config.model_dump(mode="json"), **model}), registry)
     prepared = str(job.prepare().path.absolute())
     specs = []
