@@ -27,6 +27,7 @@ from automtl_core.training.events import EpochEnded, Event
 from automtl_core.training.process import set_up
 from automtl_core.workflow.run_trial import executor_of
 from automtl_core.workflow.workflow import Workflow
+from automtl_engines.processes import ATTEMPTS
 
 MODELS = ["shared-bottom", "mmoe", "ple"]
 EQUAL = ("architecture.json", "config.yaml", "metrics.jsonl", "weights.safetensors")
@@ -127,9 +128,9 @@ def by_processes(folder: Path, kills: int, expected: Any, rows: int, draw: rando
     """Kill worker processes until there were enough kills."""
     total = number = 0
     while total < kills:
-        killing = Killing(kills - total, draw)
+        killing = Killing(min(kills - total, ATTEMPTS - 1), draw)
         heard = Heard(killing)
-        found = compared(folder, f"out-{number}", {"attempts": kills + 1}, heard, rows)
+        found = compared(folder, f"out-{number}", {"name": "processes"}, heard, rows)
         check(found, expected, heard, 2 * len(MODELS))
         again = sum(heard.began.values()) - len(heard.began)
         total, number = total + len(killing.killed), number + 1
