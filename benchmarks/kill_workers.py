@@ -1,11 +1,10 @@
 """Kills workers during comparisons, and checks that nothing is lost, doubled or different.
 
     OMP_NUM_THREADS=1 python benchmarks/kill_workers.py [--kills 20]
-    OMP_NUM_THREADS=1 python benchmarks/kill_workers.py --engine ray --kills 1
 
 Comparisons run in two workers, of which one is killed (SIGKILL) at random times, until there were enough
-kills. Each comparison must have the tables and the bytes of one process, and each trial must end once. With
-Ray, the cluster has two nodes on this machine, one of which is killed in each comparison. Linux only.
+kills. Each comparison must have the tables and the bytes of one process, and each trial must end once. Linux
+only.
 """
 
 import argparse
@@ -28,10 +27,9 @@ from automtl_core.training.events import EpochEnded, Event
 from automtl_core.training.process import set_up
 from automtl_core.workflow.run_trial import executor_of
 from automtl_core.workflow.workflow import Workflow
+from automtl_engines.processes import ATTEMPTS
 
 MODELS = ["shared-bottom", "mmoe", "ple"]
-MIDDLE = 6
-"""Number of epochs after which a node is killed."""
 EQUAL = ("architecture.json", "config.yaml", "metrics.jsonl", "weights.safetensors")
 """Files of a run that do not contain times."""
 SHARE = 0.1
@@ -130,9 +128,9 @@ def by_processes(folder: Path, kills: int, expected: Any, rows: int, draw: rando
     """Kill worker processes until there were enough kills."""
     total = number = 0
     while total < kills:
-        killing = Killing(kills - total, draw)
+        killing = Killing(min(kills - total, ATTEMPTS - 1), draw)
         heard = Heard(killing)
-        found = compared(folder, f"out-{number}", {"attempts": kills + 1}, heard, rows)
+        found = compared(folder, f"out-{number}", {"name": "processes"}, heard, rows)
         check(found, expected, heard, 2 * len(MODELS))
         again = sum(heard.began.values()) - len(heard.began)
         total, number = total + len(killing.killed), number + 1
@@ -143,52 +141,11 @@ def by_processes(folder: Path, kills: int, expected: Any, rows: int, draw: rando
     print(f"{total} kills in {number} comparisons: no trial lost, none doubled, equal tables and bytes")
 
 
-class NodeDeath:
-    """Kills a node of a Ray cluster after some epochs.
-
-    Args:
-        cluster: The cluster, to which the node is added.
-
-    """
-
-    def __init__(self, cluster: Any) -> None:
-        self.cluster, self.node = cluster, cluster.add_node(num_cpus=1)
-        self.epochs = 0
-
-    def __call__(self) -> None:
-        """Receive an epoch."""
-        self.epochs += 1
-        if self.epochs == MIDDLE:
-            self.cluster.remove_node(self.node, allow_graceful=False)
-
-
-def by_nodes(folder: Path, kills: int, expected: Any, rows: int) -> None:
-    """Kill a node of a Ray cluster in each comparison."""
-    import ray
-    from ray.cluster_utils import Cluster
-
-    for number in range(kills):
-        cluster: Any = Cluster(
-            initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
-        )
-        engine = {"name": "ray", "address": cluster.address}
-        heard = Heard(NodeDeath(cluster))
-        try:
-            found = compared(folder, f"ray-{number}", engine, heard, rows)
-        finally:
-            ray.shutdown()
-            cluster.shutdown()
-        check(found, expected, heard, 2 * len(MODELS))
-        again = sum(heard.began.values()) - len(heard.began)
-        print(f"a node killed: {again} trainings continued at the other one, all equal", flush=True)
-
-
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--engine", choices=["processes", "ray"], default="processes")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--rows", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=0)
@@ -198,10 +155,7 @@ def main() -> None:
         folder = Path(name)
         expected = compared(folder, "one", None, Heard(), given.rows)
         print("one process: done", flush=True)
-        if given.engine == "ray":
-            by_nodes(folder, given.kills, expected, given.rows)
-        else:
-            by_processes(folder, given.kills, expected, given.rows, random.Random(given.seed))  # noqa: S311 - no secret
+        by_processes(folder, given.kills, expected, given.rows, random.Random(given.seed))  # noqa: S311 - no secret
 
 
 if __name__ == "__main__":

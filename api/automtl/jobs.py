@@ -127,8 +127,8 @@ def search(
             warning names each part that the limit cuts short.
         progress: Callback for each epoch, which may end the search.
         workers: Number of trainings that run at once, each in a separate process. None: this process.
-        engine: Engine of the workers: `processes` of this machine, or `ray`; with settings as a mapping, such
-            as `{"name": "ray", "address": "auto"}`.
+        engine: Engine of the workers: `processes` of this machine, or that of a plugin; with settings as a
+            mapping, such as `{"name": "processes", "threads": 1}`.
         executor: Runs the trials, in place of `workers` and `engine`.
 
     Raises:

@@ -68,8 +68,8 @@ def _copy_to(threads: int) -> None:
             library.GOMP_parallel(set_environment, environment, ctypes.c_uint(threads), 0)
 
 
-OFF = {"ORT_DISABLE_TELEMETRY": "1", "RAY_USAGE_STATS_ENABLED": "0"}
-"""Environment variables that turn off the statistics of onnxruntime and Ray."""
+TELEMETRY = "ORT_DISABLE_TELEMETRY"
+"""Environment variable that turns off the statistics of onnxruntime."""
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 """Environment variable with the cache folder of torch's compiler."""
 
@@ -81,8 +81,7 @@ def library(name: str) -> Any:
         ImportError: it is not installed.
 
     """
-    for variable, value in OFF.items():
-        os.environ.setdefault(variable, value)
+    os.environ.setdefault(TELEMETRY, "1")
     return import_module(name)
 
 

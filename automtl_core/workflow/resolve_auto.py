@@ -43,6 +43,11 @@ from automtl_core.workflow.budget import ENCODINGS
 from automtl_core.workflow.job import Job
 
 FORMAT = 3
+MODEL = Component.model_validate({"name": "shared-bottom", "expert_layers": [128, 64], "tower_layers": [64]})
+"""The small model. It is about as deep as the models that use the encodings: a model of one layer does not
+learn effects of several fields together, and prefers other encodings."""
+PATIENCE = 2
+"""Epochs without a better held-out score before early stopping of the small model."""
 WITHOUT_EFFECT = frozenset({
     "dataset", "data_dir", "prepared_dir", "time_budget", "seed", "space", "strategy",
     "decisions", "warm_start", "update", "retrain", "calibrate", "refit", "importance", "metrics",
@@ -171,7 +176,7 @@ def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: in
     settings = job.config.encoding_search
     epochs = min(settings.epochs, job.config.training.epochs)
     small: dict[str, Any] = {
-        "space": settings.model,
+        "space": MODEL,
         "strategy": None,
         "decisions": {},
         "warm_start": None,
@@ -180,7 +185,7 @@ def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: in
         "metrics": (),
         "listeners": (),
     }
-    config = _answered(job.config, answers, epochs=epochs, patience=settings.patience)
+    config = _answered(job.config, answers, epochs=epochs, patience=PATIENCE)
     text = Job.resolve(config.model_copy(update=small), job.registry).to_json()
     nothing, rows = Architecture({}).to_json(), settings.rows
     spec = TrialSpec(text, str(prepared.path), architecture=nothing, held_out=True, loss_rows=rows)

@@ -37,7 +37,6 @@ NVIDIA = Path("/proc/driver/nvidia/version")
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "boosting": ("lightgbm",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
-    "ray": ("ray",),
     "study": ("optuna",),
     "tensorboard": ("tensorboard",),
     "torchjd": ("torchjd",),

@@ -137,7 +137,7 @@ class Execution:
     )
     engine: str | None = option(
         "NAME",
-        "Engine of the workers: processes of this machine, or ray, a Ray cluster [processes]. "
+        "Engine of the workers [processes]: a name of `automtl list engines`. "
         "--set engine.NAME=VALUE sets its settings.",
     )
 

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from lightgbm import Booster
 
 log = logging.getLogger("automtl")
+LEAF = 20
+"""Minimum number of training rows of a leaf, as by default in LightGBM."""
 CATEGORIES = 10_000
 """Number of values of a field, the most frequent ones, that trees read as categories; others are one more."""
 
@@ -157,7 +159,7 @@ class EachTask(nn.ModuleList):
 class BoostingSettings(Settings):
     """Settings of gradient boosting. Settings of networks, such as `training.learning_rate`, do not apply."""
 
-    removed: ClassVar = {"categories": CATEGORIES}
+    removed: ClassVar = {"categories": CATEGORIES, "min_rows": 20}
 
     learning_rate: Annotated[float, Search(0.02, 0.08, log=True)] = Field(0.05, gt=0)
     """Learning rate (shrinkage) of each tree."""
@@ -168,8 +170,6 @@ class BoostingSettings(Settings):
     patience: int = Field(50, ge=1)
     """Number of trees without a better validation score before early stopping. If all validation labels of
     the task are equal, this is the number of trees."""
-    min_rows: Annotated[int, Search(10, 100, log=True)] = Field(20, ge=1)
-    """Minimum number of training rows of a leaf."""
     column_share: Annotated[float, Search(0.4, 1.0)] = Field(0.8, gt=0, le=1)
     """Share of the columns, drawn at random, that each tree may split on."""
 
@@ -209,7 +209,7 @@ class Grower:
         params = {
             "learning_rate": s.learning_rate,
             "num_leaves": s.leaves,
-            "min_data_in_leaf": s.min_rows,
+            "min_data_in_leaf": LEAF,
             "bagging_fraction": 0.8,
             "feature_fraction": s.column_share,
             "objective": kind.boosting,

@@ -17,7 +17,6 @@ import math
 from collections.abc import Sequence
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import HandDesigned, Sizes, TaskNetwork, mlp
@@ -93,12 +92,8 @@ class ESMM(HandDesigned[Sizes]):
         return ESMMNetwork(inputs, mlps=mlps, steps=funnel_steps(self.schema, "ESMM"))
 
 
-class AITMSettings(Sizes):
-    """Sizes of AITM."""
-
-    calibrator: float = Field(0.6, ge=0)
-    """Weight of the behavioural expectation calibrator in the loss. It penalises a task that is predicted to
-    be likelier than the task before it."""
+CALIBRATOR = 0.6
+"""Weight of the behavioural expectation calibrator in the loss, as in the paper."""
 
 
 class Transfer(nn.Module):
@@ -126,8 +121,6 @@ class AITMNetwork(TaskNetwork):
     """As in `ESMMNetwork`."""
     transfers: nn.ModuleList
     """One per step."""
-    calibrator: float
-    """Weight of the behavioural expectation calibrator in the loss."""
 
     def hidden(self, x: Tensor) -> Sequence[Tensor]:  # [B, D] -> T x [B, H]
         """Return z of each task."""
@@ -139,16 +132,17 @@ class AITMNetwork(TaskNetwork):
     def penalty(self, logits: Tensor) -> Tensor:
         """Return the mean excess of a task's probability over the task before it: logits [B, T] -> scalar.
 
-        The paper's behavioural expectation calibrator, divided by T: the paper sums the losses of the tasks,
+        The paper's behavioural expectation calibrator penalises a task that is predicted to be likelier than
+        the task before it. It is divided by T: the paper sums the losses of the tasks,
         here the loss is their mean.
         """
         later, earlier = zip(*self.steps, strict=True)
         p = logits.sigmoid()
         excess = (p[:, later] - p[:, earlier]).relu().mean(0).sum()
-        return self.calibrator * excess / logits.shape[1]
+        return CALIBRATOR * excess / logits.shape[1]
 
 
-class AITM(HandDesigned[AITMSettings]):
+class AITM(HandDesigned[Sizes]):
     """Transfer by attention from each task to the task after it, in a funnel (Xi et al., KDD 2021)."""
 
     def body(self, inputs: Inputs) -> AITMNetwork:
@@ -157,4 +151,4 @@ class AITM(HandDesigned[AITMSettings]):
         widths = [inputs.width, *s.expert_layers]
         mlps = nn.ModuleList(mlp(widths, s.dropout, s.members) for _ in self.tasks)
         transfers = nn.ModuleList(Transfer(s.expert_layers[-1], s.dropout) for _ in steps)
-        return AITMNetwork(inputs, mlps=mlps, transfers=transfers, steps=steps, calibrator=s.calibrator)
+        return AITMNetwork(inputs, mlps=mlps, transfers=transfers, steps=steps)

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, NamedTuple, TypeAlias
+from typing import Annotated, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -47,6 +47,10 @@ log = logging.getLogger("automtl")
 Floats: TypeAlias = np.ndarray[tuple[int], np.dtype[np.float64]]
 ROWS = 1 << 16
 """Number of rows of a batch. The objective is a sum over batches, so this number limits only the memory."""
+SAMPLE = 200_000
+"""Maximum number of training rows, drawn at random, that try the penalties: more would choose the same."""
+ITERATIONS = 50
+"""Maximum number of iterations of L-BFGS for a penalty; early ones decide about predictions."""
 TOLERANCE = 1e-5
 """Relative decrease of the objective in an iteration below which the training ends."""
 
@@ -54,13 +58,11 @@ TOLERANCE = 1e-5
 class LinearSettings(Settings):
     """Settings of the linear model. Settings of networks, such as `training.learning_rate`, do not apply."""
 
+    removed: ClassVar = {"rows": 200_000, "iterations": 50}
+
     penalties: tuple[Annotated[float, Field(ge=0)], ...] = Field((100.0, 30.0, 10.0, 3.0, 1.0), min_length=1)
     """L2 penalties, from large to small. The objective is the sum of losses over training rows, plus half the
     penalty times the sum of squared weights. Validation rows choose a penalty for each task."""
-    rows: int = Field(200_000, ge=1)
-    """Maximum number of training rows, drawn at random, that try the penalties."""
-    iterations: int = Field(50, ge=1)
-    """Maximum number of iterations of L-BFGS for a penalty."""
 
 
 class Seen(NamedTuple):
@@ -130,8 +132,8 @@ class LinearModel(Learner):
     def learn(self, data: TrainingData, seed: int, going_on: GoingOn) -> None:
         """Try the penalties on some rows, from large to small, and train on all rows with the best ones."""
         some, tried, scores = data.train, self.settings.penalties, np.full(len(data.tasks), -np.inf)
-        if sampled := len(some) > self.settings.rows:
-            drawn = seeds.generator(seed, "linear").choice(len(some), self.settings.rows, replace=False)
+        if sampled := len(some) > SAMPLE:
+            drawn = seeds.generator(seed, "linear").choice(len(some), SAMPLE, replace=False)
             some = some.some(np.sort(drawn))
         seen = self._seen(some)
         best, chosen = self._weights(), np.full(len(scores), tried[0])
@@ -187,7 +189,7 @@ class LinearModel(Learner):
         def callback(xk: Floats) -> None:
             nonlocal done
             done += 1
-            if not going_on(done / self.settings.iterations, 1.0):
+            if not going_on(done / ITERATIONS, 1.0):
                 raise StopIteration
 
         self.eval()  # so that tables have dense gradients
@@ -197,7 +199,7 @@ class LinearModel(Learner):
             method="L-BFGS-B",
             jac=True,
             callback=callback,
-            options={"maxiter": self.settings.iterations, "maxcor": 5, "ftol": TOLERANCE},
+            options={"maxiter": ITERATIONS, "maxcor": 5, "ftol": TOLERANCE},
         )
         self._set(found.x)
         self.zero_grad()

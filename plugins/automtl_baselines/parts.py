@@ -196,7 +196,7 @@ Layers = Annotated[tuple[Width, ...], Field(min_length=1, max_length=100)]
 class Sizes(Settings):
     """Sizes that all hand-designed models have."""
 
-    removed: ClassVar = {"features": "fixed", "embedding_std": 0.01, "own": 0.9}
+    removed: ClassVar = {"features": "fixed", "embedding_std": 0.01, "own": 0.9, "calibrator": 0.6}
 
     embedding_dim: int = Field(16, ge=1, le=4096)
     """Embedding dimension d: the length of the vector of each id."""

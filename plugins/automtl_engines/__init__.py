@@ -1,1 +1,1 @@
-"""Engines that run trials in several processes of this machine, or on a Ray cluster."""
+"""The engine that runs trials in several processes of this machine."""

@@ -7,5 +7,5 @@ from automtl_core.plugin import hookimpl
 
 @hookimpl
 def automtl_register_engines() -> Mapping[str, str]:
-    """Register processes of this machine, and Ray."""
-    return {"processes": "automtl_engines.processes:Processes", "ray": "automtl_engines.ray:Ray"}
+    """Register processes of this machine."""
+    return {"processes": "automtl_engines.processes:Processes"}

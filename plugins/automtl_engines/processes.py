@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -31,15 +32,18 @@ from automtl_core.plugin import (
     WorkerError,
 )
 
+ATTEMPTS = 3
+"""Worker processes that may be killed during a trial, after which it fails: a fault of it would kill all."""
+
 
 class ProcessesSettings(Settings):
     """Settings of the engine `processes`."""
 
+    removed: ClassVar = {"attempts": 3}
+
     threads: int | None = Field(None, ge=1)
     """Threads of each worker. null: the environment variable OMP_NUM_THREADS or, without it, the processor
     cores divided by the number of workers."""
-    attempts: int = Field(3, ge=1)
-    """Number of worker processes that may be killed during the same trial, after which the command fails."""
 
 
 class Processes(Engine[ProcessesSettings]):
@@ -49,7 +53,7 @@ class Processes(Engine[ProcessesSettings]):
     def executor(self, run_trial: RunTrial) -> Iterator[Executor]:
         """Yield an executor that starts workers when they are needed, and keeps them until the end."""
         workers = self.workers or cores()
-        pool = Pool(run_trial, workers, self._threads(workers), self.settings.attempts)
+        pool = Pool(run_trial, workers, self._threads(workers))
         try:
             yield pool
         finally:
@@ -73,15 +77,13 @@ class Pool:
         run_trial: Runs one trial in a worker.
         size: Maximum number of workers.
         threads: Number of threads of each worker.
-        attempts: Number of workers that a trial may cost.
 
     """
 
-    def __init__(self, run_trial: RunTrial, size: int, threads: str, attempts: int) -> None:
+    def __init__(self, run_trial: RunTrial, size: int, threads: str) -> None:
         self._run_trial = run_trial
         self._size = size
         self.environment = {**os.environ, "OMP_NUM_THREADS": threads}
-        self._attempts = attempts
         self._workers: list[Supervised] = []
         self._number = 0
 
@@ -114,10 +116,10 @@ class Pool:
                         case int():
                             self._workers.remove(worker)
                             deaths[spec] += 1
-                            if deaths[spec] < self._attempts:
+                            if deaths[spec] < ATTEMPTS:
                                 queue.appendleft(spec)
                                 continue
-                            fault = _fault(spec, message, self._attempts)
+                            fault = _fault(spec, message)
                             if spec.architecture is not None:
                                 raise fault
                             result = TrialResult.failed(fault, spec.folder)  # other whole runs go on
@@ -228,9 +230,9 @@ def _errors() -> int:
     return 2
 
 
-def _fault(spec: TrialSpec, code: int, attempts: int) -> AutoMTLError:
+def _fault(spec: TrialSpec, code: int) -> AutoMTLError:
     """Return the error for a trial that has cost too many workers."""
-    what = f"{attempts} worker processes died during the trial {spec.folder}, the last one by "
+    what = f"{ATTEMPTS} worker processes died during the trial {spec.folder}, the last one by "
     if code == -signal.SIGKILL:
         return OutOfMemoryError(
             f"{what}SIGKILL: the machine may have too little memory",

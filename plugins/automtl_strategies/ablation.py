@@ -18,8 +18,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from pydantic import Field
-
 from automtl_core.plugin import (
     EVERYWHERE,
     Action,
@@ -31,7 +29,6 @@ from automtl_core.plugin import (
     Evidence,
     Losses,
     SearchSpace,
-    Settings,
     difference,
 )
 
@@ -41,26 +38,13 @@ Option = tuple[str, str]
 Bundle = tuple[Option, ...]
 """Options that are closed together or not at all."""
 
-
-class AblationSettings(Settings):
-    """Settings of decisions by ablation."""
-
-    sure: float = Field(1.0, ge=0)
-    """Ablation of a field, expert or layer: effect on held-out rows, in standard errors, from which the part
-    stays, unless the effect is surely below 30 % of `tolerance`. A larger value lets more parts go, within
-    the limit of `tolerance`."""
-    tolerance: float = Field(0.002, ge=0)
-    """Maximum drop of mean AUC that all removals together may cost: 0.002 is 0.2 points of AUC. The
-    estimated drop plus `sure` standard errors must stay below it; if the rows are too few to show that,
-    only parts with a gain above `sure` standard errors are removed. A larger value gives smaller networks."""
-    worth: float = Field(0.01, ge=0)
-    """Minimum saving, as a share of the FLOPs of the network, for which a part is removed or replaced if the
-    estimated AUC is lower without it. A larger value removes less for the sake of cost."""
-    clear: float = Field(2.0, ge=0)
-    """Choice of a layer's operation: lead on held-out rows, in standard errors, with which a candidate
-    replaces the current operation. A larger value replaces fewer. The best of several equal candidates leads
-    by one standard error by chance, so the value should be above 1."""
-
+TOLERANCE = 0.002
+"""Maximum drop of mean AUC that all removals together may cost, with their error: 0.2 points of AUC."""
+WORTH = 0.01
+"""Minimum saving, as a share of the FLOPs, for which a part goes if the estimated AUC is lower without it."""
+CLEAR = 2.0
+"""Lead in standard errors with which an operation replaces the current one; the best of several equal ones
+leads by one by chance."""
 
 Score = Callable[[Mapping[str, Decision]], Losses]
 """Function from all decisions to the loss of each held-out row."""
@@ -108,7 +92,6 @@ class Ablation:
 
     Args:
         space: The space of the decisions, which also returns costs.
-        settings: Settings of decisions by ablation.
 
     """
 
@@ -116,9 +99,8 @@ class Ablation:
     _now: _Stand
     _weighed_at: _Stand
 
-    def __init__(self, space: SearchSpace, settings: AblationSettings) -> None:
+    def __init__(self, space: SearchSpace) -> None:
         self.space = space
-        self.settings = settings
         self.choices = space.choices()
         self.decisions: Mapping[str, Decision] = {}
         """All current decisions."""
@@ -152,7 +134,7 @@ class Ablation:
             stands = self._candidates(name)
             now = str(self._now.decisions[name])
             best = min(stands, key=lambda o: stands[o].loss)
-            if _Change(stands[now], stands[best]).difference.is_below_zero(self.settings.clear):
+            if _Change(stands[now], stands[best]).difference.is_below_zero(CLEAR):
                 now = best
             cheapest_first = sorted(
                 stands, key=lambda o: (stands[o].cost.flops_per_row, stands[o].cost.parameters)
@@ -278,19 +260,18 @@ class Ablation:
 
     def _dispensable(self, change: _Change) -> bool:
         """Return whether the loss is not higher, or higher within the limits, for a worthwhile saving."""
-        difference = change.difference
-        s, worse, error = self.settings, difference.mean, self.settings.sure * difference.error
+        worse, error = change.difference.mean, change.difference.error
         # A supernet that has fitted noise predicts slightly worse without it, however sure that is.
-        if worse > error and worse + difference.error > 0.3 * s.tolerance:
+        if worse > error and worse + error > 0.3 * TOLERANCE:
             return False
-        if worse > 0 and change.saved.flops_per_row < s.worth * change.before.cost.flops_per_row:
+        if worse > 0 and change.saved.flops_per_row < WORTH * change.before.cost.flops_per_row:
             return False
-        return self._affordable(difference)
+        return self._affordable(change.difference)
 
     def _affordable(self, difference: Difference) -> bool:
         """Return whether the loss is lower beyond its error, or surely higher by less than the tolerance."""
-        s, worse, error = self.settings, difference.mean, self.settings.sure * difference.error
-        return worse <= -error or self._before + max(worse, 0.0) + error <= s.tolerance
+        worse, error = difference.mean, difference.error
+        return worse <= -error or self._before + max(worse, 0.0) + error <= TOLERANCE
 
     def _record(
         self,

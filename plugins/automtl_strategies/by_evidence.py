@@ -30,7 +30,7 @@ from automtl_core.plugin import (
     StepEnded,
     judged,
 )
-from automtl_strategies.ablation import Ablation, AblationSettings
+from automtl_strategies.ablation import Ablation
 from automtl_strategies.last_round import LastRound, LastRoundSettings
 from automtl_strategies.paths import Paths, PathSettings, probes
 
@@ -39,7 +39,7 @@ class _EndedError(Exception):
     """The listener has ended the search."""
 
 
-class EvidenceSettings(PathSettings, AblationSettings, LastRoundSettings):
+class EvidenceSettings(PathSettings, LastRoundSettings):
     """Settings of PD-DARTS by evidence."""
 
     rivals: tuple[str, ...] = ("mmoe", "ple", "boosting", "linear")
@@ -57,7 +57,8 @@ class EvidenceSettings(PathSettings, AblationSettings, LastRoundSettings):
     The result of the search is trained to the end in any case. A larger value takes longer."""
     removed: ClassVar[Mapping[str, Any]] = {
         "supernet_rate": 3.0, "supernet_batch": 0.5, "share": 0.7, "patience": 3, "resamples": 100,
-        "flop_price": 0.0, "landmarks": 1, **LastRoundSettings.removed,
+        "flop_price": 0.0, "landmarks": 1, "sure": 1.0, "tolerance": 0.002, "worth": 0.01, "clear": 2.0,
+        **LastRoundSettings.removed,
     }  # fmt: skip
     rounds: int = Field(2, ge=1)
     """Number of rounds that fix decisions by ablation, with one epoch of supernet training between two
@@ -73,7 +74,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         super().__init__(settings, problem)
         self.paths = Paths(problem, settings)
         self.last_round = LastRound(problem, settings)
-        self.ablation = Ablation(problem.space, settings)
+        self.ablation = Ablation(problem.space)
         self.landmarks: dict[str, Architecture] = {}  # best first; after the warm-up
         self.fixed: list[str] = []  # choose-ones that are decided
         self.round = 0

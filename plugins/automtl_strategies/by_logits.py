@@ -92,9 +92,7 @@ class EntropySettings(Settings):
     """Learning rate of Adam for the architecture logits. The paper's 1e-3 moves a logit by only 0.1 in a
     hundred steps, so mixed ops stay close to uniform on small data. Gates close equally well with both values
     (docs/history.md)."""
-    decay: float = Field(1e-6, ge=0)
-    """L2 penalty on the architecture logits."""
-    removed: ClassVar[Mapping[str, Any]] = {"level": "single"}
+    removed: ClassVar[Mapping[str, Any]] = {"level": "single", "decay": 1e-6}
 
 
 class ByEntropy(SearchStrategy[EntropySettings]):
@@ -113,7 +111,7 @@ class ByEntropy(SearchStrategy[EntropySettings]):
         self.evidence: list[Evidence] = []
         self.last_epoch = settings.warmup_epochs + settings.search_epochs
         self.relaxation = Softmax()
-        self.relaxed = RelaxedSearch(problem, self.relaxation, settings.learning_rate, settings.decay)
+        self.relaxed = RelaxedSearch(problem, self.relaxation, settings.learning_rate)
         self.supernet = self.relaxed.supernet
 
     @classmethod
@@ -182,9 +180,7 @@ class DARTSSettings(Settings):
     learning_rate: float = Field(1e-2, gt=0)
     """Learning rate of Adam for the architecture logits. A logit moves by about this much per step. A search
     here has a few hundred steps; the paper's 3e-4 is for tens of thousands."""
-    decay: float = Field(1e-6, ge=0)
-    """L2 penalty on the architecture logits. The paper's 1e-3 would outweigh the gradients of gates over
-    fields, which are about 1e-4 in DESAN."""
+    removed: ClassVar[Mapping[str, Any]] = {"decay": 1e-6}
 
 
 class DARTS(SearchStrategy[DARTSSettings]):
@@ -208,7 +204,7 @@ class DARTS(SearchStrategy[DARTSSettings]):
 
     def __init__(self, settings: DARTSSettings, problem: Problem) -> None:
         super().__init__(settings, problem)
-        self.relaxed = RelaxedSearch(problem, Softmax(), settings.learning_rate, settings.decay)
+        self.relaxed = RelaxedSearch(problem, Softmax(), settings.learning_rate)
         self.supernet = self.relaxed.supernet
         self.rows, self.held_out = halves(problem)
 

@@ -4,6 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from automtl_core.choices import Architecture
 from automtl_core.errors import AutoMTLError
@@ -12,6 +13,7 @@ from automtl_core.run_dir.config import RunConfig, default
 from automtl_core.search.trial import Engine, Executor, Serial, TrialEnded, TrialResult, TrialSpec
 from automtl_core.training.events import EpochEnded, Event
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.resolve_auto import MODEL
 from automtl_core.workflow.run_trial import run_trial
 
 LONG = 400
@@ -28,7 +30,7 @@ def sample_trials(folder: Path, count: int, rows: int = 400, epochs: int = 2) ->
     }
     training = {"epochs": epochs, "patience": epochs, "batch_size": 128, "min_positives": 1}
     searched = Job.load(registry, default(registry), {**data, "training": training})
-    model = {"space": searched.config.encoding_search.model.model_dump(), "strategy": None}
+    model = {"space": MODEL.model_dump(), "strategy": None}
     job = Job.resolve(RunConfig.parse({**searched.config.model_dump(mode="json"), **model}), registry)
     prepared = str(job.prepare().path.absolute())
     specs = []
@@ -38,7 +40,7 @@ def sample_trials(folder: Path, count: int, rows: int = 400, epochs: int = 2) ->
     return specs
 
 
-def check_engine(engine: Engine, folder: Path) -> None:
+def check_engine(engine: Engine[Any], folder: Path) -> None:
     """Check an engine that has at least two workers.
 
     Args:

@@ -40,7 +40,7 @@ WRONG = {
     "truth as a seed": (search, {"seed": True}, "seed: expected a whole number, given True"),
     "text as settings": (search, {"settings": "a=1"}, "settings: expected a mapping"),
     "number as a strategy": (search, {"strategy": 3}, "strategy: expected a text"),
-    "list as an engine": (train, {"engine": ["ray"]}, "engine: expected a name"),
+    "list as an engine": (train, {"engine": ["processes"]}, "engine: expected a name"),
     "no model": (train, {"model": None}, "model: expected a text, given None"),
     "a fraction of workers": (train, {"workers": 1.5}, "workers: expected a whole number"),
     "one model": (compare, {"models": "mmoe"}, "models: expected a list of names"),

@@ -72,7 +72,7 @@ def test_a_row_of_weight_2_is_two_rows_and_one_of_weight_0_is_none():
     train, others = (sample_part(schema, rows, seed=rows) for rows in (400, 200))
     times = np.random.default_rng(0).integers(0, 3, 400)
     weights = np.repeat(times[:, None], len(schema.tasks), axis=1).astype(np.float32)
-    how = {"penalties": (5.0,), "iterations": 500}
+    how = {"penalties": (5.0,)}
     weighted = learned(schema, replace(train, weights=weights), others, **how)
     repeated = learned(schema, train.some(np.repeat(np.arange(400), times)), others, **how)
     assert np.allclose(
@@ -86,7 +86,7 @@ def test_a_row_of_weight_2_is_two_rows_and_one_of_weight_0_is_none():
 def test_it_is_the_optimum_of_a_penalised_regression_on_one_hot_columns():
     schema = sample_schema().encoded(KEYS)
     train, others = (sample_part(schema, rows, seed=rows) for rows in (400, 200))
-    model = learned(schema, train, others, penalties=(5.0,), iterations=500)
+    model = learned(schema, train, others, penalties=(5.0,))
     columns = design(schema, train)
     for t, task in enumerate(schema.tasks):
         known = ~np.isnan(train.labels[:, t])
@@ -119,21 +119,22 @@ def test_validation_rows_choose_a_penalty_for_each_task():
         part.labels[:, 3] = of_user / 3 + draw.standard_normal(2000)
         return part
 
-    model = learned(schema, rows(1), rows(2), penalties=(1000.0, 1.0), iterations=500)
+    model = learned(schema, rows(1), rows(2), penalties=(1000.0, 1.0))
     assert model.penalties.tolist()[1:] == [1.0, 1000.0, 1.0]
     for task, penalty in {1: 1.0, 2: 1000.0}.items():
-        alone = learned(schema, rows(1), rows(2), penalties=(penalty,), iterations=500)
+        alone = learned(schema, rows(1), rows(2), penalties=(penalty,))
         one, other = (logits_of(m, rows(3))[:, task] for m in (model, alone))
         assert np.abs(one - other).max() < 0.05 * np.ptp(one) + 0.01
 
 
-def test_penalties_are_tried_on_some_rows_and_weights_are_of_all():
+def test_penalties_are_tried_on_some_rows_and_weights_are_of_all(monkeypatch):
     schema = sample_schema().encoded(FOUR)
     train, validation = sample_part(schema, 900, seed=1), sample_part(schema, 300, seed=2)
-    one, same, whole = (
-        learned(schema, train, validation, rows=rows, penalties=(20.0,), iterations=500)
-        for rows in (300, 300, 900)
-    )
+    found = []
+    for rows in (300, 300, 900):
+        monkeypatch.setattr("automtl_baselines.linear.SAMPLE", rows)
+        found.append(learned(schema, train, validation, penalties=(20.0,)))
+    one, same, whole = found
     assert np.array_equal(logits_of(one, train), logits_of(same, train))
     assert np.abs(logits_of(one, train) - logits_of(whole, train)).max() < 0.05
 

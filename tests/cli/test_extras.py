@@ -23,7 +23,6 @@ sys.meta_path = [Without if finder is PathFinder else finder for finder in sys.m
 BLOCKED = {
     "boosting": ["lightgbm"],
     "onnx": ["onnx", "onnxruntime", "onnxscript"],
-    "ray": ["ray"],
     "study": ["optuna"],
     "tensorboard": ["tensorboard"],
     "torchjd": ["torchjd"],
@@ -36,7 +35,6 @@ MMOE = ["train", "--model", "mmoe", *TINY]
 NEED = {
     "boosting": ["train", "--model", "boosting", *TINY[:4]],
     "onnx": ["export", "runs/plain"],
-    "ray": [*MMOE, "--engine", "ray"],
     "study": ["search", "--strategy", "study", *TINY],
     "tensorboard": [*MMOE, "--set", "listeners=[tensorboard]"],
     "torchjd": ["train", "--model", "mmoe+pcgrad", *TINY],

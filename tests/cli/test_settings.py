@@ -148,8 +148,8 @@ def test_a_folder_within_or_on_the_command_line_is_the_choice_of_the_user(shop, 
 
 
 def test_settings_of_an_engine_are_no_settings_of_the_run():
-    own = Configuration(settings=["seed=3", "engine.address=auto", "engine.gpus=0.5", " engine.cpus = 2"])
-    made = layers(own, {}, Execution(workers=2, engine="ray"))
+    own = Configuration(settings=["seed=3", "engine.address=auto", "engine.share=0.5", " engine.threads = 2"])
+    made = layers(own, {}, Execution(workers=2, engine="processes"))
     assert made.all[-1] == {"seed": 3}
-    assert made.engine == {"name": "ray", "address": "auto", "gpus": 0.5, "cpus": 2}
+    assert made.engine == {"name": "processes", "address": "auto", "share": 0.5, "threads": 2}
     assert layers(Configuration(), {}, Execution()).engine is None

@@ -464,7 +464,7 @@ def test_trials_are_of_the_domains_at_the_settings(tiny):
 @needs_study
 def test_what_ignores_the_recipe_is_tuned_by_its_own_settings(tiny):
     job = tiny("boosting")["boosting"]
-    own = {"space.learning_rate": 0.05, "space.leaves": 31, "space.min_rows": 20, "space.column_share": 0.8}
+    own = {"space.learning_rate": 0.05, "space.leaves": 31, "space.column_share": 0.8}
     assert recipe(job) == own
     found = tried(job, 6)
     assert found[0] == own

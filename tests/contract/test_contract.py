@@ -70,7 +70,7 @@ SEARCHES = {
     "random": [{"candidates": 1}, {"candidates": 3, **SHORT}],
     "study": [
         {"trials": 3, "batch": 2, "landmarks": 1, "rung_epochs": 1},
-        {"trials": 2, "flops": True, "landmarks": 0, "sampler": "random"},
+        {"trials": 2, "landmarks": 0, "sampler": "random"},
     ],
 }
 

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.needs_extra("onnx", "boosting")
 SMALL = {"embedding_dim": 4, "experts": 2, "expert_layers": [8], "tower_layers": []}
 MODELS = {
     "mmoe": SMALL,
-    "linear": {"penalties": [3.0], "iterations": 5},
-    "boosting": {"rounds": 5, "min_rows": 2},
+    "linear": {"penalties": [3.0]},
+    "boosting": {"rounds": 5},
     "average": {"models": [{"name": "mmoe", **SMALL}, {"name": "boosting", "rounds": 5}]},
 }
 CLOSE = 1e-6

@@ -71,11 +71,7 @@ BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "pd-darts": {
         "ensemble": {"rivals": RIVALS},
         "steps": {"epochs": 2},
-        "sure": {"epochs": 2, "tolerance": 0.02},
-        "tolerance": {"sure": 1e9, "tolerance": 1e12},
-        "worth": {"sure": 1e9, "tolerance": 1e12},
         "ahead": {"rivals": RIVALS, "ahead": 0.0},  # a rival goes on, or the network of the search
-        "clear": {"epochs": 3, "tolerance": 0.0},
     },
     "random": {"rows": {"candidates": 8, "rivals": RIVALS, "ahead": 0.7}},
     "study": {

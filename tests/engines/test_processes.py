@@ -124,19 +124,17 @@ def test_killed_workers_lose_no_trial(pool, trials, expected, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("end", "attempts", "error", "text"),
+    ("end", "error", "text"),
     [
-        ("os.kill(os.getpid(), 9)", 2, OutOfMemoryError, "2 worker processes died .* last one by SIGKILL"),
-        ("os._exit(5)", 1, WorkerError, "the last one by exit code 5"),
-        ("raise LookupError('where')", 1, PluginError, "plugin 'fatal' failed: LookupError: where"),
+        ("os.kill(os.getpid(), 9)", OutOfMemoryError, "3 worker processes died .* last one by SIGKILL"),
+        ("os._exit(5)", WorkerError, "the last one by exit code 5"),
+        ("raise LookupError('where')", PluginError, "plugin 'fatal' failed: LookupError: where"),
     ],
 )
-def test_a_trial_that_ends_its_workers_is_an_error_which_names_it(
-    install, trials, end, attempts, error, text
-):
+def test_a_trial_that_ends_its_workers_is_an_error_which_names_it(install, trials, end, error, text):
     install(FATAL.format(end=end), "fatal")
     fatal = changed(trials[0], "fatal", balancer={"name": "fatal"})
-    engine = Processes(ProcessesSettings(attempts=attempts), 1)
+    engine = Processes(ProcessesSettings(), 1)
     with engine.executor(run_trial) as executor, pytest.raises(error, match=text) as raised:
         list(executor.run(deque([fatal]), going_on))
     assert error is PluginError or fatal.folder in str(raised.value)
@@ -146,7 +144,7 @@ def test_a_whole_run_that_ends_its_workers_has_its_error_as_result(install, tria
     install(FATAL.format(end="os._exit(5)"), "fatal")
     fatal = changed(trials[0], "fatal", balancer={"name": "fatal"})
     whole = replace(fatal, architecture=None, folder=str(tmp_path / "run"))
-    with Processes(ProcessesSettings(attempts=1), 1).executor(run_trial) as executor:
+    with Processes(ProcessesSettings(), 1).executor(run_trial) as executor:
         ((spec, result),) = executor.run(deque([whole]), going_on)
     assert (spec, result.state) == (whole, "failed")
     assert f"died during the trial {whole.folder}, the last one by exit code 5; run" in str(result.error)

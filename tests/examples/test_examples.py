@@ -18,7 +18,7 @@ EXAMPLES = sorted(path.parent for path in ROOT.glob("*/pyproject.toml"))
 def test_the_contract_tests_of_all_pass():
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
     done = subprocess.run(
-        [*command, "--rootdir", ROOT, *EXAMPLES],
+        [*command, "--rootdir", ROOT.parent, *EXAMPLES],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([*map(str, EXAMPLES), *sys.path])},
         capture_output=True,

@@ -75,7 +75,7 @@ def test_paths_outside(harness, tmp_path):
 BIN = Path(sys.executable).parent
 FILES = "openat,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
 NAMES = {
-    *sys.stdlib_module_names, "duckdb", "numpy", "pandas", "pydantic", "ray", "safetensors", "torch", "yaml",
+    *sys.stdlib_module_names, "duckdb", "numpy", "pandas", "pydantic", "safetensors", "torch", "yaml",
     "automtl", "automtl_core", "automtl_cli",
 }  # fmt: skip
 SHORT = "--preset quick --set training.epochs=1 --set features=ids --config log.yaml"

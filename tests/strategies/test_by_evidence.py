@@ -114,7 +114,7 @@ def test_rounds_share_out_the_choose_ones(rounds):
 @pytest.mark.parametrize(("rounds_left", "singly"), [(2, False), (1, True)])
 def test_single_options_are_weighed_in_the_last_round_alone(rounds_left, singly):
     """What is closed everywhere is closed in two or four places here."""
-    search = make(epochs=1, rounds=2, sure=0.0)
+    search = make(epochs=1, rounds=2)
     search._warm_up(EventHandler())
     start, counts, score = dict(search.ablation.decisions), set(), search.paths.score
     gates = [name for name, choice in search.ablation.choices.items() if isinstance(choice, AnyOf)]

@@ -67,7 +67,7 @@ def test_it_is_the_strategy_of_the_paper():
     found = Job.load(registry, default(registry), registry.get(PRESETS, "paper"), {"dataset": "synthetic"})
     assert found.config.strategy.name == "pd-darts-entropy"
     assert found.components["strategy"] == EntropySettings(
-        warmup_epochs=2, search_epochs=3, fix_per_epoch=10, learning_rate=1e-3, decay=1e-6
+        warmup_epochs=2, search_epochs=3, fix_per_epoch=10, learning_rate=1e-3
     )
 
 
@@ -168,7 +168,6 @@ def test_logits_that_are_clear_decide_by_themselves(plain):
 def halved(rows=256):
     sizes = DESANSettings(
         embedding_dim=4,
-        embedding_std=0.5,
         experts=2,
         blocks=1,
         expert_width=8,

@@ -26,8 +26,6 @@ from automtl_testing.samples import binary_metrics
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.optuna_scheduler import OptunaScheduler, OptunaSettings
 
-from ..shared.schedulers import check_scheduler
-
 def suggest(trial, name):
     kind = trial.suggest_categorical("kind", ("a", "b"))
     x = trial.suggest_float("x", 0, 1)

@@ -142,7 +142,7 @@ def test_the_weights_take_the_step_that_the_logits_foresaw(monkeypatch):
 
     monkeypatch.setattr("automtl_strategies.second_order.objective", partial(watched, foreseen))
     monkeypatch.setattr("automtl_core.training.loop.objective", partial(watched, taken))
-    strategy(epochs=2, order="second", learning_rate=1e-30, decay=0).search(EventHandler())
+    strategy(epochs=2, order="second", learning_rate=1e-30).search(EventHandler())
     assert len(foreseen) == 4 * len(taken)
     assert foreseen[::4] == taken
     assert len(set(taken)) == len(taken)

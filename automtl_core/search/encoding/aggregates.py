@@ -55,6 +55,10 @@ FASTER = 1.1
 """Factor by which the worth of a key must be larger with a half-life."""
 KNOWN = 100
 """Rows for each value of a field, on average, from which an embedding learns its effects."""
+REPEATED = 0.1
+"""Minimum share of entries with an earlier one in their cell: others tell nothing about later rows."""
+SIGNIFICANCE = 0.05
+"""Probability that any key is selected, or any encoding changed, if none has an effect."""
 EXACT = 6
 """Number of candidates, the best of these, whose worth is computed with errors of unequal variances."""
 
@@ -290,12 +294,12 @@ def select_keys(rows: Rows) -> list[SelectedKey]:
         rows: The rows to learn from, and the held-out rows.
 
     """
-    settings, model = rows.settings, Additive(rows)
+    model = Additive(rows)
     dense = {field.name: place for place, field in enumerate(rows.schema.dense)}
     edges = {name: key_edges(rows.learn.dense[:, place]) for name, place in dense.items()}
     pool = _Pool(rows, edges, model)
     selected: list[Candidate] = []
-    while len(selected) < settings.keys and (best := pool.best(model)):
+    while len(selected) < rows.settings.keys and (best := pool.best(model)):
         candidate, x, coefficients = best
         if model.add(x, coefficients):
             selected.append(candidate)
@@ -339,8 +343,7 @@ class _Pool:
         As a rule, worths fall as keys join: candidates are ranked again in the order of their former worth.
         None if the worth of all candidates is within chance.
         """
-        significance = self.rows.settings.significance / max(len(self.tried), 1)
-        bound = float(chdtri(len(model.names), significance))
+        bound = float(chdtri(len(model.names), SIGNIFICANCE / max(len(self.tried), 1)))
         for fresh in (FRESH, len(self.left)):
             # One far below the bound before hardly rises above it.
             order = sorted((one for one in self.left if one.worth > bound / 2), key=lambda one: -one.worth)
@@ -382,7 +385,7 @@ class _Pool:
         self.cells[key] = len(one.cells)
         parts = [part for part in combinations(key, len(key) - 1) if part in self.cells]
         alike = any(self.cells[key] <= (1 + ALIKE) * self.cells[part] for part in parts if part)
-        if len(one.cells) > 1 and one.repeated >= self.rows.settings.repeated and not alike:
+        if len(one.cells) > 1 and one.repeated >= REPEATED and not alike:
             self.tried[key] = None
             self.left.append(one)
 

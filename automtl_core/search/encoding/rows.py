@@ -5,7 +5,7 @@ Letters: R rows.
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,62 +18,42 @@ from automtl_core.data.part import Part, latest_rows, some_rows, units_of
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import Refresh
 from automtl_core.dataset.schema import Schema, Task
-from automtl_core.settings.settings import NAMED, Component, Settings
+from automtl_core.settings.settings import Settings
 from automtl_core.system import seeds
 from automtl_core.system.documents import canonical
 from automtl_core.training.metrics import effective_rows
+
+HELD_OUT = 0.2
+"""Share of the rows that is held out to compare encodings."""
+MIN_ROWS = 1000
+"""Minimum number of held-out rows; with fewer, differences between encodings would be noise."""
+MIN_POSITIVES = 100
+"""Minimum number of positive and of negative held-out rows of a task; tasks with fewer do not count."""
 
 
 class EncodingSearchSettings(Settings):
     """Encoding search: choice of encodings that are `auto`, by a small model on held-out training rows."""
 
-    removed: ClassVar = {"statistics_margin": 0.002, "crosses": 6, "cross_fields": 32, "cross_errors": 4.5}
+    removed: ClassVar = {
+        "statistics_margin": 0.002, "crosses": 6, "cross_fields": 32, "cross_errors": 4.5,
+        "model": {"name": "shared-bottom", "expert_layers": [128, 64], "tower_layers": [64]}, "held_out": 0.2,
+        "min_rows": 1000, "min_positives": 100, "patience": 2, "margin": 0.0005, "decay_margin": 0.0003,
+        "significance": 0.05, "errors": 1.0, "clear": 0.01, "repeated": 0.1,
+    }  # fmt: skip
 
-    model: Annotated[Component, NAMED] = Component.model_validate(
-        {"name": "shared-bottom", "expert_layers": [128, 64], "tower_layers": [64]}
-    )
-    """Small model that is trained with each candidate encoding. It should be about as deep as the models that
-    use the encodings: a model of one layer does not learn effects of several fields together, and prefers
-    other encodings."""
     rows: int = Field(100_000, ge=100)
-    """Maximum number of training rows that the encoding search uses."""
-    held_out: float = Field(0.2, gt=0, lt=1)
-    """Share of these rows that is held out to compare encodings."""
-    min_rows: int = Field(1000, ge=1)
-    """Minimum number of held-out rows. With fewer rows the encoding search is skipped, because differences
-    between encodings would be noise."""
-    min_positives: int = Field(100, ge=1)
-    """Minimum number of positive and of negative held-out rows of a task. Tasks with fewer do not count."""
+    """Maximum number of training rows that the encoding search uses. A fifth of them is held out to compare
+    encodings."""
     epochs: int = Field(20, ge=1)
     """Maximum number of epochs of each training of the small model."""
-    patience: int = Field(2, ge=1)
-    """Number of epochs without a better held-out score before early stopping of the small model."""
     seeds: int = Field(2, ge=1)
     """Maximum number of trainings with the same encodings, each with another seed. The second one runs only
-    if the first shows a gain above the margin that is not clear (`clear`)."""
-    margin: float = Field(0.0005, ge=0)
-    """Minimum gain of the mean AUC for which a change of the encoding is kept. The R2 of a regression counts
-    on the scale of AUC: 1/2 + arcsin(sqrt(R2)) / pi. A larger value gives simpler encodings."""
-    decay_margin: float = Field(0.0003, ge=0)
-    """Margin of `training.embedding_decay`, in place of `margin`. Where labels are certainly predictable, a
-    gain need not be beyond chance: another decay costs nothing."""
-    significance: float = Field(0.05, gt=0, lt=1)
-    """Probability that any encoding is changed, or any aggregate selected, if none has an effect: gains must
-    be beyond chance, corrected for the number of changes or keys that are tried. A smaller value gives
-    simpler encodings."""
-    errors: float = Field(1.0, ge=0)
-    """Number of standard errors that a gain must exceed instead, where labels are certainly predictable: the
-    choice between encodings is then no finding, and to miss a better one costs more than to take an equal
-    one."""
-    clear: float = Field(0.01, ge=0)
-    """Gain of the mean AUC from which one training is enough."""
+    if the first shows a gain that is above the margin, and below 0.01 of mean AUC."""
     losses: tuple[str, ...] = ("softmax", "pairwise")
     """Losses to try for tasks that a metric of lists judges, see `training.monitor_metric`, and for which
     `training.losses` names none. Empty to keep log loss."""
     keys: int = Field(16, ge=0)
     """Maximum number of aggregates."""
-    repeated: float = Field(0.1, ge=0, le=1)
-    """Minimum share of rows with an earlier row in their cell, for a key of aggregates."""
 
 
 DEFAULTS = EncodingSearchSettings()
@@ -124,14 +104,13 @@ class Rows:
     @property
     def enough(self) -> bool:
         """Whether there are enough held-out rows to compare encodings."""
-        return len(self.look) >= self.settings.min_rows and bool(self.telling)
+        return len(self.look) >= MIN_ROWS and bool(self.telling)
 
     @property
     def telling(self) -> tuple[Task, ...]:
         """The tasks with enough held-out rows of either class."""
-        columns, least = zip(self.schema.tasks, self.look.labels.T, strict=True), self.settings.min_positives
-        groups = self.look.groups
-        return tuple(task for task, y in columns if effective_rows(task, y, groups) >= least)
+        columns, groups = zip(self.schema.tasks, self.look.labels.T, strict=True), self.look.groups
+        return tuple(task for task, y in columns if effective_rows(task, y, groups) >= MIN_POSITIVES)
 
 
 def divided(
@@ -139,7 +118,7 @@ def divided(
 ) -> Rows:
     """Return the rows of the encoding search."""
     random = seeds.generator(0, "trials")
-    rows = held_out_rows(prepared, settings.rows, settings.held_out, random, refresh)
+    rows = held_out_rows(prepared, settings.rows, HELD_OUT, random, refresh)
     return replace(rows, settings=settings)
 
 

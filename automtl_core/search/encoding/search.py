@@ -16,7 +16,7 @@ from scipy.special import ndtri
 
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.dataset.schema import LAST, MATCHES, Schema, Task
-from automtl_core.search.encoding.aggregates import SelectedKey, select_keys
+from automtl_core.search.encoding.aggregates import SIGNIFICANCE, SelectedKey, select_keys
 from automtl_core.search.encoding.rows import EncodingSearchSettings, Rows
 from automtl_core.search.held_out import difference
 from automtl_core.search.trial import TrialResult
@@ -33,6 +33,15 @@ LOSSES = "losses"
 """Searched setting: task -> the name of its loss; empty for log loss in all."""
 LOG_LOSS = "log-loss"
 """Name of the loss of tasks of 0 and 1."""
+MARGIN = 0.0005
+"""Minimum gain of the mean AUC: that of a small model is not always one of a large model."""
+DECAY_MARGIN = 0.0003
+"""Margin of the decay; a gain need not be beyond chance, since another decay costs nothing."""
+CLEAR = 0.01
+"""Gain of the mean AUC from which one training is enough."""
+ERRORS = 1.0
+"""Standard errors that a gain must exceed where labels are certainly predictable: the choice is then no
+finding, and to miss a better encoding costs more than to take an equal one."""
 DECAY = "embedding_decay"
 WEAKER = (1e-3, 1e-4, 1e-5)
 """Values of it that are tried, each if the one before is better."""
@@ -192,7 +201,7 @@ class _Trials:
         if self._ranked:
             self.best[LOSSES] = {}
         self._results: list[tuple[Answers, list[TrialResult]]] = []
-        self._sure = float(ndtri(1 - rows.settings.significance / max(self.most - 1, 1)))  # standard errors
+        self._sure = float(ndtri(1 - SIGNIFICANCE / max(self.most - 1, 1)))  # standard errors
 
     @property
     def most(self) -> int:
@@ -244,19 +253,18 @@ class _Trials:
         self._train(answers)
         if answers is self.best:
             return
-        s = self.rows.settings
         if answers.get("aggregates") != self.best.get("aggregates"):  # their selection is evidence for them
             self.best = answers if self._ahead(answers) > 0 else self.best
             return
         changed = [name for name in answers if answers[name] != self.best[name]]
         decay = changed == [DECAY]
-        least = s.decay_margin if decay else s.margin
-        while least < self._ahead(answers) < s.clear and len(self._of(answers)) < s.seeds:
+        least, seeds = DECAY_MARGIN if decay else MARGIN, self.rows.settings.seeds
+        while least < self._ahead(answers) < CLEAR and len(self._of(answers)) < seeds:
             behind = len(self._of(self.best)) <= len(self._of(answers))
             self._train(answers, *[self.best] * behind)
         # A metric of lists is uncertain: small gains are often chance. A loss over lists gives up
         # probabilities, and inputs may tell about moments, and nothing about the order of a list.
-        errors = 0.0 if decay else self._sure if ranked(self.rows.telling) else s.errors
+        errors = 0.0 if decay else self._sure if ranked(self.rows.telling) else ERRORS
         if self._ahead(answers) > least and self._significant(answers, errors):
             self.best = answers
 

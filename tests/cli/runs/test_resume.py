@@ -135,7 +135,7 @@ COMPARE = [
     ("options", "text"),
     [
         (["--workers", "0"], "--workers"),
-        (["--workers", "2", "--engine", "rays"], "no engine is called 'rays' (did you mean 'ray'?)"),
+        (["--workers", "2", "--engine", "process"], "'process' (did you mean 'processes'?)"),
         (["--workers", "2", "--set", "engine.address=auto"], "engine.address is not a setting"),
         (["--workers", "2", "--set", "engine.thread=1"], "engine.thread is not a setting"),
     ],

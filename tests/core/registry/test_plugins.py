@@ -15,7 +15,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow
 
 PLUGINS = [
-    "balancers", "baselines", "commands", "comparison", "datasets", "desan", "engines", "export",
+    "balancers", "baselines", "commands", "datasets", "desan", "engines", "export",
     "histories", "listeners", "losses", "metrics", "strategies", "tasks", "testing",
 ]  # fmt: skip
 """Built-in plugins."""
@@ -25,7 +25,7 @@ BUILT_IN = {
     "strategies": {"pd-darts"},
     "balancers": {"weighted-mean", "uncertainty", "pcgrad"},
     "datasets": {"ijcai15", "userbehavior", "kuairand", "synthetic"},
-    "engines": {"processes", "ray"},
+    "engines": {"processes"},
     "listeners": {"tensorboard"},
     "metrics": {"pr-auc", "gauc", "ndcg-*"},
     "presets": {"default", "paper"},

@@ -132,7 +132,6 @@ def test_the_preset_of_the_paper():
     assert config.training.epochs == 10  # of the found network, after the search
     assert config.training.learning_rate == 1e-3
     assert config.training.weight_decay == config.training.embedding_decay == 1e-5
-    assert config.strategy.settings["decay"] == 1e-6
 
 
 def test_a_config_survives_yaml_and_settings_of_earlier_versions():

@@ -178,7 +178,7 @@ def test_an_engine_is_named_alone_or_with_settings(workers, engine, made, monkey
     ("workers", "engine", "error", "text"),
     [
         (0, None, UsageError, "0 workers"),
-        (2, "quick", UnknownNameError, "no engine is called 'quick'; known: processes, queued, ray"),
+        (2, "quick", UnknownNameError, "no engine is called 'quick'; known: processes, queued"),
         (2, {"address": "auto"}, UsageError, "engine.address is not a setting"),
         (2, {"name": "queued", "queue": 3}, UsageError, "engine.queue"),
     ],

@@ -89,19 +89,19 @@ def test_lists_are_kept_together_and_of_many_rows_some_lists_are_taken():
     lists = np.repeat(np.arange(401), 5)[:2000].astype(np.int32)
     data._part = replace(data._part, lists=lists)
     for rows in (2000, 501):
-        found = divided(data, EncodingSearchSettings(rows=rows, held_out=0.4))
+        found = divided(data, EncodingSearchSettings(rows=rows))
         learned, looked = (lists[list(which(part))] for part in (found.learn, found.look))
         assert set(learned) & set(looked) <= {0}, "rows without a list are on their own"
         counts = np.bincount(np.concatenate([learned, looked]))[1:]
         assert set(counts.tolist()) <= {0, 5}
-        assert len(found.look) == pytest.approx(0.4 * rows, abs=80)
+        assert len(found.look) == pytest.approx(0.2 * rows, abs=80)
 
 
 @pytest.mark.parametrize("times", [None, np.arange(2000, dtype=np.int32)])
 def test_of_many_rows_some_are_taken(times):
     data = Data(times=times, split="random" if times is None else "time")
-    found = divided(data, EncodingSearchSettings(rows=500, held_out=0.4))
-    assert len(found.look) == pytest.approx(200, abs=40)
+    found = divided(data, EncodingSearchSettings(rows=500))
+    assert len(found.look) == pytest.approx(100, abs=30)
     taken = which(found.learn) | which(found.look)
     assert len(taken) == 500
     if times is not None:
@@ -116,8 +116,6 @@ def test_few_rows_or_few_positives_tell_nothing():
 
     small, large = held_out(999), held_out(1000)
     assert not small.enough
-    assert replace(small, settings=EncodingSearchSettings(min_rows=999)).enough
-    assert not replace(small, settings=EncodingSearchSettings(min_rows=999, min_positives=501)).enough
     assert large.enough
     assert large.telling == data.schema.tasks
     large.look.labels[:] = 0

@@ -16,6 +16,7 @@ from automtl_core.search.encoding.search import (
     DECAY,
     HISTORY,
     LOSSES,
+    MARGIN,
     WEAKER,
     EncodingSearchResult,
     OutOfTimeError,
@@ -79,7 +80,7 @@ def test_steps_of_numbers_are_found_and_written_down():
     assert found.answers.keys() == {"numbers", DECAY}
     first = found.trials[0]
     assert first.answers == {"numbers": "standard", DECAY: EMBEDDING_DECAY}
-    assert found.best.score > first.score + DEFAULTS.margin
+    assert found.best.score > first.score + MARGIN
     assert EncodingSearchResult.from_json(found.to_json(), "").to_json() == found.to_json()
 
 
@@ -98,10 +99,9 @@ def test_what_is_given_is_not_tried():
         ({}, 0.0015, 2, True),
         ({"seeds": 1}, 0.0015, 1, True),
         ({"seeds": 3}, 0.0015, 3, True),
-        ({"decay_margin": 0.002}, 0.0015, 1, False),
-        ({"decay_margin": 0.001}, 0.0015, 2, True),
+        ({}, 0.0004, 2, True),
         ({}, 0.0002, 1, False),
-        ({"clear": 0.0014}, 0.0015, 1, True),
+        ({}, 0.011, 1, True),
     ],
 )
 def test_margins_say_what_is_kept_and_what_is_trained_again(settings, gain, trainings, kept):
@@ -181,7 +181,7 @@ def test_few_rows_are_not_asked_and_without_a_difference_it_stays():
     assert not train.trained
     assert "400" in found.why
     assert found.answers == START
-    train = Scored(lambda answers: 0.7 + DEFAULTS.margin / 2 * (answers != START))
+    train = Scored(lambda answers: 0.7 + MARGIN / 2 * (answers != START))
     assert search_encodings(planted(strength=0.0, alone=0.0), Encodings(), RECIPE, train).answers == START
 
 

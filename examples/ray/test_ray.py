@@ -1,5 +1,3 @@
-"""Trials on a Ray cluster of this machine, and the function of a task without a cluster."""
-
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,28 +7,20 @@ from types import SimpleNamespace
 import pytest
 
 from automtl_core.errors import SetupError, UsageError
-from automtl_core.search.trial import TrialBegan, TrialEnded, TrialResult
+from automtl_core.search.trial import TrialBegan, TrialEnded, TrialResult, TrialSpec
 from automtl_core.workflow.run_trial import run_trial
-from automtl_engines.ray import Command, Mailbox, Ray, RaySettings, package_versions, work
+from automtl_ray import Command, Mailbox, Ray, RaySettings, package_versions, work
 from automtl_testing.trials import check_engine, sample_trials
 
 ALONE = RaySettings(address="127.0.0.1:1")
 
 
-def test_without_ray_one_line_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with (
-        pytest.raises(UsageError, match="needs a library that is not installed: ray") as raised,
-        Ray(ALONE, 2).executor(run_trial),
-    ):
-        pass
-    assert raised.value.fix == "pip install 'automtl[ray]'"
-
-
-def test_processes_of_the_cluster_import_nothing_of_the_current_folder(tmp_path, monkeypatch):
+def test_processes_of_the_cluster_import_nothing_of_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folders = []
 
-    def init(**options):
+    def init(**options: object) -> None:
         folders.append((Path.cwd(), list(Path.cwd().iterdir())))
         raise ConnectionError
 
@@ -42,7 +32,7 @@ def test_processes_of_the_cluster_import_nothing_of_the_current_folder(tmp_path,
     assert (folder != tmp_path, files, Path.cwd()) == (True, [], tmp_path)
 
 
-def test_the_engine_keeps_its_contract(tmp_path, monkeypatch):
+def test_the_engine_keeps_its_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ray = pytest.importorskip("ray")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
@@ -66,31 +56,33 @@ class Handle:
 
 
 @pytest.fixture
-def mailbox(monkeypatch):
+def mailbox(monkeypatch: pytest.MonkeyPatch) -> Mailbox:
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(get=lambda found: found))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return Mailbox()
 
 
-def test_a_task_sends_the_events_and_returns_the_result(mailbox, tmp_path, monkeypatch):
+def test_a_task_sends_the_events_and_returns_the_result(
+    mailbox: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (spec,) = sample_trials(tmp_path, 1)
 
     command = Command(str(tmp_path), package_versions(), 1)
 
-    def run(**changes):
-        return work(run_trial, 7, replace(spec, **changes), Handle(mailbox), command)
+    def run(spec: TrialSpec) -> object:
+        return work(run_trial, 7, spec, Handle(mailbox), command)
 
-    result = run()
+    result = run(spec)
     assert isinstance(result, TrialResult)
     events = mailbox.take()
     assert {number for number, _ in events} == {7}
     assert isinstance(events[0][1], TrialBegan)
     assert isinstance(events[-1][1], TrialEnded)
     assert mailbox.take() == []
-    assert isinstance(run(data="missing"), SetupError)
+    assert isinstance(run(replace(spec, data="missing")), SetupError)
     mailbox.end()
-    assert run() is None
+    assert run(spec) is None
     assert mailbox.take() == []
 
 
@@ -105,7 +97,9 @@ def test_a_task_sends_the_events_and_returns_the_result(mailbox, tmp_path, monke
         ),
     ],
 )
-def test_nodes_need_the_folders_and_packages_of_the_command(mailbox, tmp_path, folder, versions, text):
+def test_nodes_need_the_folders_and_packages_of_the_command(
+    mailbox: Mailbox, tmp_path: Path, folder: str, versions: dict[str, str], text: str
+) -> None:
     (spec,) = sample_trials(tmp_path, 1, rows=100)
     error = work(run_trial, 0, spec, Handle(mailbox), Command(folder, versions, 1))
     assert isinstance(error, SetupError)

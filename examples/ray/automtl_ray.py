@@ -1,4 +1,4 @@
-"""Trials as tasks of a Ray cluster that exists.
+"""An engine that runs trials as tasks of a Ray cluster that exists.
 
 The nodes need the same packages, and the folders of runs and of prepared data on a disk that they share.
 """
@@ -32,11 +32,12 @@ from automtl_core.plugin import (
     Warned,
     WorkerError,
     __version__,
-    library,
+    hookimpl,
     one_line,
     set_up,
 )
 
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before the import: Ray sends usage statistics
 POLL = 0.2
 """Seconds between two looks at the events of trials, and least time between two messages of a trial."""
 
@@ -64,15 +65,11 @@ class Ray(Engine[RaySettings]):
         """Yield an executor of a cluster; a connection that a script has made before is kept.
 
         Raises:
-            UsageError: Ray is not installed, or there is no cluster.
+            UsageError: there is no cluster.
 
         """
-        try:
-            ray = library("ray")
-        except ImportError:
-            raise UsageError(
-                "the engine ray needs a library that is not installed: ray", "pip install 'automtl[ray]'"
-            ) from None
+        import ray
+
         if ray.is_initialized():
             yield Tasks(run_trial, self.settings, self.workers)
             return
@@ -105,8 +102,10 @@ class Tasks:
     """
 
     def __init__(self, run_trial: RunTrial, settings: RaySettings, workers: int | None) -> None:
-        ray = self._ray = library("ray")
-        affinity = library("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as Affinity
+
+        self._ray: Any = ray
         self._run_trial = run_trial
         self._settings = settings
         self._workers = workers
@@ -118,7 +117,7 @@ class Tasks:
             retry_exceptions=False,
         )
         # The mailbox is on the node of this process, whose death ends the command anyway.
-        here = affinity(ray.get_runtime_context().get_node_id(), soft=False)
+        here = Affinity(ray.get_runtime_context().get_node_id(), soft=False)
         self._mailbox: Any = ray.remote(Mailbox).options(num_cpus=0, scheduling_strategy=here)
 
     def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
@@ -242,10 +241,12 @@ def work(run_trial: RunTrial, number: int, spec: TrialSpec, mailbox: Any, comman
         The result or the error of the trial; None if no trial shall begin any more.
 
     """
+    import ray
+
     os.environ["OMP_NUM_THREADS"] = str(command.threads)
     set_up()
     torch.set_num_threads(command.threads)
-    ray, events, sent, going_on = library("ray"), list[Event](), 0.0, True
+    events, sent, going_on = list[Event](), 0.0, True
 
     def send() -> None:
         nonlocal sent, going_on
@@ -293,3 +294,9 @@ def _check_node(spec: TrialSpec, command: Command) -> None:
         fix = "work in a folder on a disk that all nodes share, and let prepared_dir be on it, too"
         raise SetupError(f"{node} has no folder {missing}", fix)
     os.chdir(folder)
+
+
+@hookimpl
+def automtl_register_engines() -> dict[str, type[Ray]]:
+    """Register the engine by its name."""
+    return {"ray": Ray}
