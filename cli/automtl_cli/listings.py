@@ -6,16 +6,13 @@ from typing import Any
 import typer
 
 from automtl_cli import options
-from automtl_cli.output import emit
+from automtl_cli.output import Entry, emit, entry
 from automtl_core.commands import AsJson, Output, argument
-from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
+from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import DATASETS, KINDS, Kind
 from automtl_core.registry.plugins import load_registry
-from automtl_core.registry.registry import PluginRow, Registry
+from automtl_core.registry.registry import PluginRow
 from automtl_core.views.values import Section, table
-
-Entry = dict[str, str]
-"""Description of a registered name, or why it is not usable, and its plugin."""
 
 
 def list_names(
@@ -84,16 +81,6 @@ def names(kind: Kind[Any]) -> Output:
     """Return the registered names of a kind, with description and plugin."""
     registry = load_registry()
     return Output({name: entry(registry, kind, name) for name in registry.names(kind)}, _view)
-
-
-def entry(registry: Registry, kind: Kind[Any], name: str) -> Entry:
-    """Return the description of a name, or the reason why it is not usable, and its plugin."""
-    row = registry.supplier(kind, name)
-    try:
-        description = registry.describe(kind, name)
-    except PluginError as error:
-        description = f"NOT USABLE: {error}"
-    return {"description": description, "plugin": f"{row.name} ({row.distribution} {row.version})"}
 
 
 def _view(described: Mapping[str, Entry]) -> Section:

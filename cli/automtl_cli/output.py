@@ -9,7 +9,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from automtl_core.errors import StorageError, on_one_line, printable
+from automtl_core.errors import PluginError, StorageError, on_one_line, printable
+from automtl_core.registry.kinds import Kind
+from automtl_core.registry.registry import Registry
 
 if TYPE_CHECKING:
     from automtl_core.system.progress import Progress
@@ -99,3 +101,17 @@ def _value(value: Any) -> Any:
     if hasattr(value, "to_json"):
         return value.to_json()
     return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+Entry = dict[str, str]
+"""Description of a registered name, or why it is not usable, and its plugin."""
+
+
+def entry(registry: Registry, kind: Kind[Any], name: str) -> Entry:
+    """Return the description of a name, or the reason why it is not usable, and its plugin."""
+    row = registry.supplier(kind, name)
+    try:
+        description = registry.describe(kind, name)
+    except PluginError as error:
+        description = f"NOT USABLE: {error}"
+    return {"description": description, "plugin": f"{row.name} ({row.distribution} {row.version})"}

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from automtl_cli import options
 from automtl_cli.configuration import chosen
-from automtl_cli.listings import entry
-from automtl_cli.output import Json
+from automtl_cli.output import Json, entry
 from automtl_cli.settings import written
 from automtl_core.dataset.dataset import NOT_NEGATIVE, RawFile, stated
 from automtl_core.errors import PluginError
