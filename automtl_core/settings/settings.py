@@ -60,7 +60,7 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_removed(cls, values: Any) -> Any:
-        names = {name for name in cls.removed if isinstance(values, Mapping) and name in values}
+        names = [name for name in cls.removed if isinstance(values, Mapping) and name in values]
         if others := {name: values[name] for name in names if values[name] != cls.removed[name]}:
             now = [cls.instead[name] for name in others if name in cls.instead]
             remedy = f"write {listing(now)}" if now else "use automtl 0.3 or an earlier one"

@@ -139,9 +139,16 @@ def test_a_config_survives_yaml_and_settings_of_earlier_versions():
     config = load_config(NAMED, changes)
     assert RunConfig.parse(parse_yaml(config.to_yaml(), "test")) == config
     now = load_config(NAMED, {"training": {"epochs": 3}})
+    small = {"name": "shared-bottom", "expert_layers": [128, 64], "tower_layers": [64]}
     earlier = {"training": {"epochs": 3, "checkpoints": "shared"}, "features": {"wide": False}}
+    earlier["encoding_search"] = {"model": small, "margin": 0.0005, "clear": 0.01}
     assert load_config(NAMED, earlier) == now
-    for part, setting, value in (("training", "checkpoints", "task"), ("features", "wide", True)):
+    others = [
+        ("training", "checkpoints", "task"),
+        ("features", "wide", True),
+        ("encoding_search", "clear", 1),
+    ]
+    for part, setting, value in others:
         with pytest.raises(UsageError, match=f"this version does not have the setting {setting}"):
             load_config(NAMED, {part: {setting: value}})
 
