@@ -80,7 +80,7 @@ def ensembled(tmp_path_factory):
         "--name",
         "done",
         "--seed",
-        "1",
+        "8",
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

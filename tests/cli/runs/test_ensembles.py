@@ -21,7 +21,7 @@ def done(ensembled, here):
     return DONE
 
 
-NAME = "mean of candidate 1 + candidate 2 + mmoe"
+NAME = "mean of candidate 2 + candidate 1 + mmoe"
 
 
 def models(run):
@@ -43,7 +43,7 @@ def test_the_result_of_a_search_is_the_mean_of_models_of_two_kinds(automtl, done
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--strategy", "darts"], "strategy.ensemble is not a setting\n  fix: strategy takes: decay"),
+        (["--strategy", "darts"], "strategy.ensemble is not a setting\n  fix: strategy takes: epochs"),
         (["--set", "strategy.ensemble=0"], "strategy.ensemble"),
         (["--resume", "runs/done"], "--resume"),
     ],
@@ -71,7 +71,7 @@ def test_it_is_trained_again(automtl, done):
     assert again.architecture() == Run.open(done).architecture()
     assert [report["epoch"] for report in again.reports()] == [1, 2, 3, 4, 5, 6]
     points = [point.name for point in Run.open(done).read(Search).front]
-    first = f"{done}@{points.index('candidate 1') + 1}"
+    first = f"{done}@{points.index('candidate 2') + 1}"
     alone = Run.open(Path(automtl("train", "--model", first, "--json").json()["run"])).weights()
     weights = again.weights()
     assert all(torch.equal(weights[f"members.0.{name}"], alone[name]) for name in alone), (
