@@ -53,7 +53,7 @@ NAMED = {
     "members": r"\bmembers?\b",
     "refit": r"refit",
     "looks": r"\blooks?\b",
-    "update": r"\bUpdate[ds]?\b|UpdateSettings|\.update import|goes_on",
+    "updates": r"\bUpdate[ds]?\b|UpdateSettings|\.update import|goes_on",
     "time budget": r"budget",
     "data parallel": r"data.parallel|\branks?\b\W+(?:of|process)",
 }

@@ -220,7 +220,11 @@ class Workflow:
         if run.status().state == "running":
             raise in_use(path)
         with self.registry.expecting(run.read(Environment).plugins):
-            self._warn_of_precision(job := self._job_of(run.initial_config()))
+            try:
+                self._warn_of_precision(job := self._job_of(run.initial_config()))
+                job.metrics()
+            except UsageError as error:  # the command names no setting, so the file is to be corrected
+                raise ArtifactError(f"{run.path / 'config.yaml'}: {error}", error.fix) from None
             prepared = self.prepare(job, run.config().prepared_dir, partial(check_data, run))
             return self._done(job, run.working(), prepared, None, anyway)
 

@@ -52,6 +52,7 @@ MASKS = (
     (r"[-+]?(\b\d[\d,]*|(?<![\w.]))\.\d+(e[-+]?\d+)?\b", "#"),
     (r"\b\d+(?= (s|ms|min|rows/s|MiB|MB|KiB|kB)\b)", "#"),
     (r"[ ]{2,}", "  "),
+    (r"(?m)^time  .*$", "time"),
     (r"-{3,}|─{3,}|━{3,}", "---"),
 )
 """What differs between machines, and what stands for it: measured numbers, times, folders."""
