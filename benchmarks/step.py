@@ -39,7 +39,7 @@ from timing import RESULTS, Step, in_ms, in_turns, report
 
 VALUES = 1000
 """Of a field."""
-PAPER = {"layers": 2, "blocks": 3, "dropout": 0.2, "residual": False, "nested": False}
+PAPER = {"layers": 2, "blocks": 3, "dropout": 0.2, "residual": False, "gating": "all", "nested": False}
 """Settings of DESAN in the paper's space, but for the ops."""
 PAPER_OPS = ("identity", *(f"mlp-{16 * 2**k}" for k in range(7)))
 DERIVED = ("mlp-256", "identity", "mlp-64")

@@ -28,7 +28,6 @@ from automtl_core.data.part import Part
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost
-from automtl_core.modules.inputs import Inputs
 from automtl_core.modules.relaxation import Gate
 from automtl_core.modules.supernet import FixedGate, Fixing
 from automtl_core.ops import Candidates, OpFactory
@@ -51,6 +50,7 @@ DATASET: Mapping[str, Any] = {
 }
 SPACE = DESANSettings(
     embedding_dim=8,
+    embedding_std=0.3,
     layers=1,
     experts=2,
     blocks=1,
@@ -58,6 +58,8 @@ SPACE = DESANSettings(
     tower_width=16,
     dropout=0.0,
     members=1,
+    gating="open",
+    numbers="all",
     ops=("identity", "mlp-linear-16+factorised-8", "mlp-linear-32"),
     nested=True,
 )
@@ -116,15 +118,7 @@ class Slice(SearchSpace[DESANSettings]):
         return self._costs[name]
 
     def _whole(self) -> DESAN:
-        return Whole(self.schema, self.settings, self._op)
-
-
-class Whole(DESAN):
-    """DESAN with larger initial embeddings."""
-
-    def inputs(self, dim: int, std: float) -> Inputs:
-        """Return the inputs."""
-        return super().inputs(dim, 0.3)
+        return DESAN(self.schema, self.settings, self._op)
 
 
 class Some:
@@ -147,8 +141,6 @@ class Some:
         """Pass on the question of experts, and that of some fields."""
         if name.endswith("/experts"):
             return self.choose.any_of(name, options)
-        if name.endswith("/numbers"):
-            return FixedGate(AnyOf(name, tuple(options)), options)
         opened = [] if name.endswith(CLOSED) else [o for o in options if o not in (*FIELDS, *NOISE)]
         asked = [o for o in FIELDS if o in options] if name == ASKED else []
         gate = self.choose.any_of(name, asked) if asked else None

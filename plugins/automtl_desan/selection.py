@@ -6,6 +6,7 @@ D width of the raw input, E experts of a layer, H expert width, K members, whose
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +30,7 @@ class FeatureSelection(nn.Module):
     Args:
         single: Gate over the fields that are passed on unchanged.
         interaction: Gate over the fields that enter the factorisation machine.
-        numbers: Gate over the dense fields; in the paper all are passed on.
+        numbers: Gate over the dense fields. In the paper all are passed on.
         counts: N and M.
         widths: Numbers of one field of each kind.
         aggregates: Gate over the aggregates; None without.
@@ -99,31 +100,41 @@ class FeatureSelection(nn.Module):
 
 
 class SelectiveGate(Mixture):
-    """out = sum_i g(x)_i * expert_i, where g = s * exp(W x) / sum_i s_i exp(W x)_i, W [E, D], bits s [E].
+    """out = sum_i g(x)_i * expert_i, where g(x) follows from the softmax of W x, W [E, D], and the bits s.
 
-    So the weights of open experts sum to 1. In the paper g = s * softmax(W x).
+    - over all: g = s * softmax(W x), as in the paper; the weights of closed experts are lost
+    - over open: g = s * exp(W x) / sum_i s_i exp(W x)_i, so that the weights of open experts sum to 1
 
     Args:
         in_dim: Width D of the raw input x.
         experts: Names of all experts of the layer below.
         shared: Gate s over the experts that this consumer, a task or an expert, shares.
         width: H.
+        over: Experts that the softmax runs over.
         reader: Name of the part that reads the experts, such as `task/click`.
 
     """
 
     def __init__(
-        self, in_dim: int, experts: Sequence[str], shared: Gate | FixedGate, width: int, reader: str = ""
+        self,
+        in_dim: int,
+        experts: Sequence[str],
+        shared: Gate | FixedGate,
+        width: int,
+        over: Literal["open", "all"] = "open",
+        reader: str = "",
     ) -> None:
         super().__init__()
         self.reader = reader
         self.shared = shared
         self.experts = tuple(experts)
         self.inputs = [experts[k] for k in shared.kept]
-        # With one expert to weigh, or none, weights do not depend on x. Each row of W has the name of its
-        # expert, so that a network of fewer experts can copy it.
-        rows = self.inputs if len(self.inputs) > 1 else []
+        weighed = self.inputs if over == "open" else experts
+        # With one expert to weigh, or none to read, weights do not depend on x. Each row of W has the name of
+        # its expert, so that a network of fewer experts can copy it.
+        rows = weighed if len(weighed) > 1 and self.inputs else []
         self.gating = nn.ModuleDict({name: nn.Linear(in_dim, 1, bias=False) for name in rows})
+        self.over = over
         self.width = width
         self.columns: Sequence[int] = range(width)
 
@@ -153,6 +164,8 @@ class SelectiveGate(Mixture):
         bits: Tensor = self.shared(logits.new_ones(len(self.inputs)), dim=0)  # [kept]
         if not self.gating:
             return bits.expand(logits.shape[0], -1)
+        if self.over == "all":
+            return logits.softmax(1).index_select(1, indices(self.shared.kept, logits)) * bits
         highest = logits.detach().masked_fill(bits == 0, -torch.inf).amax(1, keepdim=True)
         # Closed experts may have larger logits than all open ones. These are clamped to the highest open one,
         # because the gradient of their bits would overflow.

@@ -42,21 +42,17 @@ from automtl_desan.network import DESANNetwork, Expert, Layer, Residual, Task
 from automtl_desan.ops import Sum, Zero
 from automtl_desan.selection import FeatureSelection, SelectiveGate
 
-EMBEDDING_STD = 0.1
-"""Standard deviation of the initial embeddings. With the paper's 0.01, products of embeddings have almost no
-gradient at first, and effects of pairs of fields take twice as long to learn."""
-
 
 class DESANSettings(Settings):
-    """Settings of DESAN."""
+    """Settings of DESAN. The preset `paper` has exactly the space of the paper."""
 
-    removed: ClassVar = {
-        "optional_layers": False, "tables": "shared", "embedding_std": 0.1, "gating": "open",
-        "numbers": "chosen",
-    }  # fmt: skip
+    removed: ClassVar = {"optional_layers": False, "tables": "shared"}
 
     embedding_dim: int = Field(16, ge=1, le=4096)
     """Embedding dimension d: the length of the vector of each id."""
+    embedding_std: float = Field(0.1, gt=0)
+    """Standard deviation of the initial embeddings. With the paper's 0.01, products of embeddings have almost
+    no gradient at first, and effects of pairs of fields take twice as long to learn."""
     layers: int = Field(1, ge=1, le=100)
     """Number L of layers of experts."""
     experts: int = Field(4, ge=1, le=1000)
@@ -78,6 +74,12 @@ class DESANSettings(Settings):
     experts and towers. The prediction is their mean. A training step takes as long as with one member, since
     each row trains one of them; prediction takes almost K times the FLOPs. A larger value predicts better
     as a rule."""
+    gating: Literal["open", "all"] = "open"
+    """Experts in the softmax of a gating network. open: only the open experts. all: all experts of the layer,
+    as in the paper; a closed expert then reduces the scale of the output."""
+    numbers: Literal["chosen", "all"] = "chosen"
+    """Numeric fields of each expert of the first layer. chosen: the search selects them. all: every expert
+    reads all of them, as in the paper."""
     ops: tuple[str, ...] = Field(
         (
             "identity",
@@ -202,7 +204,7 @@ class DESAN(SearchSpace[DESANSettings]):
             layers = {f"layer{k}": Layer(experts), **layers}
             readers = [e.reader for e in experts.values() if isinstance(e.reader, SelectiveGate)]
             wanted = {name for reader in readers for name in reader.inputs}
-        inputs = self.inputs(s.embedding_dim, EMBEDDING_STD)
+        inputs = self.inputs(s.embedding_dim, s.embedding_std)
         tasks = [Task(gate, s.tower_width, s.dropout, s.members) for gate in gates.values()]
         return DESANNetwork(inputs, layers, tasks, s.members)
 
@@ -261,23 +263,25 @@ class DESAN(SearchSpace[DESANSettings]):
         histories = schema.history_inputs()
         pairs = sparse if len(sparse) > 1 else []
         # The order of choices is the order of random draws: another order gives other results for a seed.
-        interaction = _gate(choose, f"{name}/interaction", pairs)
+        interaction = _gate(choose, f"{name}/interaction", pairs, asked=True)
         return FeatureSelection(
-            _gate(choose, f"{name}/single", sparse),
+            _gate(choose, f"{name}/single", sparse, asked=True),
             interaction,
-            _gate(choose, f"{name}/numbers", dense),
+            _gate(choose, f"{name}/numbers", dense, self.settings.numbers == "chosen"),
             (len(sparse), len(dense)),
             self._widths,
-            _gate(choose, f"{name}/aggregates", aggregates),
-            _gate(choose, f"{name}/histories", histories),
+            _gate(choose, f"{name}/aggregates", aggregates, asked=True),
+            _gate(choose, f"{name}/histories", histories, asked=True),
         )
 
     def _selective_gate(self, choose: Chooser, name: str) -> SelectiveGate:
         s = self.settings
         shared = choose.any_of(f"{name}/experts", s.expert_names)
-        return SelectiveGate(self._widths.flat, s.expert_names, shared, s.expert_width, name)
+        return SelectiveGate(self._widths.flat, s.expert_names, shared, s.expert_width, s.gating, name)
 
 
-def _gate(choose: Chooser, name: str, options: Sequence[str]) -> Gate | FixedGate:
-    """Return the gate over the options; without any there is no choice."""
-    return choose.any_of(name, options) if options else FixedGate(AnyOf(name, ()), ())
+def _gate(choose: Chooser, name: str, options: Sequence[str], asked: bool) -> Gate | FixedGate:
+    """Return the gate over the options; without a choice, one that opens all of them."""
+    if asked and options:
+        return choose.any_of(name, options)
+    return FixedGate(AnyOf(name, tuple(options)), options)

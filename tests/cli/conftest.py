@@ -18,7 +18,7 @@ ENSEMBLE = """
 dataset: {name: synthetic, rows: 600}
 features: ids
 space:
-  {layers: 1, experts: 2, blocks: 1, ops: [identity, mlp-4], embedding_dim: 4, members: 1}
+  {layers: 1, experts: 2, blocks: 1, numbers: all, ops: [identity, mlp-4], embedding_dim: 4, members: 1}
 strategy: {name: random, candidates: 2, rung_epochs: 1, rivals: [mmoe], ahead: 0}
 training: {epochs: 2, batch_size: 200, patience: 5, embedding_decay: 0.01}
 """
@@ -80,7 +80,7 @@ def ensembled(tmp_path_factory):
         "--name",
         "done",
         "--seed",
-        "8",
+        "1",
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

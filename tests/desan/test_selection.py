@@ -95,9 +95,9 @@ X = torch.tensor([[1.0, 0.0]])
 LOGITS = (0.0, math.log(2.0), math.log(3.0))
 
 
-def gate(shared, logits=LOGITS):
+def gate(shared, over="open", logits=LOGITS):
     """Return a gate whose logits are these for X."""
-    made = SelectiveGate(2, NAMES, shared, width=3)
+    made = SelectiveGate(2, NAMES, shared, width=3, over=over)
     for name, row in made.gating.items():
         row.weight.data = torch.tensor([[logits[NAMES.index(name)], 0.0]])
     return made
@@ -120,17 +120,19 @@ def test_over_open_weights_add_up_to_1(shared):
     assert out[0].tolist() == pytest.approx([4 / 4 + 8 * 3 / 4] * 3)
 
 
-def test_without_an_expert_it_is_zero_and_has_no_weights():
-    module = gate(fixed())
+@pytest.mark.parametrize("over", ["open", "all"])
+def test_without_an_expert_it_is_zero_and_has_no_weights(over):
+    module = gate(fixed(), over)
     assert list(module.parameters()) == []
     assert module(torch.ones(2, 2), {}).tolist() == [[0, 0, 0]] * 2
-    assert gate(held())(X, EXPERTS).tolist() == [[0, 0, 0]]
+    assert gate(held(), over)(X, EXPERTS).tolist() == [[0, 0, 0]]
 
 
 def test_of_one_expert_there_is_nothing_to_weigh():
     module = gate(fixed("e2"))
     assert list(module.parameters()) == []
     assert module(X, EXPERTS).tolist() == gate(held("e2"))(X, EXPERTS).tolist() == [[8, 8, 8]]
+    assert len(list(gate(fixed("e2"), over="all").parameters())) == 3
 
 
 def test_drawn_bits_give_what_a_network_of_the_open_experts_gives():
@@ -153,27 +155,29 @@ def test_a_closed_expert_of_a_huge_logit_changes_nothing():
     assert module(X, EXPERTS)[0].tolist() == pytest.approx([7.0] * 3)
 
 
+@pytest.mark.parametrize("over", ["open", "all"])
 @pytest.mark.parametrize("shared", [(), ("e0",), NAMES])
-def test_the_gradient_of_bits_is_finite_whatever_was_drawn(shared):
+def test_the_gradient_of_bits_is_finite_whatever_was_drawn(over, shared):
     class Drawn(Softmax):
         def any_of(self, logits, training):
             p = logits.sigmoid()
             return torch.tensor([float(name in shared) for name in NAMES]) + p - p.detach()
 
     shares = Gate(CHOICE, Drawn())
-    gate(shares, logits=(0.0, 500.0, 1.0))(X, EXPERTS).sum().backward()
+    gate(shares, over, logits=(0.0, 500.0, 1.0))(X, EXPERTS).sum().backward()
     assert shares.logits.grad.isfinite().all()
     assert shares.logits.grad.abs().max() < 1000
     if not shared:
         assert shares.logits.grad.abs().max() > 0, "what is closed can open again"
 
 
-def test_gates_on_the_same_input_give_together_what_each_gives_alone():
+@pytest.mark.parametrize("over", ["open", "all"])
+def test_gates_on_the_same_input_give_together_what_each_gives_alone(over):
     torch.manual_seed(0)
     x = torch.randn(6, 2, dtype=torch.double, requires_grad=True)
     experts = {name: torch.randn(6, 3, dtype=torch.double, requires_grad=True) for name in NAMES}
     shared = [fixed(*NAMES), fixed("e0"), fixed(), held("e0", "e2"), fixed(*NAMES), fixed("e2", "e1")]
-    gates = torch.nn.ModuleList(gate(s, torch.randn(3).tolist()) for s in shared).double()
+    gates = torch.nn.ModuleList(gate(s, over, torch.randn(3).tolist()) for s in shared).double()
     leaves = [x, *experts.values(), *gates.parameters()]
 
     def with_gradients(found):

@@ -24,7 +24,7 @@ def desan(dense=1, **sizes):
 
 
 def test_labels():
-    labels = set(desan(0, layers=2, experts=2, blocks=1).choices())
+    labels = set(desan(layers=2, experts=2, blocks=1, numbers="all").choices())
     assert labels == {
         "layer0/expert0/single", "layer0/expert0/interaction", "layer0/expert0/block0",
         "layer0/expert1/single", "layer0/expert1/interaction", "layer0/expert1/block0",
@@ -36,11 +36,15 @@ def test_labels():
 
 @pytest.mark.parametrize(
     ("settings", "asked"),
-    [({}, {"layer0/expert0/numbers": ("x0",), "layer0/expert1/numbers": ("x0",)}), ({"dense": 0}, {})],
+    [
+        ({}, {"layer0/expert0/numbers": ("x0",), "layer0/expert1/numbers": ("x0",)}),
+        ({"dense": 0}, {}),
+        ({"numbers": "all"}, {}),
+    ],
 )
 def test_what_else_is_asked_as_the_settings_say(settings, asked):
     choices = desan(experts=2, **settings).choices()
-    plain = desan(0, experts=2).choices()
+    plain = desan(experts=2, numbers="all", layers=settings.get("layers", 1)).choices()
     assert {name: choice.options for name, choice in choices.items() if name not in plain} == asked
 
 
@@ -101,11 +105,11 @@ EVERYTHING = ("identity", "zero", "mlp-8", "mlp-linear-8+factorised-4", "identit
 @pytest.mark.parametrize(
     "sizes",
     [
-        {"residual": False, "layers": 2, "blocks": 2},
-        {"layers": 2, "blocks": 2, "ops": EVERYTHING},
-        {"layers": 3},
-        {"residual": False, "layers": 3, "blocks": 2},
-        {"layers": 2, "blocks": 2, "members": 3},
+        {"gating": "all", "numbers": "all", "residual": False, "layers": 2, "blocks": 2},
+        {"gating": "open", "layers": 2, "blocks": 2, "ops": EVERYTHING},
+        {"gating": "all", "layers": 3},
+        {"gating": "open", "residual": False, "layers": 3, "blocks": 2},
+        {"gating": "open", "layers": 2, "blocks": 2, "members": 3},
     ],
     ids=["paper", "ops", "depth", "chain", "members"],
 )
@@ -178,11 +182,11 @@ def preset(name):
     return given
 
 
-def test_preset_paper_names_each_setting():
+def test_preset_paper_is_the_papers_space_exactly():
     paper = {
-        "embedding_dim": 16, "layers": 2, "experts": 4,
+        "embedding_dim": 16, "embedding_std": 0.01, "layers": 2, "experts": 4,
         "blocks": 3, "residual": False, "expert_width": 64, "tower_width": 64, "dropout": 0.2,
-        "members": 1, "nested": False,
+        "members": 1, "gating": "all", "numbers": "all", "nested": False,
         "ops": ("identity", *(f"mlp-{h}" for h in (16, 32, 64, 128, 256, 512, 1024))),
     }  # fmt: skip
     assert DESANSettings.parse(preset("paper"), "space").model_dump() == paper
@@ -204,7 +208,7 @@ def test_preset_quick_is_a_part_of_the_default_space():
         ({"layers": 0}, "space.layers: expected a whole number from 1 to 100, given 0"),
         ({"dropout": 1.0}, "space.dropout: expected a number from 0 and below 1, given 1.0"),
         ({"ops": ()}, "space.ops"),
-        ({"gating": "all"}, "this version does not have the setting gating"),
+        ({"gating": "closed"}, "space.gating"),
         ({"tables": "chosen"}, "this version does not have the setting tables"),
         ({"expert": 3}, "space.expert is not a setting (did you mean 'experts'?)"),
     ],

@@ -87,8 +87,24 @@ def test_mlp_is_dropout_linear_norm_relu_linear_relu():
     assert op(torch.tensor([[2.0, 3.0]])).tolist() == [[4.5, 0.0]]
 
 
+def test_selective_gate_weighs_shared_experts_by_a_softmax_over_all():
+    names = ["e0", "e1", "e2"]
+    module = SelectiveGate(1, names, gate(names, ["e0", "e2"]), width=2, over="all")
+    for name, power in zip(names, (1.0, 2.0, 5.0), strict=True):
+        module.gating[name].weight.data = torch.tensor([[math.log(power)]])
+    experts = {
+        "e0": torch.tensor([[8.0, 0.0]]),
+        "e1": torch.tensor([[99.0, 99.0]]),
+        "e2": torch.tensor([[0.0, 8.0]]),
+    }
+    # g = (1, 2, 5) / 8; e1 is not shared, and its share is not given to the others
+    out = module(torch.tensor([[1.0]]), experts)
+    assert out[0].tolist() == pytest.approx([1.0, 5.0])
+    assert [row.bias for row in module.gating.values()] == [None] * 3
+
+
 def test_tower_is_linear_norm_relu_dropout_linear():
-    experts = SelectiveGate(1, ["e0"], gate(["e0"], ["e0"]), width=1)
+    experts = SelectiveGate(1, ["e0"], gate(["e0"], ["e0"]), width=1, over="all")
     task = Task(experts, tower_width=2, dropout=0.5).eval()
     linear, norm, _, dropout, last = task.tower
     assert [type(m) for m in task.tower] == [nn.Linear, nn.BatchNorm1d, nn.ReLU, Dropout, nn.Linear]

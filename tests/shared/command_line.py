@@ -10,7 +10,7 @@ from automtl_cli.errors import Stop
 
 SMALL = """
 dataset: {name: synthetic, rows: 1000}
-space: {layers: 2, experts: 2, blocks: 1, ops: [identity, mlp-4], embedding_dim: 4}
+space: {layers: 2, experts: 2, blocks: 1, numbers: all, ops: [identity, mlp-4], embedding_dim: 4}
 strategy: {name: pd-darts-entropy, warmup_epochs: 1, search_epochs: 2}
 training: {epochs: 5, batch_size: 200, patience: 5}
 """

@@ -21,6 +21,7 @@ SEARCH = {
         "experts": 2,
         "expert_width": 8,
         "blocks": 1,
+        "numbers": "all",
         "ops": ["identity", "mlp-16"],
     },
     "strategy": {"name": "pd-darts-entropy", "warmup_epochs": 1, "search_epochs": 1},

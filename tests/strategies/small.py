@@ -9,20 +9,13 @@ from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import binary_metrics, plain_schema, sample_problem
 
 SIZES = DESANSettings(
-    embedding_dim=4, layers=1, experts=2, blocks=1, expert_width=8, tower_width=8,
+    embedding_dim=4, embedding_std=0.5, layers=1, experts=2, blocks=1, expert_width=8, tower_width=8,
     ops=("identity", "mlp-linear-4", "mlp-linear-8"),
 )  # fmt: skip
 
 
 class Small(DESAN):
-    """DESAN that says at once what a network costs; to count it takes most of the time of a small search.
-
-    Its embeddings begin larger, so that few steps have an effect.
-    """
-
-    def inputs(self, dim, std):
-        """Return the inputs."""
-        return super().inputs(dim, 0.5)
+    """DESAN that says at once what a network costs; to count it takes most of the time of a small search."""
 
     def cost(self, architecture):
         """Return a number that grows with each open option and with the width of ops."""

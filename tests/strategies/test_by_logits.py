@@ -168,6 +168,7 @@ def test_logits_that_are_clear_decide_by_themselves(plain):
 def halved(rows=256):
     sizes = DESANSettings(
         embedding_dim=4,
+        embedding_std=0.5,
         experts=2,
         blocks=1,
         expert_width=8,

@@ -153,6 +153,7 @@ def synthetic(tmp_path_factory):
         "dataset": {"rows": 10_000},
         "space": {
             "embedding_dim": 4,
+            "embedding_std": 0.1,
             "layers": 1,
             "experts": 2,
             "blocks": 1,

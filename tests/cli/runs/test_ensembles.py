@@ -21,7 +21,7 @@ def done(ensembled, here):
     return DONE
 
 
-NAME = "mean of candidate 2 + candidate 1 + mmoe"
+NAME = "mean of candidate 1 + candidate 2 + mmoe"
 
 
 def models(run):
@@ -71,7 +71,7 @@ def test_it_is_trained_again(automtl, done):
     assert again.architecture() == Run.open(done).architecture()
     assert [report["epoch"] for report in again.reports()] == [1, 2, 3, 4, 5, 6]
     points = [point.name for point in Run.open(done).read(Search).front]
-    first = f"{done}@{points.index('candidate 2') + 1}"
+    first = f"{done}@{points.index('candidate 1') + 1}"
     alone = Run.open(Path(automtl("train", "--model", first, "--json").json()["run"])).weights()
     weights = again.weights()
     assert all(torch.equal(weights[f"members.0.{name}"], alone[name]) for name in alone), (

@@ -83,8 +83,10 @@ def test_what_the_network_sees_itself_all_parts_see():
 
 @pytest.fixture
 def space():
-    sizes = DESANSettings(embedding_dim=2, experts=2, layers=2, blocks=1, expert_width=4, ops=("identity",))
-    return DESAN(plain_schema(0), sizes, load_registry().op)
+    sizes = DESANSettings(
+        embedding_dim=2, experts=2, layers=2, blocks=1, expert_width=4, numbers="all", ops=("identity",)
+    )
+    return DESAN(plain_schema(), sizes, load_registry().op)
 
 
 def test_a_space_tells_what_leads_to_a_task_alone(space):
@@ -104,10 +106,18 @@ def test_a_space_tells_what_leads_to_a_task_alone(space):
         space.sharing(Architecture({}))
 
 
-@pytest.mark.parametrize(("click", "gates"), [(EXPERTS, ["task/click"]), (("expert0",), []), ((), [])])
-def test_a_network_reads_all_fields_by_its_gates(click, gates):
+@pytest.mark.parametrize(
+    ("gating", "click", "gates"),
+    [
+        ("open", EXPERTS, ["task/click"]),
+        ("open", ("expert0",), []),
+        ("open", (), []),
+        ("all", ("expert0",), ["task/click", "task/like"]),
+    ],
+)
+def test_a_network_reads_all_fields_by_its_gates(gating, click, gates):
     """Predictions follow a field that no expert reads if, and only if, a gate has weights."""
-    sizes = DESANSettings(experts=2, layers=1, blocks=1, expert_width=4, ops=("mlp-4",))
+    sizes = DESANSettings(experts=2, layers=1, blocks=1, expert_width=4, gating=gating, ops=("mlp-4",))
     space = DESAN(plain_schema(), sizes, load_registry().op)
     of_fields = {n: ("item",) for n in space.choices() if n.endswith("/single")}
     decisions = {
@@ -178,7 +188,9 @@ def test_a_name_has_a_group_and_names_of_tasks_may_hold_slashes(part, split):
 
 
 def test_a_field_has_no_interaction_with_itself():
-    space = DESAN(plain_schema(0), DESANSettings(experts=1, layers=1, ops=("mlp-4",)), load_registry().op)
+    space = DESAN(
+        plain_schema(), DESANSettings(experts=1, layers=1, numbers="all", ops=("mlp-4",)), load_registry().op
+    )
     none = {n: c.options if isinstance(c, AnyOf) else c.options[0] for n, c in space.choices().items()}
     none |= {"layer0/expert0/single": ("item",), "layer0/expert0/interaction": ()}
     alone = Architecture({**none, "layer0/expert0/interaction": ("user",)})

@@ -31,7 +31,7 @@ def run(small, tmp_path):
     found = {n: c.options if isinstance(c, AnyOf) else c.options[0] for n, c in space.choices().items()}
     found |= {name: ("expert0",) for name in found if name.endswith("/experts")}
     found |= {"layer0/expert0/single": ("noise_small", "user_id"), "layer0/expert0/interaction": ()}
-    found |= {"layer0/expert0/single": ("user_id", "noise_small"), "layer0/expert0/numbers": ()}
+    found |= {"layer0/expert0/single": ("user_id", "noise_small")}
     with start(job, prepared, tmp_path / "run") as run:
         run.write_architecture(Architecture(found, origin(job, space)))
         run.write(Search(EVIDENCE))
@@ -45,13 +45,13 @@ def test_a_run_tells_who_reads_what_why_and_the_truth(run):
     assert found.sharing.sees == {"layer0/expert0": ("user_id", "noise_small")}
     assert found.search.evidence == EVIDENCE
     assert found.truth is not None
-    assert found.truth.seen == ("noise_small",)
+    assert found.truth.seen == ("noise_small", "dense_noise"), "a number cannot be closed here"
     assert found.truth.missed["click"][:2] == ("item_id", "appeal")
     told = json.loads(json.dumps(found.to_json()))
     assert told["architecture"] == json.loads((run.path / "architecture.json").read_text())
     assert told["sharing"]["closed"][:2] == ["item_id", "appeal"]
     assert told["evidence"][0]["option"] == "noise_small"
-    assert told["truth"]["seen"] == ["noise_small"]
+    assert told["truth"]["seen"] == ["noise_small", "dense_noise"]
 
 
 def test_a_run_of_before_tells_its_architecture(run):
