@@ -50,6 +50,7 @@ MASKS = (
     (r"\b[0-9a-f]{16,64}\b", "DIGEST"),
     (r"\b\d+\.\d+\.\d+\b", "VERSION"),
     (r"[-+]?(\b\d[\d,]*|(?<![\w.]))\.\d+(e[-+]?\d+)?\b", "#"),
+    (r"\b\de-\d\d\b", "#"),
     (r"\b\d+(?= (s|ms|min|rows/s|MiB|MB|KiB|kB)\b)", "#"),
     (r"[ ]{2,}", "  "),
     (r"(?m)^time  .*$", "time"),
@@ -105,11 +106,10 @@ def masked(text: str) -> str:
 def test_a_command_prints_its_golden_file(name, folder, monkeypatch, capsys, request):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("COLUMNS", "100")
-    code = run(COMMANDS[name].split(), Stop())
-    out, err = capsys.readouterr()
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    code, (out, err) = run(COMMANDS[name].split(), Stop()), capsys.readouterr()
     text = masked(f"$ automtl {COMMANDS[name]}\n{out}--- standard error, exit code {code}\n{err}")
-    text = PROGRESS.sub("", text)
-    path = GOLDEN / f"{name}.txt"
+    text, path = PROGRESS.sub("", text), GOLDEN / f"{name}.txt"
     if request.config.getoption("--update-golden"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
