@@ -52,10 +52,8 @@ NAMED = {
     "refresh": r"refresh",
     "members": r"\bmembers?\b",
     "refit": r"refit",
-    "looks": r"\blooks?\b",
     "updates": r"\bUpdate[ds]?\b|UpdateSettings|\.update import|goes_on",
     "time budget": r"budget",
-    "data parallel": r"data.parallel|\branks?\b\W+(?:of|process)",
 }
 """Capability -> what a file of the product that names it holds."""
 

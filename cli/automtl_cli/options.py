@@ -130,7 +130,7 @@ class Execution:
         "Device of all computations: cuda is a GPU, auto a GPU if there is one, else the CPU [auto].",
     )
     time_budget: str | None = option(
-        "TIME", "Time limit, such as 30m or 1h30m; search, training and test are planned to fit."
+        "TIME", "Time limit, such as 30m or 1h30m; search and training end in time for the test."
     )
     workers: int | None = option(
         "N", "Number of trainings that run at once, each in a separate process [1].", min=1

@@ -1,7 +1,8 @@
 """TechJam 2026, "Problem 2", on KuaiRand-Pure: simple models beside a search, on the rows of its preset.
 
+    pip install -e examples/techjam
     automtl search --preset techjam --data-dir kuairand --name techjam
-    python simple_models.py --data-dir kuairand --runs runs/techjam
+    python benchmarks/techjam.py --data-dir kuairand --runs runs/techjam
 
 Popularity is the share of long views of a video, with 20 rows of the mean. The factorisation machine reads
 the five fields of the starter kit. Validation rows choose its epochs, and it is trained again on training
@@ -15,20 +16,20 @@ from statistics import fmean, stdev
 
 import numpy as np
 import torch
-from torch import nn
 
 from automtl_core.data.part import Part
 from automtl_core.data.store import PARTS
-from automtl_core.plugin import Loss, Settings
+from automtl_core.plugin import Settings
 from automtl_core.registry.kinds import LOSSES, METRICS, PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.record import read_record
 from automtl_core.training.lists import list_batches
 from automtl_core.workflow.workflow import Workflow
+from lists import FactorisationMachine, loss_of
 
 FIELDS = ("user_id", "video_id", "author_id", "tab", "duration_ms")
-PRIOR, DECAY, EPOCHS, PATIENCE, SIZE, RATE, WIDTH = 20, 1e-6, 40, 4, 2048, 1e-3, 16
+PRIOR, DECAY, EPOCHS, PATIENCE, SIZE, RATE = 20, 1e-6, 40, 4, 2048, 1e-3
 REGISTRY = load_registry()
 NAMES = ("gauc-by-positives", "ndcg-of-all-5", "techjam")
 
@@ -46,35 +47,6 @@ def popularity(train: Part, test: Part, video: int) -> np.ndarray:
     shares = (sums + PRIOR * labels.mean()) / (counts + PRIOR)
     known = test.ids[:, video] < size
     return np.where(known, shares[np.where(known, test.ids[:, video], 0)], labels.mean())
-
-
-class FactorisationMachine(nn.Module):
-    """Biases of values, and products of their vectors, over all pairs of fields."""
-
-    def __init__(self, sizes: list[int]) -> None:
-        super().__init__()
-        self.register_buffer("starts", torch.tensor(np.cumsum([0, *sizes[:-1]])))
-        self.bias, self.vectors = nn.Embedding(sum(sizes), 1), nn.Embedding(sum(sizes), WIDTH)
-        nn.init.zeros_(self.bias.weight)
-        nn.init.normal_(self.vectors.weight, std=0.01)
-
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """Return logits, [B, N] -> [B]."""
-        places = ids + self.starts
-        vectors = self.vectors(places)
-        pairs = vectors.sum(1).square() - vectors.square().sum(1)
-        return self.bias(places).sum((1, 2)) + pairs.sum(1) / 2
-
-
-def loss_of(
-    pairwise: Loss | None, logits: torch.Tensor, y: torch.Tensor, groups: torch.Tensor
-) -> torch.Tensor:
-    """Return the pairwise loss within groups, or log loss without it; rows without a label do not count."""
-    known = ~y.isnan()
-    if pairwise is None:
-        return nn.functional.binary_cross_entropy_with_logits(logits[known], y[known])
-    sums, terms = pairwise.sums(logits[:, None], y.nan_to_num()[:, None], known.float()[:, None], groups)
-    return (sums / terms.clamp(min=1)).sum()
 
 
 class Machine:
