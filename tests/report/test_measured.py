@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from automtl_core.run_dir.facts import Behaviour, Importance, Result, Search
+from automtl_core.run_dir.facts import Result, Search
 from automtl_core.search.evidence import Point
-from automtl_core.training.expert_use import ExpertUse
-from automtl_core.training.importance import FieldEffect
-from automtl_core.training.significance import Baseline
 from automtl_core.views.values import Bar, Bars, Curves, Grid, Text
+from automtl_inspection.baselines import Baseline, Baselines
+from automtl_inspection.behaviour import Behaviour
+from automtl_inspection.expert_use import ExpertUse
+from automtl_inspection.importance import FieldEffect, Importance
 from automtl_report.measured import (
     effects,
     expert_use,
@@ -54,7 +55,7 @@ def test_one_good_task_is_enough_and_without_test_rows_nothing_is_known():
 
 
 def leaks(baselines):
-    return [text for text in texts(notes(record(replace(RESULT, baselines=baselines)))) if "leak" in text]
+    return [text for text in texts(notes(record(RESULT, Baselines(baselines)))) if "leak" in text]
 
 
 def test_what_is_too_good_is_suspected():
@@ -118,7 +119,7 @@ def test_test_metrics_stand_beside_the_best_single_fields(small_record):
     (section,) = on_test_rows(small_record)
     metrics, single = (block for block in section.blocks if isinstance(block, Grid))
     assert [row[0] for row in metrics.rows] == [*(task.name for task in small_record.schema.tasks), "mean"]
-    baselines = small_record.result.baselines
+    baselines = small_record.baselines
     assert single.rows == [
         [task, b.field, f"AUC {b.field_score:.4f}", b.beats_field] for task, b in baselines.items() if b.field
     ]

@@ -10,11 +10,11 @@ from automtl_core.modules.cost import Cost
 from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.run_dir.facts import EncodingSearch, Result, Search
-from automtl_core.run_dir.record import RunRecord
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
 from automtl_core.search.evidence import Evidence, Point
-from automtl_core.training.significance import Baseline
 from automtl_core.views.values import Bars, Curves, Drawing, Grid, Matrix, Plot, Section, Text
+from automtl_inspection.baselines import Baseline, Baselines
+from automtl_report.record import RunRecord
 from automtl_report.run import SECTIONS, decisions, outcome, report, show
 from automtl_testing.samples import binary_metrics, sample_schema
 from tests.shared.records import NO_SHARING, blocks, record
@@ -151,19 +151,19 @@ def test_it_says_how_much_the_validation_score_flatters():
         RESULT,
         validation={"click": binary},
         test={"click": replace(binary, values={**binary.values, "auc": 0.70})},
-        baselines={"click": Baseline("AUC", 0.7, 0.01, 0.0, None, None, None)},
     )
-    one = made(result)
+    against = Baselines({"click": Baseline("AUC", 0.7, 0.01, 0.0, None, None, None)})
+    one = made(result, against)
     (said,) = (text for text in texts(outcome(one)) if text.startswith("Validation"))
     assert said == (
         "Validation AUC minus test AUC: +0.0200 [-0.0077, +0.0477] (mean of 1 task, 95 % interval). "
         "Validation rows stopped the training, so only the test AUC is unbiased"
     )
     assert said in texts(SECTIONS["tests"](one))
-    two = made(result, front=(POINT, replace(POINT, name="mmoe", chosen=False)))
+    two = made(result, against, front=(POINT, replace(POINT, name="mmoe", chosen=False)))
     assert "and chose among 2 trained networks, so" in " ".join(texts(outcome(two)))
     assert one.to_json()["optimism"]["tasks"] == 1
-    assert made(result, front=()).optimism is None
+    assert made(result, against, front=()).optimism is None
 
 
 def test_all_sections_of_a_report_have_their_blocks(small_record):

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from automtl_core.run_dir.facts import Costs, Importance, Result
+from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.search.evidence import Point
-from automtl_core.training.importance import FieldEffect
 from automtl_core.views.values import Bars, Figures
+from automtl_inspection.importance import FieldEffect, Importance
 from automtl_report.verdict import scores, steps, summary, verdict
 from automtl_testing.samples import binary_metrics, regression_metrics
 from tests.shared.records import record, searched, texts

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from automtl_core.choices import Architecture
-from automtl_core.run_dir.facts import Importance, Search
+from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Evidence, Point
+from automtl_inspection.importance import Importance
 
 EVIDENCE = (
     Evidence(
