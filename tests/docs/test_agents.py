@@ -48,7 +48,7 @@ def test_its_paths_exist():
 
 def test_its_settings_and_kinds_exist():
     assert {"op", "metric", "dataset"} <= {*EXAMPLES}
-    assert len(EXAMPLES) == 3 + 10
+    assert len(EXAMPLES) == 3 + 11
     options = [one for one in CODE if one.startswith("--set") or one.startswith("--dataset")]
     assert len(options) == 3
     for option in options:
