@@ -270,7 +270,7 @@ def _unusable(registry: Registry) -> Iterator[Check]:
 def data(job: "Job") -> Iterator[Check]:
     """Yield checks of the raw files of the dataset: they exist, and their headers and first rows fit."""
     from automtl_core.raw.records import located
-    from automtl_core.raw.validate import Validation
+    from automtl_inspection.validate import Validation
 
     name, dataset = f"dataset {job.config.dataset.name}", job.dataset()
     if not dataset.files():
