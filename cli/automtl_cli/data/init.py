@@ -23,20 +23,9 @@ from automtl_inspection.guess.rules import Role, parts_of_date
 SHOWN = 30
 """Maximum number of characters that are shown of a value."""
 HELP: Mapping[Role, str] = {
-    "labels": """\
-Labels, the columns to predict: check these first. A blank is a missing label, and the row does not count for
-the task. Optional settings in braces, separated by commas:
-  kind: regression    a number to predict, in place of 0 or 1
-  kind: poisson       a count or an amount from 0; other kinds: `automtl list task-kinds`
-  positive: ["yes"]   texts that mean 1; all other texts mean 0
-  after: click        label of the action that comes before this one
-  given: click        label that must be 1 for this label to count""",
+    "labels": "Labels, the columns to predict: check these first. A row with a blank does not count for it.",
     "sparse": "Categorical fields: text, or integer if any other value is a fault.",
-    "dense": """\
-Numeric fields. Optional settings in braces:
-  scaling: log        or minmax, none; the default is standard
-  missing: 0          number that replaces a blank
-  buckets: 10         number of categories of equal frequency, in place of a number""",
+    "dense": "Numeric fields.",
     "multi": "Multi-valued fields, with the separator between values.",
 }
 """Role -> help for its correction."""
@@ -146,7 +135,7 @@ def settings(guessed: TableGuess, commands: Sequence[str]) -> str:
         amount = f"its {seen.rows:,} rows"
     lines = [
         f"# Settings of {on_one_line(seen.pattern)}, guessed by `automtl data init` from {amount}.",
-        "# Correct wrong guesses, then:",
+        "# Correct wrong guesses (`automtl settings dataset table` explains all settings), then:",
         *(f"#   {on_one_line(command)}" for command in commands),
         f"data_dir: {_yaml(layer['data_dir'])}",
         "dataset:",
@@ -228,7 +217,7 @@ def _section(role: Role, guessed: TableGuess) -> Iterator[str]:
     columns = guessed.of(role)
     if columns or role == "labels":
         yield ""
-        yield from (f"  # {line}" for line in HELP[role].splitlines())
+        yield f"  # {HELP[role]}"
     if columns and role == "sparse":
         ids = sum(column.facts.values for column in columns)
         yield f"  # In these rows they have {ids:,} values. Each value gets an embedding."
