@@ -11,28 +11,6 @@ from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from simulated import SIMULATORS
 
-LOST = """
-from automtl_core import hookimpl
-
-@hookimpl
-def automtl_register_datasets():
-    return {"shop": "automtl_no_such_module:Shop"}
-"""
-
-
-def test_datasets_are_listed_with_tasks(automtl):
-    found = automtl("list", "datasets", "--json").json()
-    assert set(found) == set(load_registry().names(DATASETS))
-    assert found["userbehavior"]["tasks"] == ["click", "buy", "cart", "favourite"]
-    assert [line.split()[0] for line in automtl("list", "datasets").out.splitlines()] == ["name", *found]
-
-
-def test_a_dataset_that_cannot_be_used_is_listed_with_its_reason(automtl, install):
-    install(LOST, "shop")
-    found = automtl("list", "datasets", "--json").json()["shop"]
-    assert found["description"].startswith("NOT USABLE: ")
-    assert found["tasks"] == []
-
 
 @pytest.mark.parametrize("name", load_registry().names(DATASETS))
 def test_every_dataset_can_be_shown(automtl, name):
@@ -40,8 +18,6 @@ def test_every_dataset_can_be_shown(automtl, name):
     adapter = load_registry().get(DATASETS, name)
     assert found["description"].startswith(load_registry().describe(DATASETS, name))
     assert found["preparation"] == adapter.preparation
-    assert set(found["settings"]) == set(adapter.settings_class.model_fields)
-    assert all(setting["description"] for setting in found["settings"].values())
     shown = automtl("list", "datasets", name)
     assert shown.code == 0, shown.err
     for file in found["files"].values():
@@ -49,7 +25,7 @@ def test_every_dataset_can_be_shown(automtl, name):
         assert f"\n{file['path']} (missing)" in shown.out
 
 
-def test_showing_tells_files_tasks_and_settings(automtl, shop):
+def test_showing_tells_files_and_tasks(automtl, shop):
     found = automtl("list", "datasets", "shop", "--json").json()
     assert found["folder"] == str(shop.parent)
     assert found["files"] == {
@@ -59,12 +35,6 @@ def test_showing_tells_files_tasks_and_settings(automtl, shop):
         }
     }  # fmt: skip
     assert found["tasks"] == [{"name": "click", "kind": "binary", "after": None}]
-    assert found["settings"]["min_count"] == {
-        "value": 1,
-        "takes": "a whole number from 1 or a mapping of names to whole numbers from 1",
-        "description": "Minimum number of training rows of a categorical value. Rarer values become unseen "
-        "ids. A mapping such as {item_id: 2} is about the fields that it names.",
-    }
     assert automtl("list", "datasets", "shopp").code == 2
     assert automtl("list", "ops", "mlp-64").code == 2
 
