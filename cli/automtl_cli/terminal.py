@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text as RichText
 
 from automtl_core.errors import on_one_line, printable
-from automtl_core.views.plain import cell, plain
 from automtl_core.views.values import Grid, Preformatted, Section, Text
+from automtl_report.plain import cell, plain
 
 WITHOUT = 10_000
 """Width without a terminal: each row and each sentence is one line, for other programs."""

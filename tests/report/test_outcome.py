@@ -3,12 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
-from automtl_core.run_dir.run_list import Summary
-from automtl_core.views.plain import cell
 from automtl_core.workflow import new_rows
 from automtl_core.workflow.evaluation import Evaluation
 from automtl_report import outcome
 from automtl_report.outcome import listed, side_by_side
+from automtl_report.plain import cell
+from automtl_report.run_list import Summary
 from automtl_testing.samples import binary_metrics
 
 CLICK = binary_metrics(0.71, 0.5, 1200, 4000)

@@ -8,12 +8,12 @@ from rich.table import Table
 
 from automtl_cli.terminal import Row, bars, console, line
 from automtl_core.run_dir.progress import Progress
-from automtl_core.run_dir.run_list import Watched
 from automtl_core.search.evidence import Evidence
 from automtl_core.tasks.kind import Measure
 from automtl_core.training.events import EpochEnded
 from automtl_core.views.numbers import change
-from automtl_core.views.plain import duration
+from automtl_report.plain import duration
+from automtl_report.run_list import Watched
 
 Cells = Sequence[tuple[str, Watched | None]]
 """Names and states of the runs of a comparison; None for one that has not begun."""

@@ -15,7 +15,6 @@ from automtl_cli.runs.live_view import epoch_line, of_cells, of_run, so_far
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Status
 from automtl_core.run_dir.progress import ENCODING_SEARCH, TRAINING, Progress, StageProgress
-from automtl_core.run_dir.run_list import Watched
 from automtl_core.search.evidence import Evidence
 from automtl_core.training.events import (
     EpochEnded,
@@ -28,6 +27,7 @@ from automtl_core.training.events import (
     StepEnded,
     Warned,
 )
+from automtl_report.run_list import Watched
 from automtl_testing.samples import binary_metrics, regression_metrics
 
 METRICS = {"click": binary_metrics(0.7, 0.5, 40, 100)}

@@ -4,8 +4,8 @@ from math import inf
 
 import pytest
 
-from automtl_core.views.plain import cell, markdown, plain
 from automtl_core.views.values import Bar, Bars, Figures, Grid, Matrix, Plot, Preformatted, Section, Text
+from automtl_report.plain import cell, markdown, plain
 
 
 @pytest.mark.parametrize(
