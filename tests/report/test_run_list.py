@@ -27,8 +27,7 @@ from automtl_report.run_list import (
     summary,
     write_cells,
 )
-
-from ..workflow.lines import begin, make_job, stopped
+from tests.core.workflow.lines import begin, make_job, stopped
 
 WORSE = {"training": {"epochs": 1, "min_positives": 1}, "strategy": {"name": "random", "candidates": 2}}
 
