@@ -254,28 +254,18 @@ def units_of(groups: NDArray[np.int32]) -> NDArray[np.int64]:
     return units
 
 
-def latest_rows(times: NDArray[np.int32], count: int) -> NDArray[np.int64]:
+def latest_rows(times: NDArray[np.float64], count: int) -> NDArray[np.int64]:
     """Return the sorted indices of the `count` latest rows, [S]; of rows of one time, the last ones.
 
     Args:
-        times: Time of each row as a rank, [R].
+        times: Time of each row, [R].
         count: Number of rows, at most R.
 
     """
-    later = np.cumsum(counts_of(times)[::-1])[::-1]  # rows of a time and of later ones
-    cut = int(np.flatnonzero(later >= count)[-1])
+    cut = np.partition(times, len(times) - count)[len(times) - count]
     after = np.flatnonzero(times > cut)
     equal = np.flatnonzero(times == cut)
     return np.sort(np.concatenate([after, equal[len(equal) - (count - len(after)) :]]))
-
-
-def counts_of(ranks: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return the number of rows of each rank from 0 on, without copies of all ranks [R]."""
-    chunks = [ranks[start : start + WHOLE] for start in range(0, len(ranks), WHOLE)]
-    counts = np.zeros(max((int(chunk.max()) for chunk in chunks), default=-1) + 1, np.int64)
-    for chunk in chunks:
-        counts += np.bincount(chunk, minlength=len(counts))
-    return counts
 
 
 def drawn(schema: Schema, count: int) -> Part:

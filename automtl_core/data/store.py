@@ -16,12 +16,11 @@
         train/weights.npy                [R, T] float32, if the settings name columns of weights
         train/oracle.npy                 [R, T] float64, for generated data only
         train/users.npy                  [R, 1] int32, if the dataset has a user field: numbers above 0
-        train/times.npy                  [R, 1] int32, under a split by time: ranks of the time
         train/seconds.npy                [R, 1] float64, under a split by time: the time, seconds if a date
         train/lists.npy                  [R, 1] int32, with lists: numbers above 0, 0 for none; the rows of a
                                          list are neighbours
         train/begin.npy                  [R, 1] float64, with lists and times: the time at which the list
-                                         begins; `times` are then ranks of it
+                                         begins
         train/rows.npy                   [R, 1] uint64, digests by which rows are known, see `known`
         train/<field>.codes.npy          [R, 1] int32, of a field with a vocabulary: all values, 0 for none
         hashes/<field>.npy               [codes] uint64, hashes of the texts of the values
@@ -172,9 +171,13 @@ class Prepared:
         made = Encoder.load(self.path / ENCODER, self.kinds)
         return replace(made, schema=self._judged(made.schema))
 
-    def times(self, name: str) -> NDArray[np.int32] | None:
-        """Return the time of each row of a part, as ranks, [R]; None without a split by time."""
-        return self._column(name, "times")
+    def times(self, name: str) -> NDArray[np.float64] | None:
+        """Return the time at which the list of each row of a part begins, or else its own, [R].
+
+        None without a split by time.
+        """
+        seconds, begin = self.seconds(name), self._column(name, "begin")
+        return seconds if seconds is None or begin is None else begin
 
     def rows(self, *names: str) -> Hashes:
         """Return the digests of the rows of parts, see `data.known`."""

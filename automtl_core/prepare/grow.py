@@ -158,7 +158,7 @@ def _written(base: Prepared, rows: NewRows, parts: Parts, draft: Path) -> dict[s
     encoder = grown(before, base, rows, parts == TRAIN, draft / ENCODER)
     encoder.save(draft / ENCODER)
     old, new = _Old(base, before, encoder), _encoded(base, encoder, rows)
-    ranked, tally, held = old.with_ranks(new), Tally.of(encoder.schema.tasks), dict[str, int]()
+    tally, held = Tally.of(encoder.schema.tasks), dict[str, int]()
     for place, part in enumerate(PARTS):
         mine, olds = np.flatnonzero(parts == place), PARTS if part == "train" else ()
         if rows.lists is not None:  # the rows of a list are neighbours
@@ -166,7 +166,7 @@ def _written(base: Prepared, rows: NewRows, parts: Parts, draft: Path) -> dict[s
         held[part] = len(mine) + sum(base.manifest["rows"][one] for one in olds)
         (draft / part).mkdir()
         for name, array in new.arrays.items():
-            blocks = [*(old.blocks(one, name, new, ranked) for one in olds), [array[mine]]]
+            blocks = [*(old.blocks(one, name, new) for one in olds), [array[mine]]]
             shape = held[part], array.shape[1]
             write_array(draft / part / f"{name}.npy", array.dtype, shape, chain.from_iterable(blocks))
         labels = np.load(draft / part / "labels.npy", mmap_mode="r")
@@ -199,28 +199,12 @@ class _Old:
                 found[places[name]] = ids_of_codes(hashes, before, now)
         return found
 
-    def with_ranks(self, new: _New) -> dict[str, NDArray[np.int32]]:
-        """Return the ranks of the times of all rows by part, and put those of new rows among their arrays."""
-        name = "begin" if "begin" in new.arrays else "seconds"
-        if name not in new.arrays:
-            return {}
-        times = [*(self._array(part, name)[:, 0] for part in PARTS), new.arrays[name][:, 0]]
-        ranked = ranks(np.concatenate(times)).astype(np.int32)
-        *olds, of_new = np.split(ranked, np.cumsum([len(one) for one in times[:-1]]))
-        new.arrays["times"] = of_new[:, None]
-        return {part: one[:, None] for part, one in zip(PARTS, olds, strict=True)}
-
-    def _array(self, part: str, name: str) -> NDArray[Any]:
-        return np.load(self.base.path / part / f"{name}.npy", mmap_mode="r")  # type: ignore[no-any-return]
-
-    def blocks(
-        self, part: str, name: str, new: _New, ranked: Mapping[str, NDArray[np.int32]]
-    ) -> Iterator[NDArray[Any]]:
+    def blocks(self, part: str, name: str, new: _New) -> Iterator[NDArray[Any]]:
         """Yield an array of a part, some rows at a time."""
-        if name == "times":
-            yield ranked[part]
-            return
-        array, coded = self._array(part, name), self.base.part(part).coded
+        array, coded = (
+            np.load(self.base.path / part / f"{name}.npy", mmap_mode="r"),
+            self.base.part(part).coded,
+        )
         shared = {f"{file_name(one.name)}.values": one for one in self.encoder.schema.histories}
         for start in range(0, len(array), CHUNK):
             some = slice(start, start + CHUNK)

@@ -17,7 +17,7 @@ from automtl_core.dataset.lists import Formed
 from automtl_core.dataset.schema import Task
 from automtl_core.fields.encode import file_name
 from automtl_core.fields.sparse import BagCounts
-from automtl_core.prepare.encode import BEGIN, LIST, RANK, Encoding, chunks, rows_of
+from automtl_core.prepare.encode import BEGIN, LIST, Encoding, chunks, rows_of
 from automtl_core.prepare.events import EventLog, matched_values, stacked
 from automtl_core.prepare.examples import columns_of, weight_keys
 from automtl_core.prepare.known import digests, hashes_of_codes
@@ -209,7 +209,6 @@ def _arrays(
     if dataset.user:
         arrays.append(array("users", np.int32, [column(dataset.user)]))
     if dataset.time and dataset.settings.split == "time":
-        arrays.append(array("times", np.int32, [column(dataset.time if lists is None else RANK)]))
         arrays.append(array("seconds", np.float64, [seconds_of_codes(db, dataset.time)]))
     if lists is not None:
         arrays.append(array("lists", np.int32, [column(LIST)]))

@@ -155,7 +155,7 @@ def _chosen(
 def _looked(
     prepared: Prepared,
     places: NDArray[np.int64],
-    times: NDArray[np.int32] | None,
+    times: NDArray[np.float64] | None,
     random: np.random.Generator,
     share: float,
 ) -> NDArray[np.bool_]:

@@ -92,6 +92,6 @@ def test_a_sample_has_whole_groups_and_rows_without_one_are_drawn_alone():
 
 @pytest.mark.parametrize("count", [1, 30, 31, 99, 100])
 def test_the_latest_rows_are_the_last_of_a_stable_order(count):
-    times = np.random.default_rng(0).integers(0, 12, 100).astype(np.int32)
+    times = np.random.default_rng(0).integers(0, 12, 100) / 4
     expected = np.sort(np.argsort(times, kind="stable")[-count:])
     assert np.array_equal(latest_rows(times, count), expected)

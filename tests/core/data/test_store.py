@@ -29,7 +29,6 @@ def folder(tmp_path):
         ("dense", np.array([[0.5], [-0.5]], np.float32)),
         ("labels", np.array([[1, 0], [0, 1]], np.float32)),
         ("oracle", np.array([[0.9, np.nan], [0.2, np.nan]])),
-        ("times", np.array([[5], [2]], np.int32)),
         ("seconds", np.array([[50.5], [20.0]])),
         ("users", np.array([[3], [0]], np.int32)),
         ("city.codes", np.array([[2], [3]], np.int32)),
@@ -59,7 +58,7 @@ def test_reads_what_was_written(folder):
     assert oracle[:, 0].tolist() == [0.9, 0.2]
     times = prepared.times("train")
     assert times is not None
-    assert times.tolist() == [5, 2]
+    assert times.tolist() == [50.5, 20.0]
     assert part.users is not None
     assert part.users.tolist() == [3, 0]
     assert prepared.schema == SCHEMA
