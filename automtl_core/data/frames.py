@@ -35,7 +35,7 @@ from automtl_core.dataset.dataset import (
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Formed, Lists
 from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing, printable
-from automtl_core.fields.encode import LARGEST, text, whole
+from automtl_core.fields.encode import LARGEST, text, texts, whole
 from automtl_core.raw.load import Rejected
 from automtl_core.raw.records import Fault, expected, shown
 from automtl_core.raw.sql import TimeRange, Times, any_time, check_comparable, quoted, times_of
@@ -302,6 +302,12 @@ class NewRows:
         for rows in self.tables(size):
             yield self.reading.encodable(rows, self.events, start)
             start += len(rows)
+
+
+def numbered(column: Values, numbers: dict[str, int]) -> NDArray[np.int32]:
+    """Return the number of each user, 0 for a blank, [R]; users without a number get the next ones."""
+    known = (numbers.setdefault(user, len(numbers) + 1) if user else 0 for user in texts(column))
+    return np.fromiter(known, np.int32, len(column))
 
 
 def hashes_of_rows(

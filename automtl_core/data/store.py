@@ -58,7 +58,7 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError, StorageError
 from automtl_core.fields.encode import Kinds, file_name
 from automtl_core.fields.kinds import BUILT_IN
-from automtl_core.fields.sparse import BagEncoder, Vocabulary
+from automtl_core.fields.sparse import vocabulary_of
 from automtl_core.system.documents import canonical, read_signed, sha256, write_signed
 
 FORMAT = 13
@@ -289,9 +289,8 @@ class Prepared:
 
         The list is empty for a field with hashed ids or buckets of a number.
         """
-        encoder = self.encoder.fields[name]
-        one = encoder.values if isinstance(encoder, BagEncoder) else encoder
-        return one.values if isinstance(one, Vocabulary) else []
+        found = vocabulary_of(self.encoder.fields[name])
+        return found.values if found else []
 
     @classmethod
     def open(cls, path: Path, reused: bool = False, kinds: Kinds = BUILT_IN) -> "Prepared":

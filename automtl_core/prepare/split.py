@@ -213,35 +213,34 @@ def divided(
     split: str,
     seed: int,
     shares: Sequence[int],
-    rows: int,
+    free: NDArray[np.bool_],
     groups: NDArray[np.integer[Any]] | None,
     lists: Formed | None,
 ) -> Parts:
-    """Return the parts of new rows, [R], by the rules of a dataset.
+    """Return the parts of the free rows, in order.
 
     Args:
         split: The kind of split.
         seed: Seed of a split by users or at random.
-        shares: Number of rows for validation and for the test.
-        rows: Number of rows, R.
-        groups: Ranks of the times of rows, or numbers of their users, -1 for none, [R].
+        shares: Number of rows for validation and for the test, and perhaps of those that are left out.
+        free: Whether a row is not yet in another part, [R].
+        groups: Ranks of the times of rows, or numbers of their users, -1 for none, [R]; None at random.
         lists: Their lists.
 
     """
     if lists is not None and split != "user":
-        return _drawn_by_lists(lists, np.ones(rows, bool), split == "random", seed, shares)
+        return _drawn_by_lists(lists, free, split == "random", seed, shares)
     if groups is None:
-        return random_parts(rows, shares, seed)
-    found: Parts = _parts_of_known(split, seed, np.bincount(groups[groups >= 0]), shares)[groups]
-    return found
-
-
-def _parts_of_known(split: str, seed: int, sizes: NDArray[np.int64], shares: Sequence[int]) -> Parts:
-    """Return the parts of times or users by their numbers, [G + 1]; the last one is of rows without."""
+        return random_parts(int(np.count_nonzero(free)), shares, seed)
+    sizes = np.bincount(groups[free & (groups >= 0)], minlength=int(groups.max(initial=-1)) + 1)
     order = np.arange(len(sizes), dtype=np.int32)[::-1]
     if split == "user":
         order = generator(seed, "split").permutation(order)
-    return np.append(parts_of_groups(sizes, order, shares), np.int8(TRAIN))
+    of_groups = np.append(
+        parts_of_groups(sizes, order, shares), np.int8(TRAIN)
+    )  # the last one is of no group
+    found: Parts = of_groups[groups[free]]
+    return found
 
 
 def _drawn(
@@ -253,31 +252,14 @@ def _drawn(
     lists: Formed | None,
 ) -> Parts:
     """Return the parts of the rows that the publisher has not put into another part, in order."""
-    chosen = dataset.settings
-    if lists is not None and chosen.split != "user":
-        return _drawn_by_lists(lists, parts == TRAIN, chosen.split == "random", chosen.split_seed, shares)
-    if chosen.split == "random":
-        return random_parts(sizes_of(parts)[TRAIN], shares, chosen.split_seed)
-    column = dataset.time if chosen.split == "time" else dataset.user
-    if column is None:
-        raise UsageError(
-            f"dataset.split is {chosen.split}, but dataset {name} has no {chosen.split}", "use another split"
-        )
-
-    def groups() -> Iterator[NDArray[np.int32]]:
-        """Yield the groups of the rows, -1 for none, by chunks."""
-        start = 0
-        for chunk in _column(db, f"coalesce({quoted(column)}, -1)"):
-            yield chunk[parts[start : start + len(chunk)] == TRAIN]
-            start += len(chunk)
-
-    used = f"SELECT coalesce(max({quoted(column)}) + 1, 0) FROM examples"  # buckets up to the last used one
-    many = db.execute(used).fetchall()[0][0] if column in chosen.hashed else count(db, codes(column))
-    sizes = np.zeros(many, dtype=np.int64)
-    for some in groups():
-        sizes += np.bincount(some[some >= 0], minlength=len(sizes))
-    of_groups = _parts_of_known(chosen.split, chosen.split_seed, sizes, shares)
-    return np.concatenate([of_groups[some] for some in groups()])
+    chosen, groups = dataset.settings, None
+    if chosen.split == "user" or (chosen.split == "time" and lists is None):
+        column = dataset.time if chosen.split == "time" else dataset.user
+        if column is None:
+            fault = f"dataset.split is {chosen.split}, but dataset {name} has no {chosen.split}"
+            raise UsageError(fault, "use another split")
+        groups = np.concatenate([*_column(db, f"coalesce({quoted(column)}, -1)")])
+    return divided(chosen.split, chosen.split_seed, shares, parts == TRAIN, groups, lists)
 
 
 def _drawn_by_lists(

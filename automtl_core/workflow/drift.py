@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.frames import NewExamples
+from automtl_core.data.frames import NewExamples, numbered
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import Part, joined, some_rows
 from automtl_core.data.store import Prepared
@@ -24,7 +24,6 @@ from automtl_core.system.documents import Value
 from automtl_core.training.drift import Column, Rows, Shift, shifts
 from automtl_core.training.importance import sample
 from automtl_core.training.significance import NORMAL, error_of_mean, losses_by_row
-from automtl_core.workflow.new_rows import numbered
 from automtl_core.workflow.trained import Trained, predictions
 
 MOST = 50_000
