@@ -123,13 +123,11 @@ class Part:
 
     def some(self, rows: slice | NDArray[np.int64]) -> "Part":
         """Return some of the rows, with all bags."""
-        users = None if self.users is None else self.users[rows]
+        names = ("ids", "dense", "labels", "users", "lists", "weights")
+        arrays: dict[str, Any] = {name: of[rows] for name in names if (of := getattr(self, name)) is not None}
         histories = tuple(history.some(rows) for history in self.histories)
         coded = {place: one._replace(codes=one.codes[rows]) for place, one in self.coded.items()}
-        of_rows = self.ids[rows], self.dense[rows], self.labels[rows]
-        lists = None if self.lists is None else self.lists[rows]
-        weights = None if self.weights is None else self.weights[rows]
-        return Part(*of_rows, self.bags, users, histories, coded, lists, weights)
+        return Part(**arrays, bags=self.bags, histories=histories, coded=coded)
 
     def entries(self, place: int) -> Entries:
         """Return hashes of the values in a column of `ids`."""
@@ -180,15 +178,13 @@ class Part:
 def joined(parts: Sequence[Part]) -> Part:
     """Return the rows of several parts of one dataset, in memory, without histories."""
     first = parts[0]
-    ids, dense, labels = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("ids", "dense", "labels")
-    )
+    names = ["ids", "dense", "labels", *(["weights"] if first.weights is not None else [])]
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     coded = {
         place: Coded(np.concatenate([part.coded[place].codes for part in parts]), one.hashes)
         for place, one in first.coded.items()
     }
-    weights = None if first.weights is None else np.concatenate([part.weights for part in parts])
-    return Part(ids, dense, labels, first.bags, coded=coded, weights=weights)
+    return Part(**arrays, bags=first.bags, coded=coded)
 
 
 def chunks(part: Part) -> Iterator[Part]:
