@@ -179,7 +179,7 @@ def joined(parts: Sequence[Part]) -> Part:
     """Return the rows of several parts of one dataset, in memory, without histories."""
     first = parts[0]
     names = ["ids", "dense", "labels", *(["weights"] if first.weights is not None else [])]
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    arrays: dict[str, Any] = {n: np.concatenate([getattr(part, n) for part in parts]) for n in names}
     coded = {
         place: Coded(np.concatenate([part.coded[place].codes for part in parts]), one.hashes)
         for place, one in first.coded.items()

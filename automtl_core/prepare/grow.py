@@ -139,11 +139,9 @@ def _written(base: Prepared, rows: NewRows, parts: Parts, draft: Path) -> dict[s
         held[part] = len(mine) + sum(base.manifest["rows"][one] for one in olds)
         for name, array in made.arrays.items():
             made.write(draft, f"{part}/{name}", [f"{one}/{name}" for one in olds], array[mine])
-        labels = np.load(draft / part / "labels.npy", mmap_mode="r")
-        weights = np.load(draft / part / "weights.npy", mmap_mode="r") if "weights" in made.arrays else None
-        for start in range(0, len(labels), CHUNK):
-            some = slice(start, start + CHUNK)
-            tally.add(place, labels[some], None if weights is None else weights[some])
+        known = [draft / part / f"{name}.npy" for name in ("labels", "weights") if name in made.arrays]
+        labels, *weights = (np.load(path, mmap_mode="r") for path in known)
+        tally.add(place, labels, *(weights or [None]))
     for name, array in made.shared.items():
         made.write(draft, name, [name], array)
     facts = {"schema": encoder.schema.to_json(), "rows": held, "labels": tally.facts(encoder.schema.tasks)}

@@ -3,8 +3,6 @@
 Letters: R rows.
 """
 
-from typing import Any
-
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +12,7 @@ from automtl_core.dataset.dataset import Dataset, list_columns
 from automtl_core.dataset.lists import USER, Formed, Lists, in_units
 from automtl_core.errors import DataError
 from automtl_core.prepare.examples import list_times, owner_key, time_key
-from automtl_core.prepare.split import LEFT_OUT, TEST, Parts, split
+from automtl_core.prepare.split import LEFT_OUT, TEST, Parts, split, values_of
 from automtl_core.raw.sql import form_of, quoted
 
 
@@ -38,11 +36,11 @@ def lists_of(
         return None
     columns, timed = list_columns(dataset), list_times(dataset)
     keys = [quoted(owner_key(dataset, column)) for column in columns]
-    owners = together([_column(db, f"coalesce({key}, -1)").astype(np.int64) for key in keys])
+    owners = together([values_of(db, f"coalesce({key}, -1)", "BIGINT") for key in keys])
     if not timed:
         return (found := Lists(tuple(columns))), found.form(owners, None)
     [time] = timed
-    times = _column(db, quoted(time_key(time))).astype(np.float64)
+    times = values_of(db, quoted(time_key(time)), "DOUBLE")
     unit = unit_of(dataset, rows)
     gap, every = (None if one is None else in_units(one, unit) for one in (chosen.gap, chosen.every))
     found = Lists(tuple(columns), dataset.time_column or time, gap, every)
@@ -71,12 +69,3 @@ def _frozen(lists: Lists, times: NDArray[np.float64], parts: Parts, name: str) -
     if len(after):
         length = after.min() - first
     return Lists(lists.by, lists.time, every=float(length), origin=float(first))
-
-
-def _column(db: duckdb.DuckDBPyConnection, expression: str) -> NDArray[Any]:
-    """Return the values of an expression for the rows of `examples`, in order, [R]."""
-    db.execute(f"SELECT {expression} AS value FROM examples")
-    found: list[NDArray[Any]] = [np.empty(0)]
-    while len(frame := db.fetch_df_chunk(512)):  # of 2048 rows each
-        found.append(frame["value"].to_numpy())
-    return np.concatenate(found)

@@ -1,12 +1,13 @@
 """The split of examples into training, validation and test rows. Letters: R rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core.data.part import units_of
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Dataset, learned
 from automtl_core.dataset.declarations import TimeForm
@@ -50,7 +51,7 @@ def split(
     parts = np.zeros(rows, dtype=np.int8)
     if dataset.part:
         cases = " ".join(f"WHEN '{part}' THEN {place}" for place, part in enumerate(PARTS))
-        parts = np.concatenate([*_column(db, f"CASE {quoted(dataset.part)} {cases} END")]).astype(np.int8)
+        parts = values_of(db, f"CASE {quoted(dataset.part)} {cases} END").astype(np.int8)
     free, *given = sizes_of(parts)
     fractions = chosen.validation_fraction, chosen.test_fraction
     shares = [0 if there else round(free * share) for there, share in zip(given, fractions, strict=True)]
@@ -92,7 +93,7 @@ def leave_out(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, parts:
     if len(keys) < len(learned(dataset)):
         return  # some task gives all rows the weight 1
     none = " AND ".join(f"CAST({quoted(key)} AS FLOAT) = 0" for key in dict.fromkeys(keys.values()))
-    parts[(parts == TRAIN) & (np.concatenate([*_column(db, none)]) == 1)] = LEFT_OUT
+    parts[(parts == TRAIN) & (values_of(db, none) == 1)] = LEFT_OUT
     if not sizes_of(parts)[TRAIN]:
         fault = f"dataset {name}: the weights of all training rows are 0, so that nothing is left to learn"
         raise DataError(fault, "correct the columns that dataset.weights names")
@@ -120,7 +121,7 @@ def _cut_sizes(
     if lists is not None and lists.begin is not None:
         times = lists.begin
     else:
-        times = np.concatenate([of_codes[some] for some in _column(db, f"coalesce({quoted(column)}, -1)")])
+        times = of_codes[values_of(db, f"coalesce({quoted(column)}, -1)")]
 
     windows = chosen.split_seed
     first = {one: cut(dataset, one, form, unit) for one in ("test_from", "validation_from")}
@@ -148,6 +149,14 @@ def _cut_sizes(
     return [validation, test, after]
 
 
+def seconds_of_codes(db: duckdb.DuckDBPyConnection, time: str) -> NDArray[np.float64]:
+    """Return the time of each code as a number; of texts that are no times the code."""
+    [(kind,)] = db.execute(f"SELECT typeof(value) FROM {codes(time)} LIMIT 1").fetchall()
+    value = "CAST(code AS DOUBLE)" if kind == "VARCHAR" else as_seconds("value", kind)
+    frame = db.execute(f"SELECT {value} AS seconds FROM {codes(time)} ORDER BY code").df()
+    return frame["seconds"].to_numpy(np.float64)
+
+
 def _times_of_codes(
     db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str
 ) -> tuple[TimeForm, NDArray[np.float64]]:
@@ -159,9 +168,7 @@ def _times_of_codes(
             f"dataset {name}: {column} has texts that are no times, and dataset.test_from names a time",
             "use dataset.test_fraction, or write numbers or dates",
         )
-    query = f"SELECT {as_seconds('value', kind)} AS time FROM {codes(column)} ORDER BY code"
-    times = db.execute(query).df()["time"].to_numpy(np.float64)
-    return form_of(kind), np.append(times, np.nan)
+    return form_of(kind), np.append(seconds_of_codes(db, column), np.nan)
 
 
 def sizes_of(parts: Parts) -> list[int]:
@@ -229,17 +236,21 @@ def divided(
 
     """
     if lists is not None and split != "user":
-        return _drawn_by_lists(lists, free, split == "random", seed, shares)
-    if groups is None:
+        begin = None if split == "random" else lists.begin
+        of_rows = ranks(units_of(lists.numbers[free]) if begin is None else begin[free])
+        order = np.arange(of_rows.max(initial=-1) + 1, dtype=np.int32)
+        order = generator(seed, "split").permutation(order) if begin is None else order[::-1]
+    elif groups is None:
         return random_parts(int(np.count_nonzero(free)), shares, seed)
-    sizes = np.bincount(groups[free & (groups >= 0)], minlength=int(groups.max(initial=-1)) + 1)
-    order = np.arange(len(sizes), dtype=np.int32)[::-1]
-    if split == "user":
-        order = generator(seed, "split").permutation(order)
+    else:
+        of_rows = groups[free]
+        order = np.arange(int(groups.max(initial=-1)) + 1, dtype=np.int32)[::-1]
+        order = generator(seed, "split").permutation(order) if split == "user" else order
+    sizes = np.bincount(of_rows[of_rows >= 0], minlength=len(order))
     of_groups = np.append(
         parts_of_groups(sizes, order, shares), np.int8(TRAIN)
     )  # the last one is of no group
-    found: Parts = of_groups[groups[free]]
+    found: Parts = of_groups[of_rows]
     return found
 
 
@@ -258,36 +269,19 @@ def _drawn(
         if column is None:
             fault = f"dataset.split is {chosen.split}, but dataset {name} has no {chosen.split}"
             raise UsageError(fault, "use another split")
-        groups = np.concatenate([*_column(db, f"coalesce({quoted(column)}, -1)")])
+        groups = values_of(db, f"coalesce({quoted(column)}, -1)")
     return divided(chosen.split, chosen.split_seed, shares, parts == TRAIN, groups, lists)
 
 
-def _drawn_by_lists(
-    lists: Formed, free: NDArray[np.bool_], at_random: bool, seed: int, shares: Sequence[int]
-) -> Parts:
-    """Return the parts of free rows: whole lists at random, or the latest ones by their beginning."""
-    if at_random or lists.begin is None:
-        numbers = lists.numbers[free]
-        alone = np.flatnonzero(numbers == 0)
-        groups = numbers.astype(np.int64)
-        groups[alone] = numbers.max(initial=0) + 1 + np.arange(len(alone))
-        _, groups = np.unique(groups, return_inverse=True)
-        sizes = np.bincount(groups)
-        order = generator(seed, "split").permutation(len(sizes)).astype(np.int32)
-    else:
-        groups = ranks(lists.begin[free])
-        sizes = np.bincount(groups)
-        order = np.arange(len(sizes), dtype=np.int32)[::-1]
-    return parts_of_groups(sizes, order, shares)[groups]
+def ranks(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the place of each value among the distinct ones, [R]."""
+    return np.unique(values, return_inverse=True)[1]
 
 
-def ranks(times: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the place of each time among the distinct ones, [R]."""
-    return np.unique(times, return_inverse=True)[1]
-
-
-def _column(db: duckdb.DuckDBPyConnection, expression: str) -> Iterator[NDArray[np.int32]]:
-    """Yield the values of an expression for the rows of `examples`, by chunks."""
-    db.execute(f"SELECT CAST({expression} AS INTEGER) AS value FROM examples")
+def values_of(db: duckdb.DuckDBPyConnection, expression: str, kind: str = "INTEGER") -> NDArray[Any]:
+    """Return the values of an expression for the rows of `examples`, in order, [R]."""
+    db.execute(f"SELECT CAST({expression} AS {kind}) AS value FROM examples")
+    found: list[NDArray[Any]] = [np.zeros(0, np.int8)]  # the type of no value
     while len(frame := db.fetch_df_chunk(512)):  # of 2048 rows each
-        yield frame["value"].to_numpy()
+        found.append(frame["value"].to_numpy())
+    return np.concatenate(found)

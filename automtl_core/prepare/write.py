@@ -21,9 +21,7 @@ from automtl_core.prepare.encode import BEGIN, LIST, Encoding, chunks, rows_of
 from automtl_core.prepare.events import EventLog, matched_values, stacked
 from automtl_core.prepare.examples import columns_of, weight_keys
 from automtl_core.prepare.known import digests, hashes_of_codes
-from automtl_core.prepare.split import Parts, sizes_of
-from automtl_core.prepare.values import codes
-from automtl_core.raw.sql import as_seconds
+from automtl_core.prepare.split import Parts, seconds_of_codes, sizes_of
 
 
 class Tally(NamedTuple):
@@ -162,15 +160,6 @@ def write_hashes(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft: Path)
         np.save(draft / "hashes" / f"{file_name(name)}.npy", hashes_of_codes(db, name))
 
 
-def seconds_of_codes(db: duckdb.DuckDBPyConnection, time: str) -> Block:
-    """Return the function for the times of rows as numbers; of texts that are no times the code."""
-    [(kind,)] = db.execute(f"SELECT typeof(value) FROM {codes(time)} LIMIT 1").fetchall()
-    value = "CAST(code AS DOUBLE)" if kind == "VARCHAR" else as_seconds("value", kind)
-    frame = db.execute(f"SELECT {value} AS seconds FROM {codes(time)} ORDER BY code").df()
-    seconds = frame["seconds"].to_numpy().astype(np.float64)
-    return lambda chunk: seconds[chunk[time] - 1]
-
-
 def _arrays(
     db: duckdb.DuckDBPyConnection,
     dataset: Dataset,
@@ -209,7 +198,8 @@ def _arrays(
     if dataset.user:
         arrays.append(array("users", np.int32, [column(dataset.user)]))
     if dataset.time and dataset.settings.split == "time":
-        arrays.append(array("seconds", np.float64, [seconds_of_codes(db, dataset.time)]))
+        time, seconds = dataset.time, seconds_of_codes(db, dataset.time)
+        arrays.append(array("seconds", np.float64, [lambda chunk: seconds[chunk[time] - 1]]))
     if lists is not None:
         arrays.append(array("lists", np.int32, [column(LIST)]))
         if lists.begin is not None:
