@@ -100,10 +100,6 @@ class Encoder:
         """Return rows of prepared data with the numbers of the aggregates."""
         return self.aggregates.of_part(part, self.schema)
 
-    def refreshed(self, parts: Iterable[tuple[Part, NDArray[np.float64] | None]]) -> "Encoder":
-        """Return the encoder with aggregates that have seen more labelled rows; see `with_rows`."""
-        return replace(self, aggregates=self.aggregates.with_rows(parts, self.schema))
-
     def encode(self, columns: Mapping[str, Column] | pd.DataFrame, labelled: bool = True) -> Part:
         """Return new examples, encoded as in preparation.
 

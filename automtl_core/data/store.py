@@ -48,7 +48,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from automtl_core.data.aggregates import numbers_as_of
-from automtl_core.data.earlier import Earlier, RowLists, rule_of
+from automtl_core.data.earlier import Earlier, rule_of
 from automtl_core.data.encoder import Encoder, Value
 from automtl_core.data.fitting import Encoded, encoded
 from automtl_core.data.known import Hashes
@@ -191,33 +191,28 @@ class Prepared:
         """Return the time of each row of a part, seconds if a date, [R]; None without a split by time."""
         return self._column(name, "seconds")
 
-    def _began(self, names: Sequence[str]) -> RowLists | None:
-        """Return the beginnings of the lists of the rows of parts; None without lists or times."""
-        began = [of for name in names if (of := self._column(name, "begin")) is not None]
-        lists = self.schema.lists
-        return RowLists(np.concatenate(began), not lists.of_periods) if began and lists else None
-
-    def rule(self, refresh: Refresh) -> Earlier:
-        """Return the rows that a training row sees in aggregates that are refreshed at some times."""
-        return self._rule(("train",), refresh)
-
     @property
     def drawn_together(self) -> NDArray[np.int32] | None:
         """Numbers of the training rows that random draws keep together, [R]: users or lists; else None."""
         users = self.manifest["settings"]["split"] == "user"
         return self.users("train") if users else self._column("train", "lists")
 
-    def _rule(self, names: Sequence[str], refresh: Refresh) -> Earlier:
-        """Return the rows that a row of some parts sees."""
-        settings = self.manifest["settings"]
-        seconds = [of for name in names if (of := self.seconds(name)) is not None]
+    def rule(self, refresh: Refresh, names: Sequence[str] = ("train",)) -> Earlier:
+        """Return the rows that a row of some parts sees in aggregates that are refreshed at some times."""
+        settings, lists = self.manifest["settings"], self.schema.lists
+
+        def joined_column(array: str) -> NDArray[Any] | None:
+            found = [of for name in names if (of := self._column(name, array)) is not None]
+            return np.concatenate(found) if found else None
+
         return rule_of(
             sum(self.manifest["rows"][name] for name in names),
-            np.concatenate(seconds) if seconds else None,
+            joined_column("seconds"),
             settings["label_delay"],
             self.drawn_together,
             refresh,
-            self._began(names),
+            joined_column("begin") if lists else None,
+            lists is not None and not lists.of_periods,
             self.manifest["time_unit"],
         )
 
@@ -263,7 +258,7 @@ class Prepared:
         if refresh == "never" or not self.can_refresh or not aggregates.states:
             return aggregates.of_part(part, schema)
         names = PARTS[: PARTS.index(name) + 1]
-        rule, count = self._rule(names, refresh), sum(self.manifest["rows"][one] for one in names)
+        rule, count = self.rule(refresh, names), sum(self.manifest["rows"][one] for one in names)
         rows = np.arange(count - len(part), count)
         parts = [self.part(one) for one in names]
         return part.with_numbers(numbers_as_of(joined(parts), schema, rule, aggregates, rows))

@@ -105,7 +105,6 @@ def write_parts(
     arrays = _arrays(db, dataset, encoding, logs, lists, draft)
     sizes = sizes_of(parts)
     tally = Tally.of(learned(dataset))
-    weigh = next((array.block for array in arrays if array.name == "weights"), None)
     with ExitStack() as stack:
         files = {}
         for part, rows in zip(PARTS, sizes, strict=True):
@@ -115,13 +114,12 @@ def write_parts(
                 write_header(file, array.dtype, (rows, array.width))
                 files[part, array.name] = file
         for chunk, places in chunks(db, dataset, parts, lists):
-            for array in arrays:
-                block = array.block(chunk).astype(array.dtype, copy=False)
-                for place, part in enumerate(PARTS):
-                    mine = block[places == place]
-                    files[part, array.name].write(mine.tobytes())
-                    if array.name == "labels":
-                        tally.add(place, mine, None if weigh is None else weigh(chunk)[places == place])
+            blocks = {array.name: array.block(chunk).astype(array.dtype, copy=False) for array in arrays}
+            for place, part in enumerate(PARTS):
+                mine = {name: block[places == place] for name, block in blocks.items()}
+                for name, rows_of_part in mine.items():
+                    files[part, name].write(rows_of_part.tobytes())
+                tally.add(place, mine["labels"], mine.get("weights"))
             advance(len(places))
     return tally
 

@@ -92,7 +92,8 @@ def refresh(
                 start, labelled = start + len(part), labelled + int((~np.isnan(some.labels)).any(1).sum())
                 yield some, times
 
-        encoder = made.encoder.refreshed(parts())
+        aggregates = made.encoder.aggregates.with_rows(parts(), made.encoder.schema)
+        encoder = replace(made.encoder, aggregates=aggregates)
         if not labelled:
             raise DataError("none of the new rows is valid and has a label", "give rows with labels")
         added = int(later.sum())

@@ -53,13 +53,8 @@ def test_reads_what_was_written(folder):
     assert isinstance(part.ids, np.memmap)
     assert (part.ids.tolist(), part.dense.tolist()) == ([[1], [2]], [[0.5], [-0.5]])
     assert part.labels.tolist() == [[1, 0], [0, 1]]
-    oracle = prepared.oracle("train")
-    assert oracle is not None
-    assert oracle[:, 0].tolist() == [0.9, 0.2]
-    times = prepared.times("train")
-    assert times is not None
-    assert times.tolist() == [50.5, 20.0]
-    assert part.users is not None
+    assert prepared.oracle("train")[:, 0].tolist() == [0.9, 0.2]
+    assert prepared.times("train").tolist() == [50.5, 20.0]
     assert part.users.tolist() == [3, 0]
     assert prepared.schema == SCHEMA
     assert prepared.vocabulary("city") == ["köln\n", '"x"']
