@@ -20,7 +20,7 @@ from automtl_core.dataset.lists import Formed
 from automtl_core.fields.encode import OWN, FieldEncoder
 from automtl_core.fields.field import Codes, FieldLearner
 from automtl_core.fields.numeric import Dense, MeanSize, Scale, Scaled
-from automtl_core.prepare.examples import CODED, NUMBERS, columns_of, raw_label, weight_keys
+from automtl_core.prepare.examples import CODED, NUMBERS, columns_of, key_of, weight_keys
 from automtl_core.prepare.split import TRAIN, Parts, sizes_of
 from automtl_core.prepare.values import codes, held, of_bags, vector_blocks
 from automtl_core.raw.sql import count, quoted
@@ -150,7 +150,7 @@ def chunks(
     start = 0
     for chunk in fetched(db, chosen, "examples"):
         end = start + rows_of(chunk)
-        chunk |= {raw_label(label.name): chunk[label.name] for label in learned(dataset)}
+        chunk |= {key_of("given", label.name): chunk[label.name] for label in learned(dataset)}
         if numbers:
             chunk[ROW] = np.arange(start, end) + 1
         for task, key in weights.items():

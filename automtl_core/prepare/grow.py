@@ -104,22 +104,21 @@ def _parts(base: Prepared, rows: NewRows) -> Parts:
     else:
         lows, highs = zip(*base.times_of_parts.values(), strict=True)
         free = rows.later_than(max(highs), min(lows), "the newest row before")
-    places, chosen, formed = np.flatnonzero(free), rows.reading.dataset.settings, None
-    if rows.lists is not None:
-        formed = Formed(rows.lists[places], None if rows.began is None else rows.began[places])
+    count, chosen = int(free.sum()), rows.reading.dataset.settings
+    formed = None if rows.lists is None else Formed(rows.lists, rows.began)
     groups: NDArray[Any] | None = None
     if chosen.split == "time" and rows.times is not None:
-        groups = ranks(rows.times.seconds[places])
+        groups = ranks(rows.times.seconds)
     elif chosen.split == "user":
         user, known = str(rows.reading.dataset.user), dict[str, int]()
         users = [np.zeros(0, np.int32), *(numbered(chunk[user], known) for chunk in rows.chunks(ROWS))]
-        groups = np.concatenate(users)[places] - 1
-    shares = [round(len(places) * share) for share in (chosen.validation_fraction, chosen.test_fraction)]
+        groups = np.concatenate(users) - 1
+    shares = [round(count * share) for share in (chosen.validation_fraction, chosen.test_fraction)]
     parts = np.full(len(rows), LEFT_OUT, np.int8)
-    parts[places] = divided(chosen.split, chosen.split_seed, shares, free[places], groups, formed)
+    parts[free] = divided(chosen.split, chosen.split_seed, shares, free, groups, formed)
     if lacking := [name for name, size in zip(PARTS, sizes_of(parts), strict=True) if not size]:
         raise DataError(
-            f"{len(places):,} new rows are too few: none is left for the {lacking[0]} part", "give more rows"
+            f"{count:,} new rows are too few: none is left for the {lacking[0]} part", "give more rows"
         )
     return parts
 

@@ -11,7 +11,7 @@ from automtl_core.data.lists import together
 from automtl_core.dataset.dataset import Dataset, list_columns
 from automtl_core.dataset.lists import USER, Formed, Lists, in_units
 from automtl_core.errors import DataError
-from automtl_core.prepare.examples import list_times, owner_key, time_key
+from automtl_core.prepare.examples import key_of, list_times, owner_key
 from automtl_core.prepare.split import LEFT_OUT, TEST, Parts, split, values_of
 from automtl_core.raw.sql import form_of, quoted
 
@@ -40,7 +40,7 @@ def lists_of(
     if not timed:
         return (found := Lists(tuple(columns))), found.form(owners, None)
     [time] = timed
-    times = values_of(db, quoted(time_key(time)), "DOUBLE")
+    times = values_of(db, quoted(key_of("time", time)), "DOUBLE")
     unit = unit_of(dataset, rows)
     gap, every = (None if one is None else in_units(one, unit) for one in (chosen.gap, chosen.every))
     found = Lists(tuple(columns), dataset.time_column or time, gap, every)
@@ -65,7 +65,6 @@ def _frozen(lists: Lists, times: NDArray[np.float64], parts: Parts, name: str) -
             f"dataset {name}: all rows are at one time, and dataset.list divides a user's rows by time",
             "name a gap, a period or columns of a list, or correct the time",
         )
-    length = (last - first) * (1 + 1e-9) or first - times[times < first].max()
-    if len(after):
-        length = after.min() - first
+    end = after.min(initial=np.inf) - first
+    length = end if len(after) else (last - first) * (1 + 1e-9) or first - times[times < first].max()
     return Lists(lists.by, lists.time, every=float(length), origin=float(first))

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from automtl_core.data.part import units_of
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Dataset, learned
-from automtl_core.dataset.declarations import TimeForm
 from automtl_core.dataset.lists import Formed
 from automtl_core.dataset.moments import in_times
 from automtl_core.errors import DataError, UsageError
@@ -99,12 +98,6 @@ def leave_out(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, parts:
         raise DataError(fault, "correct the columns that dataset.weights names")
 
 
-def cut(dataset: Dataset, setting: str, form: TimeForm, unit: float) -> float | None:
-    """Return the time that `test_from` or `validation_from` names, None without one; raises as `in_times`."""
-    moment = getattr(dataset.settings, setting)
-    return None if moment is None else in_times(f"dataset.{setting}", moment, form, unit)
-
-
 def _cut_sizes(
     db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, lists: Formed | None, unit: float, free: int
 ) -> list[int]:
@@ -117,29 +110,31 @@ def _cut_sizes(
         )
     if chosen.test_from is None:
         raise UsageError("dataset.validation_from needs dataset.test_from", "set both")
-    form, of_codes = _times_of_codes(db, dataset, name)
-    if lists is not None and lists.begin is not None:
-        times = lists.begin
-    else:
-        times = of_codes[values_of(db, f"coalesce({quoted(column)}, -1)")]
-
-    windows = chosen.split_seed
-    first = {one: cut(dataset, one, form, unit) for one in ("test_from", "validation_from")}
-    length = float(np.nanmax(times)) - (first["test_from"] or 0.0)
+    kind, seconds = seconds_of_codes(db, column)
+    if kind == "VARCHAR":
+        raise DataError(
+            f"dataset {name}: {column} has texts that are no times, and dataset.test_from names a time",
+            "use dataset.test_fraction, or write numbers or dates",
+        )
+    began = None if lists is None else lists.begin
+    times = seconds[values_of(db, quoted(column))] if began is None else began
+    windows, form = chosen.split_seed, form_of(kind)
+    moments = {one: getattr(chosen, one) for one in ("test_from", "validation_from")}
+    first = {n: in_times(f"dataset.{n}", at, form, unit) for n, at in moments.items() if at is not None}
+    length = float(times.max()) - first["test_from"]
 
     def later(setting: str, back: int) -> int:
         """Return the number of rows from the time of a setting on, some windows earlier."""
-        return int(np.count_nonzero(times >= (first[setting] or 0.0) - back * length))
+        return int(np.count_nonzero(times >= first[setting] - back * length))
 
     after = later("test_from", windows - 1) if windows else 0
     test = later("test_from", windows) - after
-    if first["validation_from"] is None:
-        validation = round(chosen.validation_fraction * (free - after - test))
-    else:
+    validation = round(chosen.validation_fraction * (free - after - test))
+    if "validation_from" in first:
         validation = later("validation_from", windows) - after - test
     for setting, rows in (("test_from", test), ("validation_from", validation)):
         if rows <= 0:
-            ends = (Times(form, times).in_words(end) for end in (np.nanmin(times), np.nanmax(times)))
+            ends = (Times(form, times).in_words(end) for end in (times.min(), times.max()))
             what, times_are = ("row", "is") if lists is None else ("list", "of the beginnings of lists is")
             raise DataError(
                 f"dataset {name}: no {what} is in the part that dataset.{setting}={getattr(chosen, setting)} "
@@ -149,26 +144,12 @@ def _cut_sizes(
     return [validation, test, after]
 
 
-def seconds_of_codes(db: duckdb.DuckDBPyConnection, time: str) -> NDArray[np.float64]:
-    """Return the time of each code as a number; of texts that are no times the code."""
+def seconds_of_codes(db: duckdb.DuckDBPyConnection, time: str) -> tuple[str, NDArray[np.float64]]:
+    """Return the type of times, and that of each code as a number; of texts that are no times the code."""
     [(kind,)] = db.execute(f"SELECT typeof(value) FROM {codes(time)} LIMIT 1").fetchall()
     value = "CAST(code AS DOUBLE)" if kind == "VARCHAR" else as_seconds("value", kind)
     frame = db.execute(f"SELECT {value} AS seconds FROM {codes(time)} ORDER BY code").df()
-    return frame["seconds"].to_numpy(np.float64)
-
-
-def _times_of_codes(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str
-) -> tuple[TimeForm, NDArray[np.float64]]:
-    """Return the form of times, and the time of each code as a number; the last one, NaN, is of no time."""
-    column = dataset.time or ""
-    [(kind,)] = db.execute(f"SELECT typeof(value) FROM {codes(column)} LIMIT 1").fetchall()
-    if kind == "VARCHAR":
-        raise DataError(
-            f"dataset {name}: {column} has texts that are no times, and dataset.test_from names a time",
-            "use dataset.test_fraction, or write numbers or dates",
-        )
-    return form_of(kind), np.append(seconds_of_codes(db, column), np.nan)
+    return kind, frame["seconds"].to_numpy(np.float64)
 
 
 def sizes_of(parts: Parts) -> list[int]:
@@ -273,7 +254,7 @@ def _drawn(
     return divided(chosen.split, chosen.split_seed, shares, parts == TRAIN, groups, lists)
 
 
-def ranks(values: NDArray[Any]) -> NDArray[np.int64]:
+def ranks(values: NDArray[Any]) -> NDArray[np.integer[Any]]:
     """Return the place of each value among the distinct ones, [R]."""
     return np.unique(values, return_inverse=True)[1]
 

@@ -196,7 +196,7 @@ def _arrays(
     if dataset.user:
         arrays.append(array("users", np.int32, [column(dataset.user)]))
     if dataset.time and dataset.settings.split == "time":
-        time, seconds = dataset.time, seconds_of_codes(db, dataset.time)
+        time, (_, seconds) = dataset.time, seconds_of_codes(db, dataset.time)
         arrays.append(array("seconds", np.float64, [lambda chunk: seconds[chunk[time] - 1]]))
     if lists is not None:
         arrays.append(array("lists", np.int32, [column(LIST)]))
