@@ -250,20 +250,6 @@ def units_of(groups: NDArray[np.int32]) -> NDArray[np.int64]:
     return units
 
 
-def latest_rows(times: NDArray[np.float64], count: int) -> NDArray[np.int64]:
-    """Return the sorted indices of the `count` latest rows, [S]; of rows of one time, the last ones.
-
-    Args:
-        times: Time of each row, [R].
-        count: Number of rows, at most R.
-
-    """
-    cut = np.partition(times, len(times) - count)[len(times) - count]
-    after = np.flatnonzero(times > cut)
-    equal = np.flatnonzero(times == cut)
-    return np.sort(np.concatenate([after, equal[len(equal) - (count - len(after)) :]]))
-
-
 def drawn(schema: Schema, count: int) -> Part:
     """Return random rows with ids of the schema, and with missing numbers; always the same ones."""
     random = seeds.generator(0, "drawn")

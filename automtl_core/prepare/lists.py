@@ -17,7 +17,7 @@ from automtl_core.raw.sql import form_of, quoted
 
 
 def lists_of(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, rows: duckdb.DuckDBPyRelation
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, unit: float
 ) -> tuple[Lists, Formed] | None:
     """Return the lists of the rows of `examples`; None without lists.
 
@@ -25,7 +25,7 @@ def lists_of(
         db: Database with the table `examples`.
         dataset: The adapter.
         name: Its registered name.
-        rows: The rows of the dataset.
+        unit: Seconds of the unit of times that are numbers; for dates 1.
 
     Raises:
         DataError: all rows are at one time, so that there are no periods.
@@ -41,7 +41,6 @@ def lists_of(
         return (found := Lists(tuple(columns))), found.form(owners, None)
     [time] = timed
     times = values_of(db, quoted(key_of("time", time)), "DOUBLE")
-    unit = unit_of(dataset, rows)
     gap, every = (None if one is None else in_units(one, unit) for one in (chosen.gap, chosen.every))
     found = Lists(tuple(columns), dataset.time_column or time, gap, every)
     if chosen.by == (USER,) and gap is every is None:
