@@ -102,6 +102,13 @@ def test_a_log_and_prepared_rows_are_predicted_alike_with_a_copy_of_the_vectors(
     assert encoder.vectors()["item:vector"].shape == (ITEMS, 3)
 
 
+def test_an_update_keeps_the_vectors(run):
+    later = rows().assign(when=lambda table: table["when"] + 1200)
+    updated = run.update(later, run.path.with_name("later"), history=pd.concat([rows(), later]))
+    vectors_of = [one._trained.encoder.vectors()["item:vector"] for one in (run, updated)]
+    assert np.array_equal(*vectors_of)
+
+
 @pytest.mark.filterwarnings("ignore:validation scores still improved")
 def test_new_items_are_predicted_better_with_vectors(tmp_path, monkeypatch):
     """In the last tenth of the rows, every second one has an item that no row before has."""
