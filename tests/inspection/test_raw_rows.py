@@ -51,6 +51,23 @@ def test_columns_of_lists_are_written_too(given, tmp_path):
     assert (header, sorted(rows)) == ("item,click,page", ["x,0,4.0", "y,1,4.0", "z,0,"])
 
 
+def test_labels_that_are_texts_are_read_back(given, tmp_path):
+    dataset = given({"item": ["x", "y", "z"], "bought": [1, 0, None], "kept": [0, 1, None]})
+    dataset.fields, dataset.labels = (Sparse("item"),), (Label("bought", positive=("buy", "pay")),)
+    export(dataset, "given", None, tmp_path / "one.csv")
+    with new_rows(NewExamples(dataset, tmp_path / "one.csv", tmp_path, labelled=True)) as rows:
+        [found] = rows.chunks(10)
+    assert dict(found[["item", "bought"]].fillna(-1).to_numpy()) == {"x": 1, "y": 0, "z": -1}
+    of = {"column": "action"}
+    dataset.labels = Label("bought", positive=("buy",), **of), Label("kept", positive=("keep",), **of)
+    export(dataset, "given", None, tmp_path / "both.csv")
+    assert dict(pd.read_csv(tmp_path / "both.csv").fillna("").to_numpy()) == {
+        "x": "buy",
+        "y": "keep",
+        "z": "",
+    }
+
+
 @pytest.mark.parametrize("dates", [False, True])
 def test_rows_of_a_part_are_written_with_or_without_labels(given, tmp_path, dates):
     days = pd.date_range("2024-01-01", periods=40) if dates else range(40)
