@@ -4,13 +4,15 @@ A `Comparison` holds the measured values. Means, differences, costs and verdicts
 demand, so that they are always consistent, also after reading from JSON.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import nan
 from typing import Any
 
-from automtl_comparison.statistics import Difference, Noise, Summary, holm, paired, summary
+import numpy as np
+
+from automtl_comparison.statistics import Difference, Influences, Noise, Summary, holm, paired, summary
 from automtl_core.choices import Decision
 from automtl_core.modules.cost import cost_in_words
 from automtl_core.system.documents import Value, plain
@@ -22,6 +24,14 @@ from automtl_core.views.numbers import change, p_value
 MEAN = "mean"
 """Column of the mean over tasks of two classes with enough positives; errors in the units of different labels
 have no mean."""
+
+
+def with_mean(of_tasks: Influences, counting: Sequence[str]) -> Influences:
+    """Return the influences on the score of each task, and on the mean over those that count."""
+    mean = {MEAN: np.mean([of_tasks[task] for task in counting], axis=0)} if counting else {}
+    return {**of_tasks, **mean}
+
+
 ALONE = "single-task"
 """The model that negative transfer is measured against."""
 
@@ -148,7 +158,7 @@ class Comparison(Value):
     splits: Mapping[int, Split]
     """Seed of a split -> its data."""
     user: str | None
-    """The user field, whose values are resampled in the bootstrap; None where rows are resampled."""
+    """The user field, whose values are units of the test part; None where rows are."""
     min_positives: int
     """Test rows of either class that a task needs to count."""
     trials: int

@@ -1,13 +1,13 @@
 """Finished models on rows that none of them has seen: which one predicts them better, beyond chance.
 
 The first model is the champion, the one in use; the others are challengers. A model is a run, or a file with
-the predictions of any other system. The bootstrap draws users, or rows without these, and gives all models
-the same draws, so that the errors of two models on the same rows cancel.
+the predictions of any other system. The error of a difference is that over other users, or rows without
+these, whose influences on two models are subtracted, so that what both have in common cancels.
 
 Another seed changes a model too: a challenger is better only where the whole interval of the difference is
 above a margin.
 
-Letters: R rows, T tasks, B resamples.
+Letters: R rows, T tasks, U units.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,14 +19,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from automtl_comparison.document import MEAN, SURE
+from automtl_comparison.document import MEAN, SURE, with_mean
 from automtl_comparison.predictions import doubts, is_file, logits_of, table_of
-from automtl_comparison.statistics import resampled
+from automtl_comparison.statistics import Influences, influences
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import DataError, UsageError, listing
 from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
-from automtl_core.tasks.kind import Floats
 from automtl_core.tasks.kinds import plain_kind
 from automtl_core.training.metrics import Metrics, mean_over_tasks, metrics_of
 from automtl_core.workflow.new_rows import Answers
@@ -69,7 +68,7 @@ class OnRows(Value):
 
     rows: int
     units: int | None
-    """Number of users, which the bootstrap draws; None where it draws rows."""
+    """Number of users, the units; None where they are rows."""
     margin: float
     min_positives: int
     entrants: tuple[Entrant, ...]
@@ -115,7 +114,10 @@ def on_rows(
         notes += doubts(name, tasks, rows[name].labels, rows[name].logits, least)
     decide = deciding(metrics[champion], least)
     averaged = [t for t, m in metrics[champion].items() if m.type.two_classes and m.is_informative(least)]
-    drawn = {name: _drawn(tasks, of, averaged) for name, of in rows.items()}
+    influence = dict[str, Influences]()
+    for name, of in rows.items():
+        found = influences(tasks, of.labels, of.logits, of.users, of.groups)
+        influence[name] = with_mean({task.name: found[t] for t, task in enumerate(tasks)}, averaged)
     points = {name: _scores(of, averaged, least) for name, of in metrics.items()}
     width = float(-ndtri(SURE / 2 / (len(names) - 1) / max(1, len(decide))))
     signs = {task.name: task.type.score.sign for task in tasks}
@@ -124,8 +126,9 @@ def on_rows(
     for name in names[1:]:
         gains = {
             task: gain
-            for task in drawn[name]
-            if (gain := _gain(points, drawn, (name, champion), task, signs.get(task, 1), width)) is not None
+            for task in influence[name]
+            if (gain := _gain(points, influence, (name, champion), task, signs.get(task, 1), width))
+            is not None
         }
         verdict = _verdict([gains[t].verdict(margins.get(t, margin)) for t in decide if t in gains])
         entrants.append(Entrant(name, metrics[name], points[name][MEAN], gains, verdict))
@@ -170,14 +173,6 @@ def _answered(
     return tasks, {name: rows[name].some(new) for name in names}, notes
 
 
-def _drawn(tasks: Sequence[Task], rows: Answers, averaged: Sequence[str]) -> dict[str, Floats]:
-    """Return the score of each task, and their mean, on resamples, [B]; the draws follow from the rows."""
-    scores = resampled(tasks, rows.labels, rows.logits, rows.users, rows.groups, len(rows.labels))
-    of_tasks = {task.name: scores[:, t] for t, task in enumerate(tasks)}
-    mean = {MEAN: np.mean([of_tasks[task] for task in averaged], axis=0)} if averaged else {}
-    return of_tasks | mean
-
-
 def _scores(test: Metrics, averaged: Sequence[str], least: int) -> dict[str, float | None]:
     """Return the score of each task, and their mean."""
     values = {task: m.score for task, m in test.items()}
@@ -186,7 +181,7 @@ def _scores(test: Metrics, averaged: Sequence[str], least: int) -> dict[str, flo
 
 def _gain(
     points: Mapping[str, Mapping[str, float | None]],
-    drawn: Mapping[str, Mapping[str, Floats]],
+    influence: Mapping[str, Influences],
     pair: tuple[str, str],
     task: str,
     sign: int,
@@ -194,12 +189,10 @@ def _gain(
 ) -> Gain | None:
     """Return the gain of the first of a pair in a task or `MEAN`; None where a score is undefined."""
     own, base = (points[name][task] for name in pair)
-    one, other = (drawn[name][task] for name in pair)
-    by_draw = sign * (one - other)
-    known = by_draw[np.isfinite(by_draw)]
-    if own is None or base is None or len(known) < 2:
+    error = float(np.linalg.norm(influence[pair[0]][task] - influence[pair[1]][task]))
+    if own is None or base is None or not np.isfinite(error):
         return None
-    mean, half = sign * (own - base), width * float(known.std(ddof=1))
+    mean, half = sign * (own - base), width * error
     return Gain(mean, mean - half, mean + half)
 
 

@@ -68,7 +68,7 @@ def standing(result: OnRows) -> Iterator[Section]:
     counts = (len(challengers), "challengers"), (len(decide), "scores")
     several = " and ".join(f"{count} {what}" for count, what in counts if count > 1)
     drawn = ("users" if result.units else "rows") + (several and f", for {several} together")
-    note = f"95 % confidence interval of a paired bootstrap over {drawn}; better or worse: "
+    note = f"95 % confidence interval of paired differences over {drawn}; better or worse: "
     note += f"the whole interval of {' or '.join(decide) or 'a score'} is beyond {result.margin:g}"
     note += ", for numbers times their standard deviation" * bool({*decide} - {MEAN})
     yield table(["model", *columns, "verdict"], cells, "lr", f"against {champion.name}", [note])
@@ -370,9 +370,9 @@ def method(result: Comparison) -> str:
     """Return the method of the confidence intervals and p values of differences, in words."""
     rows = f"test rows, grouped by {result.user}" if result.user else "test rows"
     if _repeated(result):
-        method = f"from the spread over {_over(result)} and a paired bootstrap over {rows}"
+        method = f"from the spread over {_over(result)} and over {rows}"
     else:
-        method = f"of a paired bootstrap over {rows} of one training of each model, and not over trainings"
+        method = f"over {rows} of one training of each model, and not over trainings"
     return f"95 % confidence interval {method}; p after Holm's correction; level: p is .05 or more"
 
 

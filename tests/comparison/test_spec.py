@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from stopping import StopAfter
 
-from automtl_comparison import statistics as samples
+from automtl_comparison import statistics
 from automtl_comparison.cells import CellBegan, split_of
 from automtl_comparison.document import Comparison, Failed, Measured, TaskFacts
 from automtl_comparison.spec import FILE, ComparisonSpec, compare, take, task_facts
@@ -307,12 +307,12 @@ def test_a_cell_that_is_damaged_after_its_training_leaves_the_others(tiny, bench
     jobs = tiny()
     compare(jobs, [0], 0, "one.yaml", made)
     cell = made.cell("one.yaml", jobs["one.yaml"])
-    (cell.path / "resampled.safetensors").unlink()
+    (cell.path / statistics.FILE).unlink()
 
     def damaged(*given):
         raise ArtifactError(f"{cell.path / 'weights.safetensors'}: damaged", "restore it from a copy")
 
-    monkeypatch.setattr(samples, "predict_logits", damaged)
+    monkeypatch.setattr(statistics, "predict_logits", damaged)
     found = compare(jobs, [0], 0, "one.yaml", made)
     assert [type(cell) for model in found.models.values() for cell in model.cells] == [Failed, Measured]
     assert f"damaged; remove the folder {cell.path}, and repeat" in found.failed[0]

@@ -165,7 +165,7 @@ def test_the_verdict_comes_first_with_its_words_and_costs_beside_the_reference(c
 def test_it_is_told_what_an_interval_holds_and_p_values_are_over(compared):
     found = compared("click")
     (note,) = notes(found, "AUC against")
-    assert "from the spread over 2 seeds and a paired bootstrap over test rows; p after" in note
+    assert "from the spread over 2 seeds and over test rows; p after" in note
     one = {name: replace(model, cells=model.cells[:1]) for name, model in found.models.items()}
     (note,) = notes(replace(found, models=one, user="user_id"), "AUC against")
     assert "over test rows, grouped by user_id of one training of each model, and not over trainings" in note
