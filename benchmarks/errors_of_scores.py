@@ -16,7 +16,7 @@ from itertools import product
 
 import numpy as np
 
-from automtl_comparison.statistics import holm, influences, noise, paired
+from automtl_comparison.statistics import influences, noise, paired
 from automtl_core.dataset.schema import Task
 from automtl_core.registry.plugins import load_registry
 from automtl_core.tasks.kind import Floats, Groups, TaskKind
@@ -100,12 +100,12 @@ def told_apart(task: Task, models: int, seeds: int, cases: int) -> Mapping[str, 
         error = np.linalg.norm(by_training[0] - by_training[1])  # of a difference, by rows
         scores = (known + luck * error / 2).reshape(models, seeds)
         influence = by_training.reshape(models, seeds, -1)
-        found = {}
-        for model in range(1, models):
-            of_rows = noise([(0, one) for one in influence[model] - influence[0]])
-            found[str(model)] = paired(scores[model], scores[0], of_rows)
-        wrong += any((d.adjusted_p or 0) < 0.05 for d in holm(found).values())
-        held += [(d.low or 0) <= 0 <= (d.high or 0) for d in found.values()]
+        given = [
+            (own, scores[0], noise([(0, one) for one in by_cell - influence[0]]))
+            for own, by_cell in zip(scores[1:], influence[1:], strict=True)
+        ]
+        wrong += any(paired(*one, models - 1).standing() != "level" for one in given)
+        held += [paired(*one).standing() == "level" for one in given]
     return {"told apart": wrong / cases, "interval holds 0": float(np.mean(held))}
 
 

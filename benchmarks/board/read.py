@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 import duckdb
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr, stdtrit
 
-from automtl_comparison.statistics import Difference, influences, noise
+from automtl_comparison.statistics import influences, noise
 from automtl_core.dataset.schema import Task
 from automtl_core.tasks.kind import Array, Floats, Groups
 from automtl_core.training.metrics import metrics_of
+from automtl_core.training.significance import Difference
 
 BOARD = Path(__file__).with_name("board.parquet")
 FORMAT = 1
@@ -116,10 +116,7 @@ def unpaired(problems: Sequence[tuple[Trainings, Trainings, float]]) -> Differen
     variance = sum(part for part, _ in parts)
     uncertain = sum(part**2 / freedom for part, freedom in parts)
     freedom = variance**2 / uncertain if uncertain else np.inf
-    error = variance**0.5 / len(problems)
-    half = float(stdtrit(freedom, 0.975)) * error
-    p = 2 * float(stdtr(freedom, -abs(mean) / error)) if error else float(mean == 0)
-    return Difference(mean, mean - half, mean + half, p, cells=len(problems))
+    return Difference.of(mean, variance**0.5 / len(problems), freedom=freedom, cells=len(problems))
 
 
 def trainings(problem: Problem) -> dict[str, Trainings]:

@@ -10,13 +10,12 @@ Letters: C cells, R rows, T tasks, U units.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Task
@@ -26,7 +25,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
 from automtl_core.system.state import load_state, save_state
 from automtl_core.tasks.kind import Floats, Groups, TaskKind
-from automtl_core.training import significance
+from automtl_core.training.significance import Difference
 from automtl_core.workflow.evaluation import predict_logits
 from automtl_core.workflow.job import Job
 
@@ -50,23 +49,6 @@ class Noise(Value):
     """Standard deviation over the cells due to test rows alone; 0 for one cell."""
 
 
-@dataclass(frozen=True)
-class Difference(Value):
-    """The mean over cells of a model's score minus that of the reference."""
-
-    mean: float
-    low: float | None
-    """Lower bound of the 95 % confidence interval; None where the variance is unknown."""
-    high: float | None
-    p: float | None
-    """Two-sided p value; None where the variance is unknown."""
-    adjusted_p: float | None = None
-    """The p value after Holm's correction for the number of models, also of those that were scored before."""
-    cells: int = 0
-    """Number of pairs of trainings. With one pair, interval and p value are over test rows alone, and not
-    over trainings: another seed may reverse a significant difference."""
-
-
 def summary(values: Sequence[float]) -> Summary:
     """Return the mean and standard deviation of at least one value."""
     return Summary(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
@@ -83,9 +65,7 @@ def trend(points: Sequence[tuple[float, float]]) -> Difference | None:
         return None
     slope, freedom = float(x @ y) / squares, len(x) - 2
     error = float((((y - slope * x) ** 2).sum() / freedom / squares) ** 0.5)
-    half = float(stdtrit(freedom, 0.975)) * error
-    p = 2 * float(stdtr(freedom, -abs(slope) / error)) if error else None
-    return Difference(slope, slope - half, slope + half, p, cells=len(x))
+    return Difference.of(slope, error, freedom=freedom, cells=len(x))
 
 
 def noise(differences: Sequence[tuple[int, Floats]]) -> Noise | None:
@@ -106,34 +86,26 @@ def noise(differences: Sequence[tuple[int, Floats]]) -> Noise | None:
     return Noise(mean**0.5, max(0.0, spread) ** 0.5)
 
 
-def paired(values: Sequence[float], reference: Sequence[float], rows: Noise | None) -> Difference:
+def paired(
+    values: Sequence[float], reference: Sequence[float], rows: Noise | None, looks: int = 1
+) -> Difference:
     """Return the mean difference of paired values, at least one pair.
 
     Args:
         values: Values of a model, by cell.
         reference: Values of the reference, by cell.
         rows: Contribution of test rows; None where it is unknown.
+        looks: Number of differences that are looked at.
 
     """
     differences = np.subtract(values, reference)
     mean, cells = float(differences.mean()), len(differences)
     if rows is None:
-        return Difference(mean, None, None, None, cells=cells)
+        return Difference.of(mean, None, cells=cells)
     spread = float(differences.var(ddof=1)) if cells > 1 else 0.0
     variance = rows.error**2 + max(0.0, spread - rows.spread**2) / cells
     freedom = max(cells - 1, (cells - 1) * (variance * cells / spread) ** 2) if spread else np.inf
-    if variance == 0:  # the model is identical to the reference
-        return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0, cells=cells)
-    half = -float(stdtrit(freedom, (1 - 0.95) / 2)) * variance**0.5
-    p = 2 * float(stdtr(freedom, -abs(mean) / variance**0.5))
-    return Difference(mean, mean - half, mean + half, max(significance.SMALLEST, p), cells=cells)
-
-
-def holm(differences: Mapping[str, Difference]) -> dict[str, Difference]:
-    """Return the differences with p values adjusted for their number (Holm 1979)."""
-    known = {name: d.p for name, d in differences.items() if d.p is not None}
-    adjusted = significance.holm(known)
-    return {name: replace(d, adjusted_p=adjusted.get(name)) for name, d in differences.items()}
+    return Difference.of(mean, variance**0.5, looks, freedom, cells)
 
 
 FILE = "influence.safetensors"

@@ -8,14 +8,15 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from automtl_comparison.document import ALONE, COSTS, MEAN, SURE, Comparison, Failed, Place
+from automtl_comparison.document import ALONE, COSTS, MEAN, Comparison, Failed, Place
 from automtl_comparison.on_rows import Entrant, OnRows, deciding
-from automtl_comparison.statistics import Difference, Summary, trend
+from automtl_comparison.statistics import Summary, trend
 from automtl_core.errors import ArtifactError, listing
 from automtl_core.system.documents import read_json
 from automtl_core.system.files import write_atomic
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import TaskMetrics, flat, too_few
+from automtl_core.training.significance import Difference
 from automtl_core.views.metrics import by_user
 from automtl_core.views.numbers import change, elapsed, of_changes, p_value, percent
 from automtl_core.views.plain import markdown
@@ -35,7 +36,7 @@ def comparison(result: Comparison) -> Iterator[Section]:
 def outcome(result: Comparison) -> Iterator[Section]:
     """Yield the verdicts, a table with a row for each model, and the differences by task."""
     if len(result.models) > 1:
-        note = "significant: p below .05 after Holm's correction; cost: FLOPs per row"
+        note = "ahead, behind: p is below .05 for all models together; cost: FLOPs per row"
         rows, title = result.verdicts().items(), f"verdict against {result.reference}"
         notes = [*filter(None, [result.advice()]), note]
         yield table(["model", "verdict"], rows, "l", title, notes)
@@ -68,7 +69,7 @@ def standing(result: OnRows) -> Iterator[Section]:
     counts = (len(challengers), "challengers"), (len(decide), "scores")
     several = " and ".join(f"{count} {what}" for count, what in counts if count > 1)
     drawn = ("users" if result.units else "rows") + (several and f", for {several} together")
-    note = f"95 % confidence interval of paired differences over {drawn}; better or worse: "
+    note = f"95 % confidence interval of paired differences over {drawn}; ahead or behind: "
     note += f"the whole interval of {' or '.join(decide) or 'a score'} is beyond {result.margin:g}"
     note += ", for numbers times their standard deviation" * bool({*decide} - {MEAN})
     yield table(["model", *columns, "verdict"], cells, "lr", f"against {champion.name}", [note])
@@ -202,11 +203,8 @@ def _models(result: Comparison) -> Grid:
 
 def _difference(value: Difference, form: str) -> tuple[str, str, str]:
     """Return a difference with its interval, its p value, and the standing of the model."""
-    p = value.adjusted_p
-    if p is None:
-        return change(value.mean, form=form), "", ""
-    standing = "level" if p >= SURE else "ahead" if value.mean > 0 else "behind"
-    return change(value.mean, value.low, value.high, form), p_value(p), standing
+    p = "" if value.adjusted_p is None else p_value(value.adjusted_p)
+    return change(value.mean, value.low, value.high, form), p, value.standing() or ""
 
 
 def _gains(result: Comparison, against: str) -> Iterator[Bars]:
@@ -216,7 +214,7 @@ def _gains(result: Comparison, against: str) -> Iterator[Bars]:
     for task, score in {MEAN: result.kinds[0].score, **scores}.items():
         gains = {name: of_model[task] for name, of_model in differences.items() if task in of_model}
         bars = [
-            Bar(name, gain.mean, gain.low, gain.high, gain.adjusted_p is not None and gain.adjusted_p < SURE)
+            Bar(name, gain.mean, gain.low, gain.high, gain.standing() in ("ahead", "behind"))
             for name, gain in gains.items()
         ]
         if bars:
@@ -373,7 +371,7 @@ def method(result: Comparison) -> str:
         method = f"from the spread over {_over(result)} and over {rows}"
     else:
         method = f"over {rows} of one training of each model, and not over trainings"
-    return f"95 % confidence interval {method}; p after Holm's correction; level: p is .05 or more"
+    return f"95 % confidence interval {method}; it and p are for all models together; level: p is .05 or more"
 
 
 def _costs(result: Comparison) -> Section:

@@ -227,11 +227,11 @@ def test_each_split_has_its_own_recipe_of_its_own_validation_rows(tiny, bench, b
     assert set(found.models["one.yaml"].recipes) == {0, 1}
 
 
-def test_a_model_is_not_distinguishable_from_itself(tiny, bench):
+def test_a_model_is_level_with_itself(tiny, bench):
     made, _ = bench()
     job = tiny()["one.yaml"]
     found = compare({"one.yaml": job, "again": job}, [0], 0, "one.yaml", made)
-    words = "not distinguishable from one.yaml (+0.0000, p 1.00 over rows); equal FLOPs"
+    words = "level with one.yaml (+0.0000, p 1.00 over rows); equal FLOPs"
     assert found.verdicts() == {"again": words}
 
 

@@ -1,4 +1,4 @@
-"""Means, paired differences and Holm's correction, by hand."""
+"""Means, paired differences and the influence of units, by hand and against a bootstrap."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,7 @@ import pytest
 from automtl_comparison import statistics
 from automtl_comparison.statistics import (
     FILE,
-    Difference,
     Noise,
-    holm,
     influences,
     influences_of,
     noise,
@@ -23,7 +21,7 @@ from automtl_core.run_dir.facts import Result, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import EventHandler
-from automtl_core.training.significance import SMALLEST
+from automtl_core.training.significance import SMALLEST, Difference
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.work import Work
 
@@ -48,7 +46,7 @@ def test_rows_tell_the_chance_of_one_cell_and_nothing_where_they_are_unknown():
     found = paired([0.8], [0.7], Noise(0.05, 0.0))
     assert found.p == pytest.approx(0.0455, abs=1e-4), "two standard errors of a normal distribution"
     assert (found.low, found.high) == pytest.approx((0.1 - 1.96 * 0.05, 0.1 + 1.96 * 0.05), abs=1e-4)
-    assert paired([0.8, 0.9], [0.7, 0.7], None) == Difference(pytest.approx(0.15), None, None, None, cells=2)
+    assert paired([0.8, 0.9], [0.7, 0.7], None) == Difference(pytest.approx(0.15), cells=2)
     assert paired([1.0], [0.0], Noise(1e-3, 0.0)).p == SMALLEST
 
 
@@ -100,16 +98,17 @@ def test_where_there_is_no_difference_one_is_seen_in_about_five_cases_of_a_hundr
     assert np.mean([paired(case + planted, [0.0] * cells, rows).p < 0.05 for case in found]) > 0.8
 
 
-def test_holm_multiplies_by_the_number_left_and_never_falls():
-    given = {"a": 0.01, "b": 0.04, "c": 0.03, "d": None}
-    found = holm({name: Difference(0.0, None, None, p) for name, p in given.items()})
-    assert {name: d.adjusted_p for name, d in found.items()} == {
-        "a": pytest.approx(0.03),
-        "b": pytest.approx(0.06),
-        "c": pytest.approx(0.06),
-        "d": None,
-    }
-    assert list(found) == list(given)
+def test_an_interval_excludes_0_where_the_corrected_p_value_is_below_5_percent():
+    for mean, looks in ((0.0224, 2), (-0.0225, 2), (0.0196, 1), (0.0258, 5)):
+        found = Difference.of(mean, 0.01, looks)
+        assert found.adjusted_p == pytest.approx(looks * found.p)
+        assert (found.standing() == "level") == (found.adjusted_p >= 0.05) == (found.low <= 0 <= found.high)
+    assert [Difference.of(m, 0.002).standing(0.001) for m in (0.006, 0.004, -0.006)] == [
+        "ahead",
+        "level",
+        "behind",
+    ]
+    assert Difference.of(0.1, None).standing() is None
 
 
 CLICK = Task("click")
