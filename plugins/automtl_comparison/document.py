@@ -242,7 +242,7 @@ class Comparison(Value):
         """
         if reference not in self.models:
             return {}
-        gains = {name: self._gains(name) for name in self.models}
+        gains = {name: self.main_scores(name, signed=True) for name in self.models}
         stored: dict[str, dict[str, Difference]] = {name: {} for name in gains if name != reference}
         noises = self.noises.get(reference, {})
         looks = len(stored) * max(1, sum(len(self.judged(kind)) for kind in self.kinds))
@@ -272,13 +272,14 @@ class Comparison(Value):
                 of[decision] = of.get(decision, 0) + 1
         return found
 
-    def _gains(self, model: str) -> Scores:
-        """Return the score of each task, signed so that higher is better."""
-        gains: dict[str, dict[Place, float]] = {}
-        for kind in self.kinds:  # the mean is that of the first kind
+    def main_scores(self, model: str, signed: bool = False) -> Scores:
+        """Return the score of each task, and the mean of the first kind; signed: higher is always better."""
+        found: dict[str, Mapping[Place, float]] = {}
+        for kind in self.kinds:
+            sign = kind.score.sign if signed else 1
             for task, by_place in self.scores(model, kind.score).items():
-                gains.setdefault(task, {at: kind.score.sign * value for at, value in by_place.items()})
-        return gains
+                found.setdefault(task, {at: sign * value for at, value in by_place.items()})
+        return found
 
     def relative(self, model: str) -> dict[str, float | None]:
         """Return the mean costs of a model, divided by those of the reference; None where unknown.
@@ -371,10 +372,8 @@ def verdict(reference: str, differences: Mapping[str, tuple[Measure, Difference]
 
 
 def _standing(reference: str, metric: Measure, difference: Difference) -> str:
-    gain = change(difference.mean, form=metric.form)
-    p, standing = difference.adjusted_p, difference.standing()
-    if p is None or standing is None:
-        return f"{gain} against {reference}, without a significance test"
-    # With one pair of trainings, p is over rows.
-    over = " over rows" if difference.cells == 1 else ""
-    return f"{IN_WORDS[standing]} {reference} ({gain}, p {p_value(p)}{over})"
+    words = change(difference.mean, form=metric.form)
+    if (p := difference.adjusted_p) is not None:
+        # With one pair of trainings, p is over rows.
+        words += f", p {p_value(p)}" + " over rows" * (difference.cells == 1)
+    return f"{IN_WORDS[difference.standing()]} {reference} ({words})"

@@ -25,6 +25,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
 from automtl_core.system.state import load_state, save_state
 from automtl_core.tasks.kind import Floats, Groups, TaskKind
+from automtl_core.training.drift import clusters
 from automtl_core.training.significance import Difference
 from automtl_core.workflow.evaluation import predict_logits
 from automtl_core.workflow.job import Job
@@ -164,9 +165,7 @@ def influences(
 
     """
     units = groups if users is None else users
-    rows = np.arange(1, len(labels) + 1)
-    own = rows if units is None else np.where(units == 0, units.max(initial=0) + rows, units)
-    unit = np.unique(own, return_inverse=True)[1] % MOST
+    unit = clusters(len(labels), units) % MOST
     found = np.full((len(tasks), int(unit.max(initial=0)) + 1), np.nan)
     for t, task in enumerate(tasks):
         known = np.flatnonzero(~np.isnan(labels[:, t]))

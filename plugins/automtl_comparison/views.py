@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from automtl_comparison.document import ALONE, COSTS, MEAN, Comparison, Failed, Place
-from automtl_comparison.on_rows import Entrant, OnRows, deciding
+from automtl_comparison.on_rows import OnRows, deciding
 from automtl_comparison.statistics import Summary, trend
 from automtl_core.errors import ArtifactError, listing
 from automtl_core.system.documents import read_json
@@ -18,7 +18,7 @@ from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import TaskMetrics, flat, too_few
 from automtl_core.training.significance import Difference
 from automtl_core.views.metrics import by_user
-from automtl_core.views.numbers import change, elapsed, of_changes, p_value, percent
+from automtl_core.views.numbers import change, elapsed, interval, of_changes, p_value, percent
 from automtl_core.views.plain import markdown
 from automtl_core.views.values import Bar, Bars, Block, Grid, Plot, Section, Text, lines, table
 
@@ -59,12 +59,25 @@ def standing(result: OnRows) -> Iterator[Section]:
     champion, *challengers = result.entrants
     yield lines(f"{result.rows:,} rows{f' of {result.units:,} users' if result.units else ''}", *result.notes)
     few = {name: m for name, m in champion.test.items() if not m.is_informative(result.min_positives)}
-    names = [*champion.test, *([MEAN] if champion.mean is not None else [])]
-    columns = [f"{name} *" if name in few else name for name in names]
-    scores = ([one.name, *(_score(one, name) for name in names)] for one in result.entrants)
+    forms = {name: m.type.score.form for name, m in champion.test.items()}
+    if champion.mean is not None:
+        forms[MEAN] = next(m.type.score.form for m in champion.test.values() if m.type.two_classes)
+    columns = [f"{name} *" if name in few else name for name in forms]
+    scores = list[list[object]]()
+    for one in result.entrants:
+        values = {**{name: m.score for name, m in one.test.items()}, MEAN: one.mean}
+        known = (None if values[name] is None else f"{values[name]:{form}}" for name, form in forms.items())
+        scores.append([one.name, *known])
     measures = listing(kind.score.title for kind in distinct(m.kind for m in champion.test.values()))
     yield table(["model", *columns], scores, "lr", measures, list(too_few(few)))
-    cells = [[one.name, *(_gain(one, name) for name in names), one.verdict] for one in challengers]
+    cells = [
+        [
+            one.name,
+            *((gain := one.gains.get(name)) and interval(gain, form) for name, form in forms.items()),
+            one.verdict,
+        ]
+        for one in challengers
+    ]
     decide = deciding(champion.test, result.min_positives)
     counts = (len(challengers), "challengers"), (len(decide), "scores")
     several = " and ".join(f"{count} {what}" for count, what in counts if count > 1)
@@ -73,26 +86,6 @@ def standing(result: OnRows) -> Iterator[Section]:
     note += f"the whole interval of {' or '.join(decide) or 'a score'} is beyond {result.margin:g}"
     note += ", for numbers times their standard deviation" * bool({*decide} - {MEAN})
     yield table(["model", *columns, "verdict"], cells, "lr", f"against {champion.name}", [note])
-
-
-def _score(one: Entrant, task: str) -> str | None:
-    """Return the score of a model in a task, or its mean."""
-    value = one.mean if task == MEAN else one.test[task].score
-    return None if value is None else f"{value:{_form(one, task)}}"
-
-
-def _gain(one: Entrant, task: str) -> str | None:
-    """Return the gain of a challenger in a task, with its interval."""
-    if (gain := one.gains.get(task)) is None:
-        return None
-    form = _form(one, task)
-    return change(gain.mean, gain.low, gain.high, form)
-
-
-def _form(one: Entrant, task: str) -> str:
-    """Return the format of the score of a task, or of the mean."""
-    of_tasks = {name: m.type.score.form for name, m in one.test.items()}
-    return of_tasks.get(task) or next(m.type.score.form for m in one.test.values() if m.type.two_classes)
 
 
 def page(result: Comparison) -> str:
@@ -204,7 +197,7 @@ def _models(result: Comparison) -> Grid:
 def _difference(value: Difference, form: str) -> tuple[str, str, str]:
     """Return a difference with its interval, its p value, and the standing of the model."""
     p = "" if value.adjusted_p is None else p_value(value.adjusted_p)
-    return change(value.mean, value.low, value.high, form), p, value.standing() or ""
+    return interval(value, form), p, value.standing() or ""
 
 
 def _gains(result: Comparison, against: str) -> Iterator[Bars]:
@@ -316,7 +309,7 @@ def _over_splits(name: str, gains: Mapping[int, tuple[float | None, float | None
     gains_of = [change(mean, form=form) for mean in (validation, test)]
     sentence = f"{name}: {gains_of[0]} on validation rows, {gains_of[1]} on test rows"
     if len(known) > 2 and (slope := trend([(-split, b) for split, (_, b) in known.items()])):
-        sentence += f"; trend by window {change(slope.mean, slope.low, slope.high, form)}"
+        sentence += f"; trend by window {interval(slope, form)}"
     return sentence
 
 

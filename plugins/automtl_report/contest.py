@@ -8,7 +8,7 @@ from math import inf
 from automtl_core.run_dir.record import RunRecord
 from automtl_core.search.evidence import Point, ranking
 from automtl_core.training.significance import IN_WORDS, Difference
-from automtl_core.views.numbers import change, percent
+from automtl_core.views.numbers import interval, percent
 from automtl_core.views.values import Grid, Section, Text
 from automtl_report.search import measure
 
@@ -86,7 +86,7 @@ def models(record: RunRecord) -> Iterator[Section]:
     rows: list[list[object]] = []
     for point in contest.ranked:
         lead = contest.lead(point, -1)
-        known = [change(lead.mean, lead.low, lead.high), lead.standing() or ""]
+        known = [interval(lead), lead.standing() or ""]
         beside = [None, "chosen"] if point.chosen else known
         rows.append([point.name, 1 - point.loss, *beside, point.flops_per_row or None])
     scores = measure(record, "and")

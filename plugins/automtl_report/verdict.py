@@ -7,7 +7,7 @@ from automtl_core.run_dir.facts import Costs, Importance, Result
 from automtl_core.run_dir.record import RunRecord
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import mean_over_tasks
-from automtl_core.views.numbers import change, elapsed, percent, some
+from automtl_core.views.numbers import elapsed, interval, percent, some
 from automtl_core.views.values import Bar, Bars, Block, Figures, Section, Text
 from automtl_report.contest import cheaper, contested, is_rival, rank
 from automtl_report.measured import largest, notes, strongest
@@ -72,9 +72,8 @@ def _gain(record: RunRecord) -> Iterator[Figure]:
     if is_rival(contest.chosen):
         yield "gain", ("none", f"`{rival.name}` is the best model on validation rows, and is hand-designed")
         return
-    lead = contest.lead(rival)
-    value, _, interval = change(lead.mean, lead.low, lead.high).partition(" ")
-    best = f"{interval} over `{rival.name}`, the best hand-designed model"
+    value, _, ends = interval(contest.lead(rival)).partition(" ")
+    best = f"{ends} over `{rival.name}`, the best hand-designed model"
     yield f"gain of {scores}", (value, f"{best}, on validation rows")
 
 

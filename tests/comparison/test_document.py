@@ -161,7 +161,7 @@ def test_the_best_model_is_named_with_its_equals_and_the_cheapest_of_them(compar
 def test_of_what_cannot_be_told_the_verdict_says_so(compared):
     assert compared("buy").verdicts()["two.yaml"].startswith("no reliable score")
     found = replace(compared("click"), noises={})
-    assert found.verdicts()["two.yaml"].startswith("+0.0150 against one.yaml, without a significance test")
+    assert found.verdicts()["two.yaml"].startswith("without an interval against one.yaml (+0.0150);")
     assert found.differences("one.yaml")["two.yaml"]["click"].p is None
 
 
