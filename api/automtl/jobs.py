@@ -42,10 +42,7 @@ class Compared:
         """One row per training: model, split, seed, and the main metric of each task and of the mean."""
         rows = []
         for model in self.result.models:
-            by_task: dict[str, dict[tuple[int, int], float]] = {}
-            for metric in self.result.metrics():
-                for task, values in self.result.scores(model, metric).items():
-                    by_task.setdefault(task, dict(values))
+            by_task = self.result.main_scores(model)
             for split, seed in sorted({place for values in by_task.values() for place in values}):
                 own = {task: values.get((split, seed)) for task, values in by_task.items()}
                 rows.append({"model": model, "split": split, "seed": seed, **own})

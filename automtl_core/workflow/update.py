@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import ndtri
 from torch import nn
 
 from automtl_core.data.part import Bags, Part, ranges
@@ -23,7 +22,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import Problem
 from automtl_core.system.state import State
 from automtl_core.training.learner import Learner
-from automtl_core.training.significance import error_of_mean, losses_by_row
+from automtl_core.training.significance import error_of_mean, half_interval, losses_by_row
 from automtl_core.workflow.job import Job, recent_rows
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.work import Work
@@ -178,7 +177,7 @@ def gains(job: Job, part: Part, now: NDArray[Any]) -> dict[str, Gain]:
         losses = losses_by_row(task, part.labels[:, t], [before[:, t], now[:, t]], part.groups)
         if losses is not None:
             by_row, scores = losses[0] - losses[1], [1 - float(one.mean()) for one in losses]
-            gain, half = float(by_row.mean()), error_of_mean(by_row) * float(ndtri(1 - 0.025 / len(tasks)))
+            gain, half = float(by_row.mean()), half_interval(error_of_mean(by_row), len(tasks))
             found[task.name] = Gain(task.type.measure, scores[0], scores[1], gain - half, gain + half)
     return found
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from automtl_comparison.document import CellResult, Failed, Measured
-from automtl_comparison.statistics import Samples, samples
+from automtl_comparison.statistics import Influences, influences_of
 from automtl_core.data.store import Prepared
 from automtl_core.errors import ArtifactError, DivergedError, InputMissingError, RunInUseError
 from automtl_core.registry.kinds import STRATEGIES
@@ -129,10 +129,10 @@ class CellRunner:
         results = faults | self._run([cell for cell in cells if cell not in faults], False, called, later)
         return {cell: results[cell] for cell in cells}
 
-    def tested(self, cells: Sequence[Cell]) -> dict[Cell, tuple[CellResult, Samples]]:
+    def tested(self, cells: Sequence[Cell]) -> dict[Cell, tuple[CellResult, Influences]]:
         """Test the trained cells that are not tested yet, and return the results of all cells.
 
-        Each result comes with the scores on resampled test rows; these are empty for a cell without results.
+        Each result comes with the influences of test rows on its scores, empty for a cell without results.
         """
         return {cell: _tested(cell, result) for cell, result in self._run(cells, True).items()}
 
@@ -166,14 +166,14 @@ class CellRunner:
         return {cell: results[spec] for spec, cell in by_spec.items()}
 
 
-def _tested(cell: Cell, result: TrialResult) -> tuple[CellResult, Samples]:
+def _tested(cell: Cell, result: TrialResult) -> tuple[CellResult, Influences]:
     if result.error:
         return without_results(cell, result), {}
     while True:
         try:
             run = Run.open(cell.path)
-            return _measured(cell, run), samples(cell.job, run, cell.prepared)
-        except RunInUseError:  # another process computes the scores of resamples
+            return _measured(cell, run), influences_of(cell.job, run, cell.prepared)
+        except RunInUseError:  # another process computes them
             time.sleep(PAUSE)
         except FAULTS as error:
             return without_results(cell, TrialResult.failed(error, str(cell.path))), {}

@@ -95,11 +95,10 @@ def export(
         names = list(dict.fromkeys([*columns, *weights_of(dataset).values()]))
         values = {column: quoted(column) for column in names}
         values |= _bags(db, dataset, "examples", "|")
-        of_labels, sources = _labels(dataset), {one.name: one.source for one in dataset.labels}
+        of_labels, files = _labels(dataset), {one.name: one.source for one in dataset.labels}
         if not labels:
-            values = {name: value for name, value in values.items() if name not in sources}
-        files = dict(sources)
-        if dataset.time and dataset.time_column:
+            values = {name: value for name, value in values.items() if name not in files}
+        if isinstance(dataset.time, str) and dataset.time_column:
             files[dataset.time] = dataset.time_column
         values = {(n := files.get(name, name)): of_labels.get(n, v) for name, v in values.items()}
         chosen = ", ".join(f"{value} AS {quoted(name)}" for name, value in values.items())

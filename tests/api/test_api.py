@@ -191,7 +191,7 @@ def test_finished_models_are_compared_on_rows_that_none_has_seen(here):
     found = automtl.compare_on(rows, [*runs, "theirs.csv"], margin=0.0)
     assert [one.name for one in found.entrants] == [*(str(run.path) for run in runs), "theirs.csv"]
     assert found.rows == 400
-    assert found.verdict in ("better", "level", "worse")
+    assert found.verdict in ("ahead", "level", "behind")
     assert found.entrants[0].test["click"].score == pytest.approx(runs[0].evaluate(rows).loc["click", "auc"])
     with pytest.raises(automtl.AutoMTLError, match="at least two models"):
         automtl.compare_on(rows, runs[:1])

@@ -5,13 +5,10 @@ import pandas as pd
 import pytest
 from scipy.special import stdtrit
 
-from automtl_comparison.statistics import resampled
-from automtl_core.dataset.schema import Task
 from automtl_core.registry.plugins import load_registry
 from automtl_core.tasks.builtin import auc
-from automtl_core.training.significance import losses_by_row
 from board import check, make, problems
-from board.read import Trainings, pseudo_values, read, trainings, unpaired
+from board.read import Trainings, read, trainings, unpaired
 
 FEW = {"train": 800, "validation": 200, "test": 600}
 
@@ -91,25 +88,9 @@ def test_a_difference_is_planted(made):
     assert scores[0] - scores[1] == pytest.approx(check.PLANTED, abs=0.0005)
 
 
-@pytest.mark.parametrize("drawn", ["users", "rows"])
-def test_pseudo_values_have_the_error_of_a_bootstrap(drawn):
-    random, rows = np.random.default_rng(0), 2000
-    users = random.integers(1, 100, rows).astype(np.int32) if drawn == "users" else None
-    truth = random.standard_normal(rows) + (0 if users is None else random.standard_normal(101)[users])
-    labels = (random.random(rows) < 1 / (1 + np.exp(-truth))).astype(np.float32)
-    logits = truth[:, None] + random.standard_normal((rows, 2)) * [0.5, 1.5]
-    task = Task("click")
-    by_row = np.stack([1 - loss for loss in losses_by_row(task, labels, [*logits.T])], axis=1)
-    found = pseudo_values(by_row, users)
-    assert found.mean(axis=1) == pytest.approx(by_row.mean(axis=0))
-    drawn_scores = [resampled([task], labels[:, None], z[:, None], users, None, 1)[:, 0] for z in logits.T]
-    errors = [of.std(ddof=1) for of in (*drawn_scores, drawn_scores[0] - drawn_scores[1])]
-    assert [of.std(ddof=1) for of in (*found, found[0] - found[1])] == pytest.approx(errors, rel=0.08)
-
-
 def test_seeds_that_are_no_pairs_add_their_variances():
     def of(*scores):
-        return Trainings(np.array(scores), np.array(scores)[:, None] + np.zeros(5))
+        return Trainings(np.array(scores), np.zeros((len(scores), 5)))
 
     found = unpaired([(of(0.72, 0.74), of(0.70, 0.71, 0.72, 0.71), 0.0)])
     # variances of the means: .0002 / 2 and .0000667 / 4, with 1 and 3 degrees of freedom
@@ -123,8 +104,10 @@ def test_seeds_that_are_no_pairs_add_their_variances():
 
 def test_the_variance_over_trainings_is_without_that_of_rows():
     random = np.random.default_rng(0)
-    by_unit = random.standard_normal((400, 300)) * 0.1  # each training has an error of .1 by rows alone
-    by_unit += random.standard_normal((400, 1)) * (0.1**2 + 0.2**2) ** 0.5
-    found = [Trainings(of.mean(axis=1), of).variance for of in np.split(by_unit, 100)]
+    by_unit = random.standard_normal((400, 300)) * 0.1 / 300**0.5  # an error of .1 by rows alone
+    scores = random.standard_normal(400) * (0.1**2 + 0.2**2) ** 0.5
+    found = [
+        Trainings(*of).variance for of in zip(np.split(scores, 100), np.split(by_unit, 100), strict=True)
+    ]
     assert np.mean(found) == pytest.approx(0.2**2, abs=0.012)
     assert Trainings(np.array([0.7]), by_unit[:1]).variance is None

@@ -558,10 +558,9 @@ def test_a_cell_is_refitted_and_the_trials_of_its_tuning_are_not(tiny, bench):
     assert [trial.refitted for trial in trials] == [False, False]
     cell = made.cell("one.yaml", best)
     made.trained([cell])
-    ((measured, scores),) = made.tested([cell]).values()
+    ((measured, influences),) = made.tested([cell]).values()
     run = Run.open(cell.path)
     assert run.read(Result).refitted
     seconds = run.read(Costs).seconds
     assert measured.train_seconds == seconds["train"] + seconds["refit"] > seconds["train"]
-    for task, m in measured.test.items():
-        assert np.nanmean(scores[task]) == pytest.approx(m.score, abs=0.03)
+    assert influences.keys() == measured.test.keys()

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from automtl_core.search.evidence import Point
 from automtl_report.contest import cheaper, contested, models, rank
 from automtl_testing.samples import sample_schema
@@ -39,11 +41,11 @@ def test_models_are_ranked_beside_the_chosen_one_with_corrected_intervals():
         "interval against `partial`; 50 % of the FLOPs of `mmoe`"
     )
     assert rows == [  # of five comparisons: 2.576 standard errors
-        ["ple", 0.81, "+0.0100 [+0.0074, +0.0126]", "better", 136_000],
+        ["ple", 0.81, "+0.0100 [+0.0074, +0.0126]", "ahead", 136_000],
         ["searched", 0.8, None, "chosen", 68_000],
         ["level", 0.797, "-0.0030 [-0.0082, +0.0022]", "level", 17_000],
         ["boosting", 0.7969, "-0.0031 [-0.0083, +0.0021]", "level", None],
-        ["mmoe", 0.79, "-0.0100 [-0.0126, -0.0074]", "worse", 136_000],
+        ["mmoe", 0.79, "-0.0100 [-0.0126, -0.0074]", "behind", 136_000],
         ["partial", 0.7, "-0.1000", "", 136_000],
     ]
     command = "`automtl train --model 'runs/my run@1'`"
@@ -75,5 +77,5 @@ def test_a_rival_is_a_model_with_the_name_of_its_space():
     mmoe = replace(BEST, loss=0.21, error=0.001, overrides={"space": {"name": "mmoe"}})
     found = contested(searched(front=[mean, FOUND, mmoe]))
     assert found.rival == mmoe
-    assert found.difference(mmoe, 1) == "+0.0100 [+0.0078, +0.0122]"
+    assert found.lead(mmoe).low == pytest.approx(0.01 - 2.2414 * 0.001, abs=1e-6)
     assert contested(searched(front=[mean, FOUND])).rival is None

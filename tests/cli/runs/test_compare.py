@@ -280,10 +280,10 @@ def test_a_challenger_that_is_no_better_has_its_exit_codes(automtl, here):
     with (here / "new.csv").open("w", newline="") as file:
         csv.writer(file).writerows([columns, *zip(*columns.values(), strict=True)])
     told = automtl("compare", "--on", "new.csv", "runs/linear", "runs/untrained", "--margin", "0")
-    assert (told.code, "no challenger is better than runs/linear: all are worse" in told.err) == (81, True)
+    assert (told.code, "no challenger is ahead of runs/linear: all are behind" in told.err) == (81, True)
     back = automtl("compare", "--on", "new.csv", "runs/untrained", "runs/linear", "--margin", "0", "--json")
     assert back.code == 0
-    assert [one["verdict"] for one in back.json()["entrants"]] == [None, "better"]
+    assert [one["verdict"] for one in back.json()["entrants"]] == [None, "ahead"]
     level = automtl("compare", "--on", "new.csv", "runs/untrained", "runs/linear", "--margin", "0.9")
     assert (level.code, "fix: keep runs/untrained" in level.err) == (80, True)
 
