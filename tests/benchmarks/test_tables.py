@@ -6,16 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import automtl
 import balancers
-import hand_made_means
 from automtl_core.registry.plugins import load_registry
 from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.training.fit import NORM_ROWS
 from automtl_core.workflow.workflow import Workflow
-from coin_labels import searched
 from hand_made_means import SHRINKAGE, means
-from public_tables import GENRES, movies, purchases, write
+from public_tables import GENRES, movies, write
 from search_quality import candidates, spent, with_candidates
 
 ENOUGH = {"auc": 0.1, "log_loss": 0.5, "positives": 400, "rows": 1000, "reason": None}
@@ -70,79 +67,6 @@ def test_means_are_those_of_earlier_rows_of_the_cell(refresh):
         seen = labels[0][(rows.cell == row.cell) & (rows.time < row.time) & (known | refresh)]
         mean = (seen.sum() + SHRINKAGE * labels[0][known].mean()) / (len(seen) + SHRINKAGE)
         assert found[n] == pytest.approx([mean, len(seen)])
-
-
-def test_a_run_is_compared_with_means_by_hand_on_its_test_rows(tmp_path, monkeypatch, capsys):
-    random, count, ids = np.random.default_rng(0), 30_000, np.arange(40)
-    bought = pd.DataFrame({name: random.integers(0, 40, count) for name in ("household_id", "product_id")})
-    seconds = pd.to_timedelta(random.integers(0, 9**7, count), "s")
-    bought = bought.assign(
-        store_id=random.integers(0, 3, count),
-        basket_id=random.permutation(count),
-        quantity=1 + random.integers(0, 2, count),
-        sales_value=bought.product_id % 5 + random.normal(0, 0.1, count),
-        retail_disc=random.integers(0, 2, count),
-        coupon_disc=random.integers(0, 2, count),
-        transaction_timestamp=pd.Timestamp("2017-01-01") + seconds,
-    )
-    texts = ("department", "product_category", "product_type", "package_size")
-    products = {"product_id": ids, "brand": ["Private", *["National"] * 3] * 10}
-    products |= {text: [f"p{k}" for k in ids] for text in texts}
-    known = ("age", "income", "household_size", "kids_count", "marital_status", "home_ownership")
-    households = {"household_id": ids[:9], **dict.fromkeys(known, "x")}
-    table = purchases(bought, pd.DataFrame(products), pd.DataFrame(households))
-    assert len(table.rows) == pytest.approx(count / 20, rel=0.1)
-    assert table.rows.age.isna().mean() == pytest.approx(31 / 40, abs=0.05)
-    write({"purchases": table}, tmp_path)
-    monkeypatch.chdir(tmp_path)
-    layer = read_yaml(tmp_path / "purchases.yaml")
-    layer |= {"space": {"name": "mmoe", "experts": 1}, "training": {"epochs": 1, "min_positives": 20}}
-    (tmp_path / "one.yaml").write_text(json.dumps(layer))
-    keys = {"features": {"aggregates": [{"key": ["type"]}], "refresh": "always"}}
-    flow = Workflow(load_registry())
-    record = flow.search(flow.model("mmoe", [layer, keys]), tmp_path, "run")
-    monkeypatch.setattr(hand_made_means, "ROUNDS", 60)
-    monkeypatch.setattr("sys.argv", ["hand_made_means.py", "one.yaml", "run"])
-    hand_made_means.main()
-    lines = dict(
-        line.strip("| ").split(" | ", maxsplit=1) for line in capsys.readouterr().out.splitlines()[3:]
-    )
-    assert len(lines) == 7
-    for name in ("LightGBM", "LightGBM with ids"):
-        for refresh in ("never", "always"):
-            discounted, private, *_, amount, _ = scores(lines[f"{name}, {refresh}"])
-            assert 0.3 < discounted < 0.7
-            assert private == 1
-            assert amount > 0.9
-        found = scores(lines[f"run minus {name}, always"])
-        assert found[1] == pytest.approx(scores(lines["run, always"])[1] - 1, abs=2e-4)
-    tested = record.result.test
-    assert scores(lines["run, always"])[1:5:3] == pytest.approx(
-        [tested["private"].score, tested["amount"].evidence], abs=1e-4
-    )
-
-
-def scores(line):
-    """Return the numbers of the cells of a line."""
-    return [float(cell.split()[0]) for cell in line.split(" | ")]
-
-
-SMALL = {
-    "space": {"name": "desan", "experts": 2, "blocks": 1, "embedding_dim": 4, "ops": ["identity", "mlp-16"]},
-    "strategy": {"name": "pd-darts", "epochs": 2, "rounds": 1, "rivals": []},
-    "training": {"epochs": 2, "batch_size": 512},
-    "encoding_search": {"epochs": 1, "seeds": 1},
-}
-
-
-def test_a_search_reports_no_finding(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    found = searched("ids", 0, tmp_path, SMALL, rows=8000)
-    assert (found.findings, found.plain, found.learned) == (0, True, ())
-    assert sum(found.verdicts.values()) > 10
-    run = automtl.load(tmp_path / "ids-0")
-    assert set(run.importance["verdict"]) <= {"no effect", "unclear"}
-    assert "No field has a significant effect on any task" in run._repr_markdown_()
 
 
 FEW_ROWS = {

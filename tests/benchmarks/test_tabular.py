@@ -8,7 +8,6 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from automtl_core.modules.cost import blank_features
-from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training.balancer import TaskLosses
 from automtl_core.training.batches import Batch
 from automtl_core.training.events import EventHandler
@@ -84,18 +83,6 @@ def test_what_is_counted_of_a_supernet_is_what_torch_counts():
             with counter:
                 objective(supernet, batch, losses, given.compute).loss.backward()
     assert meter.flops == pytest.approx(torch_counter.get_total_flops(), rel=0.02)
-
-
-class Oracle(bad._Stateless, SearchStrategy):
-    def search(self, listener):
-        space = self.problem.space
-        best = max(space.records, key=lambda name: space.records[name].test_auc)
-        return SearchResult(architectures(space.real)[best])
-
-
-def test_an_oracle_has_no_regret(bench):
-    found = bench.search(Oracle, {}, seed=0)
-    assert (found.regret, found.trainings) == (0, 0)
 
 
 def test_bad_strategies_are_below_random(bench):

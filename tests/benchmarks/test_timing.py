@@ -5,10 +5,7 @@ import json
 import pytest
 import torch
 
-import denormals
 import end_to_end
-import histories
-import scaling
 from automtl_core.run_dir.progress import ENCODING_SEARCH, IMPORTANCE, PREPARATION
 from step import PROBLEMS, mmoe, operations, space_of, training_step
 from timing import in_ms, in_turns, report
@@ -36,29 +33,6 @@ def test_operations_are_three_times_those_of_a_prediction():
     step = training_step(mmoe(UB), [UB.batch(64)])
     per_row = space_of("mmoe", UB).cost(space_of("mmoe", UB).supernet().architecture()).flops_per_row
     assert operations(step) == pytest.approx(3 * 64 * per_row, rel=0.05)
-
-
-def test_sizes_are_those_of_the_problem():
-    sizes = scaling.Sizes(rows=9000, fields=3, ids=300, experts=2, tasks=2, candidates=3)
-    space = scaling.space_of("desan", sizes)
-    assert len(space.choices()["layer0/expert1/block0"].options) == 3
-    for step in scaling.steps_of(sizes).values():
-        step()
-
-
-def test_each_block_is_measured_in_both_ways():
-    rows = denormals.measured(steps=4, block=2)
-    assert [row["steps"] for row in rows] == [2, 4]
-    for row in rows:
-        assert row["times"] == row["denormal numbers, ms"] / row["zeros, ms"]
-
-
-def test_every_input_is_measured(monkeypatch):
-    monkeypatch.setattr("histories.BATCHES", 1)
-    found = histories.measured(items=50, rows=16, repeats=1)
-    names = [row["inputs"] for row in found]
-    assert names[: len(histories.INPUTS)] == ["no history", *map(" + ".join, histories.INPUTS[1:])]
-    assert found[0]["x"] == 1
 
 
 def test_phases_add_up_to_the_whole(tmp_path):

@@ -37,67 +37,6 @@ def test_every_exit_code_is_documented():
     assert documented == {0, 1, 129, 130, 143} | known
 
 
-USAGE = {
-    "unknown command": (["serach"], "No such command 'serach'"),
-    "unknown flag": (["search", "--sed", "1"], "No such option: --sed"),
-    "missing argument": (["show"], "Missing argument 'RUN'"),
-    "no number": (["search", "--seed", "x"], "Invalid value for '--seed'"),
-    "unknown space": (["search", "--space", "desam"], r"no space is called 'desam' \(did you mean 'desan'"),
-    "unknown strategy": (["search", "--strategy", "x"], "no strategy is called 'x'; known: .*pd-darts"),
-    "unknown dataset": (["search", "--dataset", "x"], "no dataset is called 'x'; known: .*synthetic"),
-    "unknown preset": (["search", "--preset", "papr"], r"no preset is called 'papr' \(did you mean 'paper'"),
-    "unknown key": (
-        ["search", "--set", "training.epoch=3"],
-        r"training.epoch is not a setting \(did you mean 'epochs'",
-    ),
-    "unknown key of what a flag names": (
-        ["search", "--strategy", "random", "--set", "strategy.rounds=2"],
-        "strategy.rounds is not a setting",
-    ),
-    "wrong value": (["search", "--set", "training.epochs=many"], "training.epochs: .*given 'many'"),
-    "no assignment": (["search", "--set", "training.epochs"], "is not of the form a.b=value"),
-    "no YAML": (["search", "--set", "training.epochs=[1"], "not valid YAML"),
-    "a layer of no width": (
-        ["train", "--model", "mmoe", "--dataset", "synthetic", "--set", "space.expert_layers=[-5]"],
-        r"space.expert_layers\[0\]: expected a whole number from 1 to 65536, given -5",
-    ),
-    "thousands of layers": (
-        ["train", "--model", "mmoe", "--set", f"space.expert_layers={[8] * 5000}"],
-        "space.expert_layers: ",
-    ),
-}
-
-
-@pytest.mark.parametrize(("command", "message"), USAGE.values(), ids=USAGE.keys())
-def test_usage(automtl, command, message):
-    check(automtl(*command), 2, message)
-    assert not Path("runs").exists()
-
-
-REMEDIES = {
-    "a table to search": (
-        ["search", "log.csv.gz"],
-        "make settings of a table: automtl data init log.csv.gz, then automtl search --config log.yaml",
-    ),
-    "a file of settings": (["train", "mine.yaml"], "automtl train --config mine.yaml"),
-    "a model": (["train", "mmoe"], "automtl train --model mmoe"),
-    "one argument too many": (["show", "a", "b"], "see `automtl show --help`"),
-    "models to compare": (["compare", "mmoe", "ple"], "or models to train: --models mmoe,ple"),
-    "a table as settings": (["search", "--config", "log.csv"], "`automtl data init log.csv` writes one"),
-    "no kind": (["plugins", "new", "swish"], "give one of op, space, "),
-    "another name": (["compare", "--models", "LightGBM"], r"called 'LightGBM' \(did you mean 'boosting'\?"),
-    "seconds or minutes": (["search", "--time-budget", "30"], "give one such as 30s, 30m or 1h30m"),
-}
-
-
-@pytest.mark.parametrize(("command", "remedy"), REMEDIES.values(), ids=REMEDIES.keys())
-def test_what_a_newcomer_may_write_is_answered_with_what_to_write(automtl, command, remedy):
-    Path("log.csv").write_text('at,click\n"12:30",1\n')
-    ended = automtl(*command)
-    check(ended, 2, "")
-    assert re.search(remedy, ended.err), ended.err
-
-
 def test_a_run_among_models_that_does_not_exist_is_named(automtl):
     for models in ("mmoe,runs/nope", "runs/nope@2+uncertainty"):
         check(automtl("compare", "--models", models), 66, "runs/nope(@2)?: not a run directory")

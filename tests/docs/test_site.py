@@ -98,12 +98,6 @@ def test_commands_that_are_not_run_are_valid(page):
     assert not {command: why for command, why in wrong.items() if why}
 
 
-def test_the_start_page_is_the_way_that_the_readme_runs():
-    start = [line.replace(" --preset quick", "") for line in commands((DOCS / "start.md").read_text("utf-8"))]
-    views = {"automtl show runs/feed --evidence", "automtl show runs/feed --fields"}
-    assert {*start} - views <= {*commands(SHOWN["README"])}
-
-
 @pytest.mark.parametrize(
     "command",
     ["automtl serch", "automtl search --modle mmoe", "automtl train --set training.epoch=1", "automtl show",

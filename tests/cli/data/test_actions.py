@@ -11,28 +11,6 @@ from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from simulated import SIMULATORS
 
-LOST = """
-from automtl_core import hookimpl
-
-@hookimpl
-def automtl_register_datasets():
-    return {"shop": "automtl_no_such_module:Shop"}
-"""
-
-
-def test_datasets_are_listed_with_tasks(automtl):
-    found = automtl("list", "datasets", "--json").json()
-    assert set(found) == set(load_registry().names(DATASETS))
-    assert found["userbehavior"]["tasks"] == ["click", "buy", "cart", "favourite"]
-    assert [line.split()[0] for line in automtl("list", "datasets").out.splitlines()] == ["name", *found]
-
-
-def test_a_dataset_that_cannot_be_used_is_listed_with_its_reason(automtl, install):
-    install(LOST, "shop")
-    found = automtl("list", "datasets", "--json").json()["shop"]
-    assert found["description"].startswith("NOT USABLE: ")
-    assert found["tasks"] == []
-
 
 @pytest.mark.parametrize("name", load_registry().names(DATASETS))
 def test_every_dataset_can_be_shown(automtl, name):
@@ -197,20 +175,6 @@ def test_validating_tells_every_faulty_row(automtl, shop):
         'log.csv:103: expected 3 columns, found 2: "7,a"',
         'log.csv:104: click: expected 0 or 1, found "3": "8,a,3"',
     ]
-
-
-@pytest.mark.parametrize(
-    ("options", "code"),
-    [
-        ((), 65),
-        (("--set", "dataset.bad_rows=skip"), 0),
-        (("--set", "dataset.bad_rows=skip", "--set", "dataset.max_bad_rows=3"), 0),
-        (("--set", "dataset.bad_rows=skip", "--set", "dataset.max_bad_rows=2"), 65),
-        (("--set", "dataset.bad_rows=pass"), 2),
-    ],
-)
-def test_settings_say_how_many_faulty_rows_may_be(automtl, shop, options, code):
-    assert automtl("data", "validate", "shop", *options).code == code
 
 
 def test_all_faulty_rows_are_written_down(automtl, shop):

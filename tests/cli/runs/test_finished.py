@@ -16,17 +16,6 @@ def two(finished, here):
     return here
 
 
-def test_runs_are_listed(automtl, two):
-    assert automtl("runs", "--runs-dir", "nowhere").out == "nowhere: no runs\n"
-    lines = automtl("runs").out.splitlines()
-    assert lines[0].split()[:4] == ["run", "dataset", "model", "seed"]
-    assert [line.split()[:4] for line in lines[1:]] == [
-        [name, "synthetic", "desan:pd-darts-entropy", "3"] for name in ("one", "two")
-    ]
-    told = automtl("runs", "--json").json()
-    assert [run["state"] for run in told["runs"]] == ["done", "done"]
-
-
 def test_what_was_stopped_goes_on_with_resume(automtl, two):
     status = two / "runs" / "two" / "status.json"
     automtl("search", "--config", "small.yaml", "--name", "three", "--set", "training.epochs=0")
@@ -65,13 +54,6 @@ def test_a_graph_has_the_parts_of_the_architecture(automtl, finished, here):
     assert sum(" -> " in line for line in kept) == sum(map(len, [*reads.values(), *sees.values()]))
     experts = {part for part in {**reads, **sees} if part.startswith("layer")}
     assert sum('[label="layer' in line for line in kept) == len(experts)
-
-
-def test_an_architecture_file_is_drawn_without_weights(automtl, finished, here):
-    shutil.copy(finished / "runs/done/architecture.json", here)
-    text = automtl("show", "architecture.json", "--dot").out
-    assert " -> " in text
-    assert "penwidth" not in text
 
 
 def test_faults_are_named_with_a_remedy(automtl, finished, here):

@@ -76,11 +76,6 @@ def test_a_killed_search_says_how_to_go_on(prepared, automtl, start, stop_after)
     assert automtl("search", "--resume", "runs/cut", "--anyway").code == 0
 
 
-def test_going_on_anyway_belongs_to_a_run(automtl):
-    ended = automtl(*SEARCH, "--anyway")
-    assert (ended.code, "--anyway belongs to --resume" in ended.err) == (2, True)
-
-
 SETTINGS = """
 features: {aggregates: [[user_id, hour]]}
 space: {name: desan, experts: 2, ops: [identity, mlp-8], embedding_dim: 4}
@@ -129,21 +124,6 @@ COMPARE = [
     "--set", "training.batch_size=128", "--set", "training.min_positives=1", "--set", "features=ids",
     "--seeds", "1",
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("options", "text"),
-    [
-        (["--workers", "0"], "--workers"),
-        (["--workers", "2", "--engine", "process"], "'process' (did you mean 'processes'?)"),
-        (["--workers", "2", "--set", "engine.address=auto"], "engine.address is not a setting"),
-        (["--workers", "2", "--set", "engine.thread=1"], "engine.thread is not a setting"),
-    ],
-)
-def test_wrong_options_are_errors(automtl, tmp_path, options, text):
-    ended = automtl(*COMPARE, "--out", str(tmp_path / "out"), *options)
-    assert ended.code == 2
-    assert text in ended.err
 
 
 def workers_in(folder):

@@ -93,12 +93,6 @@ def test_a_dry_run_shows_plan_and_configuration_and_leaves_no_run(automtl):
     assert document["plan"]["tasks"] == ["click", "like", "skip", "hide"]
 
 
-def test_products_may_be_less_precise(automtl):
-    assert plan(automtl, "--config", "small.yaml", "--set", "precision=bf16")["config"]["precision"] == "bf16"
-    faulty = automtl(*SEARCH, "--set", "precision=fp8", "--dry-run")
-    assert (faulty.code, "precision: expected fp32 or bf16" in faulty.err) == (2, True)
-
-
 def test_flags_go_before_file_before_preset_before_defaults(automtl):
     rows = ("--set", "dataset.rows=1000", "--set", "space.experts=2", "--set", "space.ops=[mlp-4]")
     Path("mine.yaml").write_text("seed: 5\ntraining: {epochs: 6, batch_size: 300}\n")
@@ -153,22 +147,3 @@ def test_a_search_ends_in_time(automtl, here):
     assert "time budget: time ended phase 'train' in epoch " in ended.out
     told = json.loads((here / "runs" / "short" / "budget.json").read_text())
     assert told["seconds"] < 3
-
-
-@pytest.mark.parametrize(("workers", "seconds"), [(1, 900), (2, 1800)])
-def test_a_comparison_shares_the_time(automtl, here, workers, seconds):
-    small = ("dataset.rows=1000", "training.epochs=1", "space.embedding_dim=4", "space.experts=2")
-    told = automtl(
-        "compare", "--models", "mmoe,shared-bottom", *(word for one in small for word in ("--set", one)),
-        "--seeds", "2", "--json", "--time-budget", "1h", "--workers", str(workers),
-    ).json()  # fmt: skip
-    assert len(told["models"]) == 2
-    for path in (here / "comparisons" / "synthetic" / "cells").iterdir():
-        assert f"time_budget: {seconds}.0" in (path / "config.yaml").read_text()
-
-
-def test_what_is_no_time_is_told(automtl):
-    for command in (["search"], ["train", "--model", "mmoe"], ["compare", "--models", "mmoe"]):
-        ended = automtl(*command, "--time-budget", "soon")
-        assert ended.code == 2
-        assert "--time-budget 'soon' is not a duration" in ended.err

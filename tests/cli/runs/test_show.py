@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from automtl_core.choices import Architecture
-from automtl_core.run_dir.facts import Importance, Search
+from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Evidence, Point
 
@@ -92,22 +92,6 @@ def test_all_evidence(automtl, told):
     assert table[0] == "choice option verdict effect on loss FLOPs saved parameters saved"
 
 
-def test_the_front_is_a_table(automtl, told):
-    shown = after(automtl("show", told.path).out, "point front AUC")
-    assert shown[:6] == [
-        "point front AUC loss FLOPs per row parameters weights",
-        "1 shared-bottom yes 0.8105 0.5200 9,000 70,000 inherited",
-        "2 evolution 3 * yes 0.8210 0.5000 40,000 90,000 trained",
-        "3 mmoe yes 0.8310 0.4900 70,000 90,000 trained",
-        "* selected",
-        "Scores are of validation rows; inherited weights improve by training",
-    ]
-    assert shown[-1] == (
-        "To train another point: `automtl train --model runs/done@N`, or with `@cost`, `@200000flops` or "
-        "`@2.5ms` in place of `@N`"
-    )
-
-
 def test_what_is_shown_as_json(automtl, told):
     found = automtl("show", told.path, "--json").json()
     architecture = json.loads((told.path / "architecture.json").read_text())
@@ -128,28 +112,6 @@ def test_a_file_is_shown_as_far_as_it_tells(automtl, told):
     assert whole.startswith(alone.partition("Fields that are always read")[0])
     assert "decisions:" not in alone
     assert "at chance" not in alone
-
-
-def test_effects_of_fields_are_shown(automtl, told):
-    found, shown = told.read(Importance), automtl("show", told.path).out
-    assert "Effect of each field: automtl show runs/done --fields" in shown
-    assert f"permutation on {found.rows} test rows" in shown or "Strongest fields" in shown
-    table = after(automtl("show", told.path, "--fields").out, "field task")
-    assert table[0] == "field task drop of AUC, 95 % interval p verdict"
-    lines = table[1 : 1 + 4 * len(found.effects)]
-    assert {line.split()[0] for line in lines[::4]} == {*found.effects}
-    assert [line.split()[1] for line in lines[:4]] == ["click", "like", "skip", "hide"]
-    assert automtl("show", told.path, "--json").json()["importance"] == found.to_json()
-
-
-def test_a_run_without_effects_is_shown_as_before(automtl, told):
-    with_effects = automtl("show", told.path).out
-    (told.path / "importance.json").unlink()
-    shown = automtl("show", told.path).out
-    assert "test rows" not in shown
-    assert all(line in with_effects for line in shown.splitlines())
-    assert automtl("show", told.path, "--json").json()["importance"] is None
-    assert "Effects of fields are not known: " in automtl("show", told.path, "--fields").out
 
 
 HAND_MADE = {
