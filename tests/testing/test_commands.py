@@ -168,14 +168,6 @@ def test_a_new_plugin_is_listed_and_keeps_its_contract(automtl, projects, kind, 
     assert len(outcomes) > 1
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_readme_names_what_the_project_has(projects, kind):
-    project = projects / f"automtl-new-{kind}"
-    assert f"`new-{kind}`" in (project / "README.md").read_text()
-    for path in (one for of in ("py", "toml", "yaml", "md") for one in project.rglob(f"*.{of}")):
-        assert not re.search("example[_-]", path.read_text())
-
-
 def test_the_files_and_the_next_commands_are_shown(automtl, here):
     written = automtl(
         "plugins", "new", "automtl-swish", "--kind", "op", "--out", "my plugins", "--json"
