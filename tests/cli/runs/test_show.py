@@ -1,7 +1,6 @@
 """What a search found, why, and what else there was; another point is picked."""
 
 import json
-import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -46,50 +45,6 @@ def told(finished, here):
     dear = replace(taken, name="mmoe", loss=0.49, score=0.8310, flops_per_row=70_000, chosen=False)
     run.write(Search(EVIDENCE, (cheap, taken, dear)))
     return run
-
-
-def after(text, start):
-    """Return the lines of a text from the first that begins with `start` on, one blank between words."""
-    lines = [" ".join(line.split()) for line in text.splitlines()]
-    return lines[next(k for k, line in enumerate(lines) if line.startswith(start)) :]
-
-
-def test_who_shares_what(automtl, told):
-    shown = automtl("show", told.path).out
-    decisions = told.architecture().decisions
-    assert re.search(rf"layer0/expert1/block0 +{decisions['layer0/expert1/block0']}", shown)
-    fields = after(shown, "layer0 expert0")
-    assert fields[0] == "layer0 expert0", "expert1 leads to no task"
-    assert fields[1:12:10] == ["user_id ●", "noise_large ·"]
-    assert after(shown, "layer1 expert0")[1] == "layer0/expert0 ●"
-    assert after(shown, "task click")[:2] == ["task click like skip hide", "layer1/expert0 ● ● ● ●"]
-    assert after(shown, "The network reads")[:7] == [
-        "The network reads 11 of 13 fields, without noise_small, noise_large",
-        "A removal is a decision about cost and estimated effect, and no proof that a field is useless",
-        "Fields that are always read: dense_signal, dense_noise",
-        "Removal of fields change of held-out loss, 95 % interval",
-        "noise_small +0.0001 [-0.0003, +0.0005]",
-        "Loss: the mean over tasks of 1 - AUC or 1 - R2; intervals are not corrected for the number of "
-        "removals",
-        "Known truth: experts leave out all noise fields: no (read: dense_noise)",
-    ]
-
-
-def test_all_evidence(automtl, told):
-    shown = automtl("show", told.path, "--evidence").out
-    table = after(shown, "choice option")
-    assert table[0] == (
-        "choice option verdict against effect on loss p FLOPs saved parameters saved certainty epoch"
-    )
-    assert table[1:5] == [
-        "layer0/expert0/single noise_small closed no significant effect +0.0001 [-0.0003, +0.0005] 320 2,048",
-        "layer0/expert1/block0 mlp-4 chosen better identity -0.0012 [-0.0018, -0.0006] < .001 -96 4",
-        "layer0/expert0/block0 mlp-4 chosen no significant effect identity +0.0000 [-0.0002, +0.0002]",
-        "layer1/expert0/block0 identity chosen at chance 0.0010 5",
-    ]
-    told.write(Search(EVIDENCE[:1]))
-    table = after(automtl("show", told.path, "--evidence").out, "choice option")
-    assert table[0] == "choice option verdict effect on loss FLOPs saved parameters saved"
 
 
 def test_what_is_shown_as_json(automtl, told):
