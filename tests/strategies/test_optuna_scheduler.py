@@ -96,7 +96,3 @@ def test_optuna_that_is_missing_is_told(monkeypatch):
     assert error.value.fix == "install it: pip install 'automtl[study]'"
 
 
-def test_optuna_is_not_imported_before_it_is_needed():
-    modules = "automtl_strategies.study, automtl_comparison.cells"
-    code = f"import sys, {modules}; sys.exit('optuna' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
