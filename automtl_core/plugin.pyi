@@ -152,8 +152,7 @@ from automtl_core.raw.sql import (
     typed_time as typed_time,
 )
 from automtl_core.registry.kinds import Reference as Reference
-from automtl_core.run_dir.facts import Behaviour as Behaviour, Costs as Costs, Result as Result
-from automtl_core.run_dir.record import RunRecord as RunRecord
+from automtl_core.run_dir.facts import Costs as Costs, Fact as Fact, Result as Result
 from automtl_core.run_dir.run import Run as Run
 from automtl_core.search.evidence import (
     EVERYWHERE as EVERYWHERE,
@@ -285,3 +284,4 @@ from automtl_core.views.values import (
     Text as Text,
     table as table,
 )
+from automtl_core.workflow.stage import OnTestRows as OnTestRows, Stage as Stage

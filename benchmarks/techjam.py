@@ -23,9 +23,9 @@ from automtl_core.plugin import Settings
 from automtl_core.registry.kinds import LOSSES, METRICS, PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result
-from automtl_core.run_dir.record import read_record
 from automtl_core.training.lists import list_batches
 from automtl_core.workflow.workflow import Workflow
+from automtl_report.record import read_record
 from lists import FactorisationMachine, loss_of
 
 FIELDS = ("user_id", "video_id", "author_id", "tab", "duration_ms")

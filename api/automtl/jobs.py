@@ -21,12 +21,12 @@ from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer, Shared, seconds_of
 from automtl_core.run_dir.facts import Result
-from automtl_core.run_dir.record import RunRecord
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.search.trial import Executor
 from automtl_core.training.events import EpochEnded, Event, Listener, Warned
 from automtl_core.workflow.run_trial import executor_of
 from automtl_core.workflow.workflow import Workflow
+from automtl_report.record import read_record
 
 
 @dataclass(frozen=True, repr=False)
@@ -284,7 +284,7 @@ def _run(seed: int | None, time_budget: str | float | None = None) -> Layer:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _done(flow: Workflow, record: RunRecord) -> Run:
-    for sentence in record.remarks:
+def _done(flow: Workflow, run: Folder) -> Run:
+    for sentence in read_record(run.path, flow.registry).remarks:
         flow.listener(Warned(sentence))
-    return Run(record.path)
+    return Run(run.path)

@@ -22,8 +22,7 @@ from automtl_core.errors import UsageError, one_line
 from automtl_core.raw.load import Rejected
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import UpdateSettings
-from automtl_core.run_dir.facts import Importance, Result
-from automtl_core.run_dir.record import RunRecord, read_record
+from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.events import Event, Warned
 from automtl_core.training.metric import Metric
@@ -35,8 +34,10 @@ from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.unseen import not_among
 from automtl_core.workflow.workflow import Workflow
 from automtl_export.folder import export
+from automtl_inspection.importance import Importance
 from automtl_report.card import card
 from automtl_report.html import write_report
+from automtl_report.record import RunRecord, read_record
 from automtl_report.run import outcome
 
 

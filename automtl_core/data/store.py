@@ -39,7 +39,7 @@ Letters: R rows of a part, N sparse fields, M dense fields, T tasks, E events, F
 numbers of an event.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -235,6 +235,12 @@ class Prepared:
     @cached_property
     def _encoded(self) -> dict[bytes, Encoded]:
         return {}
+
+    def warnings(self) -> Iterator[str]:
+        """Yield the warnings of the preparation."""
+        if rows := self.manifest["rejected"]:
+            yield f"skipped faulty rows of the raw files: {rows}, see {self.path / REJECTED}"
+        yield from self.manifest["warnings"]
 
     @property
     def can_refresh(self) -> bool:

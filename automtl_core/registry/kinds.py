@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ReportSection = Callable[[Any], Iterable[Any]]
-"""Function from a `workflow.record.RunRecord` to `views.values.Section`s."""
+"""Function from an `automtl_report.record.RunRecord` to `views.values.Section`s."""
 Fault = Callable[[str, object], str | None]
 """`fault(name, value)`: the reason why an object cannot be registered under a name, or None."""
 
@@ -330,13 +330,14 @@ PRESETS: Kind[Mapping[str, Any]] = Kind(
     "preset", "presets", _is_layer, lambda value: f"sets {listing(value)}"
 )
 EXPORTERS: Kind[type[Exporter]] = Kind("exporter", "exporters", _extends("automtl_core.exporter:Exporter"))
+STAGES: Kind[type[Any]] = Kind("stage", "stages", _extends("automtl_core.workflow.stage:Stage"))
 COMMANDS: Kind[Any] = Kind("command", "commands", _is_command, _of_command, words=True)
 
 KINDS: Mapping[str, Kind[Any]] = {
     kind.plural: kind
     for kind in (
         OPS, SPACES, STRATEGIES, DATASETS, FIELD_KINDS, TASK_KINDS, LOSSES, BALANCERS, METRICS,
-        HISTORY_ENCODERS, REPORT_SECTIONS, LISTENERS, ENGINES, PRESETS, EXPORTERS, COMMANDS,
+        HISTORY_ENCODERS, STAGES, REPORT_SECTIONS, LISTENERS, ENGINES, PRESETS, EXPORTERS, COMMANDS,
     )
 }  # fmt: skip
 """All kinds by their plural; a new kind is added here."""

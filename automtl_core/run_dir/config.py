@@ -22,7 +22,6 @@ from automtl_core.search.encoding.rows import EncodingSearchSettings
 from automtl_core.settings.settings import NAMED, Component, Settings, named
 from automtl_core.settings.words import Takes
 from automtl_core.system.strict_yaml import parse_yaml
-from automtl_core.training.importance import ImportanceSettings
 from automtl_core.training.recipe import EVERY, Recipe, losses_by_task
 
 Layer = Mapping[str, Any]
@@ -55,6 +54,15 @@ def _features(raw: Any) -> Any:
         now = "features.aggregates: [{key: [a, b]}] with fields a and b"
         raise ValueError(f"aggregates took the place of {' and '.join(gone)}: write {now}")
     return settings
+
+
+class ImportanceSettings(Settings):
+    """Permutation importance of fields, computed after the test of a run."""
+
+    rows: int = Field(20_000, ge=0)
+    """Maximum number of test rows on which fields are permuted; 0 for no permutation importance. More rows
+    give smaller intervals and take longer: the network predicts all of them again for each field. The default
+    in a comparison is 0, because its outcome is about models and shows no fields."""
 
 
 class Common(Settings):

@@ -15,12 +15,8 @@ from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.system.documents import Value
-from automtl_core.training.calibration import Bin, Platt
-from automtl_core.training.drift import Shift
-from automtl_core.training.expert_use import ExpertUse
-from automtl_core.training.importance import FieldEffect
+from automtl_core.training.calibration import Platt
 from automtl_core.training.metrics import TaskMetrics
-from automtl_core.training.significance import Baseline
 
 
 @dataclass(frozen=True)
@@ -222,40 +218,11 @@ class Result(Fact):
     """Test score of the true probabilities of generated labels, by task."""
     cut_short: bool = False
     """Whether the last epoch came before early stopping, so that more epochs may be better."""
-    baselines: Mapping[str, Baseline] | None = None
-    """Task -> comparison of the network with a constant and with the best single field, on test rows."""
     metrics: tuple[str, ...] = ()
     """Names of the registered metrics, on validation rows and, after the test, on test rows."""
     refitted: bool = False
     """Whether the network was trained again on training and validation rows. Validation metrics are those
     before this refit, and test metrics those after it."""
-
-
-@dataclass(frozen=True)
-class Behaviour(Fact):
-    """The behaviour of the trained network: its use of experts, and its calibration."""
-
-    file = "behaviour"
-
-    expert_use: ExpertUse | None
-    """On test rows; None for a network without gates."""
-    calibration: Mapping[str, tuple[Bin, ...]]
-    """Binary task -> groups of test rows by predicted probability."""
-    log_loss_without_scaling: Mapping[str, float] = field(default_factory=dict)
-    """Binary task with a `Calibration` -> its log loss on test rows without it."""
-    refreshes: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
-    """Time at which aggregates are brought up to date, see `features.refresh` -> task -> score of test rows,
-    see `TaskKind.evidence`. Empty without aggregates, or if rows are not split by time."""
-
-
-@dataclass(frozen=True)
-class Drifted(Fact):
-    """The drift from the training rows to the test rows; absent where rows are not split by time."""
-
-    file = "drift"
-
-    shifts: tuple[Shift, ...]
-    """The largest difference in each column, those beyond chance first."""
 
 
 @dataclass(frozen=True)
@@ -349,18 +316,6 @@ class Calibration(Fact):
 
     scaling: Mapping[str, Platt] = field(default_factory=dict)
     """Binary task with enough validation rows of both classes -> its scaling."""
-
-
-@dataclass(frozen=True)
-class Importance(Fact):
-    """Permutation importance of the fields that the network reads; absent where it was not computed."""
-
-    file = "importance"
-
-    rows: int
-    """Number of test rows on which fields were permuted."""
-    effects: Mapping[str, Mapping[str, FieldEffect]]
-    """Field -> task -> effect."""
 
 
 @dataclass(frozen=True)

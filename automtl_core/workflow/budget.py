@@ -17,8 +17,6 @@ from automtl_core.search.strategy import Problem
 from automtl_core.system import seeds
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded, Event, Listener, StepEnded, Warned
 
-IMPORTANCE_SHARE = 0.05
-"""Largest share of the time for the permutation importance, which permutes fewer rows if time is short."""
 ALL, REFIT_SHARE = 0.93, 0.15
 """Share of the time for search, training and refit; and that of the refit alone."""
 ENCODINGS = 0.25

@@ -40,6 +40,7 @@ from automtl_core.workflow.budget import ALL, REFIT_SHARE, SEARCH as SEARCH_SHAR
 from automtl_core.workflow.evaluation import is_tested, test
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.search_inputs import average, changed, model, tunable
+from automtl_core.workflow.stage import stages
 from automtl_core.workflow.training import (
     TRIALS,
     ahead,
@@ -230,10 +231,11 @@ def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
 
 
 def _test_ahead(job: Job, prepared: Prepared) -> Planned:
-    """Return the work of the test, and of the permutation importance of all fields."""
-    rows = prepared.manifest["rows"]["test"]
-    permuted = min(job.config.importance.rows, rows) * len(prepared.schema.fields())
-    return Planned(TEST, rows=(rows + permuted) / 3)  # a prediction computes no gradients
+    """Return the work of the test, and of what stages measure."""
+    rows = prepared.manifest["rows"]["test"] + sum(
+        stage.rows(prepared, job) for stage in stages(job.registry)
+    )
+    return Planned(TEST, rows=rows / 3)  # a prediction computes no gradients
 
 
 FIT: tuple[Stage, ...] = (

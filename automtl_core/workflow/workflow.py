@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -32,7 +33,6 @@ from automtl_core.run_dir.facts import Data, Environment, NewRows, Refreshed, Re
 from automtl_core.run_dir.folders import in_use, prepared_folder, raw_folder
 from automtl_core.run_dir.identity import check_data, data_differences, environment_differences
 from automtl_core.run_dir.progress import ENCODING_SEARCH, PREPARATION
-from automtl_core.run_dir.record import RunRecord, read_record
 from automtl_core.run_dir.run import Run, check_free, numbered, resuming
 from automtl_core.search.encoding.search import EncodingsChosen
 from automtl_core.search.trial import Executor, Serial
@@ -42,8 +42,6 @@ from automtl_core.training.events import SILENT, Listener, Noted, PhaseBegan, Pl
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import agree
 from automtl_core.workflow import evaluation, pipeline
-from automtl_core.workflow.data_checks import preparation_warnings, training_warnings
-from automtl_core.workflow.drift import Drift, drift_since
 from automtl_core.workflow.evaluation import Evaluation
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
@@ -61,6 +59,7 @@ from automtl_core.workflow.pipeline import Plan
 from automtl_core.workflow.refresh import RefreshedRun, refresh
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
+from automtl_core.workflow.stage import stages
 from automtl_core.workflow.trained import Trained, of_finished
 from automtl_core.workflow.unseen import not_among, time_column, unseen
 from automtl_core.workflow.update import update_of
@@ -108,7 +107,7 @@ class Workflow:
         """Prepare the job's data, and send its warnings; see `prepare`."""
         with phase(self.listener, PhaseBegan(PREPARATION)) as progress:
             prepared = job.prepare(progress, self.memory_limit, elsewhere, accept)
-        for sentence in preparation_warnings(prepared):
+        for sentence in prepared.warnings():
             self.listener(Warned(sentence))
         for sentence in prepared.manifest["joined"]:
             self.listener(Noted(sentence))
@@ -120,6 +119,12 @@ class Workflow:
             decides += "; training.monitor_metric names another metric"
             self.listener(Noted(f"{metric.title}{of} {decides}"))
         return prepared
+
+    def check(self, job: Job, *prepared: Prepared) -> None:
+        """Send the warnings of stages about data before a training, each once."""
+        sentences = (stage.check(data, job) for data in prepared for stage in stages(self.registry))
+        for sentence in dict.fromkeys(chain.from_iterable(sentences)):
+            self.listener(Warned(sentence))
 
     def resolve_auto(self, job: Job, prepared: Prepared, later: int = 0) -> Job:
         """Return the job with values for its settings `auto`, see `workflow.resolve_auto`.
@@ -141,7 +146,7 @@ class Workflow:
         """Return the plan of a search."""
         return pipeline.plan(job, self.prepare(job))
 
-    def search(self, job: Job, runs_dir: Path, name: str | None = None) -> RunRecord:
+    def search(self, job: Job, runs_dir: Path, name: str | None = None) -> Run:
         """Search, train and test in a new run directory.
 
         Args:
@@ -154,7 +159,7 @@ class Workflow:
 
     def update(
         self, path: Path, update: UpdateSettings, from_scratch: bool, runs_dir: Path, name: str | None = None
-    ) -> RunRecord:
+    ) -> Run:
         """Go on with the network of a run on later rows, in a new run; see `workflow.update`.
 
         Args:
@@ -176,7 +181,7 @@ class Workflow:
 
     def _runs(
         self, job: Job, runs_dir: Path, name: str | None = None, stem: str = "", seeds: int = 1
-    ) -> Iterator[RunRecord]:
+    ) -> Iterator[Run]:
         """Make runs of a job, which share data, checks and settings `auto`, and do their stages.
 
         Without a name they are numbered behind `stem`, by default the name of the dataset. Each has a seed,
@@ -189,8 +194,7 @@ class Workflow:
             job.checked(expected_schema(job.dataset()))  # before the preparation, which may take long
         prepared = self.prepare(job)
         space = pipeline.check(job, prepared)
-        for sentence in training_warnings(prepared, job.config.training):
-            self.listener(Warned(sentence))
+        self.check(job, prepared)
         job = self.resolve_auto(job, prepared, seeds - 1)
         if space.schema.encodings != job.encodings():
             space = job.checked(prepared)
@@ -206,7 +210,7 @@ class Workflow:
             )
             yield self._done(of_seed, held, prepared, space, later=seeds - 1 - number)
 
-    def resume(self, path: Path, anyway: bool = False) -> RunRecord:
+    def resume(self, path: Path, anyway: bool = False) -> Run:
         """Resume an interrupted run.
 
         Args:
@@ -221,7 +225,7 @@ class Workflow:
             raise in_use(path)
         with self.registry.expecting(run.read(Environment).plugins):
             try:
-                self._warn_of_precision(job := self._job_of(run.initial_config()))
+                self._warn_of_precision(job := self.job_of(run.initial_config()))
                 job.metrics()
             except UsageError as error:  # the command names no setting, so the file is to be corrected
                 raise ArtifactError(f"{run.path / 'config.yaml'}: {error}", error.fix) from None
@@ -244,7 +248,7 @@ class Workflow:
         with self.registry.expecting(run.read(Environment).plugins):
             names = run.read(Result).metrics if metrics is None else tuple(metrics)
             how = {"metrics": names, "refit": run.read(Result).refitted}
-            job = self._job_of(of_finished(run), data_dir).having(**how)
+            job = self.job_of(of_finished(run), data_dir).having(**how)
             prepared = self.prepare(job, run.config().prepared_dir)
             test = evaluation.evaluate_run(job, run, run.served(prepared))
         now = environment(job, job.space(prepared))
@@ -283,7 +287,7 @@ class Workflow:
         """
         run = Run.open(path)
         run.read(Result)
-        made, examples = self._reading(run, files, output.absolute().parent, history, most)
+        made, examples = self.reading(run, files, output.absolute().parent, history, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
             rows, rejected = write_predictions(made, replace(examples, keep=keep), output)
         return Predicted(
@@ -306,7 +310,7 @@ class Workflow:
     ) -> Tested:
         """Test the network of a run on new labelled examples; arguments as in `predict` and `evaluate`."""
         run = Run.open(path)
-        made, examples = self._reading(run, files, prepared_folder(), history, most)
+        made, examples = self.reading(run, files, prepared_folder(), history, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
             how = self.metrics(run, metrics), partial(not_among, run)
             test, rows, rejected = measure(made, examples, *how)
@@ -322,7 +326,7 @@ class Workflow:
         """
         run = Run.open(path)
         run.read(Result)
-        made, examples = self._reading(run, files, prepared_folder(), history, None, others=True)
+        made, examples = self.reading(run, files, prepared_folder(), history, None, others=True)
         examples = replace(examples, time=time_column(run, examples))
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
             return made.tasks, answers(made, examples, partial(unseen, run))
@@ -339,7 +343,7 @@ class Workflow:
         """
         run = Run.open(path)
         run.tested()
-        made, examples = self._reading(run, files, prepared_folder(), None, most)
+        made, examples = self.reading(run, files, prepared_folder(), None, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
             return refresh(run, made, examples, out)[0]
 
@@ -357,27 +361,6 @@ class Workflow:
             frame = pd.concat(rows.tables(1 << 16), ignore_index=True)
         found = {str(name).lower(): column for name, column in frame.items() if column.notna().any()}
         return frame[[]].assign(**{name: found[name.lower()] for name in names if name.lower() in found})
-
-    def drift(self, path: Path, files: Path, history: Path | None = None, labelled: bool = True) -> Drift:
-        """Return the drift from the test rows of a run to new rows; arguments as in `predict`.
-
-        Args:
-            path: The run, whose prepared data or raw files are there.
-            files: The new rows.
-            history: Events up to now.
-            labelled: Whether the new rows have labels, for scores by day.
-
-        """
-        run = Run.open(path)
-        run.tested()
-        with self.registry.expecting(run.read(Environment).plugins):
-            job = self._job_of(of_finished(run))
-            prepared = run.served(self.prepare(job, run.config().prepared_dir, partial(check_data, run)))
-        made, examples = self._reading(run, files, prepared_folder(), history, None)
-        time = time_column(run, examples) if labelled else None
-        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
-            reading = replace(examples, labelled=labelled, time=time)
-            return drift_since(made, prepared, reading, (str(path), str(files)))
 
     def metrics(self, run: Run, names: Sequence[str] | None = None) -> dict[str, Metric]:
         """Return registered metrics by name; without names, those that the test of a run computed.
@@ -411,7 +394,7 @@ class Workflow:
             settings = dataset_class.settings_class.parse(given, "dataset", config.dataset.name)
             return dataset_class(settings, self.registry.field_kind)
 
-    def _reading(
+    def reading(
         self,
         run: Run,
         files: Path,
@@ -441,7 +424,7 @@ class Workflow:
             sentence = f"{precision} is slower than fp32 on this processor, which has no instructions for it"
             self.listener(Warned(sentence))
 
-    def _job_of(self, config: RunConfig, data_dir: Path | None = None) -> Job:
+    def job_of(self, config: RunConfig, data_dir: Path | None = None) -> Job:
         """Return the job of a run, with prepared data in the folder of this process."""
         given = {"data_dir": data_dir} if data_dir is not None else {}
         config = config.model_copy(update={"prepared_dir": prepared_folder(), **given})
@@ -455,12 +438,12 @@ class Workflow:
         space: SearchSpace | None,
         anyway: bool = False,
         later: int = 0,
-    ) -> RunRecord:
+    ) -> Run:
         with held as run, _continuing(f"resume it: {resuming(run.path)}"):
             work = Work(job, run, prepared, self.listener, space, anyway=anyway, later=later)
             work.executor = self.trials(prepared, known=(job, work.checked_space()))
             pipeline.run(work)
-        return read_record(run.path, self.registry, work.space_of_network())
+        return run
 
 
 def plain_name(name: str) -> str:

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from automtl_core.dataset.encodings import Encodings
 from automtl_core.registry.kinds import ENGINES, LOSSES
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.config import COMPONENTS, OF_TASKS, RunConfig, default
+from automtl_core.run_dir.config import COMPONENTS, OF_TASKS, ImportanceSettings, RunConfig, default
 from automtl_core.search.encoding.rows import EncodingSearchSettings
 from automtl_core.settings.settings import Setting, Settings, explain
-from automtl_core.training.importance import ImportanceSettings
 from automtl_core.training.recipe import Recipe
 from automtl_core.views.values import Section, lines, table
 

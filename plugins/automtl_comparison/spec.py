@@ -6,7 +6,6 @@ Each model is tuned, trained with every seed on every split, and tested when all
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import chain
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -42,10 +41,8 @@ from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, split as divided
 from automtl_core.run_dir.facts import differences, without_places
 from automtl_core.system.documents import read_signed, write_signed
-from automtl_core.training.events import Warned
 from automtl_core.training.metrics import metrics_of
 from automtl_core.workflow import pipeline
-from automtl_core.workflow.data_checks import training_warnings
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common
 from automtl_core.workflow.workflow import Workflow
@@ -104,9 +101,7 @@ class ComparisonSpec:
         out = self.out or Path("comparisons") / (self.name or common.config.dataset.name)
         splits = split_seeds(common, self.splits)
         prepared = {split: workflow.prepare(in_split(common, split)) for split in splits}
-        sentences = (training_warnings(data, common.config.training) for data in prepared.values())
-        for sentence in dict.fromkeys(chain.from_iterable(sentences)):
-            workflow.listener(Warned(sentence))
+        workflow.check(common, *prepared.values())
         seeds = range(common.config.seed, common.config.seed + self.seeds)
         executor = workflow.trials(*prepared.values())
         bench = CellRunner(out, prepared, executor, workflow.listener, workflow.resolve_auto)

@@ -18,10 +18,10 @@ from automtl_core.data.part import Part, chunks, held
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.schema import SparseField
 from automtl_core.fields.numeric import Moments
-from automtl_core.leaks.histories import HistoryFacts, histories
-from automtl_core.leaks.leaks import Rule, SingleFieldScore, alone, rules, warnings
 from automtl_core.system.documents import Value
 from automtl_core.system.progress import Progress, silent
+from automtl_inspection.leaks.histories import HistoryFacts, histories
+from automtl_inspection.leaks.leaks import Rule, SingleFieldScore, alone, rules, warnings
 
 Floats = NDArray[np.float64]
 Hashes = NDArray[np.uint64]

@@ -1,6 +1,9 @@
 """Drift of new rows, since the test rows of a run or between two tables. Letters: R rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +13,138 @@ from numpy.typing import NDArray
 
 from automtl_core.data.frames import NewExamples
 from automtl_core.data.new_rows import new_rows
+from automtl_core.data.part import Part, joined, some_rows
+from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset, names_of, reads_of
+from automtl_core.dataset.schema import Task
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import numbers, texts
+from automtl_core.raw.sql import Times
+from automtl_core.run_dir.facts import Environment
 from automtl_core.run_dir.folders import prepared_folder
+from automtl_core.run_dir.identity import check_data
+from automtl_core.run_dir.progress import PREPARATION
+from automtl_core.run_dir.run import Run
 from automtl_core.system import seeds
-from automtl_core.training.drift import Column, Rows, shifts
-from automtl_core.views.drift import differences
+from automtl_core.system.documents import Value
+from automtl_core.training.compute import guarded
+from automtl_core.training.events import PhaseBegan, phase
+from automtl_core.training.significance import NORMAL, error_of_mean, losses_by_row
 from automtl_core.views.values import Section, lines, next_commands, table
-from automtl_core.workflow.drift import MOST, ROWS, Drift
+from automtl_core.workflow.new_rows import numbered
+from automtl_core.workflow.trained import Trained, of_finished, predictions
+from automtl_core.workflow.unseen import time_column
 from automtl_core.workflow.workflow import Workflow
 from automtl_inspection.guess.guess import TableGuess, guess
 from automtl_inspection.guess.peek import peek
+from automtl_inspection.shifts import MOST, Column, Rows, Shift, differences, rows_of, shifts
 
 SHOWN = 20
 """Largest number of columns that are shown."""
+ROWS = 1 << 14
+"""Approximate number of new rows that are encoded together, in whole batches."""
+DAY = 86_400.0
+YEARS = 946_684_800.0, 4_102_444_800.0
+"""Seconds from 1970 to 2000 and 2100: a number between them is a date."""
+
+
+@dataclass(frozen=True)
+class Day(Value):
+    """The scores of a network on the new rows of a day."""
+
+    name: str
+    rows: int
+    scores: Mapping[str, tuple[float, float]]
+    """Task with enough rows -> its score, and half of its 95 % interval."""
+
+
+@dataclass(frozen=True)
+class Drift(Value):
+    """The drift of new rows."""
+
+    old: str
+    new: str
+    rows: tuple[int, int]
+    """Number of rows of both."""
+    columns: int
+    """Number of columns that were compared."""
+    shifts: tuple[Shift, ...]
+    """The largest difference in each column, those beyond chance first."""
+    days: tuple[Day, ...] = ()
+    """Scores by day, those of the test rows first; empty without a network, labels or times."""
+
+
+def drift_of_run(
+    flow: Workflow, path: Path, files: Path, history: Path | None = None, labelled: bool = True
+) -> Drift:
+    """Return the drift from the test rows of a run to new rows; arguments as in `Workflow.predict`.
+
+    Args:
+        flow: The workflow.
+        path: The run, whose prepared data or raw files are there.
+        files: The new rows.
+        history: Events up to now.
+        labelled: Whether the new rows have labels, for scores by day.
+
+    """
+    run = Run.open(path)
+    run.tested()
+    with flow.registry.expecting(run.read(Environment).plugins):
+        job = flow.job_of(of_finished(run))
+        prepared = run.served(flow.prepare(job, run.config().prepared_dir, partial(check_data, run)))
+    made, examples = flow.reading(run, files, prepared_folder(), history, None)
+    time = time_column(run, examples) if labelled else None
+    with guarded(), phase(flow.listener, PhaseBegan(PREPARATION)):
+        reading = replace(examples, labelled=labelled, time=time)
+        return drift_since(made, prepared, reading, (str(path), str(files)))
+
+
+def drift_since(made: Trained, prepared: Prepared, reading: NewExamples, names: tuple[str, str]) -> Drift:
+    """Return the drift from the test rows of a run to new rows.
+
+    Args:
+        made: The network of the run.
+        prepared: Its data.
+        reading: The new rows; with labels and times, the result has scores by day.
+        names: Names of the run and of the new rows.
+
+    Raises:
+        DataError: no row is valid, or as `new_rows` raises it.
+
+    """
+    test, encoder = prepared.part("test"), prepared.encoder
+    outputs = made.predict_logits(test)
+    part, times, later = _new(made, reading)
+    days = []
+    if reading.labelled:
+        days = [_day("test rows", made.tasks, test, outputs)]
+        for name, rows in _days(times, float(prepared.manifest["time_unit"])):
+            days.append(_day(name, made.tasks, part.some(rows), later[rows]))
+    random, sides = seeds.generator(0, "drift"), []
+    for of, logits in ((test, outputs), (part, later)):
+        some = some_rows(len(of), MOST, random)
+        sides.append(rows_of(encoder, of.some(some), predictions(made.tasks, logits[some])))
+    found = shifts(*sides)
+    columns = len({*sides[0].columns, *sides[0].means})
+    return Drift(*names, (len(test), len(part)), columns, tuple(found), tuple(days))
+
+
+def _new(made: Trained, reading: NewExamples) -> tuple[Part, Times | None, NDArray[Any]]:
+    """Return new rows, without bags and events, their times, and the output of the network."""
+    user, numbers = reading.dataset.user, dict[str, int]()
+    parts, outputs = list[Part](), list[NDArray[Any]]()
+    with new_rows(reading) as rows:
+        for chunk in rows.chunks(max(1, ROWS // made.batch_size) * made.batch_size):
+            part = made.encoder.encode(chunk, labelled=reading.labelled)
+            outputs.append(made.predict_logits(part))
+            users = None if user is None or user not in chunk else numbered(chunk[user], numbers)
+            parts.append(replace(part, users=users, histories=(), bags={}, coded={}))
+        if not parts:
+            raise DataError("the new rows have no valid row", "give at least one valid row")
+        whole = replace(joined(parts), lists=rows.lists)
+        if known := [part.users for part in parts if part.users is not None]:
+            whole = replace(whole, users=np.concatenate(known))
+        return whole, rows.times, np.concatenate(outputs)
 
 
 def drift_of_tables(flow: Workflow, old: Path, new: Path) -> Drift:
@@ -66,6 +186,26 @@ def _table(reading: NewExamples) -> tuple[Rows, int]:
 def _column(values: "pd.Series[Any]", how: str) -> Column:
     found: NDArray[Any] = numbers(values) if how == "number" else np.array(texts(values), object)
     return found
+
+
+def _days(times: Times | None, unit: float) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """Yield the name of each day (UTC) of new rows, and its rows; `unit` is that of times, in seconds."""
+    if times is None:
+        return
+    days = np.floor(times.seconds * unit / DAY)
+    for day in np.unique(days):
+        of_date = times.form != "number" or YEARS[0] < day * DAY < YEARS[1]
+        name = str(datetime.fromtimestamp(day * DAY, UTC).date()) if of_date else f"day {day:.0f}"
+        yield name, np.flatnonzero(days == day)
+
+
+def _day(name: str, tasks: Sequence[Task], part: Part, logits: NDArray[Any]) -> Day:
+    """Return the scores of some rows."""
+    scores = {}
+    for t, task in enumerate(tasks):
+        if losses := losses_by_row(task, part.labels[:, t], [logits[:, t]], part.groups):
+            scores[task.name] = 1 - float(losses[0].mean()), NORMAL * error_of_mean(losses[0])
+    return Day(name, len(part), scores)
 
 
 def view(drift: Drift) -> Iterator[Section]:

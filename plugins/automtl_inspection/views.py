@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from automtl_core.leaks.histories import HistoryFacts
-from automtl_core.leaks.leaks import Rule
 from automtl_core.raw.records import shown
 from automtl_core.system.documents import Value
 from automtl_core.views.values import Matrix, Section, Text, by_name, facts, lines, table
 from automtl_inspection.describe import Described
+from automtl_inspection.leaks.histories import HistoryFacts
+from automtl_inspection.leaks.leaks import Rule
 
 
 def prepared(about: Mapping[str, Any]) -> Section:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from math import inf
 from statistics import NormalDist
 
-from automtl_core.run_dir.record import RunRecord
 from automtl_core.search.evidence import Point, ranking
 from automtl_core.training.significance import NORMAL
 from automtl_core.views.numbers import change, percent
 from automtl_core.views.values import Grid, Section, Text
+from automtl_report.record import RunRecord
 from automtl_report.search import measure
 
 STANDINGS = {

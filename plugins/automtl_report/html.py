@@ -12,13 +12,13 @@ from markupsafe import Markup
 import automtl_core
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data
-from automtl_core.run_dir.record import read_record
 from automtl_core.run_dir.run import Run
 from automtl_core.system.files import write_atomic
 from automtl_core.views.plain import cell
 from automtl_core.views.values import Bars, Block, Curves, Grid, Matrix, Plot, Section
 from automtl_report.charts import LONG, chart, legible, template
 from automtl_report.drawing import drawn
+from automtl_report.record import read_record
 from automtl_report.run import report
 
 FOLDED, SEARCHED, CARDS = 25, 12, 12

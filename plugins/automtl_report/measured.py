@@ -3,16 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import group_and_word
-from automtl_core.run_dir.facts import Behaviour, Drifted, Importance, Refreshed, Result, Updated
-from automtl_core.run_dir.record import RunRecord
-from automtl_core.training.calibration import calibration_error
+from automtl_core.run_dir.facts import Refreshed, Result, Updated
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded
-from automtl_core.training.importance import MARGIN, FieldEffect
-from automtl_core.training.significance import LEAST, SIGNIFICANCE, Baseline
-from automtl_core.views.drift import differences
+from automtl_core.training.significance import LEAST, SIGNIFICANCE
 from automtl_core.views.metrics import metrics
 from automtl_core.views.numbers import change, p_value, some
 from automtl_core.views.values import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
+from automtl_inspection.baselines import Baseline
+from automtl_inspection.behaviour import Behaviour
+from automtl_inspection.calibration import calibration_error
+from automtl_inspection.importance import MARGIN, FieldEffect, Importance
+from automtl_inspection.shifts import Drifted, differences
+from automtl_report.record import RunRecord
 from automtl_report.search import optimism
 from automtl_report.sharing import natural
 
@@ -33,8 +35,8 @@ def notes(record: RunRecord) -> list[Block]:
     result, refreshed = record.get(Result), record.get(Refreshed)
     found = list(refreshed.sentences(record.path)) if refreshed else []
     found += updated.sentences() if (updated := record.get(Updated)) else []
-    if result is not None and result.baselines is not None:
-        found += [*nothing_learned(result.baselines, bool(record.search.front)), *_leaks(result.baselines)]
+    if result is not None and record.baselines is not None:
+        found += [*nothing_learned(record.baselines, bool(record.search.front)), *_leaks(record.baselines)]
     return list(map(Text, found))
 
 
@@ -100,7 +102,7 @@ def on_test_rows(record: RunRecord) -> Iterator[Section]:
     """Yield test metrics, and the comparison with the best single fields."""
     rows = [
         [task, b.field, b.field_score and f"{b.measure} {b.field_score:.4f}", b.beats_field]
-        for task, b in (record.result.baselines or {}).items()
+        for task, b in (record.baselines or {}).items()
         if b.field
     ]
     head = ["task", "best single field", "its score", "model significantly better"]

@@ -10,8 +10,7 @@ from automtl_core.errors import listing, one_line
 from automtl_core.modules.cost import Cost
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment, Importance
-from automtl_core.run_dir.record import RunRecord
+from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment
 from automtl_core.views.plain import cell
 from automtl_core.views.values import (
     Bar,
@@ -25,7 +24,9 @@ from automtl_core.views.values import (
     lines,
     next_commands,
 )
+from automtl_inspection.importance import Importance
 from automtl_report import contest, measured, search, sharing, verdict
+from automtl_report.record import RunRecord
 from automtl_report.sharing import BODY, networks
 
 COSTS = ["FLOPs per row", "parameters"]

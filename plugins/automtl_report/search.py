@@ -8,7 +8,6 @@ from typing import Any
 from automtl_core.dataset.encodings import Aggregate, Encodings
 from automtl_core.errors import listing
 from automtl_core.run_dir.facts import EncodingSearch
-from automtl_core.run_dir.record import RunRecord
 from automtl_core.search.encoding.aggregates import Gain
 from automtl_core.search.encoding.search import LOSSES, EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
@@ -16,6 +15,7 @@ from automtl_core.tasks.kinds import distinct
 from automtl_core.training.significance import NORMAL, SIGNIFICANCE
 from automtl_core.views.numbers import change, p_value
 from automtl_core.views.values import Block, Grid, Plot, Section, Text
+from automtl_report.record import RunRecord
 
 VERDICTS: Mapping[Verdict, str] = {
     "required": "required by ablation",

@@ -3,14 +3,15 @@
 import shlex
 from collections.abc import Iterator
 
-from automtl_core.run_dir.facts import Costs, Importance, Result
-from automtl_core.run_dir.record import RunRecord
+from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import mean_over_tasks
 from automtl_core.views.numbers import elapsed, percent, some
 from automtl_core.views.values import Bar, Bars, Block, Figures, Section, Text
+from automtl_inspection.importance import Importance
 from automtl_report.contest import cheaper, contested, is_rival, rank
 from automtl_report.measured import largest, notes, strongest
+from automtl_report.record import RunRecord
 from automtl_report.search import measure
 
 

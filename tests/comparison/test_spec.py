@@ -23,12 +23,12 @@ from automtl_core.errors import (
     UsageError,
 )
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Importance
 from automtl_core.run_dir.run import Run
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.events import Warned
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.workflow import Workflow
+from automtl_inspection.importance import Importance
 
 SMALL = {"dataset": {"name": "synthetic", "rows": 600}, "training": {"epochs": 1, "min_positives": 1}}
 

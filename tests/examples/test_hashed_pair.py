@@ -12,10 +12,11 @@ import pytest
 import automtl
 from automtl_core.registry.kinds import FIELD_KINDS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Environment, Importance
+from automtl_core.run_dir.facts import Environment
 from automtl_core.run_dir.run import Run
 from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.workflow.workflow import Workflow
+from automtl_inspection.importance import Importance
 
 FILE = Path(__file__).parents[2] / "examples" / "field" / "automtl_example_field.py"
 SHOP = """

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from automtl_core.dataset.dataset import Bag, Dense, Label, Sparse
-from automtl_core.leaks.leaks import Rule
 from automtl_core.prepare.prepare import prepare
 from automtl_inspection.describe import (
     DenseFacts,
@@ -18,6 +17,7 @@ from automtl_inspection.describe import (
     describe,
     duplicates,
 )
+from automtl_inspection.leaks.leaks import Rule
 
 
 def test_describes_fields_and_tasks(shop, shop_dir, tmp_path):

@@ -1,10 +1,10 @@
 """What datasets hold, and what is wrong with them."""
 
-from automtl_core.leaks.histories import HistoryFacts
-from automtl_core.leaks.leaks import Rule, SingleFieldScore
-from automtl_core.leaks.lists import ListFacts
 from automtl_core.views.values import Matrix, Text
 from automtl_inspection.describe import DenseFacts, Described, Duplicates, LabelFacts, SparseFacts
+from automtl_inspection.leaks.histories import HistoryFacts
+from automtl_inspection.leaks.leaks import Rule, SingleFieldScore
+from automtl_inspection.leaks.lists import ListFacts
 from automtl_inspection.views import described, exported, prepared, sampled
 
 ABOUT = {"path": "prepared/a", "lists": None, "warnings": ["one", "two"]}

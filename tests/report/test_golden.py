@@ -8,17 +8,18 @@ import pytest
 from automtl_core.choices import Architecture
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.sharing import Sharing
-from automtl_core.run_dir.facts import Behaviour, Costs, Data, EncodingSearch, Importance, Result, Search
+from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Result, Search
 from automtl_core.run_dir.run_list import Summary
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial, OtherView
 from automtl_core.search.evidence import EVERYWHERE, Evidence, Point
 from automtl_core.training.events import EpochEnded
-from automtl_core.training.expert_use import ExpertUse
-from automtl_core.training.importance import FieldEffect
-from automtl_core.training.significance import Baseline
 from automtl_core.views.plain import markdown
 from automtl_core.workflow import new_rows
 from automtl_core.workflow.evaluation import Evaluation
+from automtl_inspection.baselines import Baseline, Baselines
+from automtl_inspection.behaviour import Behaviour
+from automtl_inspection.expert_use import ExpertUse
+from automtl_inspection.importance import FieldEffect, Importance
 from automtl_report import outcome as outcomes
 from automtl_report.drawing import dot
 from automtl_report.run import SECTIONS, outcome, show
@@ -78,10 +79,11 @@ RESULT = Result(
     best_epoch=2, parameters=84_388, parameters_beside_embeddings=27_588, flops_per_row=54_432,
     validation={"click": replace(CLICK, values={**CLICK.values, "auc": 0.72})}, files={},
     test={"click": CLICK, "price": regression_metrics(9.0, 0.4, 0.1, 4000), "like": LIKE},
-    reachable={"click": 0.8, "like": 0.9}, baselines={"click": LEAKED, "like": ALIKE},
+    reachable={"click": 0.8, "like": 0.9},
 )  # fmt: skip
 
 
+BASELINES = Baselines({"click": LEAKED, "like": ALIKE})
 COSTS = Costs({"search": 130.0, "encoding_search": 6.1}, None)
 
 
@@ -141,7 +143,7 @@ class Space:
 
 def made(*facts, schema=SCHEMA, **changes):
     data = Data("x", 1, {}, {}, "", schema.to_json(), {}, TRUTH)
-    found = record(data, RESULT, COSTS, *facts, schema=schema, **changes)
+    found = record(data, RESULT, COSTS, BASELINES, *facts, schema=schema, **changes)
     found.__dict__["epochs"] = EPOCHS
     return found
 
@@ -157,7 +159,7 @@ def members():
 LINEAR = replace(CHOSEN, name="linear", loss=0.203, error=0.002, flops_per_row=100, chosen=False)
 TREES = (replace(CHOSEN, name="boosting", flops_per_row=0), replace(MMOE, loss=0.201, error=0.002))
 MEAN = replace(MMOE, name="mean of searched + mmoe", loss=0.1, error=None, chosen=True)
-NOTHING = replace(RESULT, baselines={"click": CHANCE, "buy": CHANCE})
+NOTHING = Baselines({"click": CHANCE, "buy": CHANCE})
 OF_LEVELS = ExpertUse(9, {"level0/a": {"x": 1.0}, "task/a": {"x": 0.3, "y": 0.7}}, {})
 OVERRIDES = {"space": {"members": 1}, "training": {"learning_rate": 0.1}}
 RUNS = {
@@ -170,7 +172,7 @@ RUNS = {
         decisions=DECISIONS, sharing=replace(SHARING, gates=("task/click",)), schema=BINARY, unasked="x",
     ),
     "trees": made(
-        Search((), TREES, MMOE.overrides), replace(RESULT, baselines={"like": ALIKE}, reachable=None),
+        Search((), TREES, MMOE.overrides), replace(RESULT, reachable=None), Baselines({"like": ALIKE}),
         sharing=replace(SHARING, sees={"layer0/e0": FIELDS}), min_positives=2000
     ),
     "members": members(),

@@ -1,9 +1,8 @@
 """The behaviour of a network: baselines, fields, experts and curves show what the run recorded."""
 
-from automtl_core.run_dir.facts import Importance
-from automtl_core.training.importance import FieldEffect
-from automtl_core.training.significance import Baseline
 from automtl_core.views.values import Bars, Curves
+from automtl_inspection.baselines import Baseline
+from automtl_inspection.importance import FieldEffect, Importance
 from automtl_report.measured import histories, learning, nothing_learned, strongest
 from tests.shared.records import blocks, record
 

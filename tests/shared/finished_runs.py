@@ -7,10 +7,10 @@ from automtl_comparison.document import ALONE, MEAN, Comparison, Measured, Model
 from automtl_comparison.statistics import Noise
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
-from automtl_core.run_dir.record import read_record
 from automtl_core.run_dir.run import Run
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.workflow import Workflow
+from automtl_report.record import read_record
 from automtl_testing.samples import binary_metrics, regression_metrics
 
 REGISTRY = load_registry()

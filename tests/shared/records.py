@@ -5,7 +5,7 @@ from pathlib import Path
 from automtl_core.choices import Architecture, Origin
 from automtl_core.modules.sharing import Sharing
 from automtl_core.run_dir.facts import Search
-from automtl_core.run_dir.record import RunRecord
+from automtl_report.record import RunRecord
 from automtl_testing.samples import sample_schema
 
 NO_SHARING = Sharing({}, {}, ())

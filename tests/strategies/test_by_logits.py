@@ -82,8 +82,6 @@ def test_warm_up_moves_weights_and_no_logit():
     assert not torch.equal(watch.weights[0], watch.weights[1])
 
 
-
-
 def test_the_most_certain_decisions_are_fixed_to_their_argmax_and_the_rest_at_the_end():
     strategy = ByEntropy(
         EntropySettings(warmup_epochs=0, search_epochs=3, fix_per_epoch=3, learning_rate=1e-9), problem()
@@ -217,8 +215,6 @@ def test_all_is_fixed_at_the_end_and_not_before():
     assert watch.reports[-1].fixed == found.architecture.decisions == search.supernet.favourites()
     assert all(0 < r.entropy < 1.1 for r in watch.reports)
     assert search.retrain == "scratch"
-
-
 
 
 def test_each_step_of_each_epoch_draws_anew():

@@ -94,5 +94,3 @@ def test_optuna_that_is_missing_is_told(monkeypatch):
     with pytest.raises(UsageError, match="a search by Optuna needs optuna") as error:
         StudySearch.check()
     assert error.value.fix == "install it: pip install 'automtl[study]'"
-
-

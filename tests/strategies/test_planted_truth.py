@@ -12,13 +12,11 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import default, load_config
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.recipe import Recipe
-from automtl_core.workflow.job import Job
 from automtl_testing.samples import sample_problem
 from automtl_testing.spaces import check_space
 
@@ -130,9 +128,3 @@ def test_random_search_takes_the_best_that_it_has_drawn():
     strategy, found = search(planted(), "random", candidates=18, rung_epochs=1)
     worths = [worth(architecture) for architecture in strategy.architectures]
     assert worth(found.architecture) == max(worths) > np.mean(worths) + 1
-
-
-
-
-
-

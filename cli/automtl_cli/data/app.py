@@ -69,11 +69,11 @@ def drift(
     roles that `automtl data init` guesses.
     """
     from automtl_cli.runs.flow import workflow
-    from automtl_inspection.drift import drift_of_tables, view
+    from automtl_inspection.drift import drift_of_run, drift_of_tables, view
 
     flow = workflow("reading rows")
     if old.is_dir():
-        return Output(flow.drift(old, new, history, not without_labels), view)
+        return Output(drift_of_run(flow, old, new, history, not without_labels), view)
     return Output(drift_of_tables(flow, old, new), view)
 
 
@@ -172,20 +172,20 @@ def _prepared(dataset: options.Dataset) -> "Prepared":
     from automtl_cli import configuration
     from automtl_cli.output import stages
     from automtl_core.prepare.prepare import prepare
-    from automtl_core.workflow.data_checks import preparation_warnings
+    from automtl_inspection.leaks.lists import list_warnings
 
     chosen = configuration.chosen(dataset)
     limit = options.memory_limit()
     with stages("preparing data") as progress:
         made = prepare(chosen.dataset, chosen.name, chosen.folder, chosen.prepared_dir, progress, limit)
-    for sentence in preparation_warnings(made):
+    for sentence in (*made.warnings(), *list_warnings(made)):
         say(f"warning: {sentence}")
     return made
 
 
 def _about(made: "Prepared") -> Json:
     """Return path, size, lists and warnings of prepared data."""
-    from automtl_core.leaks.lists import lists
+    from automtl_inspection.leaks.lists import lists
 
     manifest, schema = made.manifest, made.schema
     of_tasks = {task.name: manifest["labels"]["train"][task.name] for task in schema.tasks if task.weight}

@@ -135,6 +135,7 @@ def update(
     from automtl_core.run_dir.config import UpdateSettings
     from automtl_core.views.values import lines, next_commands
     from automtl_core.workflow.new_rows import skippable
+    from automtl_report.record import read_record
     from automtl_report.run import outcome
 
     most = skippable(bad_rows.bad_rows, bad_rows.max_bad_rows)
@@ -143,8 +144,9 @@ def update(
         how = {"replay": replay, "epochs": epochs, "max_bad_rows": most}
         later = UpdateSettings.parse({"data": files.absolute(), "history": log, **how}, "update")
         place = (run.parent, None) if out is None else (out.parent, out.name)
-        record = workflow().update(run, later, retrain, *place)
-        return Output(record, outcome)
+        flow = workflow()
+        updated = flow.update(run, later, retrain, *place)
+        return Output(read_record(updated.path, flow.registry), outcome)
     folder = out or run.with_name(f"{run.resolve().name}-refreshed")
     result = workflow(READING).refresh(run, files, folder, most)
     skipped = [f"skipped: {row}" for row in result.skipped]
@@ -179,11 +181,11 @@ def export(
     registry = load_registry()
     registry.supplier(EXPORTERS, form)
     from automtl_cli.runs.flow import workflow
-    from automtl_core.run_dir.record import read_record
     from automtl_core.run_dir.run import Run
     from automtl_core.views.values import lines
     from automtl_export.folder import export as write
     from automtl_report.card import card
+    from automtl_report.record import read_record
 
     opened, folder = Run.open(run), out or Path("exports") / f"{run.resolve().name}-{form}"
     result = write(
@@ -225,9 +227,9 @@ def show(
         check_run(run)
     from automtl_core.registry.plugins import load_registry
     from automtl_core.run_dir.facts import Result
-    from automtl_core.run_dir.record import read_record
     from automtl_report import run as views
     from automtl_report.drawing import dot as graph
+    from automtl_report.record import read_record
     from automtl_report.sharing import networks
 
     record = read_record(run, registry := load_registry())

@@ -36,6 +36,7 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.run_trial import executor_of
 from automtl_core.workflow.workflow import Workflow, plain_name
 from automtl_report import outcome
+from automtl_report.record import read_record
 from automtl_report.run import outcome as finished
 from automtl_report.search import apart, encoding
 
@@ -195,10 +196,12 @@ def run_job(
         raise UsageError("--anyway belongs to --resume", "give the run, such as --resume runs/NAME --anyway")
     with training(execution, layers) as flow:
         if run.resume is not None:
-            return Output(flow.resume(run.resume, run.anyway), finished)
+            path = flow.resume(run.resume, run.anyway).path
+            return Output(read_record(path, flow.registry), finished)
         job = job_of(flow)
         if not run.dry_run:
-            return Output(flow.search(job, run.runs_dir, run.name), finished)
+            path = flow.search(job, run.runs_dir, run.name).path
+            return Output(read_record(path, flow.registry), finished)
         if run.name is not None:
             plain_name(run.name)
         plan = flow.plan(job)

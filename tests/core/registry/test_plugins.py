@@ -16,7 +16,7 @@ from automtl_core.registry.registry import PluginRow
 
 PLUGINS = [
     "balancers", "baselines", "commands", "datasets", "desan", "engines", "export",
-    "histories", "listeners", "losses", "metrics", "strategies", "tasks", "testing",
+    "histories", "inspection", "listeners", "losses", "metrics", "strategies", "tasks", "testing",
 ]  # fmt: skip
 """Built-in plugins."""
 BUILT_IN = {

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from automtl_core.errors import ArtifactError
-from automtl_core.run_dir.facts import Costs, Environment, Importance, Result, Search, Status, differences
+from automtl_core.run_dir.facts import Costs, Environment, Result, Search, Status, differences
 from automtl_core.run_dir.run import FORMAT, Run
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.system.documents import write_signed
-from automtl_core.training.importance import FieldEffect
+from automtl_inspection.importance import FieldEffect, Importance
 from automtl_testing.samples import binary_metrics, regression_metrics
 
 CLICK = binary_metrics(0.75, 0.5, 10, 100)

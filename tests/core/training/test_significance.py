@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from automtl_core.dataset.schema import Task
-from automtl_core.training.significance import Baseline, baseline, corrected, holm, losses_by_row, optimism
+from automtl_core.training.significance import holm, losses_by_row
+from automtl_inspection.baselines import Baseline, baseline, corrected, optimism
 from automtl_testing.samples import binary_metrics, regression_metrics
 
 

@@ -13,15 +13,15 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Budget, Data, Decided, Importance, Result
+from automtl_core.run_dir.facts import Budget, Data, Decided, Result
 from automtl_core.run_dir.progress import IMPORTANCE, TRAINING
-from automtl_core.run_dir.record import read_record
 from automtl_core.run_dir.run import Run
 from automtl_core.training.events import SILENT, EventHandler, PhaseBegan
-from automtl_core.workflow import evaluation
-from automtl_core.workflow.evaluation import _measured, evaluate_run, reachable
-from automtl_core.workflow.work import Work
+from automtl_core.workflow.evaluation import evaluate_run, reachable
+from automtl_core.workflow.stage import OnTestRows, measured
 from automtl_core.workflow.workflow import Workflow
+from automtl_inspection.importance import Importance, ImportanceStage
+from automtl_report.record import read_record
 
 from .lines import REGISTRY, begin, contents, go_on, make_job
 
@@ -62,7 +62,7 @@ def test_metrics_by_user_of_a_hashed_user_field_say_that_they_are_of_buckets(tmp
         )
         prepared = job.prepare()
         logits = np.zeros((len(prepared.part("test")), len(prepared.schema.tasks)))
-        for m in _measured(job, prepared, "test", logits, job.metrics()).values():
+        for m in measured(job, prepared, "test", logits, job.metrics()).values():
             assert m.others["gauc"].by_user.unit == ("buckets" if buckets else "users")
 
 
@@ -168,19 +168,18 @@ def test_it_can_be_turned_off_and_limited(tmp_path, whole):
 
 
 def test_a_time_budget_limits_the_rows(job, whole):
-    prepared = job.prepare()
-    made = evaluation._trained(job, whole, prepared, job.space(prepared))
-    names = [*whole.read(Importance).effects]
-    fields = len(names)
+    prepared, made = job.prepare(), Workflow(load_registry()).trained(whole)
+    part, space = prepared.part("test"), job.space(prepared)
+    fields = len(whole.read(Importance).effects)
 
     def rows(seconds, seconds_per_row=0.001):
-        work = Work(job, Limited(whole.path, seconds), prepared, SILENT)
-        found = evaluation.run_importance(work, made, names, seconds_per_row)
-        return found and found.rows
+        run = Limited(whole.path, seconds)
+        on = OnTestRows(job, run, prepared, part, space, made, np.zeros(()), seconds_per_row, SILENT)
+        return [found.rows for found in ImportanceStage().measure(on)]
 
-    assert rows(1e6) == 100
-    assert rows(20 * (fields + 1) * 0.001 * 50.5) == 50
-    assert rows(0.001) is None
+    assert rows(1e6) == [100]
+    assert rows(20 * (fields + 1) * 0.001 * 50.5) == [50]
+    assert rows(0.001) == []
 
 
 class Limited(Run):

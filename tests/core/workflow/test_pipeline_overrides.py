@@ -8,7 +8,6 @@ from automtl_core.modules.dropout import Dropout
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.facts import Search
-from automtl_core.run_dir.record import read_record
 from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training.events import EpochEnded, EventHandler
@@ -16,6 +15,7 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
+from automtl_report.record import read_record
 
 from .lines import REGISTRY, SMALL, begin, contents, go_on, stopped
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from automtl_core.registry.kinds import SPACES
-from automtl_core.run_dir.facts import Behaviour, Budget, Calibration, Costs, Result
+from automtl_core.run_dir.facts import Budget, Calibration, Costs, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
 from automtl_core.training.events import EventHandler, Warned
@@ -16,6 +16,7 @@ from automtl_core.workflow.evaluation import evaluate_run
 from automtl_core.workflow.models import models
 from automtl_core.workflow.pipeline import plan
 from automtl_core.workflow.trained import Trained
+from automtl_inspection.behaviour import Behaviour
 
 from .lines import REGISTRY, TRAINING, begin, contents, go_on, make_job, stopped
 

@@ -14,7 +14,6 @@ from automtl_core.modules.network import Ensemble
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.facts import Chosen, Costs, Result
-from automtl_core.run_dir.record import read_record
 from automtl_core.run_dir.run import Run
 from automtl_core.settings.settings import Component
 from automtl_core.system import seeds
@@ -29,6 +28,7 @@ from automtl_core.workflow.training import _epochs, trainer, untrained
 from automtl_core.workflow.work import Work
 from automtl_core.workflow.workflow import Workflow
 from automtl_desan.space import DESAN, DESANSettings
+from automtl_report.record import read_record
 from automtl_testing.samples import plain_schema, sample_architectures, sample_problem
 
 from .lines import EQUAL, REGISTRY, TRAINING, begin, contents, go_on, make_job

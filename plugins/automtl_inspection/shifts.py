@@ -7,7 +7,7 @@ indicator of a column that differs most stands for it; p values are corrected by
 Letters: R rows, K indicators.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -17,8 +17,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from automtl_core.data.encoder import Encoder
+from automtl_core.data.part import Part
+from automtl_core.data.store import Prepared
+from automtl_core.run_dir.facts import Fact
 from automtl_core.system.documents import Value
 from automtl_core.training.significance import SMALLEST, holm
+from automtl_core.views.values import Section, table
+from automtl_core.workflow.stage import OnTestRows, Stage
+from automtl_inspection.importance import sample
 
 VALUES = 30
 """Largest number of values of a column that are compared; the others count together."""
@@ -26,6 +33,9 @@ BINS = 10
 FEW = 20
 """A column of numbers with at most so many different ones is compared value by value; and an indicator of
 fewer rows is not compared."""
+MOST = 50_000
+"""Largest number of rows of each side whose columns are compared: a random sample of more."""
+UNSEEN = "unseen or missing"
 MISSING, OTHERS, MEAN = "missing", "others", "mean"
 Column = NDArray[Any]
 """Numbers, NaN where missing, or texts, empty where missing, [R]."""
@@ -62,6 +72,48 @@ class Shift(Value):
     def drifted(self) -> bool:
         """Whether the difference is beyond chance."""
         return self.p < 0.05
+
+
+@dataclass(frozen=True)
+class Drifted(Fact):
+    """The drift from the training rows to the test rows; absent where rows are not split by time."""
+
+    file = "drift"
+
+    shifts: tuple[Shift, ...]
+    """The largest difference in each column, those beyond chance first."""
+
+
+class DriftStage(Stage):
+    """Compares the test rows with the training rows, where rows are split by time."""
+
+    def measure(self, on: OnTestRows) -> Iterator[Drifted]:
+        """Yield the drift."""
+        if on.prepared.can_refresh:
+            yield Drifted(tuple(drift_within(on.prepared, on.job.config.seed)))
+
+
+def drift_within(prepared: Prepared, seed: int) -> list[Shift]:
+    """Return the drift from the training rows to the test rows of prepared data."""
+    encoder = prepared.encoder
+    return shifts(*(rows_of(encoder, sample(prepared.part(name), MOST, seed)) for name in ("train", "test")))
+
+
+def rows_of(encoder: Encoder, part: Part, scores: NDArray[np.float64] | None = None) -> Rows:
+    """Return rows with their values, labels and, as columns too, scores [R, T]."""
+    schema, columns = encoder.schema, dict[str, Column]()
+    for place, field in enumerate(schema.sparse):
+        if field.kind != "bag":
+            values = encoder.fields[field.name].decode(np.asarray(part.ids[:, place]).tolist())
+            columns[field.name] = np.array([UNSEEN if one is None else one for one in values], object)
+    for place, number in enumerate(schema.dense):
+        columns[number.name] = encoder.fields[number.name].inverse(part.dense[:, place])
+    means = {}
+    for t, task in enumerate(schema.tasks):
+        means[task.name] = part.labels[:, t] * task.deviation + task.mean
+        if scores is not None:
+            columns[f"prediction of {task.name}"] = scores[:, t]
+    return Rows(columns, means, part.users)
 
 
 def shifts(before: Rows, now: Rows) -> list[Shift]:
@@ -180,3 +232,21 @@ def _coded(before: Column, now: Column) -> tuple[NDArray[np.int64], list[str]]:
     places = np.full(len(values), len(frequent))
     places[frequent] = np.arange(len(frequent))
     return places[numbers], [*(str(values[k]) or MISSING for k in frequent), OTHERS]
+
+
+def differences(shifts: Sequence[Shift], most: int) -> Section:
+    """Return the largest differences of columns as a table, those beyond chance first."""
+    rows = []
+    for shift in shifts[:most]:
+        share = shift.value != "mean"
+        values = (shift.before, shift.now, shift.low, shift.high)
+        before, now, low, high = (f"{100 * x:.1f} %" if share else f"{x:.4g}" for x in values)
+        verdict = "beyond chance" if shift.drifted else "within chance"
+        rows.append([shift.column, shift.value, before, now, f"{low} to {high}", verdict])
+    left = [f"{len(shifts) - most} more columns differ less"] if len(shifts) > most else []
+    note = (
+        "share of rows before and now, of the value or range that differs most in the column; interval: of "
+        "the difference, 95 % for all columns together, by users where they are known"
+    )
+    header = ["column", "value or range", "before", "now", "difference", "verdict"]
+    return table(header, rows, "llrrrl", notes=[note, *left] if rows else [])

@@ -8,8 +8,8 @@ import numpy as np
 from automtl_core.data.part import Histories
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.declarations import History
-from automtl_core.leaks.predictors import spread_rows
 from automtl_core.system.documents import Value
+from automtl_inspection.leaks.predictors import spread_rows
 
 
 @dataclass(frozen=True)

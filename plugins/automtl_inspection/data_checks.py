@@ -2,26 +2,22 @@
 
 from collections.abc import Iterator, Mapping
 
-from automtl_core.data.store import REJECTED, Prepared
-from automtl_core.leaks.leaks import alone, warnings
-from automtl_core.leaks.lists import list_warnings
+from automtl_core.data.store import Prepared
 from automtl_core.training.recipe import Recipe
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.stage import Stage
+from automtl_inspection.leaks.leaks import alone, warnings
+from automtl_inspection.leaks.lists import list_warnings
 
 
-def preparation_warnings(prepared: Prepared) -> Iterator[str]:
-    """Yield the warnings of the preparation, and about lists."""
-    manifest = prepared.manifest
-    if rows := manifest["rejected"]:
-        where = prepared.path / REJECTED
-        yield f"skipped faulty rows of the raw files: {rows}, see {where}"
-    yield from manifest["warnings"]
-    yield from list_warnings(prepared)
+class DataChecks(Stage):
+    """Warns of tasks with few rows, unlike parts, and predictors that may hold a label."""
 
-
-def training_warnings(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
-    """Yield warnings, before a training, of tasks with few rows, and of predictors that may hold a label."""
-    yield from rare_tasks(prepared, recipe)
-    yield from warnings(prepared, alone(prepared))
+    def check(self, prepared: Prepared, job: Job) -> Iterator[str]:
+        """Yield the warnings."""
+        yield from list_warnings(prepared)
+        yield from rare_tasks(prepared, job.config.training)
+        yield from warnings(prepared, alone(prepared))
 
 
 def rare_tasks(prepared: Prepared, recipe: Recipe) -> Iterator[str]:

@@ -8,11 +8,11 @@ import pytest
 
 from automtl_core.dataset.dataset import Bag, Dataset, DatasetSettings, Dense, Label, Sparse
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.leaks import leaks
-from automtl_core.leaks.leaks import Rule, alone, declared
 from automtl_core.prepare.prepare import prepare
 from automtl_core.tasks.builtin import auc
 from automtl_inspection.describe import describe
+from automtl_inspection.leaks import leaks
+from automtl_inspection.leaks.leaks import Rule, alone, declared
 
 ROWS = 4000
 

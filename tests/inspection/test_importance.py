@@ -15,7 +15,7 @@ from automtl_core.modules.inputs import inputs_of
 from automtl_core.tasks.builtin import auc
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
-from automtl_core.training.importance import MARGIN, importance, permuted, sample
+from automtl_inspection.importance import MARGIN, importance, permuted, sample
 from automtl_testing.samples import sample_part, sample_schema
 
 BINARY, REAL = Task("click"), Task("price", kind="regression")

@@ -9,10 +9,9 @@ from automtl_core.data.part import Events, Histories, Part
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema, SparseField, Task
-from automtl_core.leaks.leaks import SingleFieldScore
 from automtl_core.training.recipe import Recipe
-from automtl_core.workflow import data_checks
-from automtl_core.workflow.data_checks import rare_tasks, training_warnings
+from automtl_inspection.data_checks import rare_tasks
+from automtl_inspection.leaks.leaks import SingleFieldScore, warnings
 
 
 def test_tasks_with_too_few_validation_rows_are_named_before_the_training():
@@ -33,9 +32,8 @@ def test_tasks_with_too_few_validation_rows_are_named_before_the_training():
     assert "no task has" in warned(rating={"rows": 99})[0]
 
 
-def test_leaks_of_events_and_histories_without_events_are_named_before_the_training(monkeypatch):
+def test_leaks_of_events_and_histories_without_events_are_named_before_the_training():
     own = SingleFieldScore("buy of the newest event", "event", "value", True, "AUC", 1.0)
-    monkeypatch.setattr(data_checks, "alone", lambda prepared: {"buy": (own, replace(own, name="later"))})
     events = Events(np.ones((1, 1), np.int32), np.zeros((1, 0), np.uint8), np.ones(1))
     empty = Histories(events, np.zeros((3, 2), np.int32), np.ones(3), np.ones((3, 1), np.int32))
     part = Part(np.zeros((3, 1)), np.zeros((3, 0)), np.zeros((3, 1)), histories=(empty,))
@@ -45,7 +43,7 @@ def test_leaks_of_events_and_histories_without_events_are_named_before_the_train
         (SparseField("item", 2),), (), (Task("buy"),), histories=(History("past", "user", "at", ("item",)),)
     )
     prepared = SimpleNamespace(manifest=manifest, schema=schema, part=lambda name: part)
-    leak, nothing = training_warnings(prepared, Recipe(min_positives=100))
+    leak, nothing = warnings(prepared, {"buy": (own, replace(own, name="later"))})
     assert leak.startswith(
         "buy of the newest event alone predicts buy (AUC 1.000): does a row read its own event?"
     )

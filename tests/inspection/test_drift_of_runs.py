@@ -8,8 +8,8 @@ import automtl
 from automtl_core.data.frames import NewExamples
 from automtl_core.data.store import Prepared
 from automtl_core.errors import DataError
-from automtl_core.run_dir.facts import Drifted
-from automtl_core.workflow.drift import drift_since, drift_within
+from automtl_inspection.drift import drift_since
+from automtl_inspection.shifts import Drifted, drift_within
 
 SETTINGS = {
     "dataset": {

@@ -11,23 +11,29 @@ aggregates whose key contains the field.
 Letters: R rows, an even number, T tasks.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy.special import stdtr, stdtrit
 
+from automtl_core.choices import Architecture
 from automtl_core.data.part import Part, some_rows
+from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema, Task
-from automtl_core.settings.settings import Settings
+from automtl_core.run_dir.facts import Budget, Fact
+from automtl_core.run_dir.progress import IMPORTANCE
+from automtl_core.space import SearchSpace
 from automtl_core.system import seeds
 from automtl_core.system.documents import Value
 from automtl_core.system.progress import Progress, silent
 from automtl_core.tasks.kind import Floats
+from automtl_core.training.events import PhaseBegan, phase
 from automtl_core.training.significance import SIGNIFICANCE, SMALLEST, holm
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.stage import OnTestRows, Stage
 
 Predict = Callable[[Part], Floats]
 """Returns the output of a network for R rows, [R, T]."""
@@ -40,19 +46,12 @@ Verdict = Literal["matters", "no effect", "unclear"]
 MARGIN = 0.002
 """Largest drop of AUC or R2, in either direction, that counts as no effect. The standard deviation of the
 test AUC over seeds of one model is about as large (docs/results.md), so that no decision depends on less."""
+SHARE = 0.05
+"""Largest share of a time budget, which permutes fewer rows if time is short."""
 LEAST = 100
 """Least number of rows of the rarer class, or of all rows without classes, for `no effect`. An effect of rare
 values does not widen the interval if no row has them: with 100 rows, values of 3 % of all rows are missed
 with a probability of 5 %."""
-
-
-class ImportanceSettings(Settings):
-    """Permutation importance of fields, computed after the test of a run."""
-
-    rows: int = Field(20_000, ge=0)
-    """Maximum number of test rows on which fields are permuted; 0 for no permutation importance. More rows
-    give smaller intervals and take longer: the network predicts all of them again for each field. The default
-    in a comparison is 0, because its outcome is about models and shows no fields."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,53 @@ class FieldEffect(Value):
 
 Effects = Mapping[str, Mapping[str, FieldEffect]]
 """Field -> task -> effect."""
+
+
+@dataclass(frozen=True)
+class Importance(Fact):
+    """Permutation importance of the fields that the network reads; absent where it was not computed."""
+
+    file = "importance"
+
+    rows: int
+    """Number of test rows on which fields were permuted."""
+    effects: Mapping[str, Mapping[str, FieldEffect]]
+    """Field -> task -> effect."""
+
+
+class ImportanceStage(Stage):
+    """Permutes the fields that the network reads among test rows."""
+
+    def rows(self, prepared: Prepared, job: Job) -> int:
+        """Return the number of rows that are predicted for all fields."""
+        rows: int = min(job.config.importance.rows, prepared.manifest["rows"]["test"])
+        return rows * len(prepared.schema.fields())
+
+    def measure(self, on: OnTestRows) -> Iterator[Importance]:
+        """Yield the importance of all fields, unless it is turned off or has no time."""
+        schema, seed = on.prepared.schema, on.job.config.seed
+        fields, rows = fields_read(on.space, on.run.architecture(), schema), on.job.config.importance.rows
+        if budget := on.run.get(Budget):
+            affordable = SHARE * budget.seconds / (on.seconds_per_row * (len(fields) + 1))
+            rows = min(rows, int(affordable))
+        some = sample(on.prepared.part("test"), rows, seed)
+        if not len(some):
+            return
+        # A prediction keeps no activations for gradients.
+        large = replace(on.network, batch_size=4 * on.network.batch_size)
+        with phase(on.listener, PhaseBegan(IMPORTANCE)) as progress:
+            effects = importance(large.predict_logits, some, schema, fields, seed, progress)
+        yield Importance(len(some), effects)
+
+
+def fields_read(space: SearchSpace, architecture: Architecture, schema: Schema) -> list[str]:
+    """Return the fields of data that a network reads, alone or in an aggregate, and the histories."""
+    unread = space.sharing(architecture).unread()
+    read = {name.partition(":")[0] for name in space.schema.history_inputs() if name not in unread}
+    return [
+        *(field for field in schema.fields() if field not in unread),
+        *(history.name for history in schema.histories if history.name in read),
+    ]
 
 
 def sample(part: Part, most: int, seed: int) -> Part:

@@ -6,7 +6,7 @@ import pytest
 
 from automtl_core.data.part import Events, Histories, Part
 from automtl_core.dataset.declarations import History
-from automtl_core.leaks.histories import _facts, history_warnings
+from automtl_inspection.leaks.histories import _facts, history_warnings
 
 HISTORY = History("past", "user", "at", ("item", "shop"), ("buy",), length=2)
 

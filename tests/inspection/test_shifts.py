@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from automtl_core.training.drift import FEW, Rows, shifts
+from automtl_inspection.shifts import FEW, Rows, shifts
 
 
 def made(seed, rows, users=300, shift=0.0, share=0.0):

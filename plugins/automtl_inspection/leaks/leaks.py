@@ -18,10 +18,10 @@ from automtl_core.data.part import Part, chunks, held
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import ArtifactError, StorageError
-from automtl_core.leaks.histories import history_warnings
-from automtl_core.leaks.parts import parts_warnings
-from automtl_core.leaks.predictors import Kind, Predictor, event_predictors, predictors
 from automtl_core.system.documents import Value, read_signed, write_signed
+from automtl_inspection.leaks.histories import history_warnings
+from automtl_inspection.leaks.parts import parts_warnings
+from automtl_inspection.leaks.predictors import Kind, Predictor, event_predictors, predictors
 
 Floats = NDArray[np.float64]
 By = Literal["value", "presence"]

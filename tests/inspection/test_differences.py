@@ -1,8 +1,7 @@
 """The view of drift has shares in percent, and means as they are."""
 
-from automtl_core.training.drift import Shift
-from automtl_core.views.drift import differences
 from automtl_core.views.plain import markdown
+from automtl_inspection.shifts import Shift, differences
 
 
 def test_differences_are_rows_of_a_table():

@@ -11,12 +11,12 @@ from automtl_core.choices import AnyOf, Architecture
 from automtl_core.errors import ArtifactError, InputMissingError
 from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Behaviour, Data, Search
-from automtl_core.run_dir.record import Price, RunRecord, Truth, read_record
+from automtl_core.run_dir.facts import Data, Search
 from automtl_core.search.evidence import Evidence
 from automtl_core.workflow.versions import origin
-
-from ..workflow.lines import start
+from automtl_inspection.behaviour import Behaviour
+from automtl_report.record import Price, RunRecord, Truth, read_record
+from tests.core.workflow.lines import start
 
 REGISTRY = load_registry()
 EVIDENCE = (Evidence("layer0/expert0/single", "noise_small", "closed", "no significant effect"),)

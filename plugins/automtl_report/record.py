@@ -16,25 +16,25 @@ from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import (
-    Behaviour,
     Budget,
     Chosen,
     Data,
     EncodingSearch,
     Fact,
-    Importance,
     Refreshed,
     Result,
     Search,
     Updated,
 )
-from automtl_core.run_dir.run import Run
+from automtl_core.run_dir.run import FORMAT, Run
 from automtl_core.settings.settings import Component
 from automtl_core.space import SearchSpace
-from automtl_core.system.documents import Value, plain
+from automtl_core.system.documents import Value, plain, read_signed
 from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import Metrics
-from automtl_core.training.significance import Optimism, optimism
+from automtl_inspection.baselines import Baseline, Baselines, Optimism, optimism
+from automtl_inspection.behaviour import Behaviour
+from automtl_inspection.importance import Importance
 
 F = TypeVar("F", bound=Fact)
 
@@ -171,7 +171,17 @@ class RunRecord:
         result = self.get(Result)
         if result is None or result.test is None or result.refitted or not self.search.front:
             return None
-        return optimism(result.validation, result.test, result.baselines or {}, self.min_positives)
+        return optimism(result.validation, result.test, self.baselines or {}, self.min_positives)
+
+    @cached_property
+    def baselines(self) -> Mapping[str, Baseline] | None:
+        """Task -> comparison with a constant and with the best single field; None before the test."""
+        if found := self.get(Baselines):
+            return found.tasks
+        file = self.path / "result.json"  # in runs of automtl 0.3
+        content = read_signed(file, FORMAT, "restore it from a copy") if file.exists() else {}
+        old = content.get("baselines")
+        return None if old is None else Baselines.from_json({"tasks": old}, file).tasks
 
     @property
     def refit(self) -> str | None:
@@ -238,10 +248,11 @@ class RunRecord:
 
     def to_json(self) -> dict[str, Any]:
         """Return what commands print of the run."""
+        result = self.get(Result)
         whole = {
             **self.findings(),
             "run": str(self.path),
-            "result": self.get(Result),
+            "result": result and {**result.to_json(), "baselines": self.baselines},
             "architecture": json.loads(self.architecture.to_json()),
             "updated": self.get(Updated),
             "min_positives": self.min_positives,

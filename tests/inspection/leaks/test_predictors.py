@@ -8,10 +8,10 @@ from automtl_core.data.part import Bags, Events, Histories, Part
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, Sparse
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.leaks import predictors as module
-from automtl_core.leaks.leaks import alone, warnings
-from automtl_core.leaks.predictors import event_predictors, predictors, spread_rows
 from automtl_core.prepare.prepare import prepare
+from automtl_inspection.leaks import predictors as module
+from automtl_inspection.leaks.leaks import alone, warnings
+from automtl_inspection.leaks.predictors import event_predictors, predictors, spread_rows
 
 SCHEMA = Schema(
     (SparseField("tags", 4, "bag"), SparseField("item", 3)),

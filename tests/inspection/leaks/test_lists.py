@@ -5,7 +5,7 @@ import pytest
 
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, SparseField, Task
-from automtl_core.leaks.lists import list_warnings, lists
+from automtl_inspection.leaks.lists import list_warnings, lists
 
 SCHEMA = Schema((SparseField("user", 2),), (), (Task("click"), Task("price", kind="regression")))
 
