@@ -1,6 +1,5 @@
 """Boosting: the trees of a task, what they read, and that it is a model like any other."""
 
-import subprocess
 import sys
 from dataclasses import replace
 
@@ -24,10 +23,8 @@ from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Pretrained, Schema, SparseField, Task
 from automtl_core.errors import UsageError
 from automtl_core.exporter import graph, inputs
-from automtl_core.fields.field import exported as encoder_of
 from automtl_core.modules.embedding import PretrainedVectors
 from automtl_core.modules.network import Ensemble
-from automtl_core.registry.kinds import EXPORTERS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.run_dir.run import Run
@@ -37,8 +34,6 @@ from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.learner import LearnerFit
 from automtl_core.workflow.workflow import Workflow
-from automtl_export.folder import export
-from automtl_export.formats import Onnx
 from automtl_testing.samples import sample_part, sample_problem, sample_schema
 
 GROWER = Grower(BoostingSettings(learning_rate=0.3, leaves=4, rounds=30, patience=5))
@@ -301,11 +296,6 @@ def test_it_needs_something_to_read():
     assert space(bags.encoded(plain().with_answers(aggregates=("tags",)))).choices() == {}
 
 
-def test_lightgbm_is_not_imported_before_it_is_needed():
-    code = "import sys, automtl_baselines.boosting; sys.exit('lightgbm' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 @pytest.fixture(scope="module", params=["ids", {"aggregates": ["kind", ["kind", "size"]], "history": []}])
 def run(tmp_path_factory, request):
     """Return a line, and a run on a file of categories, numbers with blanks, and labels with blanks."""
@@ -346,18 +336,6 @@ def test_new_rows_are_scored(run):
     assert tested.rows == 200, "the test rows"
 
 
-@pytest.mark.parametrize("form", ["torch", pytest.param("onnx", marks=pytest.mark.needs_extra("onnx"))])
-def test_an_export_predicts_as_the_run(run, tmp_path, form):
-    line, found, folder = run
-    told = export(found, line.trained(found), form, out := tmp_path / "out", "", load_registry())
-    assert (told.rows, told.real) == (200, True)
-    assert told.largest_difference < 1e-6
-    line.predict(found.path, folder / "own.csv", tmp_path / "scores.csv", [])
-    given = encoder_of(out / "encode.py", out / "encoder")(pd.read_csv(folder / "own.csv").to_dict("list"))
-    scores = REGISTRY.get(EXPORTERS, form).load(out)(given)
-    assert scores == pytest.approx(pd.read_csv(tmp_path / "scores.csv").to_numpy(), rel=1e-6)
-
-
 HISTORY = sample_schema(histories=True).encoded(plain().with_answers(history=("matches", "last-2")))
 VECTORS = SparseField("seen:vector", 9, vectors=Pretrained("seen", 3))
 
@@ -377,23 +355,3 @@ def test_its_graph_predicts_as_it_for_any_number_of_rows(schema):
         part = sample_part(schema, rows, 3)
         assert torch.allclose(traced(*inputs(part, schema).values()), logits_of(model, part), atol=1e-6)
     assert logits_of(model, part)[:, 1:].any(0).all()
-
-
-class Columns(torch.nn.Module):
-    """What the trees of a model read."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, features):
-        return self.model._columns(features)
-
-
-@pytest.mark.needs_extra("onnx")
-def test_ages_in_an_export_are_the_same_to_the_last_digit(tmp_path):
-    schema = sample_schema(histories=True).encoded(plain().with_answers(history=("last-2",)))
-    read, part = Columns(model_of(schema)), sample_part(schema, 5000, 0, missing=0.0)
-    Onnx.write(graph(read, schema, part.some(slice(32)), None), tmp_path)
-    found = Onnx.load(tmp_path)({name: value.numpy() for name, value in inputs(part, schema).items()})
-    assert (found != logits_of(read, part).numpy()).any(1).mean() < 0.002

@@ -270,20 +270,6 @@ def test_from_python_settings_are_those_that_are_written(automtl, here, content)
     assert TableSettings.parse({k: v for k, v in written.items() if k != "name"}, "dataset")
 
 
-def test_a_column_of_actions_becomes_labels(automtl, here):
-    Path("log.csv").write_text(ACTIONS)
-    shown = automtl("data", "init", "log.csv").out
-    assert "action=buy   labels  1 where action holds buy, 0 where it holds another text" in shown
-    chosen = settings("log.yaml")
-    assert chosen["labels"] == {"action=buy": {}, "action=cart": {}}
-    assert (chosen["user"], [*chosen["sparse"]]) == ("user", ["user", "item"])
-    made = automtl("data", "prepare", "table", "--config", "log.yaml", "--json").json()
-    told = json.loads(Path(made["path"], "manifest.json").read_text())["labels"]
-    assert sum(parts["action=buy"]["positives"] for parts in told.values()) == 500
-    automtl("data", "init", "log.csv", "--force", "--labels", "action=view")
-    assert settings("log.yaml")["labels"] == {"action=view": {}}
-
-
 def test_text_in_another_encoding_is_read(automtl, here):
     Path("log.csv").write_bytes(WORDS)
     assert "2 values: Köln, Ulm" in automtl("data", "init", "log.csv").out
@@ -364,22 +350,6 @@ def test_few_rows_and_dates_in_three_columns_are_said(automtl, here):
     shown = automtl("data", "init", "stays.csv", "--force").out
     assert "\nfew rows (5): a search needs 100 validation rows of either class" in shown
     assert "parts of a date" not in shown
-
-
-def test_a_date_with_the_name_of_its_month_is_the_time_of_the_rows(automtl, here):
-    days = pd.date_range("2023-12-01", periods=500).strftime("%B %-d, %Y")
-    lines = [f'{n % 30},"{day}",{n % 3 % 2}' for n, day in enumerate(days)]
-    Path("visits.csv").write_text("\n".join(["user_id,visited,click", *lines]))
-    shown = automtl("data", "init", "visits.csv").out
-    assert "visited  time    December 1, 2023 to April 13, 2025" in shown
-    text = Path("visits.yaml").read_text()
-    for sign in ("fields:", "  'visited:weekday':"):
-        text = text.replace(f"# {sign}", sign)
-    Path("visits.yaml").write_text(text)
-    made = automtl("data", "prepare", "table", "--config", "visits.yaml", "--json").json()
-    assert (made["rows"]["test"], made["fields"]) == (50, 2)
-    automtl("data", "export", "table", "--config", "visits.yaml", "--out", "t.csv", "--part", "test")
-    assert pd.read_csv("t.csv")["user_id"].tolist() == [n % 30 for n in range(450, 500)]
 
 
 def test_a_label_that_tells_another_one_is_no_leak_and_no_warning_is_said_twice(automtl, here):

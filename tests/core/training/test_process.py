@@ -33,15 +33,6 @@ def test_freed_memory_is_used_again():
     assert faults("as it is") - faults("set up") > whole / 2
 
 
-def test_another_c_library_is_left_as_it_is(monkeypatch):
-    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(process.ctypes, "CDLL", lambda name: object())
-    monkeypatch.setattr(os, "environ", dict(os.environ))
-    process.set_up()
-    assert os.environ["GOMP_SPINCOUNT"] == "1000"
-
-
 def test_what_the_user_says_of_threads_holds(monkeypatch):
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
