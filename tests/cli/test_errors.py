@@ -8,12 +8,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 from failures import DATASET, PAGE, SEARCH, check
 
-from automtl_cli.errors import Stop, report
 from automtl_core import errors
 from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.run import Run
@@ -188,19 +186,6 @@ def test_a_line_break_in_a_name_forges_no_line(automtl):
         ):
             lines = automtl(*arguments).err.splitlines()
             assert [line for line in lines if line.startswith(("error: forged", "  fix: rm"))] == []
-
-
-@pytest.mark.parametrize(("limit", "code"), [(1 << 50, 71), (-1, 1)])
-def test_the_interpreter_fails_under_a_limit_of_memory(monkeypatch, capsys, limit, code):
-    monkeypatch.setattr(resource, "getrlimit", lambda kind: (limit, limit))
-    assert report(SystemError("error return without exception set"), Stop()) == code
-    said = capsys.readouterr().err
-    assert ("this is a bug" in said, "out of memory" in said) == (code == 1, code == 71)
-
-
-def test_a_message_without_memory_leaves_its_exit_code(monkeypatch):
-    monkeypatch.setattr("automtl_cli.errors.say", Mock(side_effect=MemoryError))
-    assert report(MemoryError(), Stop()) == 71
 
 
 @pytest.mark.parametrize("words", [["foo"], ["plugins", "list"], ["train", "--foo", "1"]], ids=" ".join)

@@ -80,44 +80,6 @@ def test_a_result_that_was_edited_leaves_the_others_and_is_computed_again(automt
     assert f"cell 1 of 2: tiny.yaml, seed 0, split 0: {result.parent.name}" in again.err
 
 
-def test_several_splits_are_prepared_once_each_and_given_to_all_models(automtl, here):
-    (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
-    models = ("--models", "tiny.yaml,two.yaml", "--set", "training.min_positives=1")
-    command = ("compare", "--config", "common.yaml", *models, "--seeds", "1")
-    assert automtl(*command).code == 0
-    shown = automtl(*command, "--splits", "2", "--json")
-    assert shown.err.count("preparing data: write") == 1, "the first split is there already"
-    found = shown.json()
-    assert list(found["splits"]) == ["0", "1"]
-    places = [[cell["split"], cell["seed"]] for cell in found["models"]["two.yaml"]["cells"]]
-    assert places == [[0, 0], [1, 0]]
-    assert "tiny.yaml" in found["verdicts"]["two.yaml"]
-    markdown = Path("comparisons/common/compare.md").read_text()
-    assert f"| two.yaml | {found['verdicts']['two.yaml']} |" in markdown
-
-
-def test_the_folder_of_another_comparison_is_refused_and_stays(automtl, here):
-    command = ("compare", "--models", "tiny.yaml", "--seeds", "1", "--set", "training.epochs=1", "--config")
-    (here / "shop.yaml").write_text(COMMON.replace("1000", "900"))
-    assert automtl(*command, "common.yaml").code == 0
-    assert automtl(*command, "shop.yaml").code == 0
-    assert sorted(path.name for path in Path("comparisons").iterdir()) == ["common", "shop"]
-    folder = Path("comparisons/common")
-    before = {path: path.read_bytes() for path in folder.glob("*.*")}
-    (here / "common.yaml").write_text(COMMON.replace("1000", "800").replace("200", "100"))
-    refused = automtl(*command, "common.yaml")
-    assert refused.code == 73
-    assert "dataset.rows was 1000, is 800; training.batch_size was 200, is 100" in refused.err
-    assert "data of split 0 was" in refused.err
-    assert "--out FOLDER, or delete comparisons/common" in refused.err
-    assert {path: path.read_bytes() for path in folder.glob("*.*")} == before
-    assert automtl(*command, "common.yaml", "--out", "other").code == 0
-    (here / "common.yaml").write_text(COMMON)
-    (here / "tiny.yaml").write_text(MODEL.replace("[8]", "[6]"))
-    other = automtl(*command, "common.yaml")
-    assert "tiny.yaml.space.expert_layers was [8], is [6]" in other.err
-
-
 @pytest.mark.parametrize("command", ["train", "compare"])
 def test_a_file_of_settings_that_is_missing_is_called_so(automtl, command):
     option = "--model" if command == "train" else "--models"
@@ -187,16 +149,6 @@ def test_a_comparison_stopped_by_a_signal_goes_on(here, automtl, stopped):
     assert "warm-up 1:" not in again.err
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert list(again.json()["models"]) == ["tiny.yaml", "desan:pd-darts-entropy", "two.yaml"]
-
-
-def test_retrain_decides_whether_the_weights_of_the_search_are_kept(automtl):
-    epochs = {}
-    for how in ("inherit", "scratch"):
-        assert automtl("search", "--config", "small.yaml", "--set", f"retrain={how}", "--name", how).code == 0
-        lines = [json.loads(line) for line in Path("runs", how, "metrics.jsonl").read_text().splitlines()]
-        epochs[how] = [line["epoch"] for line in lines if line["phase"] == "train"]
-    assert epochs["inherit"][0] == 4
-    assert epochs["scratch"][0] == 1
 
 
 @pytest.mark.parametrize("plugin", ["desan", "strategies"])

@@ -54,20 +54,3 @@ def test_it_is_trained_again(automtl, done):
         "the seed is the same"
     )
     assert automtl("evaluate", again.path).code == 0
-
-
-COMPARED = """
-training: {epochs: 2, batch_size: 200}
-"""
-
-
-def test_an_average_is_compared_with_one_of_a_search(automtl, done):
-    Path("common.yaml").write_text(COMPARED)
-    Path("two.yaml").write_text("space: {name: average, models: [{name: mmoe, experts: 2}, shared-bottom]}")
-    run = automtl(
-        "compare", "--models", f"two.yaml,{done}", "--config", "common.yaml", "--seeds", "1",
-        "--set", "dataset.rows=600", "--out", "compared", "--json",
-    )  # fmt: skip
-    assert set(run.json()["models"]) == {"two.yaml", "done"}
-    found = {len(models(path.parent)) for path in Path("compared").rglob("architecture.json")}
-    assert found == {2, 3}

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from automtl_core import __version__
 from automtl_core.run_dir.facts import Environment, Result
@@ -78,19 +77,6 @@ def test_runs_are_numbered_in_the_folder_of_the_environment(automtl, monkeypatch
 
 def plan(automtl, *options):
     return automtl("search", "--dry-run", "--json", *options).json()
-
-
-def test_a_dry_run_shows_plan_and_configuration_and_leaves_no_run(automtl):
-    shown = automtl(*SEARCH, "--dry-run")
-    assert not Path("runs").exists()
-    config, facts, *costs = shown.out.split("\n\n")
-    assert "train 800" in facts
-    assert [table.split()[0] for table in costs] == ["choice", "network"]
-    assert re.search(r"layer0/expert0/block0 and \d more +identity +[\d,]+ +[\d,]+\n", costs[0])
-    assert re.search(r"\nmmoe +[\d,]+ +[\d,]+\n", costs[1])
-    document = plan(automtl, "--config", "small.yaml")
-    assert yaml.safe_load(config) == document["config"]
-    assert document["plan"]["tasks"] == ["click", "like", "skip", "hide"]
 
 
 def test_flags_go_before_file_before_preset_before_defaults(automtl):
