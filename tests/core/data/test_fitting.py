@@ -9,7 +9,6 @@ from automtl_core.data.fitting import bin_edges, encoded
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.errors import AutoMTLError
 
 
 def schema(**encodings):
@@ -95,12 +94,3 @@ def test_a_damaged_folder_is_computed_again(tmp_path, file, damage):
         path.write_bytes(content[:-9])
     assert arrays(encoded(TRAIN, VALIDATION, KEYS, RULE, tmp_path)) == expected
     assert path.stat().st_size == len(content)
-
-
-def test_where_nothing_can_be_kept_numbers_are_computed_in_memory(tmp_path, monkeypatch):
-    def refuse(*given, **named):
-        raise AutoMTLError("the folder is read-only", "")
-
-    monkeypatch.setattr(fitting, "publish_folder", refuse)
-    found = encoded(TRAIN, VALIDATION, KEYS, RULE, tmp_path)
-    assert arrays(found) == arrays(encoded(TRAIN, VALIDATION, KEYS, RULE))

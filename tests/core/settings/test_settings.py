@@ -9,7 +9,6 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ErrorType
 
 from automtl_core.errors import UsageError
-from automtl_core.run_dir.config import load_config
 from automtl_core.settings.settings import Component, Search, Setting, Settings, domains, explain, named
 from automtl_core.settings.words import IN_WORDS, OWN_WORDS, UNKNOWN, Takes
 
@@ -187,44 +186,6 @@ def test_what_yaml_may_make_of_a_value_is_taken(values):
 
 def test_every_fault_of_pydantic_has_words():
     assert set(get_args(ErrorType)) <= {*IN_WORDS, *OWN_WORDS, *UNKNOWN}
-
-
-CONFIGURATIONS = {
-    "training": (
-        {"training": {"epoch": 3}},
-        "training.epoch is not a setting (did you mean 'epochs'?)",
-        "training takes: average_weights, ",
-    ),
-    "no number": (
-        {"training": {"learning_rate": float("nan")}},
-        "training.learning_rate: expected a finite number above 0, given nan",
-        "see the allowed values: automtl settings training",
-    ),
-    "loss weight": (
-        {"training": {"loss_weights": {"a": -1, "b": float("inf")}}},
-        "training.loss_weights.a: expected a number from 0, given -1\n"
-        "training.loss_weights.b: expected a finite number from 0, given inf",
-        "see the allowed values: automtl settings training",
-    ),
-    "root": (
-        {"sed": 1},
-        "sed is not a setting (did you mean 'seed'?)",
-        "a configuration takes: calibrate, data_dir, dataset, decisions, device, ",
-    ),
-    "component": (
-        {"space": 3},
-        "space: expected a name, or {name: NAME, SETTING: VALUE, ...}, given 3",
-        "see the allowed values: automtl settings space",
-    ),
-}
-
-
-@pytest.mark.parametrize(("layer", "message", "fix"), CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
-def test_faults_of_a_configuration_name_the_key_as_it_was_written(layer, message, fix):
-    with pytest.raises(UsageError) as caught:
-        load_config({"space": "desan", "strategy": "darts", "dataset": "synthetic"}, layer)
-    assert str(caught.value) == message
-    assert str(caught.value.fix).startswith(fix)
 
 
 def test_settings_are_explained():
