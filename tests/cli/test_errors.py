@@ -271,19 +271,3 @@ def test_a_fault_of_a_plugin_names_it(automtl, install, options, message):
     assert "Traceback" not in ended.err
     for log in Path("runs").glob("*/log.txt"):
         assert "Traceback" in log.read_text() or "SearchResult" in log.read_text()
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "{",
-        "[]",
-        '{"format": 1, "origin": {"space": 1}, "decisions": {}}',
-        '{"format": 1, "origin": null, "decisions": {"a": 1}}',
-        '{"format": 1, "origin": null, "decisions": ' + "9" * 10_000 + "}",
-    ],
-    ids=["no JSON", "list", "origin", "decision", "huge number"],
-)
-def test_a_file_without_an_architecture_is_not_shown(automtl, content):
-    Path("a.json").write_text(content)
-    check(automtl("show", "a.json"), 65, "")

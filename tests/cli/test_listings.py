@@ -95,25 +95,6 @@ def test_plugins_are_rows_of_what_they_provide(automtl, install):
     assert line.split() == ["mine", module, "1.5", "ops:", "made,", "lost"]
 
 
-@pytest.mark.parametrize(
-    ("source", "reason"),
-    [
-        ("import automtl_no_such_module", "ModuleNotFoundError"),
-        ("raise SystemExit(0)", "SystemExit: 0"),
-        ("raise RuntimeError('red \\x1b[31m\\u202e')", "RuntimeError: red \\x1b[31m\\u202e"),
-        ("", "it implements no hook"),
-    ],
-    ids=["import", "exit", "escape", "empty"],
-)
-def test_a_broken_plugin_is_listed_with_its_reason(automtl, install, source, reason):
-    install(source, "broken")
-    shown = automtl("plugins")
-    assert shown.code == 0
-    (line,) = [line for line in shown.out.splitlines() if line.startswith("broken ")]
-    assert f"NOT LOADED: {reason}" in line
-    assert automtl("list", "ops").code == 0
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_names_are_listed_with_a_line_each(automtl, kind):
     described = automtl("list", kind, "--json").json()

@@ -13,26 +13,6 @@ from automtl_core.registry.kinds import SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 
 
-def test_the_settings_of_a_space(automtl):
-    found = automtl("settings", "space", "desan", "--json").json()
-    assert (found["key"], found["name"]) == ("space", "desan")
-    assert found["settings"][0] == {
-        "name": "embedding_dim",
-        "default": 16,
-        "takes": "a whole number from 1 to 4096",
-        "tuned": "",
-        "description": "Embedding dimension d: the length of the vector of each id.",
-    }
-    shown = automtl("settings", "space", "desan").out
-    assert shown.startswith("desan: Choice of the fields and ops of each expert")
-    for setting in found["settings"]:
-        (line,) = [line for line in shown.splitlines() if line.startswith(f"{setting['name']} ")]
-        assert written(setting["default"]) in line
-        assert setting["takes"] in line
-        assert setting["description"] in line
-    assert "--set space.embedding_dim=VALUE" in shown
-
-
 def test_what_tuning_draws_from_stands_beside_what_a_setting_takes(automtl):
     shown = automtl("settings", "training").out
     (line,) = [line for line in shown.splitlines() if line.startswith("learning_rate ")]

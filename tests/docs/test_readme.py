@@ -22,7 +22,6 @@ from automtl_cli.errors import Stop
 from automtl_core.dataset.dataset import names_of
 from automtl_core.registry.kinds import BALANCERS, DATASETS, METRICS, PRESETS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
-from automtl_datasets.synthetic.dataset import KINDS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -199,25 +198,6 @@ def test_all_that_comes_with_automtl_is_named(kind):
     own = [row for row in load_registry().rows if row.distribution == "automtl"]
     words = {word for code in re.findall(r"`([^`\n]+)`", README) for word in re.split(r"[\s:,=]+", code)}
     assert {name for row in own for name in row.provides.get(kind.plural, ())} <= words
-
-
-@pytest.mark.parametrize(
-    ("heading", "kind"),
-    [("## Strategies", STRATEGIES), ("## Presets", PRESETS)],
-    ids=["strategies", "presets"],
-)
-def test_the_tables_of_strategies_and_presets_are_complete(heading, kind):
-    assert {name for name, *_ in rows_of(MODELS, heading)} == set(load_registry().names(kind))
-
-
-def test_the_table_of_kinds_is_complete():
-    rows = {
-        name: (number, tasks) for name, _, number, tasks in rows_of(DATASETS_PAGE, "## Kinds of `synthetic`")
-    }
-    assert rows == {
-        name: (f"{kind.rows:,}", "; ".join(", ".join(tasks) for tasks in kind.groups.values()))
-        for name, kind in KINDS.items()
-    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

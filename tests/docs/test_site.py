@@ -4,7 +4,6 @@
 """
 
 import re
-import runpy
 import shlex
 from itertools import chain
 from pathlib import Path
@@ -46,16 +45,6 @@ def contents(page):
 def test_each_page_is_in_the_contents_once():
     found = list(contents(DOCS / "index.md"))
     assert sorted(found) == PAGES
-
-
-def test_the_contents_for_language_models_have_links_to_all_pages_but_decisions():
-    text = runpy.run_path(str(DOCS / "make_llms.py"))["page"]()
-    title, summary = text.split("\n\n")[:2]
-    assert (title, summary[:12]) == ("# automtl", "> Multi-task")
-    links = re.findall(r"^- \[[^]]+\]\((.+)\.html\)(?:: .+)?$", text, re.MULTILINE)
-    assert len(links) == len(re.findall("^- ", text, re.MULTILINE)) == len({*links})
-    pages = {page.relative_to(DOCS).with_suffix("").as_posix() for page in PAGES}
-    assert {*links} == {page for page in pages if not re.match(r"adr/0|index$", page)}
 
 
 def test_configuration_files_are_valid():

@@ -27,26 +27,6 @@ def test_every_dataset_can_be_shown(automtl, name):
         assert f"\n{file['path']} (missing)" in shown.out
 
 
-def test_showing_tells_files_tasks_and_settings(automtl, shop):
-    found = automtl("list", "datasets", "shop", "--json").json()
-    assert found["folder"] == str(shop.parent)
-    assert found["files"] == {
-        "log": {
-            "path": "log.csv", "found": 1, "rows": None, "header": True, "separator": ",",
-            "columns": {"user": "integer", "coupon": "text", "click": "0 or 1"},
-        }
-    }  # fmt: skip
-    assert found["tasks"] == [{"name": "click", "kind": "binary", "after": None}]
-    assert found["settings"]["min_count"] == {
-        "value": 1,
-        "takes": "a whole number from 1 or a mapping of names to whole numbers from 1",
-        "description": "Minimum number of training rows of a categorical value. Rarer values become unseen "
-        "ids. A mapping such as {item_id: 2} is about the fields that it names.",
-    }
-    assert automtl("list", "datasets", "shopp").code == 2
-    assert automtl("list", "ops", "mlp-64").code == 2
-
-
 SMALL = ("--set", "dataset.rows=1000")
 SIMULATED = {"userbehavior": 20_000, "ijcai15": 10_000, "kuairand": 1500, "qb-video": 1500, "aliccp": 800}
 """Dataset -> rows to simulate, for each label to be there."""
@@ -114,31 +94,6 @@ def test_a_memory_limit_is_kept(automtl, monkeypatch, tmp_path):
     assert automtl("search", "--set", "dataset.rows=30000").code == 71
     monkeypatch.setenv("AUTOMTL_MEMORY_LIMIT", "512mib")
     assert automtl(*small).code == 0
-
-
-def test_describing_shows_all_parts_and_warns_of_leaks(automtl, shop):
-    skip = ("--set", "dataset.bad_rows=skip")
-    found = automtl("data", "describe", "shop", *skip, "--json").json()
-    assert found["prepared"] == {
-        **automtl("data", "prepare", "shop", *skip, "--json").json(), "reused": False, "rejected": 3
-    }  # fmt: skip
-    assert list(found["data"]) == [
-        "rows", "sparse", "dense", "tasks", "correlation", "rules", "alone", "duplicates", "histories",
-        "warnings",
-    ]  # fmt: skip
-    assert [
-        predictor["name"] for predictor in found["data"]["alone"]["click"] if predictor["suspicious"]
-    ] == ["coupon"]
-    shown = automtl("data", "describe", "shop", *skip)
-    for heading in (
-        "sparse field",
-        "task and part",
-        "correlation",
-        "share of rows",
-        "best single predictor of",
-    ):
-        assert f"\n\n{heading}" in shown.out
-    assert "\nwarning: coupon alone predicts click (AUC 1.000): is it known only after" in shown.out
 
 
 def test_sampled_rows_are_raw_values(automtl, shop):

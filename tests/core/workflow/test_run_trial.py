@@ -153,12 +153,6 @@ def test_problems_of_several_spaces_are_kept_apart(spec, runner, job, prepared, 
     assert [result.metrics for result in found] == [result.metrics for result in alone] * 2
 
 
-@pytest.mark.parametrize("workers", [None, 1])
-def test_one_worker_is_this_process(workers):
-    with run_trial.executor_of(KNOWN, workers, None) as executor:
-        assert executor is None
-
-
 @pytest.mark.parametrize(
     ("workers", "engine", "made"),
     [(None, "queued", ("all", None)), (1, {"name": "queued", "queue": "night"}, ("night", 1))],
