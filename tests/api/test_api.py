@@ -127,18 +127,6 @@ def test_a_run_that_has_predicted_is_copied_and_sent_to_other_processes_as_its_p
     assert len(pickle.dumps(run)) < 500
 
 
-def test_a_frame_in_memory_opens_no_database_and_writes_no_file(found, monkeypatch):
-    run, _ = found
-    frame = shop()
-    run = automtl.load(run.path)
-    expected = run.predict(frame)  # which loads the network
-    for opens in ("duckdb.connect", "tempfile.mkdtemp", "tempfile.NamedTemporaryFile", "os.open", "os.mkdir"):
-        monkeypatch.setattr(opens, lambda *_, **__: pytest.fail("a file or database is opened"))
-    monkeypatch.setattr(Path, "open", lambda *_, **__: pytest.fail("a file is opened"))
-    pd.testing.assert_frame_equal(run.predict(frame), expected)
-    pd.testing.assert_frame_equal(frame, shop())
-
-
 def test_it_warns_of_new_rows_without_a_known_user(found):
     run, _ = found
     frame = shop(200).assign(user_id=lambda shop: shop.user_id + 1000)

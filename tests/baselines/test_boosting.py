@@ -1,6 +1,5 @@
 """Boosting: the trees of a task, what they read, and that it is a model like any other."""
 
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -8,15 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from automtl_baselines.boosting import (
-    Boosting,
-    BoostingSettings,
-    Grower,
-    GrownTrees,
-    Rows,
-    Trees,
-    check_installed,
-)
+from automtl_baselines.boosting import Boosting, BoostingSettings, Grower, GrownTrees, Rows
 from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
@@ -72,28 +63,6 @@ def test_where_validation_does_not_tell_there_are_as_many_trees_as_patience():
         assert (grown.rounds, grown.score) == (5, -np.inf)
     nobody = Rows(rows(2).columns[:0], np.empty(0, np.float32))
     assert grow(validation=nobody).text == grown.text
-
-
-def test_lightgbm_that_is_missing_is_told(monkeypatch):
-    monkeypatch.setitem(sys.modules, "lightgbm", None)
-    with pytest.raises(UsageError, match="boosting needs lightgbm") as error:
-        check_installed()
-    assert error.value.fix == "install it: pip install 'automtl[boosting]'"
-    trees = Trees()
-    trees.text = torch.ones(1, dtype=torch.uint8)
-    for call in (grow, lambda: trees(torch.from_numpy(rows(1).columns)), lambda: space(SCHEMA).choices()):
-        with pytest.raises(UsageError, match="boosting needs lightgbm"):
-            call()
-
-
-@pytest.mark.parametrize("raised", ["ImportError('broken')", "OSError('libgomp.so.1: cannot open')"])
-def test_a_library_that_cannot_be_imported_is_named(tmp_path, monkeypatch, raised):
-    (tmp_path / "lightgbm.py").write_text(f"raise {raised}")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "lightgbm")
-    with pytest.raises(UsageError, match=r"which cannot be imported: \w+: (broken|libgomp)") as error:
-        check_installed()
-    assert "libgomp1" in str(error.value.fix)
 
 
 pytest.importorskip("lightgbm", reason="LightGBM is not installed: pip install 'automtl[boosting]'")

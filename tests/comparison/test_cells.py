@@ -519,23 +519,6 @@ def test_recipes_that_diverge_are_left_out_unless_that_leaves_none(tiny):
         tuned(tiny(), 4, Given(lambda job: None))
 
 
-@needs_study
-def test_the_best_recipe_is_not_trained_again(tiny, bench, monkeypatch):
-    run, trained = pipeline.run, []
-
-    def watched(work, stages, **how):
-        if stages == pipeline.FIT:
-            trained.append(recipe(work.job))
-        return run(work, stages, **how)
-
-    monkeypatch.setattr(pipeline, "run", watched)
-    made, worked = bench()
-    job = tuned({"one.yaml": tiny()["one.yaml"]}, 2, made)["one.yaml"]
-    made.tested([made.cell("one.yaml", job)])
-    assert len(worked) == len(trained) == 2
-    assert recipe(job) in trained
-
-
 def test_a_cell_is_refitted_and_the_trials_of_its_tuning_are_not(tiny, bench):
     job = tiny(refit=True)["one.yaml"]
     made, _ = bench(splits={0: job.prepare()})

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from functools import partial
 from warnings import catch_warnings
 
 import pytest
@@ -14,8 +13,6 @@ from automtl_core.search.trial import Candidate
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.optuna_scheduler import OptunaScheduler, OptunaSettings, quiet
 from automtl_strategies.study import StudySearch
-
-from ..shared.schedulers import check_scheduler
 
 optuna = pytest.importorskip("optuna")
 
@@ -58,14 +55,6 @@ def test_trials_of_another_process_are_the_same(sampler):
     assert out[0].stderr == ""
     assert out[0].stdout == out[1].stdout
     assert len({*out[0].stdout.splitlines()}) > 9
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{"trials": 9, "rung_epochs": 2}, {"trials": 5, "rung_epochs": 0}, {"trials": 8, "sampler": "random"}],
-)
-def test_it_keeps_the_contract_of_schedulers(settings):
-    check_scheduler(partial(OptunaScheduler, OptunaSettings(**settings)))
 
 
 def test_without_a_number_of_trials_there_are_thirty_or_as_many_as_time_allows():

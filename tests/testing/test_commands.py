@@ -71,16 +71,6 @@ def test_a_broken_op_fails_with_its_reason(automtl, install, name, test, reason)
     assert "Traceback" not in ended.err
 
 
-def test_all_objects_of_a_distribution_are_checked(automtl, install):
-    module = install(OPS, "mine")
-    ended = automtl("plugins", "check", module.replace("_", "-"))
-    assert ended.code == 69
-    for name in ("sound", *FAULTS):
-        assert f"op {name}" in ended.out
-    assert "op 'sound'" not in ended.err
-    assert "op 'lost'" in ended.err
-
-
 def test_json_holds_each_outcome(automtl, install):
     install(OPS, "mine")
     ended = automtl("plugins", "check", "bag", "--json")

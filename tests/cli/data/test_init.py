@@ -362,24 +362,3 @@ def test_a_label_that_tells_another_one_is_no_leak_and_no_warning_is_said_twice(
     assert re.search(r"liked +rating +label +AUC +1.0000", shown.out)
     assert "alone predicts" not in shown.out + shown.err
     assert (shown.out + shown.err).count("the same in all training rows: gone") == 1
-
-
-@pytest.mark.parametrize(
-    ("form", "proposal"),
-    [
-        ("2024-01-{day:02} 10:0{n}:00", "{user, gap: 30m}  # rows of a user without a gap of 30 minutes are"),
-        ("2024-01-{day:02}", "{user, every: 1d}  # rows of a user of a day are ranked against each other"),
-    ],
-)
-def test_without_such_a_column_lists_of_users_are_a_comment(automtl, here, form, proposal):
-    lines = [
-        f"u{k % 20},{form.format(day=k % 28 + 1, n=n)},{(k + n) % 2}" for k in range(60) for n in range(5)
-    ]
-    Path("shown.csv").write_text("\n".join(["user_id,at,click", *lines]))
-    automtl("data", "init", "shown.csv")
-    text = Path("shown.yaml").read_text()
-    assert f"  # list: {proposal}" in text
-    Path("shown.yaml").write_text(text.replace("# list:", "list:"))
-    described = automtl("data", "describe", "table", "--config", "shown.yaml")
-    assert described.code == 0
-    assert "lists: 60 with 5 rows" in described.out

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from automtl_core.data import fitting
 from automtl_core.data.earlier import rule_of
 from automtl_core.data.fitting import bin_edges, encoded
 from automtl_core.data.part import Part
@@ -66,20 +65,6 @@ def test_numbers_stand_behind_the_dense_fields(monkeypatch, chunk):
     assert np.array_equal(found.validation.dense, of_validation)
     of_train = found.aggregates.of_part(TRAIN, KEYS).dense
     assert not np.isclose(found.train.dense[:, 2:], of_train[:, 2:]).all(), "rows do not see themselves"
-
-
-def test_numbers_are_computed_once_for_prepared_data(tmp_path, monkeypatch):
-    first, expected = (encoded(TRAIN, VALIDATION, KEYS, RULE, path) for path in (tmp_path, None))
-    assert arrays(first) == arrays(expected)
-    with monkeypatch.context() as patch:
-        patch.setattr(fitting, "fit", None)
-        again = encoded(TRAIN, VALIDATION, KEYS, RULE, tmp_path)
-    assert arrays(again) == arrays(expected)
-    assert isinstance(again.train.dense, np.memmap)
-    one, other = (made.aggregates.of_part(VALIDATION, KEYS).dense for made in (again, expected))
-    assert np.array_equal(one, other)
-    encoded(TRAIN, VALIDATION, schema(aggregates=("a",)), RULE, tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2, "other keys have a folder of their own"
 
 
 @pytest.mark.parametrize("file", ["train.npy", "aggregates.json", "aggregates-*.npz"])

@@ -119,19 +119,6 @@ def test_a_spec_alone_gives_the_training_in_memory(job, prepared, spec, tmp_path
     assert replace(found, seconds=0) == replace(expected, seconds=0)
 
 
-def test_specs_that_share_a_problem_open_it_once_and_no_data_that_is_open(spec, runner, monkeypatch):
-    spec = replace(spec, architecture=Architecture({}).to_json())
-    opened = []
-    problem = Job.problem
-    monkeypatch.setattr(Job, "problem", lambda *given: opened.append(1) or problem(*given))
-    monkeypatch.setattr(run_trial.Prepared, "open", lambda path: pytest.fail(f"opens {path}"))
-    for epochs in (1, 2):
-        runner(replace(spec, max_epochs=epochs, loss_rows=epochs), SILENT)
-    assert len(opened) == 1
-    runner(replace(spec, train_rows=500, folder=f"{spec.folder}-other"), SILENT)
-    assert len(opened) == 2
-
-
 KNOWN = REGISTRY.adding(ENGINES, "queued", Queued)
 
 

@@ -86,28 +86,6 @@ def test_forms_of_numbers(facts, texts, form):
     assert facts(*texts * 10).form == form
 
 
-class Counting:
-    """A connection that counts its queries."""
-
-    def __init__(self, db):
-        self.db, self.queries = db, 0
-
-    def execute(self, *words):
-        self.queries += 1
-        return self.db.execute(*words)
-
-
-@pytest.mark.parametrize("columns", [20, 400])
-def test_the_number_of_queries_does_not_grow_with_the_columns(columns):
-    with duckdb.connect() as db:
-        rows = db.sql("FROM range(100) t(n)")
-        values = [f"CAST((n * {k + 3}) % 7 % 2 AS VARCHAR) AS c{k}" for k in range(columns)]
-        rows.project(", ".join([*values, "n AS line"])).create("head")
-        counting = Counting(db)
-        assert len(facts_of(counting, [f"x{k}" for k in range(columns)])) == columns
-    assert counting.queries == 3
-
-
 def test_how_a_column_tells_a_time(facts):
     assert facts(*(f"{1_500_000_000_000 + n}" for n in range(30))).clock == "seconds"
     assert facts(*(f"202401{n:02}" for n in range(1, 30))).clock == "calendar"

@@ -76,16 +76,6 @@ def test_rows_are_those_that_are_prepared(seen, text):
     assert [facts.few for facts in found.columns] == [("1", "7"), ("2", "8")]
 
 
-def test_no_more_rows_are_looked_at_than_needed(seen, monkeypatch):
-    text = "n,m\n" + "".join(f"{n:06},x\n" for n in range(5000))
-    monkeypatch.setattr(module, "ROWS", 1000)
-    found = seen(text)
-    assert found.seen == 1000
-    assert found.rows == pytest.approx(5000, rel=0.01)
-    monkeypatch.setattr(module, "BYTES", 800)
-    assert seen(text).seen < 110
-
-
 def test_rows_of_compressed_files_and_patterns_are_estimated(tmp_path, monkeypatch):
     text = "n,m\n" + "".join(f"{n * 7919 % 10007},x\n" for n in range(5000))
     for name in ("c-1.csv.gz", "c-2.csv.gz"):
