@@ -305,13 +305,11 @@ def test_new_rows_are_scored(run):
     assert tested.rows == 200, "the test rows"
 
 
-HISTORY = sample_schema(histories=True).encoded(plain().with_answers(history=("matches", "last-2")))
+HISTORY = sample_schema(histories=True).encoded(KEYS.with_answers(history=("matches", "last-2")))
 VECTORS = SparseField("seen:vector", 9, vectors=Pretrained("seen", 3))
 
 
-@pytest.mark.parametrize(
-    "schema", [sample_schema().encoded(KEYS), HISTORY, replace(sample_schema(), sparse=(VECTORS,))]
-)
+@pytest.mark.parametrize("schema", [HISTORY, replace(sample_schema(), sparse=(VECTORS,))])
 def test_its_graph_predicts_as_it_for_any_number_of_rows(schema):
     train, validation = (sample_part(schema, 300, seed) for seed in (1, 2))
     train.labels[:, 0] = np.nan  # a task without trees
