@@ -69,38 +69,6 @@ def test_a_file_is_shown_as_far_as_it_tells(automtl, told):
     assert "at chance" not in alone
 
 
-HAND_MADE = {
-    "format": 1,
-    "origin": None,
-    "decisions": {
-        "op": "mlp-4",
-        "gate": [],
-        "a/x/use": ["e10", "e2"],
-        "a/y/use": ["e2"],
-        "a": "both",
-        "a/x": "z",
-    },
-}
-
-
-def test_any_labels_can_be_shown(automtl):
-    Path("mine.json").write_text(json.dumps(HAND_MADE))
-    assert automtl("show", "mine.json").out == (
-        "architecture\n"
-        "choice   decision\n"
-        "a        both\n"
-        "a/x      z\n"
-        "a/x/use  e10, e2\n"
-        "a/y/use  e2\n"
-        "gate     none\n"
-        "op       mlp-4\n"
-        "\n"
-        "a    x  y\n"
-        "e2   ●  ●\n"
-        "e10  ●  ·\n"
-    )
-
-
 def test_a_space_that_is_not_here_is_told(automtl, told, monkeypatch):
     monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "desan")
     shown = automtl("show", told.path).out
