@@ -1,5 +1,6 @@
 """PD-DARTS by evidence: the clearest decisions first, by what held-out rows say."""
 
+from dataclasses import replace
 from math import ceil
 
 import pytest
@@ -154,3 +155,14 @@ def test_where_the_listener_has_enough_of_weighing_what_is_decided_by_then_stays
     if looks == 1:
         assert found.architecture in search.landmarks.values()
         assert found.evidence == []
+
+
+def test_where_time_is_short_all_is_decided_at_once():
+    given = replace(problem(), spent=lambda: 0.55)
+    search = make(given, rounds=4)
+    watch = Watch()
+    search._warm_up(EventHandler())
+    search._discretise(watch)
+    assert watch.phases == []
+    assert sorted(search.fixed) == BLOCKS
+    assert search.paths.epoch <= 30
