@@ -85,7 +85,6 @@ from automtl_core.errors import (
     one_line as one_line,
     together as together,
 )
-from automtl_core.exporter import Exporter as Exporter, Graph as Graph, Predict as Predict
 from automtl_core.fields.encode import (
     AGE as AGE,
     OWN as OWN,

@@ -23,7 +23,6 @@ from automtl_core.system.strict_yaml import parse_yaml
 
 if TYPE_CHECKING:
     from automtl_core.dataset.dataset import Dataset
-    from automtl_core.exporter import Exporter
     from automtl_core.fields.field import FieldKind
     from automtl_core.modules.histories import HistoryEncoderFactory
     from automtl_core.ops import OpFactory
@@ -329,7 +328,7 @@ ENGINES: Kind[type[Engine]] = Kind("engine", "engines", _extends("automtl_core.s
 PRESETS: Kind[Mapping[str, Any]] = Kind(
     "preset", "presets", _is_layer, lambda value: f"sets {listing(value)}"
 )
-EXPORTERS: Kind[type[Exporter]] = Kind("exporter", "exporters", _extends("automtl_core.exporter:Exporter"))
+EXPORTERS: Kind[type[Any]] = Kind("exporter", "exporters", _extends("automtl_export.exporter:Exporter"))
 STAGES: Kind[type[Any]] = Kind("stage", "stages", _extends("automtl_core.workflow.stage:Stage"))
 COMMANDS: Kind[Any] = Kind("command", "commands", _is_command, _of_command, words=True)
 

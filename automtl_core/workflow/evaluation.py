@@ -65,11 +65,11 @@ def test(work: Work) -> None:
         seconds_per_row = (time.monotonic() - start) / len(part)
         if updated := run.get(Updated):
             run.write(replace(updated, gains=gains(job, prepared.part("test"), predicted)))
-        on = OnTestRows(job, run, prepared, part, space, made, predicted, seconds_per_row, work.listener)
+        on = OnTestRows(job, run, prepared, space, made, predicted, seconds_per_row, work.listener)
         for stage in stages(job.registry):
             for fact in stage.measure(on):
                 run.write(fact)
-    tested = measured(job, prepared, "test", predicted, registered)
+    tested = measured(job, prepared, prepared.part("test"), predicted, registered)
     run.write(
         replace(
             result,
@@ -96,7 +96,7 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    return measured(job, prepared, "test", predict_logits(job, run, prepared), job.metrics())
+    return measured(job, prepared, prepared.part("test"), predict_logits(job, run, prepared), job.metrics())
 
 
 def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[Any]:
@@ -127,9 +127,9 @@ def _validation(job: Job, made: Trained, prepared: Prepared, schema: Schema, tra
     registered = job.validation_metrics()
     if not registered or trained.refitted:  # after a refit, these rows are training rows
         return with_others(trained.validation)
-    part = prepared.refreshed("validation", schema, schema.encodings.refresh)
-    logits = made.predict_logits(part)
-    return with_others(trained.validation, measured(job, prepared, "validation", logits, registered))
+    part = prepared.part("validation")
+    logits = made.predict_logits(prepared.refreshed("validation", schema, schema.encodings.refresh))
+    return with_others(trained.validation, measured(job, prepared, part, logits, registered))
 
 
 def reachable(prepared: Prepared) -> dict[str, float | None]:

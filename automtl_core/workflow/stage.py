@@ -1,9 +1,10 @@
 """Stages of plugins: what only looks at a run, before its training and on its test rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.part import Part
@@ -30,8 +31,6 @@ class OnTestRows:
     """The run directory; facts that are there already can be read."""
     prepared: Prepared
     """The data; `prepared.part("test")` has R rows with the labels of T tasks."""
-    part: Part
-    """The test rows as the network reads them."""
     space: SearchSpace
     """The search space, with the fields, tasks and encodings of the network in `space.schema`."""
     network: Trained
@@ -43,9 +42,10 @@ class OnTestRows:
     listener: Listener
     """Receives progress and warnings."""
 
-    def metrics(self, logits: NDArray[Any]) -> Metrics:
-        """Return the metrics of an output [R, T] for the test rows, without registered ones."""
-        return measured(self.job, self.prepared, "test", logits, {})
+    def metrics(self, logits: NDArray[Any], rows: NDArray[np.int64] | None = None) -> Metrics:
+        """Return the metrics of an output [R, T] for all test rows, or for some."""
+        part = self.prepared.part("test")
+        return measured(self.job, self.prepared, part if rows is None else part.some(rows), logits, {})
 
 
 class Stage:
@@ -86,11 +86,11 @@ def stages(registry: Registry) -> list[Stage]:
 
 
 def measured(
-    job: Job, prepared: Prepared, name: str, logits: NDArray[Any], registered: dict[str, Metric]
+    job: Job, prepared: Prepared, part: Part, logits: NDArray[Any], registered: Mapping[str, Metric]
 ) -> Metrics:
-    """Return the metrics of the output [R, T] of a network for a part."""
-    part, dataset = prepared.part(name), job.dataset()
-    found = metrics_of(prepared.schema.tasks, part.labels, logits, part.groups, registered)
+    """Return the metrics of the output [R, T] of a network for rows."""
+    dataset = job.dataset()
+    found = metrics_of(prepared.schema.tasks, np.asarray(part.labels), logits, part.groups, registered)
     if prepared.schema.lists is not None:
         return by_unit(found, "lists")
     return by_unit(found, "buckets") if dataset.user in dataset.settings.hashed else found

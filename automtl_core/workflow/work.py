@@ -209,7 +209,7 @@ def observed(work: Work, begin: PhaseBegan) -> Iterator[Listener]:
                 observer.call(lambda o: o.receive(event))
         if time.monotonic() - written >= SECONDS:
             written = time.monotonic()
-            state.shown.progress.write(run.path)
+            state.shown.write(run.path)
         return listener(event)
 
     try:

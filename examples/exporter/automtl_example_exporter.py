@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from automtl_core.plugin import Exporter, Graph, Predict, hookimpl
+from automtl_core.plugin import hookimpl
+from automtl_export.exporter import Exporter, Graph, Predict
 
 
 class TorchScript(Exporter):

@@ -21,7 +21,6 @@ from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import Costs, Identity, Result, Status
 from automtl_core.run_dir.identity import check_checkpoint
 from automtl_core.run_dir.run import Run
-from automtl_core.run_dir.run_list import CELLS, write_cells
 from automtl_core.search.parameters import Suggests, parameters_of_settings, suggested_settings, usable
 from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.trial import (
@@ -40,6 +39,7 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.run_trial import FAULTS
 from automtl_core.workflow.search_inputs import changed, domains_of, values_of
 from automtl_core.workflow.versions import versions
+from automtl_report.run_list import CELLS, write_cells
 
 PAUSE = 0.5
 """Seconds between attempts to run trials that other processes hold."""

@@ -1,7 +1,7 @@
 """An exported run: a folder that predicts without automtl.
 
 <folder>/
-    model.onnx or another     the graph, see `automtl_core.exporter` and the format
+    model.onnx or another     the graph, see `automtl_export.exporter` and the format
     outputs/NAME/             the graph of each further output of the network, see `WithOutputs`
     encoder/                  vocabularies, edges, scales
     encode.py                 raw values -> inputs of the graph; needs numpy only
@@ -27,7 +27,6 @@ from automtl_core.data.part import Part, drawn
 from automtl_core.data.store import ENCODER, Prepared
 from automtl_core.dataset.schema import scores_of
 from automtl_core.errors import ArtifactError, AutoMTLError
-from automtl_core.exporter import Graph, graph, quiet
 from automtl_core.fields.encode import event_columns
 from automtl_core.fields.field import exported, source
 from automtl_core.modules.network import Output
@@ -39,6 +38,7 @@ from automtl_core.system.documents import Value
 from automtl_core.system.files import check_free_folder, publish_folder
 from automtl_core.training.compute import CPU
 from automtl_core.workflow.trained import Trained
+from automtl_export.exporter import Graph, graph, quiet
 
 ROWS = 10_000
 """Largest number of rows for the comparison of graph and network."""

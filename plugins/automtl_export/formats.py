@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from automtl_core.errors import UsageError
-from automtl_core.exporter import Exporter, Graph, Predict, quiet
+from automtl_export.exporter import Exporter, Graph, Predict, quiet
 
 
 class Onnx(Exporter):

@@ -6,6 +6,7 @@ from automtl_testing.extensions import (
     check_command as check_command,
     check_exporter as check_exporter,
     check_listener as check_listener,
+    check_stage as check_stage,
 )
 from automtl_testing.losses import check_loss as check_loss
 from automtl_testing.ops import check_history_encoder as check_history_encoder, check_op as check_op

@@ -94,6 +94,7 @@ KINDS: Mapping[str, kinds.Kind[Any]] = {
     "task-kind": kinds.TASK_KINDS,
     "metric": kinds.METRICS,
     "listener": kinds.LISTENERS,
+    "stage": kinds.STAGES,
     "exporter": kinds.EXPORTERS,
     "command": kinds.COMMANDS,
 }

@@ -31,7 +31,7 @@ from automtl_core.training.learner import Learner
 from automtl_core.workflow.job import Job
 from automtl_testing.balancers import check_balancer
 from automtl_testing.datasets import check_dataset, check_field_kind
-from automtl_testing.extensions import check_command, check_exporter, check_listener
+from automtl_testing.extensions import check_command, check_exporter, check_listener, check_stage
 from automtl_testing.losses import check_loss
 from automtl_testing.ops import OP_CHECKS, WIDTHS, check_history_encoder
 from automtl_testing.samples import plain_schema, sample_part, sample_problem, sample_schema, sample_space
@@ -200,6 +200,7 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
     "history-encoders": {"summaries": lambda subject, *_: check_history_encoder(subject.object())},
     "metrics": {"values": lambda subject, *_: check_metric(subject.object())},
     "listeners": {"events": lambda subject, *_: check_listener(subject.object())},
+    "stages": {"run": lambda subject, *_: check_stage(subject.object())},
     "report-sections": {"report": _needs_a_run},
     "engines": {
         "trials": _supported()(lambda s, values, folder: check_engine(s.object()(values, 2), folder))

@@ -1,4 +1,4 @@
-"""The contracts of listeners, formats of exports and commands."""
+"""The contracts of listeners, stages, formats of exports and commands."""
 
 import runpy
 import tempfile
@@ -11,7 +11,8 @@ import numpy as np
 import typer
 
 from automtl_core.commands import command
-from automtl_core.exporter import Exporter, graph, inputs, quiet
+from automtl_core.registry.kinds import STAGES
+from automtl_core.registry.plugins import load_registry
 from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.system import seeds
 from automtl_core.training.events import (
@@ -26,6 +27,9 @@ from automtl_core.training.events import (
     Warned,
 )
 from automtl_core.training.metrics import Metrics
+from automtl_core.workflow.stage import Stage
+from automtl_core.workflow.workflow import Workflow
+from automtl_export.exporter import Exporter, graph, inputs, quiet
 from automtl_testing.samples import (
     binary_metrics,
     regression_metrics,
@@ -75,6 +79,21 @@ def check_listener(listener: type[RunListener]) -> None:
         assert files == ["result.json"], f"a listener keeps its files in a subfolder: {files}"
         assert len(list(run.iterdir())) <= 2, "a listener keeps its files in one subfolder"
         assert not any(path.is_symlink() for path in run.rglob("*")), "the files of a run are no links"
+
+
+def check_stage(stage: type[Stage]) -> None:
+    """Check that a stage takes part in a run, and that the run has what it records.
+
+    Raises:
+        AssertionError: a requirement is violated.
+
+    """
+    registry = load_registry().adding(STAGES, "checked-stage", stage)
+    with tempfile.TemporaryDirectory(prefix="automtl-") as folder:
+        flow, dataset = Workflow(registry), {"name": "synthetic", "rows": 600}
+        how = {"dataset": dataset, "features": "ids", "prepared_dir": folder, "training": {"epochs": 1}}
+        run = flow.search(flow.model("shared-bottom", [how]), Path(folder) / "runs")
+        assert run.done(), "a run with the stage ends"
 
 
 def _follow(

@@ -13,7 +13,6 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Pretrained, Schema, SparseField, Task
 from automtl_core.errors import UsageError
-from automtl_core.exporter import graph, inputs
 from automtl_core.modules.embedding import PretrainedVectors
 from automtl_core.modules.network import Ensemble
 from automtl_core.registry.plugins import load_registry
@@ -25,6 +24,7 @@ from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.learner import LearnerFit
 from automtl_core.workflow.workflow import Workflow
+from automtl_export.exporter import graph, inputs
 from automtl_testing.samples import sample_part, sample_problem, sample_schema
 
 GROWER = Grower(BoostingSettings(learning_rate=0.3, leaves=4, rounds=30, patience=5))

@@ -9,13 +9,13 @@ from automtl_baselines.linear import Linear, LinearSettings
 from automtl_core.choices import Architecture
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
-from automtl_core.exporter import graph, inputs
 from automtl_core.modules.network import Ensemble
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.batches import take
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.learner import LearnerFit
+from automtl_export.exporter import graph, inputs
 from automtl_testing.samples import sample_part, sample_problem, sample_schema
 
 FOUR = plain().with_answers(bins=4)

@@ -150,7 +150,7 @@ def checked(folder, *settings, file="log.csv"):
 def test_the_first_rows_are_checked(tmp_path):
     (tmp_path / "log.csv").write_text(ROWS + "u\n")
     check = checked(tmp_path)
-    assert check == Check("dataset table", "ok", "10 KiB; first rows are as declared: log.csv (1,000)")
+    assert check == Check("dataset table", "ok", "10.0 kB; first rows are as declared: log.csv (1,000)")
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from automtl_comparison.on_rows import Gain, _verdict, on_rows
 from automtl_comparison.views import standing
 from automtl_core.errors import DataError, UsageError
 from automtl_core.registry.plugins import load_registry
-from automtl_core.views.plain import markdown
 from automtl_core.workflow.workflow import Workflow
+from automtl_report.plain import markdown
 
 DAYS, EACH = 8, 900
 TABLE = {

@@ -8,7 +8,6 @@ import pytest
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import PARTS
-from automtl_core.exporter import inputs
 from automtl_core.fields.field import exported, source
 from automtl_core.prepare.prepare import prepare
 from automtl_core.raw.connection import connect
@@ -17,6 +16,7 @@ from automtl_core.raw.load import load
 from automtl_core.raw.sql import quoted
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
+from automtl_export.exporter import inputs
 
 NAMES = load_registry().names(DATASETS)
 # Values in few rows become unseen ones in every dataset.

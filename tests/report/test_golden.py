@@ -9,11 +9,9 @@ from automtl_core.choices import Architecture
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.sharing import Sharing
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Result, Search
-from automtl_core.run_dir.run_list import Summary
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial, OtherView
 from automtl_core.search.evidence import EVERYWHERE, Evidence, Point
 from automtl_core.training.events import EpochEnded
-from automtl_core.views.plain import markdown
 from automtl_core.workflow import new_rows
 from automtl_core.workflow.evaluation import Evaluation
 from automtl_inspection.baselines import Baseline, Baselines
@@ -22,7 +20,9 @@ from automtl_inspection.expert_use import ExpertUse
 from automtl_inspection.importance import FieldEffect, Importance
 from automtl_report import outcome as outcomes
 from automtl_report.drawing import dot
+from automtl_report.plain import markdown
 from automtl_report.run import SECTIONS, outcome, show
+from automtl_report.run_list import Summary
 from automtl_report.sharing import networks
 from automtl_testing.samples import binary_metrics, regression_metrics, sample_schema
 from tests.shared.records import record

@@ -88,9 +88,9 @@ def validate(
     from automtl_cli import configuration
     from automtl_cli.output import stages
     from automtl_core.prepare.prepare import write_rejected
-    from automtl_core.raw.validate import Validation
     from automtl_core.system.files import publish_file
     from automtl_inspection import views as views
+    from automtl_inspection.validate import Validation
 
     chosen = configuration.chosen(dataset)
     validation = Validation(chosen.dataset, chosen.name, chosen.folder)
@@ -129,8 +129,8 @@ def export(
     from automtl_cli.output import stages
     from automtl_core.data.new_rows import check_output
     from automtl_core.data.store import PARTS
-    from automtl_core.prepare.raw_rows import export
     from automtl_inspection import views as views
+    from automtl_inspection.raw_rows import export
 
     chosen = configuration.chosen(dataset)
     check_output(out)

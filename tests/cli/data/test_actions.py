@@ -18,8 +18,6 @@ def test_every_dataset_can_be_shown(automtl, name):
     adapter = load_registry().get(DATASETS, name)
     assert found["description"].startswith(load_registry().describe(DATASETS, name))
     assert found["preparation"] == adapter.preparation
-    assert set(found["settings"]) == set(adapter.settings_class.model_fields)
-    assert all(setting["description"] for setting in found["settings"].values())
     shown = automtl("list", "datasets", name)
     assert shown.code == 0, shown.err
     for file in found["files"].values():

@@ -62,7 +62,7 @@ def test_metrics_by_user_of_a_hashed_user_field_say_that_they_are_of_buckets(tmp
         )
         prepared = job.prepare()
         logits = np.zeros((len(prepared.part("test")), len(prepared.schema.tasks)))
-        for m in measured(job, prepared, "test", logits, job.metrics()).values():
+        for m in measured(job, prepared, prepared.part("test"), logits, job.metrics()).values():
             assert m.others["gauc"].by_user.unit == ("buckets" if buckets else "users")
 
 
@@ -169,12 +169,12 @@ def test_it_can_be_turned_off_and_limited(tmp_path, whole):
 
 def test_a_time_budget_limits_the_rows(job, whole):
     prepared, made = job.prepare(), Workflow(load_registry()).trained(whole)
-    part, space = prepared.part("test"), job.space(prepared)
+    space = job.space(prepared)
     fields = len(whole.read(Importance).effects)
 
     def rows(seconds, seconds_per_row=0.001):
         run = Limited(whole.path, seconds)
-        on = OnTestRows(job, run, prepared, part, space, made, np.zeros(()), seconds_per_row, SILENT)
+        on = OnTestRows(job, run, prepared, space, made, np.zeros(()), seconds_per_row, SILENT)
         return [found.rows for found in ImportanceStage().measure(on)]
 
     assert rows(1e6) == [100]

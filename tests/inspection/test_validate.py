@@ -8,7 +8,7 @@ import pytest
 
 from automtl_core.dataset.dataset import BIT, INTEGER, TEXT, Dataset, DatasetSettings, Label, RawFile, Sparse
 from automtl_core.errors import InputMissingError, UsageError
-from automtl_core.raw.validate import Checked, Validation
+from automtl_inspection.validate import Checked, Validation
 
 GOOD = [f"u{n},{n},{n % 2}" for n in range(50)]
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from automtl_core.training.metric import ByUser, MetricValue
-from automtl_core.views.metrics import metrics
-from automtl_core.views.plain import cell
 from automtl_core.views.values import Grid
+from automtl_report.metrics import metrics
+from automtl_report.plain import cell
 from automtl_testing.samples import binary_metrics, regression_metrics
 
 CLICK = binary_metrics(0.71, 0.5, 1200, 4000)

@@ -13,7 +13,7 @@ from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Bag, Dataset, DatasetSettings, Dense, History, Label, Sparse
 from automtl_core.errors import DataError, RunExistsError
 from automtl_core.prepare.prepare import prepare
-from automtl_core.prepare.raw_rows import export
+from automtl_inspection.raw_rows import export
 
 
 def by_price(rows):

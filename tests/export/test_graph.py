@@ -9,7 +9,6 @@ from torch import nn
 
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import PluginError
-from automtl_core.exporter import Exporter, graph, inputs
 from automtl_core.modules.network import Ensemble
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
@@ -18,6 +17,7 @@ from automtl_core.system import seeds
 from automtl_core.training.batches import take
 from automtl_core.training.learner import Learner
 from automtl_core.workflow.trained import predictions
+from automtl_export.exporter import Exporter, graph, inputs
 from automtl_export.formats import Onnx, Torch
 from automtl_testing.samples import plain_schema, sample_architectures, sample_part, sample_schema
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from automtl_core.views.plain import cell, markdown
 from automtl_core.views.values import Grid, Matrix, Preformatted, Section, Text
+from automtl_report.plain import cell, markdown
 
 
 @pytest.mark.parametrize(
