@@ -100,6 +100,19 @@ def test_it_is_cut_short_if_one_of_its_members_is(problem):
     assert fit.cut_short
 
 
+def test_a_refit_trains_each_member_until_its_chosen_epoch(problem):
+    chosen, (data, recipe, seed, compute) = (1, 3, 2), how(problem)
+    fit, watch = ensemble_of(problem, before=Before(chosen, Ensemble)), Keeping()
+    assert fit.run(watch) == {}, "no validation row is read"
+    assert [report["epoch"] for report in watch.reports] == [1, 2, 3, 4, 5, 6]
+    assert (fit.best_epochs, fit.exhausted) == (chosen, True)
+    for member, network in enumerate(networks(problem)):
+        seed_of_member = seeds.of_member(seed, member)
+        alone = Fit(network, data, recipe, seed_of_member, compute, chosen=chosen[member : member + 1])
+        alone.run(EventHandler())
+        assert_same(fit.network.members[member], alone.network)
+
+
 def test_under_a_limit_of_time_each_member_has_an_equal_share(problem):
     """An epoch takes a sixth of the time here, so each of three members has time for two epochs."""
     watch = Keeping()
