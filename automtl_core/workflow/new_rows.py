@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.encoder import Column, Encoder
-from automtl_core.data.frames import NewExamples, NewRows
+from automtl_core.data.encoder import Encoder
+from automtl_core.data.frames import NewExamples, NewRows, numbered
 from automtl_core.data.new_rows import check_output, new_rows, predictions_file
 from automtl_core.data.part import Part
 from automtl_core.dataset.dataset import MOST_BAD_ROWS
@@ -236,12 +236,6 @@ def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
         reading.progress("predict", done / total)
     for sentence in unseen.sentences():
         reading.note(sentence, True)
-
-
-def numbered(column: Column, numbers: dict[str, int]) -> NDArray[np.int32]:
-    """Return the number of each user, 0 for a blank, [R]; users without a number get the next ones."""
-    known = (numbers.setdefault(user, len(numbers) + 1) if user else 0 for user in texts(column))
-    return np.fromiter(known, np.int32, len(column))
 
 
 class Unseen:

@@ -99,3 +99,10 @@ def test_a_log_and_prepared_rows_are_predicted_alike_with_a_copy_of_the_vectors(
     assert np.allclose(np.sort(by_log.to_numpy(), axis=0), np.sort(stored, axis=0), atol=CLOSE)
     encoder = Encoder.load(run.path / "encoder")
     assert encoder.vectors()["item:vector"].shape == (ITEMS, 3)
+
+
+def test_an_update_keeps_the_vectors(run):
+    later = rows().assign(when=lambda table: table["when"] + 1200)
+    updated = run.update(later, run.path.with_name("later"), history=pd.concat([rows(), later]))
+    vectors_of = [one._trained.encoder.vectors()["item:vector"] for one in (run, updated)]
+    assert np.array_equal(*vectors_of)
