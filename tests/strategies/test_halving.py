@@ -160,14 +160,6 @@ def test_entrants_that_are_level_by_lists_are_ranked_over_all_rows(kind, ahead, 
     assert "".join(halving._ranked([*"abcd"])) == order
 
 
-def test_a_rung_longer_than_the_recipe_trains_all_to_their_end(monkeypatch):
-    script(monkeypatch, [0.6, 0.6, 0.7, 0.6, 0.5, 0.5, 0.5, 0.5])
-    halving = make(4, rung_epochs=9, epochs=2)
-    name, _, trained = run(halving)
-    assert trained == [1, 1, 2, 2, 3, 3, 4, 4]
-    assert name == "entrant 2"
-
-
 def test_for_an_ensemble_as_many_are_trained_to_the_end_as_it_has_members(monkeypatch):
     # of four, 2 and 4 stay after an epoch, and 4 after two; then 2 trains on to its end
     script(monkeypatch, [0.60, 0.62, 0.55, 0.64, 0.70, 0.73, *[0.74, 0.71], *[0.71, 0.75]])

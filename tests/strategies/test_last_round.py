@@ -338,12 +338,3 @@ def test_of_one_candidate_nothing_is_trained():
     assert found.architecture == search.architectures[0]
     assert (found.network, found.trained) == (None, False)
     assert not watch.reports
-
-
-def test_candidates_that_are_all_equal_are_not_trained(monkeypatch):
-    given = problem()
-    monkeypatch.setattr(type(given.space), "choices", lambda self: {})
-    monkeypatch.setattr(type(given.space), "canonical", lambda self, architecture: architecture)
-    found, watch = searched(random(given, candidates=4))
-    assert found.architecture.decisions == {}
-    assert not watch.reports

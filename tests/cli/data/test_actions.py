@@ -25,20 +25,6 @@ def test_every_dataset_can_be_shown(automtl, name):
         assert f"\n{file['path']} (missing)" in shown.out
 
 
-def test_showing_tells_files_and_tasks(automtl, shop):
-    found = automtl("list", "datasets", "shop", "--json").json()
-    assert found["folder"] == str(shop.parent)
-    assert found["files"] == {
-        "log": {
-            "path": "log.csv", "found": 1, "rows": None, "header": True, "separator": ",",
-            "columns": {"user": "integer", "coupon": "text", "click": "0 or 1"},
-        }
-    }  # fmt: skip
-    assert found["tasks"] == [{"name": "click", "kind": "binary", "after": None}]
-    assert automtl("list", "datasets", "shopp").code == 2
-    assert automtl("list", "ops", "mlp-64").code == 2
-
-
 SMALL = ("--set", "dataset.rows=1000")
 SIMULATED = {"userbehavior": 20_000, "ijcai15": 10_000, "kuairand": 1500, "qb-video": 1500, "aliccp": 800}
 """Dataset -> rows to simulate, for each label to be there."""
@@ -108,31 +94,6 @@ def test_a_memory_limit_is_kept(automtl, monkeypatch, tmp_path):
     assert automtl(*small).code == 0
 
 
-def test_describing_shows_all_parts_and_warns_of_leaks(automtl, shop):
-    skip = ("--set", "dataset.bad_rows=skip")
-    found = automtl("data", "describe", "shop", *skip, "--json").json()
-    assert found["prepared"] == {
-        **automtl("data", "prepare", "shop", *skip, "--json").json(), "reused": False, "rejected": 3
-    }  # fmt: skip
-    assert list(found["data"]) == [
-        "rows", "sparse", "dense", "tasks", "correlation", "rules", "alone", "duplicates", "histories",
-        "warnings",
-    ]  # fmt: skip
-    assert [
-        predictor["name"] for predictor in found["data"]["alone"]["click"] if predictor["suspicious"]
-    ] == ["coupon"]
-    shown = automtl("data", "describe", "shop", *skip)
-    for heading in (
-        "sparse field",
-        "task and part",
-        "correlation",
-        "share of rows",
-        "best single predictor of",
-    ):
-        assert f"\n\n{heading}" in shown.out
-    assert "\nwarning: coupon alone predicts click (AUC 1.000): is it known only after" in shown.out
-
-
 def test_sampled_rows_are_raw_values(automtl, shop):
     raw = pd.read_csv(shop, dtype=str).dropna()
     rows = automtl(
@@ -167,20 +128,6 @@ def test_validating_tells_every_faulty_row(automtl, shop):
         'log.csv:103: expected 3 columns, found 2: "7,a"',
         'log.csv:104: click: expected 0 or 1, found "3": "8,a,3"',
     ]
-
-
-@pytest.mark.parametrize(
-    ("options", "code"),
-    [
-        ((), 65),
-        (("--set", "dataset.bad_rows=skip"), 0),
-        (("--set", "dataset.bad_rows=skip", "--set", "dataset.max_bad_rows=3"), 0),
-        (("--set", "dataset.bad_rows=skip", "--set", "dataset.max_bad_rows=2"), 65),
-        (("--set", "dataset.bad_rows=pass"), 2),
-    ],
-)
-def test_settings_say_how_many_faulty_rows_may_be(automtl, shop, options, code):
-    assert automtl("data", "validate", "shop", *options).code == code
 
 
 def test_all_faulty_rows_are_written_down(automtl, shop):

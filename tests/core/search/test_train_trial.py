@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from automtl_core.errors import ArtifactError, DivergedError
+from automtl_core.errors import ArtifactError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search import train_trial as module
 from automtl_core.search.held_out import HeldOut
@@ -125,18 +125,6 @@ def test_a_trial_that_has_nothing_to_do_does_not_begin(problem, spec):
 
 def test_a_listener_ends_a_trial(problem, spec):
     assert train_trial(problem, spec(), Heard(epochs=1)).state == "stopped"
-
-
-def test_one_that_diverged_does_so_again_without_training(problem, spec, monkeypatch):
-    def diverge(fit, listener):
-        raise DivergedError("the loss became nan")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Fit, "run", diverge)
-        first = train_trial(problem, spec(), SILENT)
-    again = train_trial(problem, spec(), heard := Heard())
-    assert first == again
-    assert (first.state, first.error, heard.begun) == ("diverged", "the loss became nan", 0)
 
 
 def test_a_file_in_the_place_of_another_is_refused_and_named(problem, trials):

@@ -18,7 +18,6 @@ from automtl_core.training.events import (
     PhaseBegan,
     RunBegan,
     RunListener,
-    StepEnded,
     Warned,
 )
 from automtl_core.workflow import work as module
@@ -65,14 +64,6 @@ class Loop:
         self.number = state["number"]
 
 
-class Enough(EventHandler):
-    def step(self, *progress):
-        return False
-
-    def epoch(self, report):
-        return False
-
-
 @pytest.fixture
 def run(tmp_path):
     run = Run(tmp_path / "run")
@@ -99,14 +90,6 @@ def test_a_folder_that_was_moved_is_an_error_that_says_so(run):
     with pytest.raises(StorageError, match="there is no such folder") as error:
         recorder(REPORT)
     assert "put the folder back" in error.value.fix
-
-
-@pytest.mark.parametrize(("listener", "answer"), [(EventHandler(), True), (Enough(), False)])
-def test_the_answer_of_the_listener_is_passed_on(run, listener, answer):
-    recorder = Recorder(run, listener)
-    recorder.follow("train", Loop(1))
-    assert recorder(StepEnded("train", 1, 10, 1, 100)) is answer
-    assert recorder(REPORT) is answer
 
 
 def test_a_loop_is_given_back_what_it_saved_in_its_stage(run):
