@@ -20,9 +20,8 @@ from automtl_core.run_dir.facts import Data, Refreshed, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
 from automtl_core.system.files import check_free_folder
-from automtl_core.workflow.new_rows import encoded
+from automtl_core.workflow.new_rows import encoded, not_among, time_column
 from automtl_core.workflow.trained import Trained
-from automtl_core.workflow.unseen import not_among, time_column
 
 
 @dataclass(frozen=True)

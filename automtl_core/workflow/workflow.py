@@ -52,7 +52,10 @@ from automtl_core.workflow.new_rows import (
     answers,
     check_log,
     measure,
+    not_among,
     passed_on,
+    time_column,
+    unseen,
     write_predictions,
 )
 from automtl_core.workflow.pipeline import Plan
@@ -61,7 +64,6 @@ from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.stage import stages
 from automtl_core.workflow.trained import Trained, of_finished
-from automtl_core.workflow.unseen import not_among, time_column, unseen
 from automtl_core.workflow.update import update_of
 from automtl_core.workflow.versions import environment
 from automtl_core.workflow.work import Work
@@ -321,7 +323,7 @@ class Workflow:
         """Return the tasks of a run, and its answers to labelled examples; arguments as in `predict`.
 
         Raises:
-            DataError: the run has seen all rows, see `workflow.unseen`.
+            DataError: the run has seen all rows, see `workflow.new_rows`.
 
         """
         run = Run.open(path)

@@ -15,8 +15,7 @@ from automtl_core.training.events import EpochEnded
 from automtl_core.workflow import new_rows
 from automtl_core.workflow.evaluation import Evaluation
 from automtl_inspection.baselines import Baseline, Baselines
-from automtl_inspection.behaviour import Behaviour
-from automtl_inspection.expert_use import ExpertUse
+from automtl_inspection.behaviour import Behaviour, ExpertUse
 from automtl_inspection.importance import FieldEffect, Importance
 from automtl_report import outcome as outcomes
 from automtl_report.drawing import dot

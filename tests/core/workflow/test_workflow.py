@@ -93,13 +93,12 @@ def search(line, folder, name=None):
 def test_a_script_searches_resumes_and_tests(line, stopped, tmp_path):
     whole = search(line(), tmp_path, "whole")
     resumed = line().resume(stopped)
-    assert resumed.result == whole.result
-    assert resumed.architecture == whole.architecture
-    assert resumed.to_json()["result"] == whole.to_json()["result"]
+    assert resumed.read(Result) == whole.read(Result)
+    assert resumed.architecture() == whole.architecture()
     evaluation = line().evaluate(stopped)
     assert evaluation.repeats
     assert evaluation.changed == ()
-    assert evaluation.test == whole.result.test
+    assert evaluation.test == whole.read(Result).test
 
 
 def test_the_plan_counts_the_epochs_of_search_and_training_apart(line):
@@ -130,8 +129,11 @@ def test_a_network_whose_epochs_ended_too_soon_is_told(line, tmp_path):
     settings["space"] = {**SMALL["space"], "members": 1}  # with which each epoch is better
     job = line().job([SMALL, settings])
     found = line().search(job, tmp_path / "runs")
-    assert (found.result.best_epoch, found.result.cut_short) == (4, True)  # two of them in the search
-    (told,) = found.remarks
+    assert (found.read(Result).best_epoch, found.read(Result).cut_short) == (
+        4,
+        True,
+    )  # two of them in the search
+    (told,) = read_record(found.path, REGISTRY).remarks
     assert told.endswith(
         "in the last of 2 epochs: more epochs may be better, such as --set training.epochs=4"
     )
@@ -174,7 +176,7 @@ def test_other_raw_data_is_refused_before_anything_is_prepared(line, stopped, tm
     assert no.value.fix == "restore it, or start a new run"
     assert sorted((tmp_path / "prepared").iterdir()) == before
     log.write_text(text)
-    assert line().resume(stopped).result.test is not None
+    assert line().resume(stopped).read(Result).test is not None
 
 
 def edit(run, **values):
@@ -227,4 +229,4 @@ def test_a_network_that_is_not_tested_is_not_evaluated(line, tmp_path):
     with pytest.raises(ArtifactError, match="trained, but not tested yet") as refused:
         line().evaluate(run.path)
     assert refused.value.fix == f"resume the run: automtl search --resume {run.path}"
-    assert line().resume(run.path).result.test is not None
+    assert line().resume(run.path).read(Result).test is not None
