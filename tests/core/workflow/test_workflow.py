@@ -15,6 +15,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.training import compute
 from automtl_core.training.events import EventHandler, PhaseBegan, Warned
 from automtl_core.workflow.workflow import Workflow
+from automtl_report.record import read_record
 
 
 class Shop(Dataset):
@@ -129,15 +130,14 @@ def test_a_network_whose_epochs_ended_too_soon_is_told(line, tmp_path):
     settings["space"] = {**SMALL["space"], "members": 1}  # with which each epoch is better
     job = line().job([SMALL, settings])
     found = line().search(job, tmp_path / "runs")
-    assert (found.read(Result).best_epoch, found.read(Result).cut_short) == (
-        4,
-        True,
-    )  # two of them in the search
+    result = found.read(Result)
+    assert (result.best_epoch, result.cut_short) == (4, True)  # two of them in the search
     (told,) = read_record(found.path, REGISTRY).remarks
     assert told.endswith(
         "in the last of 2 epochs: more epochs may be better, such as --set training.epochs=4"
     )
-    assert search(line(), tmp_path).remarks == []  # with more patience than epochs nobody waits
+    patient = search(line(), tmp_path)  # with more patience than epochs nobody waits
+    assert read_record(patient.path, REGISTRY).remarks == []
 
 
 EARLY = {
