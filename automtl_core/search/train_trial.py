@@ -16,10 +16,8 @@ from automtl_core.search.strategy import Problem
 from automtl_core.search.trial import Serial, TrialBegan, TrialResult, Trials, TrialSpec
 from automtl_core.system import seeds
 from automtl_core.system.state import State, load_state, save_state
-from automtl_core.training.ensemble import model_fit
 from automtl_core.training.events import EpochEnded, Event, Listener
 from automtl_core.training.fit import Fit
-from automtl_core.training.learner import LearnerFit
 
 CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_SECONDS = 5.0
@@ -112,7 +110,7 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
     return result
 
 
-def trained_fit(problem: Problem, spec: TrialSpec) -> Fit | LearnerFit:
+def trained_fit(problem: Problem, spec: TrialSpec) -> Fit:
     """Return the training of a trial from its checkpoint; its network has the best weights."""
     fit = _fit(problem, spec)
     fit.load_state_dict(_read(Path(spec.folder) / CHECKPOINT, spec)["fit"])
@@ -120,11 +118,11 @@ def trained_fit(problem: Problem, spec: TrialSpec) -> Fit | LearnerFit:
     return fit
 
 
-def _fit(problem: Problem, spec: TrialSpec) -> Fit | LearnerFit:
+def _fit(problem: Problem, spec: TrialSpec) -> Fit:
     architecture = Architecture.from_json(spec.architecture or Architecture({}).to_json())
     seeds.seed_torch(problem.seed, "network")
     network = problem.space.network(architecture)
-    return model_fit(network, problem.data, problem.recipe, problem.seed, problem.compute)
+    return Fit(network, problem.data, problem.recipe, problem.seed, problem.compute)
 
 
 def _save(path: Path, spec: TrialSpec, state: State) -> None:

@@ -5,12 +5,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
-from automtl_core.data.part import Part
-from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError
 from automtl_core.modules.network import Separate
 from automtl_core.system import seeds
@@ -18,7 +14,8 @@ from automtl_core.system.state import State, cpu_copy
 from automtl_core.training.balancer import balancer_group, balancer_of, task_losses
 from automtl_core.training.batches import Batch, steps
 from automtl_core.training.compute import Compute
-from automtl_core.training.events import REFIT, TRAIN, EpochEnded, Listener
+from automtl_core.training.events import REFIT, TRAIN, EpochEnded, Listener, StepEnded
+from automtl_core.training.learner import Learner, TrainingData
 from automtl_core.training.loop import Pass, evaluate, shuffled, step
 from automtl_core.training.metrics import Metrics, metrics_from_json
 from automtl_core.training.optimisers import Optimiser, WeightAverage, weight_groups
@@ -34,24 +31,6 @@ Lasts: TypeAlias = Callable[[float], bool]
 def always(share: float) -> bool:
     """Return that there is time."""
     return True
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """The training and validation parts of a dataset, never the test part."""
-
-    train: Part
-    validation: Part
-    tasks: Sequence[Task]
-    """Tasks in the order of the columns of labels."""
-    held_out: Part | None = None
-    """Rows for the decisions of a search; None without. See `SearchStrategy.held_out_share`. No weight is
-    trained on them, and no training is stopped by them."""
-    recent: NDArray[np.int64] | None = None
-    """For an update: the training rows of networks that go on from their weights. A `Learner` is trained anew
-    on all rows."""
-    passes: int = 1
-    """For an update: largest number of epochs over these rows."""
 
 
 @dataclass
@@ -78,7 +57,7 @@ class Fit:
 
     An epoch is better if the mean over tasks of the relative change against the best epoch so far is
     positive. A network that is `Separate` keeps the best epoch of each task, and each task's loss has full
-    weight.
+    weight. A `Learner` trains itself, in one epoch.
     """
 
     network: nn.Module
@@ -95,7 +74,11 @@ class Fit:
     """For a refit: the epochs whose weights are kept, `best_epochs` of an earlier training. Validation rows
     are not read. Empty for early stopping."""
     moments: State = field(default_factory=dict)
-    """State of the optimiser that the training goes on from, by names of parameters; then that of its end."""
+    """State of the optimiser that the training goes on from, by names of parameters."""
+    before: Callable[[], nn.Module] | None = None
+    """For the refit of a `Learner`: returns the trained model."""
+    lasts: Lasts = always
+    """Whether there is time, for the parts of a `Learner`."""
 
     def __post_init__(self) -> None:
         data, recipe, compute, network = self.data, self.recipe, self.compute, self.network
@@ -108,8 +91,11 @@ class Fit:
         self.optimiser.load_state_dict(self.moments)
         self.steps = steps(len(self.rows), recipe.batch_size)
         self.epochs = recipe.epochs if data.recent is None else data.passes
+        span = self.steps if recipe.average_weights else 0
+        if isinstance(network, Learner):
+            self.epochs, span = 1, 0
         self.patience = recipe.patience_for(self.steps)
-        self.average = WeightAverage(network, self.steps if recipe.average_weights else 0, compute)
+        self.average = WeightAverage(network, span, compute)
         # One checkpoint for all tasks or, where they share no weights, one for each task.
         groups_of_tasks = (
             [([task], prefix) for task, prefix in network.separate_parts().items()]
@@ -173,8 +159,9 @@ class Fit:
             self._keep_better(metrics)
             losses = done.losses(self.data.tasks)
             report = EpochEnded(self.phase, self.epoch, losses, metrics, change)
+            if isinstance(self.network, Learner) and self.chosen and not done.going_on:
+                self.epoch = 0  # half a refit is none
             going_on = listener(report) and done.going_on
-        self.moments = self.optimiser.state_dict()
         if not self.chosen or self.exhausted:
             self.restore_best()
         return self.best
@@ -195,6 +182,8 @@ class Fit:
 
     def _train(self, listener: Listener) -> Pass[Batch]:
         """Take the steps of one epoch."""
+        if isinstance(self.network, Learner):
+            return self._learned(self.network, listener)
         losses, settle = self.losses, self.optimiser.settle
         epoch = Pass(self.phase, self.epoch, self._batches(), self.steps, losses, listener, settle)
         self.network.train()
@@ -208,6 +197,22 @@ class Fit:
                 "use more rows",
             )
         return epoch
+
+    def _learned(self, model: Learner, listener: Listener) -> Pass[Batch]:
+        """Let a model train itself; of its work thousandths are told."""
+        told = Pass[Batch](self.phase, self.epoch, (), 0, self.losses, listener)
+
+        def going_on(done: float, until: float) -> bool:
+            rows = round(done * len(self.data.train))
+            step = StepEnded(self.phase, self.epoch, 1000, round(1000 * done), rows)
+            told.going_on = told.going_on and listener(step)
+            return told.going_on and self.lasts(until)
+
+        if self.before is None:
+            model.learn(self.data, self.seed, going_on)
+        else:
+            model.refit(self.before(), self.data, self.seed, going_on)
+        return told
 
     def _batches(self) -> Iterator[Batch]:
         how = (self.recipe, self.seed, self.epoch, self.compute)

@@ -43,8 +43,8 @@ from automtl_core.tasks.kinds import judged_by
 from automtl_core.training.balancer import Balancer, balancer_of, check_groups, task_losses
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import RunListener
-from automtl_core.training.fit import TrainingData
 from automtl_core.training.judged import GAUC
+from automtl_core.training.learner import TrainingData
 from automtl_core.training.metric import Metric, check_monitored
 from automtl_core.training.recipe import Recipe, key_of_loss
 from automtl_core.workflow.components import parsed

@@ -16,7 +16,7 @@ from automtl_core.run_dir.config import default, load_config
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.training.events import EventHandler
-from automtl_core.training.fit import TrainingData
+from automtl_core.training.learner import TrainingData
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
 from automtl_testing.samples import sample_problem

@@ -17,15 +17,12 @@ from automtl_core.run_dir.facts import Chosen, Costs, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.settings.settings import Component
 from automtl_core.system import seeds
-from automtl_core.training.ensemble import EnsembleFit
-from automtl_core.training.events import SILENT, EventHandler
-from automtl_core.training.fit import Fit
+from automtl_core.training.events import EventHandler
 from automtl_core.workflow.budget import Clock
 from automtl_core.workflow.evaluation import evaluate_run, predict_logits
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
-from automtl_core.workflow.training import _epochs, trainer, untrained
-from automtl_core.workflow.work import Work
+from automtl_core.workflow.training import _epochs, untrained
 from automtl_core.workflow.workflow import Workflow
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_report.record import read_record
@@ -265,12 +262,6 @@ def problem():
     return sample_problem(DESAN(plain_schema(), SETTINGS, load_registry().op), epochs=1)
 
 
-def work(problem):
-    made = Work(None, None, None, SILENT)
-    made.problem = problem
-    return made
-
-
 def averaged(problem, count):
     """Return the problem with the mean of a number of networks of its space."""
     model = {"name": "desan", **SETTINGS.model_dump(mode="json")}
@@ -287,13 +278,3 @@ def test_each_member_of_an_ensemble_begins_with_the_weights_of_its_seed(problem)
         own = untrained(replace(problem, seed=seeds.of_member(problem.seed, k)), architecture)
         left, right = member.state_dict(), own.state_dict()
         assert all(torch.equal(left[name], right[name]) for name in right)
-
-
-def test_the_trainer_is_that_of_the_network(problem):
-    (one,) = sample_architectures(problem.space, 1)
-    alone = untrained(problem, one)
-    ensemble = untrained(averaged(problem, 2), Architecture.ensemble([one, one]))
-    assert isinstance(trainer(work(problem), problem, ensemble), EnsembleFit)
-    fit = trainer(work(problem), problem, alone, first_epoch=2)
-    assert isinstance(fit, Fit)
-    assert fit.first_epoch == 2
