@@ -221,8 +221,6 @@ class Trials:
     template: TrialSpec
     """Spec without an architecture; its folder holds the folders of all trials."""
     executor: Executor
-    run: Path | None = None
-    """Run directory, for a file that a strategy keeps after the search; None outside of a run."""
 
     def spec(self, training: Training) -> TrialSpec:
         """Return the spec of a training; the settings of its candidate replace those of the template."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from automtl_core.data.store import PARTS, Prepared
+from automtl_core.data.store import ENCODER, PARTS, Prepared
 from automtl_core.dataset.recorded import RowFormat
 from automtl_core.errors import UsageError, listing
 from automtl_core.modules.cost import Cost
@@ -47,12 +47,10 @@ from automtl_core.workflow.training import (
     refit,
     refit_ahead,
     start_clock,
-    take_over,
     train,
     training_ahead,
-    untrained,
 )
-from automtl_core.workflow.update import begun, check_parent, facts_of
+from automtl_core.workflow.update import check_parent, facts_of
 from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.work import Recorder, Stage, Work, observed
 
@@ -169,7 +167,8 @@ def _check(work: Work) -> None:
 def _search(work: Work) -> None:
     """Decide the architecture, and hand on the network, with weights from the search or new ones."""
     job, made, recorder = work.job, work.run, work.recorder
-    problem = job.search_problem(work.prepared, work.problem)
+    whole = job.problem(work.prepared, space=work.checked_space())
+    problem = job.search_problem(work.prepared, whole)
     sample = trial_rows(work.prepared.manifest["rows"]["train"])
     if (seconds := job.config.time_budget) is not None and not made.has(Budget):
         search = 0.0 if job.trains() is None else WHOLE if job.trains() and not sample else SEARCH_SHARE
@@ -182,7 +181,7 @@ def _search(work: Work) -> None:
         template = TrialSpec(
             job.having(listeners=()).to_json(), str(work.prepared.path), folder, train_rows=sample
         )
-        problem = replace(problem, trials=Trials(template, work.executor, made.path))
+        problem = replace(problem, trials=Trials(template, work.executor))
     problem = replace(
         problem,
         tunable=tunable(job, made, work.prepared),
@@ -192,17 +191,15 @@ def _search(work: Work) -> None:
     result = _result(job, problem, recorder)
     if job.config.strategy is not None:
         made.write(Search(tuple(result.evidence), tuple(result.front), result.overrides))
-    take_over(work)
+    if result.overrides:  # may choose histories and aggregates, which the encoder has to have
+        work.prepared.encoder_of(work.problem.space.schema).save(made.path / ENCODER)
     architecture = replace(result.architecture, origin=origin(job.of(made.config()), work.problem.space))
     made.write_architecture(architecture)
     log.info("the search ended with an architecture")
-    if job.trains() and sample:  # train again, on all rows
-        result = replace(result, network=None, trained=False)
-    if result.network is not None and (result.trained or job.retrain() == "inherit"):
-        work.network, work.epochs, work.trained = result.network, result.epochs, result.trained
-        work.best_epochs = result.best_epochs or (result.epochs,)
-    else:
-        work.network = begun(work, untrained(work.problem, architecture))
+    goes_on = result.trained or job.retrain() == "inherit"
+    if result.network is None or not goes_on or (job.trains() and sample):  # train anew, on all rows
+        result = SearchResult(architecture)
+    work.found = result
 
 
 def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
@@ -273,7 +270,7 @@ def run(work: Work, stages: Sequence[Stage] = STAGES) -> Result:
     trained = work.run.has(Result)  # by a process that was killed before the test
     ahead = to_come(work.job, work.prepared, TESTED if trained else stages)
     name, seconds = TEST if trained else TRAINING, work.job.config.time_budget
-    with observed(work, PhaseBegan(name, ahead, seconds, work.later)) as work.listener:
+    with observed(work, PhaseBegan(name, ahead, seconds)) as work.listener:
         for stage in stages:
             if not stage.done(work):
                 stage.do(work)

@@ -39,7 +39,6 @@ from automtl_core.search.strategy import Problem
 from automtl_core.search.train_trial import train_trial
 from automtl_core.search.trial import CONFIG, Executor, Serial, TrialBegan, TrialEnded, TrialResult, TrialSpec
 from automtl_core.settings.settings import Component
-from automtl_core.space import SearchSpace
 from automtl_core.system.documents import parse_json
 from automtl_core.training.compute import computing
 from automtl_core.training.events import Listener
@@ -90,18 +89,14 @@ class TrialRunner:
     Args:
         registry: The plugins.
         prepared: Data that is already open.
-        known: A job with its space for the first of these data, which trials of this job share.
 
     """
 
-    def __init__(
-        self, registry: Registry, *prepared: Prepared, known: tuple[Job, SearchSpace] | None = None
-    ) -> None:
+    def __init__(self, registry: Registry, *prepared: Prepared) -> None:
         self.registry = registry
-        self._known = known
         self._prepared = {str(each.path): each for each in prepared}
         self._problems: dict[TrialSpec, Problem] = {}
-        self._rows: tuple[tuple[Path, EncodingSearchSettings, Refresh], Rows] | None = None
+        self._rows: tuple[tuple[str, EncodingSearchSettings, Refresh], Rows] | None = None
 
     def __call__(self, spec: TrialSpec, listener: Listener) -> TrialResult:
         """Run a trial; raises as `run_trial` does. One of `FAULTS` in a whole run is its result."""
@@ -136,17 +131,12 @@ class TrialRunner:
         shared = replace(spec, architecture=None, folder="", max_epochs=None, loss_rows=0)
         if shared not in self._problems:
             job, prepared = self._job(spec)
-            rows, space, how = None, None, (job.config.encoding_search, job.config.features.refresh)
+            key, rows = (spec.data, job.config.encoding_search, job.config.features.refresh), None
             if spec.held_out:
-                key = prepared.path, *how
                 if self._rows is None or self._rows[0] != key:
-                    self._rows = key, divided(prepared, *how)
+                    self._rows = key, divided(prepared, *key[1:])
                 rows = self._rows[1]
-            if self._known is not None and prepared is next(iter(self._prepared.values())):
-                known, known_space = self._known
-                parts = [(one.config.space, one.config.features) for one in (known, job)]
-                space = known_space if parts[0] == parts[1] else None
-            problem = job.problem(prepared, rows, space)
+            problem = job.problem(prepared, rows)
             count = len(problem.data.train) if spec.train_rows is None else spec.train_rows
             if len(self._problems) == PROBLEMS:
                 del self._problems[next(iter(self._problems))]

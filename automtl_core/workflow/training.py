@@ -15,8 +15,9 @@ from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.modules.network import Ensemble
 from automtl_core.run_dir.facts import Budget, Calibration, Chosen, Costs, Result
 from automtl_core.run_dir.progress import SEARCH, TRAINING
-from automtl_core.search.strategy import Problem
+from automtl_core.search.strategy import Problem, SearchResult
 from automtl_core.system import seeds
+from automtl_core.system.state import State
 from automtl_core.training.batches import steps
 from automtl_core.training.calibration import calibrated, platt
 from automtl_core.training.compute import computing
@@ -30,7 +31,7 @@ from automtl_core.training.process import return_memory
 from automtl_core.workflow.budget import Clock, trial_rows
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import restored
-from automtl_core.workflow.update import begun, unread_rows_kept
+from automtl_core.workflow.update import inherited, unread_rows_kept
 from automtl_core.workflow.versions import origin
 from automtl_core.workflow.work import Work
 
@@ -41,16 +42,18 @@ TRIALS = "trials"
 @computing()
 def train(work: Work) -> None:
     """Train the network, calibrate it on validation rows, and record it; the test part is not read."""
-    made, recorder = work.run, work.recorder
+    made, recorder, problem = work.run, work.recorder, work.problem
     start_clock(work)
-    if work.network is None:  # an earlier process did the search
-        take_over(work)
-        work.network = begun(work, untrained(work.problem, made.architecture()))
-    network, problem = work.network, work.problem
-    if work.trained:
-        best_epochs, cut_short = work.best_epochs, any(map(problem.recipe.cut_short, work.best_epochs))
+    found = work.found or SearchResult(made.architecture())  # an earlier process did the search
+    network, moments = found.network, State()
+    if network is None:
+        network = untrained(problem, found.architecture)
+        moments = inherited(work.job, network)
+    if found.trained:
+        best_epochs = found.best_epochs or (found.epochs,)
+        cut_short = any(map(problem.recipe.cut_short, best_epochs))
     else:
-        fits = _fitted(work, TRAIN, problem, network, first_epoch=work.epochs, moments=work.moments)
+        fits = _fitted(work, TRAIN, problem, network, first_epoch=found.epochs, moments=moments)
         network, best_epochs, cut_short = fits.network, fits.best_epochs, fits.cut_short
     _record_clock(work)
     made.save_weights(network.state_dict())
@@ -76,8 +79,6 @@ def refit(work: Work) -> None:
     """
     job, made, recorder = work.job, work.run, work.recorder
     start_clock(work)
-    if work.network is None:  # an earlier process trained it
-        take_over(work)
     chosen, refitted = made.read(Chosen), False
     if job.refits() and (recorder.stage == REFIT or _can_refit(work, chosen)):
         refitted = _trained_again(work, chosen)
@@ -183,7 +184,6 @@ def _trained_again(work: Work, chosen: Chosen) -> bool:
     made.write_architecture(replace(architecture, origin=origin(job, problem.space)))
     made.save_weights(fits.network.state_dict())
     work.network, work.problem = fits.network, problem
-    work.prepared, work.space = prepared, problem.space
     return True
 
 
@@ -251,15 +251,3 @@ def _record_clock(work: Work) -> None:
         before = work.run.read(Budget)
         warned = tuple(dict.fromkeys([*before.warned, *clock.warned]))
         work.run.write(replace(before, ended={**before.ended, **clock.ended}, warned=warned))
-
-
-def take_over(work: Work) -> None:
-    """Take over the settings that the search chose, if there are any.
-
-    The encoder of the run then has the histories and aggregates that the chosen encodings read.
-    """
-    config = work.run.config()
-    if config == work.run.initial_config():
-        return
-    work.problem = work.job.of(config).problem(work.prepared)
-    work.prepared.encoder_of(work.problem.space.schema).save(work.run.path / ENCODER)

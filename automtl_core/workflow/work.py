@@ -17,7 +17,7 @@ from automtl_core.run_dir.facts import Identity, Result
 from automtl_core.run_dir.identity import check_checkpoint
 from automtl_core.run_dir.progress import TEST, Command, reduced, remove
 from automtl_core.run_dir.run import Run
-from automtl_core.search.strategy import Problem
+from automtl_core.search.strategy import Problem, SearchResult
 from automtl_core.search.trial import Executor
 from automtl_core.space import SearchSpace
 from automtl_core.system.state import State
@@ -130,18 +130,10 @@ class Work:
     """Runs the trials of the search; None for a search that needs none."""
     anyway: bool = False
     """Whether to continue in another environment than that of the start."""
-    later: int = 0
-    """Number of later runs of the command, for the remaining time."""
+    found: SearchResult | None = None
+    """The result of the search, whose network goes on; None if an earlier process did the search."""
     network: nn.Module | None = None
-    """The network of the search; None before its end, and if an earlier process did the search."""
-    epochs: int = 0
-    """Epochs that its weights are trained for."""
-    moments: State = field(default_factory=dict)
-    """Moments of its optimiser, from the run before an update."""
-    best_epochs: tuple[int, ...] = ()
-    """Where no training is left: the epochs of the weights, of an ensemble those of each member."""
-    trained: bool = False
-    """Whether no training is left."""
+    """The trained network; None if an earlier process trained it."""
     clock: Clock | None = None
     """The clock of a time budget; None without one."""
     start: float = field(default_factory=time.monotonic)
@@ -153,22 +145,16 @@ class Work:
 
     @cached_property
     def problem(self) -> Problem:
-        """The problem of the job or, after a search that chose settings, that of the training."""
-        return self.job.problem(self.prepared, space=self.checked_space())
+        """The problem of the training, with the settings that the search chose."""
+        config = self.run.config()
+        if config == self.run.initial_config():
+            return self.job.problem(self.prepared, space=self.checked_space())
+        return self.job.of(config).problem(self.prepared)
 
     def checked_space(self) -> SearchSpace:
         """Return the space of the job for the data; raises as `Job.checked`."""
         self.space = self.space or self.job.checked(self.prepared)
         return self.space
-
-    def turn_to_network(self) -> None:
-        """Take the data in the encoding of the trained network, after a refit of an earlier process too."""
-        if self.run.read(Result).refitted and not self.prepared.of_refit:
-            self.prepared, self.space = self.prepared.refit, None
-
-    def space_of_network(self) -> SearchSpace | None:
-        """Return the space of the trained network; None if it is not made, as after a search of settings."""
-        return self.space if self.run.config() == self.run.initial_config() else None
 
 
 @dataclass(frozen=True)
