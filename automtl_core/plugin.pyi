@@ -201,7 +201,6 @@ from automtl_core.search.trial import (
     Executor as Executor,
     OnEvent as OnEvent,
     RunTrial as RunTrial,
-    Training as Training,
     TrialEnded as TrialEnded,
     TrialResult as TrialResult,
     TrialSpec as TrialSpec,

@@ -66,26 +66,19 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
     fit = _fit(problem, spec)
     if saved:
         fit.load_state_dict(saved["fit"])
-    written = time.monotonic(), fit.epoch
-
-    def write() -> None:
-        nonlocal written
-        _save(path, spec, {"fit": fit.state_dict(), "reports": reports})
-        written = time.monotonic(), fit.epoch
+    written = time.monotonic()
 
     def on_event(event: Event) -> bool:
-        nonlocal going_on
+        nonlocal going_on, written
+        going_on = listener(event) and going_on
         if not isinstance(event, EpochEnded):
-            going_on = listener(event) and going_on
             return going_on
         reports.append(event.to_json())
         again = going_on and fit.epoch < last and not fit.exhausted
-        if not again or time.monotonic() - written[0] >= CHECKPOINT_SECONDS:
-            write()
-        going_on = listener(event) and going_on
-        if not going_on and written[1] < fit.epoch:
-            write()
-        return going_on and again
+        if not again or time.monotonic() - written >= CHECKPOINT_SECONDS:
+            _save(path, spec, {"fit": fit.state_dict(), "reports": reports})
+            written = time.monotonic()
+        return again
 
     try:
         if going_on and fit.epoch < last and not fit.exhausted:

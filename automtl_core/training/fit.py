@@ -232,13 +232,11 @@ class Fit:
                 checkpoint.keep(self.epoch, now, weights)
 
     def state_dict(self) -> State:
-        """Return weights, optimiser moments, and the best weights so far; those of an epoch once."""
-        kept: State = {}
+        """Return weights, optimiser moments, and the best weights so far."""
         common: State = {}
-        for number, checkpoint in enumerate(self.common):
-            kept.setdefault(str(checkpoint.epoch), {}).update(checkpoint.weights)
-            metrics = {task: m.to_json() for task, m in checkpoint.metrics.items()}
-            common[str(number)] = {"epoch": checkpoint.epoch, "metrics": metrics}
+        for number, one in enumerate(self.common):
+            metrics = {task: m.to_json() for task, m in one.metrics.items()}
+            common[str(number)] = {"epoch": one.epoch, "metrics": metrics, "weights": one.weights}
         return {
             "epoch": self.epoch,
             "first_epoch": self.first_epoch,
@@ -247,7 +245,6 @@ class Fit:
             "optimiser": self.optimiser.state_dict(),
             "average": self.average.state_dict(),
             "common": common,
-            "kept": kept,
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -258,5 +255,4 @@ class Fit:
         self.optimiser.load_state_dict(state["optimiser"])
         self.average.load_state_dict(state["average"])
         for checkpoint, saved in zip(self.common, state["common"].values(), strict=True):
-            kept = state["kept"].get(str(saved["epoch"]), {})
-            checkpoint.keep(saved["epoch"], metrics_from_json(saved["metrics"]), kept)
+            checkpoint.keep(saved["epoch"], metrics_from_json(saved["metrics"]), saved["weights"])

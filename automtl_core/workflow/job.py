@@ -40,9 +40,8 @@ from automtl_core.system import seeds
 from automtl_core.system.documents import canonical
 from automtl_core.system.progress import Progress, silent
 from automtl_core.tasks.kinds import judged_by
-from automtl_core.training.balancer import Balancer, balancer_of, check_groups, task_losses
+from automtl_core.training.balancer import balancer_of, check_groups, task_losses
 from automtl_core.training.compute import Compute
-from automtl_core.training.events import RunListener
 from automtl_core.training.judged import GAUC
 from automtl_core.training.learner import TrainingData
 from automtl_core.training.metric import Metric, check_monitored
@@ -283,9 +282,8 @@ class Job:
         if not (share := strategy_class.held_out_share(settings)):
             return problem
         random = seeds.generator(self.config.seed, "decisions")
-        rows = held_out_rows(
-            prepared, 1_000_000, share, random, self.config.features.refresh
-        )  # trainings from scratch read all rows
+        # Trainings from scratch read all rows.
+        rows = held_out_rows(prepared, 1_000_000, share, random, self.config.features.refresh)
         divided = self.problem(prepared, rows, problem.space)
         data = replace(divided.data, validation=problem.data.validation, held_out=divided.data.validation)
         return replace(divided, data=data)
@@ -312,7 +310,8 @@ class Job:
         balancer_of(self.recipe(), space.schema.tasks)
         check_monitored(self.monitor(), space.schema.tasks, self.dataset())
         self.metrics()
-        self.listeners()
+        for name in self.config.listeners:
+            self.registry.get(LISTENERS, name).check()
         features = self.config.features
         timed = features.refresh != "never", any(one.half_life is not None for one in features.keys)
         if any(timed) and self.dataset().settings.split != "time":
@@ -356,10 +355,6 @@ class Job:
         strategy_class, settings = self._searching()
         return strategy_class(settings, problem)
 
-    def networks(self) -> int:
-        """Return the number of networks that the training trains one after the other."""
-        return self.registry.get(SPACES, self.config.space.name).networks(self.components["space"])
-
     def search_epochs(self, epochs: int) -> int | None:
         """Return the search epochs if each training takes some; None if unknown, 0 without a strategy."""
         if self.config.strategy is None:
@@ -387,7 +382,7 @@ class Job:
         """Return the recipe, with the classes of its balancer and its losses."""
         recipe = self.config.training
         losses = {one.name: self.registry.get(LOSSES, one.name) for one in recipe.losses.values()}
-        return recipe.knowing(self.balancer(), losses)
+        return recipe.knowing(self.registry.get(BALANCERS, recipe.balancer.name), losses)
 
     def monitor(self) -> dict[str, Metric]:
         """Return the metric that decides in place of AUC or RMSE, by its name; none without one.
@@ -412,10 +407,6 @@ class Job:
             },
         )
 
-    def balancer(self) -> type[Balancer]:
-        """Return the class of the balancer."""
-        return self.registry.get(BALANCERS, self.config.training.balancer.name)
-
     def metrics(self) -> dict[str, Metric]:
         """Return the registered metrics of the test, by name.
 
@@ -429,19 +420,6 @@ class Job:
     def validation_metrics(self) -> dict[str, Metric]:
         """Return the registered metrics of validation rows: those of the test, and that which decides."""
         return {**self.monitor(), **self.metrics()}
-
-    def listeners(self) -> dict[str, type[RunListener]]:
-        """Return the listeners of the run, by name.
-
-        Raises:
-            UnknownNameError: no plugin registers one of them.
-            UsageError: the library of one is not installed.
-
-        """
-        listeners = {name: self.registry.get(LISTENERS, name) for name in self.config.listeners}
-        for listener in listeners.values():
-            listener.check()
-        return listeners
 
     def _searching(self) -> tuple[type[SearchStrategy], Settings]:
         """Return the strategy and its settings."""

@@ -1,7 +1,6 @@
 """The stages of a run that train its network: the training, and the refit on validation rows too."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,15 +9,14 @@ import numpy as np
 from torch import nn
 
 from automtl_core.choices import Architecture, of_member
-from automtl_core.data.store import ENCODER, Prepared
+from automtl_core.data.store import ENCODER
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.modules.network import Ensemble
 from automtl_core.run_dir.facts import Budget, Calibration, Chosen, Costs, Result
-from automtl_core.run_dir.progress import SEARCH, TRAINING
+from automtl_core.run_dir.progress import SEARCH
 from automtl_core.search.strategy import Problem, SearchResult
 from automtl_core.system import seeds
 from automtl_core.system.state import State
-from automtl_core.training.batches import steps
 from automtl_core.training.calibration import calibrated, platt
 from automtl_core.training.compute import computing
 from automtl_core.training.ensemble import Fits, members_of
@@ -28,7 +26,6 @@ from automtl_core.training.learner import Learner
 from automtl_core.training.loop import predict
 from automtl_core.training.metrics import Metrics, metrics_of, with_others
 from automtl_core.training.process import return_memory
-from automtl_core.workflow.budget import Clock, trial_rows
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import restored
 from automtl_core.workflow.update import inherited, unread_rows_kept
@@ -43,7 +40,6 @@ TRIALS = "trials"
 def train(work: Work) -> None:
     """Train the network, calibrate it on validation rows, and record it; the test part is not read."""
     made, recorder, problem = work.run, work.recorder, work.problem
-    start_clock(work)
     found = work.found or SearchResult(made.architecture())  # an earlier process did the search
     network, moments = found.network, State()
     if network is None:
@@ -78,7 +74,6 @@ def refit(work: Work) -> None:
     Its epochs, settings, architecture and calibration are those that validation rows chose before.
     """
     job, made, recorder = work.job, work.run, work.recorder
-    start_clock(work)
     chosen, refitted = made.read(Chosen), False
     if job.refits() and (recorder.stage == REFIT or _can_refit(work, chosen)):
         refitted = _trained_again(work, chosen)
@@ -99,34 +94,6 @@ def refit(work: Work) -> None:
     )
     _record_clock(work)
     shutil.rmtree(made.path / TRIALS, ignore_errors=True)
-
-
-def training_ahead(job: Job, prepared: Prepared) -> Planned:
-    """Return the work of the training: a search on a sample of a large table leaves one on all rows."""
-    if job.trains() and not trial_rows(prepared.manifest["rows"]["train"]):
-        return Planned(TRAINING, 0)
-    return ahead(TRAINING, job, prepared, partial(_epochs_of, job))
-
-
-def refit_ahead(job: Job, prepared: Prepared) -> Planned:
-    """Return the work of the refit: at most that of the training, on some more rows."""
-    return ahead(REFIT, job, prepared, partial(_epochs_of, job)) if job.refits() else Planned(REFIT, 0)
-
-
-def ahead(stage: str, job: Job, prepared: Prepared, epochs_of: Callable[[int], int | None]) -> Planned:
-    """Return the work of a stage whose epochs are a function of the epochs of a training."""
-    rows, recipe = prepared.manifest["rows"]["train"], job.config.training
-    of_epoch = steps(rows, recipe.batch_size)
-    fewest, late, most = (epochs_of(epochs) for epochs in (*recipe.likely(of_epoch), recipe.epochs))
-    likely = None if fewest is None or late is None else (fewest, late)
-    return Planned(stage, most, rows, recipe.patience_for(of_epoch), likely)
-
-
-def _epochs_of(job: Job, epochs: int) -> int:
-    """Return the epochs of the networks of a training; trees and other models without epochs have one."""
-    if job.goes_on and job.config.update is not None:
-        epochs = job.config.update.epochs
-    return (1 if "training.epochs" in job.ignores else epochs) * job.networks()
 
 
 def _trained(work: Work) -> nn.Module:
@@ -234,15 +201,6 @@ def _calibrated(job: Job, network: nn.Module, problem: Problem) -> tuple[Calibra
     logits = calibrated(scaling.scaling, tasks, logits)
     measured = metrics_of(tasks, labels, logits, rows.groups, registered) if registered else {}
     return scaling, with_others(validation, measured)
-
-
-def start_clock(work: Work) -> None:
-    """Let the clock of a time budget listen, which counts the seconds of earlier processes too."""
-    budget, recorder = work.run.get(Budget), work.recorder
-    if work.clock is None and budget is not None:
-        left = budget.seconds - sum(recorder.seconds.values())
-        work.clock = Clock(recorder.listener, left, budget.search, budget.train, work.start, budget.refit)
-        recorder.listener = work.clock
 
 
 def _record_clock(work: Work) -> None:

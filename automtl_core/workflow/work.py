@@ -13,7 +13,7 @@ from torch import nn
 from automtl_core.data.store import Prepared
 from automtl_core.errors import ArtifactError, one_line
 from automtl_core.registry.kinds import LISTENERS
-from automtl_core.run_dir.facts import Identity, Result
+from automtl_core.run_dir.facts import Budget, Identity, Result
 from automtl_core.run_dir.identity import check_checkpoint
 from automtl_core.run_dir.progress import TEST, Command, reduced, remove
 from automtl_core.run_dir.run import Run
@@ -26,7 +26,6 @@ from automtl_core.training.events import (
     Event,
     Listener,
     PhaseBegan,
-    Planned,
     Resumable,
     RunBegan,
     RunListener,
@@ -65,13 +64,7 @@ class Recorder:
         if self.stage == stage:
             try:
                 loop.load_state_dict(self.saved["state"])
-            except (
-                AttributeError,
-                KeyError,
-                TypeError,
-                ValueError,
-                RuntimeError,
-            ) as error:  # of other shapes
+            except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
                 raise ArtifactError(
                     f"{self.run.path}: the checkpoint does not fit the run: {error}",
                     "restore it from a copy, or start again",
@@ -134,14 +127,21 @@ class Work:
     """The result of the search, whose network goes on; None if an earlier process did the search."""
     network: nn.Module | None = None
     """The trained network; None if an earlier process trained it."""
-    clock: Clock | None = None
-    """The clock of a time budget; None without one."""
     start: float = field(default_factory=time.monotonic)
 
     @cached_property
     def recorder(self) -> Recorder:
         """The checkpoints of the run."""
         return Recorder(self.run, self.listener)
+
+    @cached_property
+    def clock(self) -> Clock | None:
+        """The clock of a time budget, which listens, and counts the seconds of earlier processes too."""
+        if (budget := self.run.get(Budget)) is None:
+            return None
+        recorder, shares = self.recorder, (budget.search, budget.train, self.start, budget.refit)
+        recorder.listener = Clock(recorder.listener, budget.seconds - sum(recorder.seconds.values()), *shares)
+        return recorder.listener
 
     @cached_property
     def problem(self) -> Problem:
@@ -166,8 +166,6 @@ class Stage:
     """Does the stage, and records its result in the run."""
     done: Callable[[Work], bool]
     """Returns whether the run has its result."""
-    ahead: Callable[[Job, Prepared], Planned]
-    """Returns its largest amount of work, for the plan and the progress."""
 
 
 SECONDS = 1.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from automtl_core.choices import Architecture
 from automtl_core.search.parameters import Parameters, Suggests
 from automtl_core.search.scheduler import Proposals, Scheduler, TrialLoop
-from automtl_core.search.trial import Candidate, OnEvent, Training, TrialResult, Trials, TrialSpec
+from automtl_core.search.trial import Candidate, OnEvent, TrialResult, Trials, TrialSpec
 from automtl_core.settings.settings import S
 from automtl_core.system.state import State
 from automtl_core.training.events import EpochEnded, Event
@@ -52,9 +52,9 @@ class _Simulated:
 class _Recording(Trials):
     """Trials that keep what was asked for."""
 
-    trainings: list[Training] = field(default_factory=list)
+    trainings: list[Candidate] = field(default_factory=list)
 
-    def spec(self, training: Training) -> TrialSpec:
+    def spec(self, training: Candidate) -> TrialSpec:
         self.trainings.append(training)
         assert len(self.trainings) < 1000, "a scheduler must end; this one asked for 1000 trainings"
         return super().spec(training)
@@ -98,7 +98,7 @@ def _searched(
     executor: _Simulated,
     state: State | None = None,
     last: int | None = None,
-) -> tuple[TrialLoop, list[Training], list[State]]:
+) -> tuple[TrialLoop, list[Candidate], list[State]]:
     """Return the loop after a search, what was asked for, and the state at the end of each epoch.
 
     The listener returns False at the epoch `last`.
@@ -117,7 +117,7 @@ def _searched(
     return loop, trials.trainings, states
 
 
-def _check_asked(trainings: Sequence[Training]) -> None:
+def _check_asked(trainings: Sequence[Candidate]) -> None:
     before: dict[str, int] = {}
     for training in trainings:
         epochs = EPOCHS if training.epochs is None else training.epochs
@@ -126,7 +126,7 @@ def _check_asked(trainings: Sequence[Training]) -> None:
         before[training.name] = epochs
 
 
-def _check_ranked(ranked: Sequence[Training], loop: TrialLoop) -> None:
+def _check_ranked(ranked: Sequence[Candidate], loop: TrialLoop) -> None:
     names = [training.name for training in ranked]
     assert len({*names}) == len(names), "a network is ranked once"
     for name in names:

@@ -36,8 +36,8 @@ proposals = Proposals([], Recipe(epochs=2), suggest=suggest, seed=3, startup=3)
 scheduler = OptunaScheduler(OptunaSettings(trials=12, batch=3, sampler={sampler!r}), proposals)
 while batch := list(iter(scheduler.ask, None)):
     for training in batch:
-        print(training.candidate.overrides)
-        auc = training.candidate.overrides["it"]["x"] / 2 + 0.5
+        print(training.overrides)
+        auc = training.overrides["it"]["x"] / 2 + 0.5
         result = TrialResult("done", {{"click": binary_metrics(auc, 0.5, 500, 1000)}}, 1, 2)
         scheduler.tell(training, result)
 """
