@@ -83,9 +83,8 @@ class TrialSpec:
     @property
     def name(self) -> str:
         """Digest of all fields but `WEIGHTLESS`; specs that differ in `max_epochs` alone share it."""
-        config = dict(parse_json(self.config or "{}", *CONFIG))
-        config.pop("data_dir", None)  # the result does not depend on places
-        config.pop("prepared_dir", None)
+        settings = parse_json(self.config or "{}", *CONFIG)
+        config = {key: settings[key] for key in settings if key not in ("data_dir", "prepared_dir")}
         values = {**asdict(self), "config": config, "data": Path(self.data).name}
         parts = [value for name, value in values.items() if name not in WEIGHTLESS]
         return hashlib.sha256(canonical({"trial": parts})).hexdigest()[:16]
@@ -126,11 +125,10 @@ class TrialResult:
 
     def to_state(self) -> State:
         """Return tensors and JSON values for a checkpoint."""
-        values = asdict(replace(self, metrics={}, losses=None, other_view=None))
         metrics = {task: m.to_json() for task, m in self.metrics.items()}
         arrays = {name: getattr(self, name) for name in BY_ROW}
         tensors = {name: None if one is None else torch.from_numpy(one) for name, one in arrays.items()}
-        return {**values, "metrics": metrics, **tensors}
+        return {**vars(self), "metrics": metrics, **tensors}
 
     @classmethod
     def from_state(cls, state: State) -> "TrialResult":

@@ -37,7 +37,7 @@ class Fits:
     """Seed of the run; see `seeds.of_member`."""
     compute: Compute
     first_epoch: int = 0
-    """As in `Fit`; an ensemble is trained from its first epoch."""
+    """As in `Fit`; members begin at 0."""
     chosen: Sequence[int] = ()
     """For a refit: `best_epochs` of the training before it."""
     moments: State = field(default_factory=dict)
@@ -54,13 +54,13 @@ class Fits:
 
     def _fit(self, k: int, member: nn.Module) -> Fit:
         """Return the training of a member."""
-        before, seed, chosen = self.before, self.seed, self.chosen
+        before, seed, chosen, first = self.before, self.seed, self.chosen, self.first_epoch
         if isinstance(self.network, Ensemble):
-            seed, chosen = seeds.of_member(seed, k), chosen[k : k + 1]
+            seed, chosen, first = seeds.of_member(seed, k), chosen[k : k + 1], 0
         found = None if before is None else lambda: members_of(before())[k]
         prefix = self._prefix(k)
         moments = {n.removeprefix(prefix): of for n, of in self.moments.items() if n.startswith(prefix)}
-        how = (self.data, self.recipe, seed, self.compute, self.first_epoch, chosen, moments, found)
+        how = (self.data, self.recipe, seed, self.compute, first, chosen, moments, found)
         return Fit(member, *how, partial(self._lasts, k))
 
     def _prefix(self, k: int) -> str:
@@ -74,9 +74,8 @@ class Fits:
     @property
     def best_epochs(self) -> tuple[int, ...]:
         """The best epoch of each member; of a single network that is `Separate` that of each task."""
-        if isinstance(self.network, Ensemble):
-            return tuple(fit.best_epoch for fit in self.fits)
-        return self.fits[0].best_epochs
+        ensemble = isinstance(self.network, Ensemble)
+        return tuple(fit.best_epoch for fit in self.fits) if ensemble else self.fits[0].best_epochs
 
     @property
     def cut_short(self) -> bool:

@@ -84,10 +84,11 @@ class Fit:
         data, recipe, compute, network = self.data, self.recipe, self.compute, self.network
         self.network = network.to(compute.device)
         self.epoch = self.first_epoch
+        self.phase = REFIT if self.chosen else TRAIN  # in events
         self.rows = data.train if data.recent is None else data.train.some(data.recent)
         self.balancer = balancer_of(recipe, data.tasks).to(compute.device)
-        groups = weight_groups(network, dict(network.named_parameters()), recipe)
-        self.optimiser = Optimiser([*groups, balancer_group(self.balancer, recipe)], compute)
+        weights = weight_groups(network, dict(network.named_parameters()), recipe)
+        self.optimiser = Optimiser([*weights, balancer_group(self.balancer, recipe)], compute)
         self.optimiser.load_state_dict(self.moments)
         self.steps = steps(len(self.rows), recipe.batch_size)
         self.epochs = recipe.epochs if data.recent is None else data.passes
@@ -97,12 +98,10 @@ class Fit:
         self.patience = recipe.patience_for(self.steps)
         self.average = WeightAverage(network, span, compute)
         # One checkpoint for all tasks or, where they share no weights, one for each task.
-        groups_of_tasks = (
-            [([task], prefix) for task, prefix in network.separate_parts().items()]
-            if isinstance(network, Separate)
-            else [([task.name for task in data.tasks], "")]
-        )
-        self.common = [Checkpoint(*group, epoch=self.first_epoch) for group in groups_of_tasks]
+        groups = [([task.name for task in data.tasks], "")]
+        if isinstance(network, Separate):
+            groups = [([task], prefix) for task, prefix in network.separate_parts().items()]
+        self.common = [Checkpoint(*group, epoch=self.first_epoch) for group in groups]
         losses = task_losses(recipe, data.tasks, compute.device)
         self.losses = losses._replace(weights=losses.weights * len(self.common))
 
@@ -147,34 +146,24 @@ class Fit:
             UsageError: there are too few rows for a single step.
 
         """
-        going_on = True
+        going_on, data, size = True, self.data, self.recipe.batch_size
         while going_on and not self.exhausted:
             self.epoch += 1
             seeds.seed_torch(self.seed, "train", self.epoch)
             done = self._train(listener)
-            enough = steps(NORM_ROWS, self.recipe.batch_size)
-            self.average.recalibrate_batchnorm(islice(self._batches(), enough))
-            metrics: Metrics = {} if self.chosen else self._validated()
+            self.average.recalibrate_batchnorm(islice(self._batches(), steps(NORM_ROWS, size)))
+            metrics: Metrics = {}
+            if not self.chosen:
+                metrics = evaluate(self.average.network, data.validation, data.tasks, size, self.compute)
             change = self.recipe.change(metrics, self.best) if self.best else None
             self._keep_better(metrics)
-            losses = done.losses(self.data.tasks)
-            report = EpochEnded(self.phase, self.epoch, losses, metrics, change)
+            report = EpochEnded(self.phase, self.epoch, done.losses(data.tasks), metrics, change)
             if isinstance(self.network, Learner) and self.chosen and not done.going_on:
                 self.epoch = 0  # half a refit is none
             going_on = listener(report) and done.going_on
         if not self.chosen or self.exhausted:
             self.restore_best()
         return self.best
-
-    @property
-    def phase(self) -> str:
-        """Name of the phase in events."""
-        return REFIT if self.chosen else TRAIN
-
-    def _validated(self) -> Metrics:
-        """Return the metrics of the averaged weights on validation rows."""
-        rows, tasks, size = self.data.validation, self.data.tasks, self.recipe.batch_size
-        return evaluate(self.average.network, rows, tasks, size, self.compute)
 
     def restore_best(self) -> None:
         """Load the best weights so far into the network."""

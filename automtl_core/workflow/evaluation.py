@@ -68,15 +68,8 @@ def test(work: Work) -> None:
             for fact in stage.measure(on):
                 run.write(fact)
     tested = measured(job, prepared, prepared.part("test"), predicted, registered)
-    run.write(
-        replace(
-            result,
-            validation=validation,
-            test=tested,
-            reachable=reachable(prepared),
-            metrics=job.config.metrics,
-        )
-    )
+    found = replace(result, validation=validation, test=tested, reachable=reachable(prepared))
+    run.write(replace(found, metrics=job.config.metrics))
 
 
 def is_tested(job: Job, run: Run) -> bool:
@@ -123,7 +116,7 @@ def _validation(job: Job, made: Trained, prepared: Prepared, schema: Schema, tra
     """Return the validation metrics of a training, with the registered metrics of its network."""
     if trained.metrics == job.config.metrics:
         return trained.validation
-    registered = job.validation_metrics()
+    registered = {**job.monitor(), **job.metrics()}
     if not registered or trained.refitted:  # after a refit, these rows are training rows
         return with_others(trained.validation)
     part = prepared.part("validation")

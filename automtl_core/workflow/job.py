@@ -166,20 +166,11 @@ class Job:
             return prepare(*where, progress, memory_limit, elsewhere, accept, self.refits())
         run, how = self.parent(), (progress, memory_limit)
         base, schema = self._before(run, *how), run.encoder(self.registry.field_encoders()).schema
-        reading = NewExamples(
-            dataset,
-            update.data,
-            c.prepared_dir,
-            memory_limit,
-            schema.histories,
-            update.history,
-            update.max_bad_rows,
-            progress=progress,
-            labelled=True,
-            time=(dataset.time_column or dataset.time) if base.can_refresh else None,
-            rule=schema.lists,
-            weights=schema.weights,
-        )
+        at = (dataset.time_column or dataset.time) if base.can_refresh else None
+        more: dict[str, Any] = {"time": at, "rule": schema.lists, "weights": schema.weights}
+        rows = (dataset, update.data, c.prepared_dir, memory_limit)
+        log = (schema.histories, update.history, update.max_bad_rows)
+        reading = NewExamples(*rows, *log, progress=progress, labelled=True, **more)
         return grow(base, reading, c.prepared_dir, elsewhere, accept)
 
     def _before(self, run: Run, progress: Progress, memory_limit: str | None) -> Prepared:
@@ -300,6 +291,8 @@ class Job:
             ArtifactError: decisions do not fit the choices of the space.
 
         """
+        if self.config.warm_start is not None and self.config.update is None:
+            raise UsageError("a search begins with no other run", "leave out warm_start, or use automtl 0.3")
         space = self.space(data)
         if problem := _network_problem(space):
             raise self.registry.broken(SPACES, self.config.space.name, problem)
@@ -319,23 +312,23 @@ class Job:
             raise UsageError(
                 f"{what}, but rows are not split by time", "leave it out, or use --set dataset.split=time"
             )
-        if self.config.strategy is not None:
+        if (chosen := self.config.strategy) is not None:
             strategy_class, settings = self._searching()
             strategy_class.check()
             for rival in getattr(settings, "rivals", ()):
                 self.registry.supplier(SPACES, rival)
         name, choices = self.config.space.name, space.choices()
-        if self.config.strategy is not None and space.members():
+        if chosen is not None and space.members():
             what = f"{name} is not searched, but is the mean of models that are"
             raise UsageError(what, "search one of its models; the result may be an average")
-        if self.config.strategy is None and choices and not self.config.decisions:
+        if chosen is None and choices and not self.config.decisions:
             raise UsageError(
                 f"{name} leaves {len(choices)} choices open, and there is no strategy to decide them",
                 f"search it with one of {listing(self.registry.names(STRATEGIES))}, or name a run",
             )
-        if self.config.strategy is not None and not choices:
+        if chosen is not None and not choices:
             raise UsageError(f"{name} leaves nothing to search", f"train it: automtl train --model {name}")
-        if self.config.strategy is None and not (self.config.features.auto and type(space).takes_encodings):
+        if chosen is None and not (features.auto and type(space).takes_encodings):
             self.fixed_architecture(space)  # else the choices may depend on the encodings
         return space
 
@@ -416,10 +409,6 @@ class Job:
 
         """
         return {name: self.registry.get(METRICS, name) for name in self.config.metrics}
-
-    def validation_metrics(self) -> dict[str, Metric]:
-        """Return the registered metrics of validation rows: those of the test, and that which decides."""
-        return {**self.monitor(), **self.metrics()}
 
     def _searching(self) -> tuple[type[SearchStrategy], Settings]:
         """Return the strategy and its settings."""

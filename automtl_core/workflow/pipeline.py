@@ -98,19 +98,6 @@ def plan(job: Job, prepared: Prepared) -> Plan:
         )
 
 
-def check(job: Job, prepared: Prepared) -> SearchSpace:
-    """Check everything that can be checked before training, and return the search space.
-
-    Raises:
-        UsageError: the configuration uses an unknown name, or choices are open without a strategy.
-        PluginError: the space does not build a network for the tasks.
-
-    """
-    if job.config.warm_start is not None and job.config.update is None:
-        raise UsageError("a search begins with no other run", "leave out warm_start, or use automtl 0.3")
-    return job.checked(prepared)
-
-
 @contextmanager
 def start(job: Job, prepared: Prepared, path: Path, space: SearchSpace | None = None) -> Iterator[Run]:
     """Create a new run directory, and hold its lock.

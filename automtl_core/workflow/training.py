@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from automtl_core.choices import Architecture, of_member
 from automtl_core.data.store import ENCODER
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.modules.network import Ensemble
 from automtl_core.run_dir.facts import Budget, Calibration, Chosen, Costs, Result
 from automtl_core.run_dir.progress import SEARCH
 from automtl_core.search.strategy import Problem, SearchResult
-from automtl_core.system import seeds
+from automtl_core.search.train_trial import untrained
 from automtl_core.system.state import State
 from automtl_core.training.calibration import calibrated, platt
 from automtl_core.training.compute import computing
@@ -154,18 +153,6 @@ def _trained_again(work: Work, chosen: Chosen) -> bool:
     return True
 
 
-def untrained(problem: Problem, architecture: Architecture) -> nn.Module:
-    """Return a network with new weights, and an ensemble with those of the seed of each member."""
-    if members := problem.space.members():
-        networks = list[nn.Module]()
-        for place, (name, space) in enumerate(members.items()):
-            own = replace(problem, space=space, seed=seeds.of_member(problem.seed, place))
-            networks.append(untrained(own, Architecture(of_member(name, architecture.decisions))))
-        return Ensemble(networks)
-    seeds.seed_torch(problem.seed, "network")
-    return problem.space.network(architecture)
-
-
 def _fitted(work: Work, phase: str, problem: Problem, network: nn.Module, **how: Any) -> Fits:
     """Train a network, from the checkpoint if there is one, and save its moments; see `Fits`."""
     return_memory()
@@ -187,7 +174,7 @@ def _calibrated(job: Job, network: nn.Module, problem: Problem) -> tuple[Calibra
     The validation rows have also stopped the training; two numbers add little to this choice.
     """
     tasks, recipe, rows = problem.data.tasks, problem.recipe, problem.data.validation
-    labels, registered = np.asarray(rows.labels), job.validation_metrics()
+    labels, registered = np.asarray(rows.labels), {**job.monitor(), **job.metrics()}
     logits = predict(network, rows, recipe.batch_size, problem.compute)
     validation = metrics_of(tasks, labels, logits, rows.groups)
     fitted = {

@@ -66,7 +66,7 @@ class Recorder:
                 loop.load_state_dict(self.saved["state"])
             except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
                 raise ArtifactError(
-                    f"{self.run.path}: the checkpoint does not fit the run: {error}",
+                    f"{self.run.path}: the checkpoint does not fit the run or this version: {error}",
                     "restore it from a copy, or start again",
                 ) from None
             log.info("continues in stage %s after %d epochs", stage, len(self.reports))
@@ -182,20 +182,32 @@ def observed(work: Work, begin: PhaseBegan) -> Iterator[Listener]:
 
     """
     job, run, listener = work.job, work.run, work.listener
-    observers = [_Guarded(name, job, run, listener) for name in job.config.listeners]
+    path, settings = run.path.absolute(), job.config.model_dump(mode="json")
     state, written, error = Command(), float("-inf"), None
+    observers: dict[str, RunListener] = {}
+    names = list(job.config.listeners)
+
+    def observe(use: Callable[[str], None]) -> None:
+        """Use each listener of a plugin; one that fails is left out from then on."""
+        for name in list(names):
+            try:
+                use(name)
+            except Exception as failure:
+                names.remove(name)
+                about = f"the listener {name!r} of plugin {job.registry.supplier(LISTENERS, name).name!r}"
+                listener(Warned(f"{about} failed and is left out: {one_line(failure)}"))
 
     def pass_on(event: Event) -> bool:
         nonlocal state, written
         state = reduced(state, event, time.time())
         if event is not begin:
-            for observer in observers:
-                observer.call(lambda o: o.receive(event))
+            observe(lambda name: observers[name].receive(event))
         if time.monotonic() - written >= SECONDS:
             written = time.monotonic()
             state.shown.progress.write(run.path)
         return listener(event)
 
+    observe(lambda name: observers.update({name: job.registry.get(LISTENERS, name)(path, settings)}))
     try:
         with phase(pass_on, begin):
             if begin.phase != TEST:
@@ -204,45 +216,9 @@ def observed(work: Work, begin: PhaseBegan) -> Iterator[Listener]:
         remove(run.path)
         result = run.get(Result)
         if result is not None and (test := result.test) is not None:
-            for observer in observers:
-                observer.call(lambda o: o.tested(test))
+            observe(lambda name: observers[name].tested(test))
     except BaseException as raised:
         error = raised
         raise
     finally:
-        for observer in observers:
-            observer.call(lambda o: o.close(error))
-
-
-class _Guarded:
-    """A listener of a plugin, which is left out after its first error.
-
-    Args:
-        name: Name of the listener.
-        job: The job of the run.
-        run: The run.
-        listener: Receives the warning.
-
-    """
-
-    def __init__(self, name: str, job: Job, run: Run, listener: Listener) -> None:
-        self._about = f"the listener {name!r} of plugin {job.registry.supplier(LISTENERS, name).name!r}"
-        self._warn = listener
-        self._listener: RunListener | None = None
-        settings = job.config.model_dump(mode="json")
-        with self._trying():
-            self._listener = job.registry.get(LISTENERS, name)(run.path.absolute(), settings)
-
-    def call(self, use: Callable[[RunListener], None]) -> None:
-        """Use the listener, unless it is left out."""
-        if (listener := self._listener) is not None:
-            with self._trying():
-                use(listener)
-
-    @contextmanager
-    def _trying(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            self._listener = None
-            self._warn(Warned(f"{self._about} failed and is left out: {one_line(error)}"))
+        observe(lambda name: observers[name].close(error))

@@ -146,16 +146,33 @@ class Workflow:
         """Return the plan of a search."""
         return pipeline.plan(job, self.prepare(job))
 
-    def search(self, job: Job, runs_dir: Path, name: str | None = None) -> Run:
+    def search(self, job: Job, runs_dir: Path, name: str | None = None, stem: str = "") -> Run:
         """Search, train and test in a new run directory.
 
         Args:
             job: The job to run.
             runs_dir: Folder of all runs.
-            name: Name of the run; None for the dataset's name with a number.
+            name: Name of the run; None for `stem` with a number.
+            stem: By default the name of the dataset.
 
         """
-        return self._run(job, runs_dir, name)
+        start = time.monotonic()
+        if name is not None:
+            check_free(runs_dir / plain_name(name))
+        with suppress(ArtifactError):  # of a dataset without fields or tasks, which the preparation describes
+            job.checked(expected_schema(job.dataset()))  # before the preparation, which may take long
+        prepared = self.prepare(job)
+        space = job.checked(prepared)
+        self.check(job, prepared)
+        job = self.resolve_auto(job, prepared)
+        if space.schema.encodings != job.encodings():
+            space = job.checked(prepared)
+        if (budget := job.config.time_budget) is not None:
+            job = job.having(time_budget=max(budget - (time.monotonic() - start), 1.0))
+        make = partial(pipeline.start, job, prepared, space=space)
+        stem = stem or job.config.dataset.name
+        held = numbered(runs_dir, stem, make) if name is None else make(runs_dir / name)
+        return self._done(job, held, prepared, space)
 
     def update(
         self, path: Path, update: UpdateSettings, from_scratch: bool, runs_dir: Path, name: str | None = None
@@ -177,30 +194,7 @@ class Workflow:
             config = config.model_copy(update={"prepared_dir": prepared_folder()})
             job = Job.resolve(config, self.registry)
             stem = re.sub(r"-updated-\d+$", "", path.resolve().name) + "-updated"
-            return self._run(job, runs_dir, name, stem)
-
-    def _run(self, job: Job, runs_dir: Path, name: str | None, stem: str = "") -> Run:
-        """Make a run of a job, and do its stages.
-
-        Without a name it is numbered behind `stem`, by default the name of the dataset.
-        """
-        start = time.monotonic()
-        if name is not None:
-            check_free(runs_dir / plain_name(name))
-        with suppress(ArtifactError):  # of a dataset without fields or tasks, which the preparation describes
-            job.checked(expected_schema(job.dataset()))  # before the preparation, which may take long
-        prepared = self.prepare(job)
-        space = pipeline.check(job, prepared)
-        self.check(job, prepared)
-        job = self.resolve_auto(job, prepared)
-        if space.schema.encodings != job.encodings():
-            space = job.checked(prepared)
-        if (budget := job.config.time_budget) is not None:
-            job = job.having(time_budget=max(budget - (time.monotonic() - start), 1.0))
-        make = partial(pipeline.start, job, prepared, space=space)
-        stem = stem or job.config.dataset.name
-        held = numbered(runs_dir, stem, make) if name is None else make(runs_dir / name)
-        return self._done(job, held, prepared, space)
+            return self.search(job, runs_dir, name, stem)
 
     def resume(self, path: Path, anyway: bool = False) -> Run:
         """Resume an interrupted run.

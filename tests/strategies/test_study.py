@@ -116,7 +116,7 @@ def test_trainings_that_diverge_are_left_out_unless_all_do(searched):
     assert any(one.error for one in study.tried)
     assert found.overrides["training"]["rate"] <= 0.01
     with pytest.raises(DivergedError, match="not finite"):
-        searched(lambda spec: None, "other", trials=3)
+        searched(lambda spec: None, trials=3)
 
 
 def test_under_a_time_budget_there_are_trials_until_it_is_spent(searched):

@@ -15,6 +15,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.facts import Chosen, Costs, Result
 from automtl_core.run_dir.run import Run
+from automtl_core.search.train_trial import untrained
 from automtl_core.settings.settings import Component
 from automtl_core.system import seeds
 from automtl_core.training.events import EventHandler
@@ -22,7 +23,7 @@ from automtl_core.workflow.budget import Clock
 from automtl_core.workflow.evaluation import evaluate_run, predict_logits
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
-from automtl_core.workflow.training import _epochs, untrained
+from automtl_core.workflow.training import _epochs
 from automtl_core.workflow.workflow import Workflow
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_report.record import read_record
