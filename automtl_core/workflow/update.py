@@ -93,26 +93,20 @@ def check_parent(work: Work) -> None:
         )
 
 
-def begun(work: Work, network: nn.Module) -> nn.Module:
-    """Return a network with the weights of the run before, for an update that inherits them.
-
-    The work then has the moments of its optimiser too.
-
-    Args:
-        work: The update, or another run, whose network stays as it is.
-        network: The network with new weights.
+def inherited(job: Job, network: nn.Module) -> State:
+    """Give a network the weights of the run before, for an update that goes on, and return its moments.
 
     Raises:
         ArtifactError: the run before is damaged.
         UsageError: weights have another shape than before.
 
     """
-    if work.job.goes_on:
-        run = work.job.parent()
-        before = Trained.of(run, work.job.registry).network.cpu()
-        inherit(before, network)
-        work.moments = _grown(run.moments(), before, network)
-    return network
+    if not job.goes_on:
+        return {}
+    run = job.parent()
+    before = Trained.of(run, job.registry).network.cpu()
+    inherit(before, network)
+    return _grown(run.moments(), before, network)
 
 
 @contextmanager

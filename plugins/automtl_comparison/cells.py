@@ -303,7 +303,7 @@ def tuned(jobs: Mapping[str, Job], trials: int, bench: CellRunner, later: int = 
     for count in batches(trials):
         left -= count
         trainings = [(name, t) for name, s in schedulers.items() for t in iter(s.ask, None)]
-        cells = [bench.cell(name, changed(plain[name], t.candidate.overrides)) for name, t in trainings]
+        cells = [bench.cell(name, changed(plain[name], t.overrides)) for name, t in trainings]
         once = {cell.path: cell for cell in cells}
         results = bench.trained(list(once.values()), "trial", left * len(jobs) + later)
         for (name, training), cell in zip(trainings, cells, strict=True):
@@ -315,7 +315,7 @@ def tuned(jobs: Mapping[str, Job], trials: int, bench: CellRunner, later: int = 
         if not (ranked := scheduler.ranked()):
             what = f"{name}: training fails with all settings: {'; '.join(errors[name])}"
             raise DivergedError(what, "lower training.learning_rate")
-        best[name] = changed(jobs[name], ranked[0].candidate.overrides)
+        best[name] = changed(jobs[name], ranked[0].overrides)
     return best
 
 

@@ -42,7 +42,6 @@ from automtl_core.run_dir.config import Layer, split as divided
 from automtl_core.run_dir.facts import differences, without_places
 from automtl_core.system.documents import read_signed, write_signed
 from automtl_core.training.metrics import metrics_of
-from automtl_core.workflow import pipeline
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common
 from automtl_core.workflow.workflow import Workflow
@@ -201,10 +200,10 @@ def compare(
 
 
 def _check(by_split: Mapping[int, Mapping[str, Job]], bench: CellRunner) -> None:
-    """Check all models before the first training; raises as `pipeline.check` does."""
+    """Check all models before the first training; raises as `Job.checked` does."""
     for split, prepared in bench.prepared.items():
         for job in by_split[split].values():
-            pipeline.check(job, prepared)
+            job.checked(prepared)
 
 
 def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:

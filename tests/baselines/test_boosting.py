@@ -21,8 +21,8 @@ from automtl_core.run_dir.run import Run
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.batches import take
 from automtl_core.training.events import EventHandler
-from automtl_core.training.fit import TrainingData
-from automtl_core.training.learner import LearnerFit
+from automtl_core.training.fit import Fit
+from automtl_core.training.learner import TrainingData
 from automtl_core.workflow.workflow import Workflow
 from automtl_export.exporter import graph, inputs
 from automtl_testing.samples import sample_part, sample_problem, sample_schema
@@ -196,7 +196,7 @@ def test_it_learns_with_bags_a_regression_and_labels_that_are_often_missing(enco
     schema = sample_schema().encoded(encodings)
     problem = sample_problem(space(schema, rounds=200, patience=20), rows=1000, missing=0.4)
     model = model_of(schema, rounds=200, patience=20)
-    lesson = LearnerFit(model, problem.data, problem.recipe, 0, problem.compute)
+    lesson = Fit(model, problem.data, problem.recipe, 0, problem.compute)
     metrics = lesson.run(EventHandler())
     assert metrics["price"].values["r2"] > 0.4, "of 0.64 that can be learned"
     assert min(metrics[task].values["auc"] for task in ("click", "like")) > 0.7

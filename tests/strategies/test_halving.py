@@ -70,7 +70,7 @@ def alone(halving, name):
     """Return the training from scratch of an entrant, by `Fit`, and its reports."""
     given = halving.problem
     seeds.seed_torch(given.seed, "network")
-    network = given.space.network(halving.halving.entrants[name].candidate.architecture)
+    network = given.space.network(halving.halving.entrants[name].architecture)
     fit, watch = Fit(network, given.data, given.recipe, given.seed, given.compute), Watch()
     fit.run(watch)
     fit.restore_best()

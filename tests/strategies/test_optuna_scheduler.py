@@ -34,8 +34,8 @@ for sampler in ("tpe", "gp"):
     scheduler = OptunaScheduler(OptunaSettings(trials=12, batch=3, sampler=sampler), proposals)
     while batch := list(iter(scheduler.ask, None)):
         for training in batch:
-            print(sampler, training.candidate.overrides)
-            auc = training.candidate.overrides["it"]["x"] / 2 + 0.5
+            print(sampler, training.overrides)
+            auc = training.overrides["it"]["x"] / 2 + 0.5
             result = TrialResult("done", {"click": binary_metrics(auc, 0.5, 500, 1000)}, 1, 2)
             scheduler.tell(training, result)
 """

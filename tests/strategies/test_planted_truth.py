@@ -15,7 +15,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.training.events import EventHandler
-from automtl_core.training.fit import TrainingData
+from automtl_core.training.learner import TrainingData
 from automtl_core.training.recipe import Recipe
 from automtl_testing.samples import sample_problem
 from automtl_testing.spaces import check_space

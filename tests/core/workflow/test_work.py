@@ -27,25 +27,24 @@ from automtl_core.workflow.workflow import Workflow
 from .lines import REGISTRY, contents
 
 
-def work(space=None, changed=False):
+def work(space=None):
     made = []
     job = SimpleNamespace(
         checked=lambda prepared: made.append("space") or "space",
         problem=lambda prepared, space: made.append("problem") or ("problem", space),
     )
-    run = SimpleNamespace(initial_config=lambda: 1, config=lambda: 2 if changed else 1)
+    run = SimpleNamespace(initial_config=lambda: 1, config=lambda: 1)
     return Work(job, run, None, SILENT, space), made
 
 
-def test_space_and_problem_are_made_once_unless_a_search_changed_settings():
+def test_space_and_problem_are_made_once():
     once, made = work()
     assert once.problem == once.problem == ("problem", "space")
-    assert (once.checked_space(), once.space_of_network()) == ("space", "space")
+    assert once.checked_space() == "space"
     assert made == ["space", "problem"]
     known, made = work("known")
     assert known.problem == ("problem", "known")
     assert made == ["problem"]
-    assert work("known", changed=True)[0].space_of_network() is None
 
 
 REPORT = EpochEnded("train", 1, {}, {})
