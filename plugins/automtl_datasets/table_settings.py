@@ -1,7 +1,7 @@
 """The settings of `table`, which a user writes: the meaning of the columns in files of the user."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Annotated, Literal
 
@@ -9,7 +9,6 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from automtl_core.plugin import (
-    AGE,
     DatasetSettings,
     Label,
     Scaling,
@@ -232,61 +231,32 @@ class TableSettings(DatasetSettings):
     """Treatment of rows that are equal in all columns named here. keep: they are separate events; a random
     split may put equal rows into both training and test. drop: only one of them is kept."""
 
-    def faults(self, read: Iterable[str] = ()) -> Iterator[str]:
-        """Yield a sentence for each contradiction of settings; it begins with a key and ends with a remedy.
-
-        Args:
-            read: The columns that `fields` read.
-
-        """
+    def faults(self) -> Iterator[str]:
+        """Yield a sentence for each contradiction of settings, which begins with a key."""
         yield from self._file_faults()
-        yield from self._column_faults(read)
+        for name, times in Counter(self.columns).items():
+            if times > 1:
+                yield f"columns names {name!r} twice; give each column another name"
         yield from self._label_faults()
         for name, number in self.dense.items():
             if number.buckets and number.scaling != "standard":
                 yield f"dense.{name}: buckets are not scaled; take out `scaling` or `buckets`"
         if self.user is not None and self.user not in self.sparse:
             yield f"user names {self.user!r}, which is not in `sparse`{did_you_mean(self.user, self.sparse)}"
-        for name in self.list.columns(self.user) if self.list else ():
-            if name in self.dense or name in self.multi or name in self.label_columns().values():
-                yield f"list names {name!r}, which is not a column of ids; name one, such as that of requests"
         yield from self._history_faults()
-        yield from self._vector_faults()
+        for name, one in self.vectors.items():
+            array = one.file.endswith(".npy")
+            if array and one.ids is None:
+                yield f"vectors.{name}: an array needs the file of its values; name it by `ids`"
+            if not array and one.ids is not None:
+                yield f"vectors.{name}.ids is for a .npy array; take it out"
         for way, column in (("user", self.user), ("time", self.time)):
             if self.split == way and column is None:
                 yield f"split: {way} needs a column; name it by dataset.{way}"
 
-    @property
-    def past(self) -> HistoryColumns:
-        """The settings of the history; those of an empty one if there is none."""
-        return self.history or HistoryColumns()
-
-    @property
-    def events_are_rows(self) -> bool:
-        """Whether the events of rows are rows."""
-        return self.history is not None and not self.past.files and not self.past.lists
-
-    def history_fields(self) -> tuple[str, ...]:
-        """Return the fields that events have too."""
-        if self.past.lists:
-            return tuple(name for name in self.past.lists if name in self.sparse)
-        return self.past.fields or tuple(name for name in self.sparse if name != self.user)
-
-    def history_outcomes(self) -> tuple[str, ...]:
-        """Return the columns that tell what was done."""
-        if lists := self.past.lists:
-            return tuple(name for name in lists if name not in {*self.sparse, *self.past.numbers, "age", AGE})
-        binary = (name for name, label in self.labels.items() if is_event(label.kind))
-        return self.past.outcomes or tuple(binary)
-
-    def numbers_of_rows(self) -> Iterable[str]:
-        """Return the numeric columns of events, if these are rows."""
-        return self.past.numbers if self.events_are_rows else ()
-
-    def texts_of_outcomes(self) -> set[str]:
-        """Return the columns of rows whose texts tell what was done."""
-        named = set(self.history_outcomes()) - {*self.labels} if self.events_are_rows else ()
-        return {column for column, text in map(source_of, named) if text is not None}
+    def flags(self) -> tuple[str, ...]:
+        """Return the labels of 0 and 1."""
+        return tuple(name for name, label in self.labels.items() if is_event(label.kind))
 
     def _history_faults(self) -> Iterator[str]:
         if self.history is None:
@@ -306,45 +276,28 @@ class TableSettings(DatasetSettings):
                 yield f"history needs dataset.{key}; name the column"
         if self.split == "random":
             yield "history needs a split by time or by user; set dataset.split: time"
-        sources = [source_of(name) for name in self.history_outcomes()]
+        sources, flags = [source_of(name) for name in self.history.outcomes], self.flags()
         for column, text in sources:
             if text is not None and (column, None) in sources:
                 yield f"history.outcomes names {column!r} beside {f'{column}={text}'!r}; name texts only"
-        binary = [name for name, label in self.labels.items() if is_event(label.kind)]
-        for name in () if self.history.files else self.history_outcomes():
-            if name not in binary and source_of(name)[1] is None:
-                hint = did_you_mean(name, binary)
+        for name in () if self.history.files else self.history.outcomes:
+            if name not in flags and source_of(name)[1] is None:
                 yield (
-                    f"history.outcomes names {name!r}, which is not a binary label{hint}; name one, or "
-                    f"a text of a column, such as `{name}=buy`"
+                    f"history.outcomes names {name!r}, which is not a binary label"
+                    f"{did_you_mean(name, flags)}; name one, or a text of a column, such as `{name}=buy`"
                 )
 
-    def _vector_faults(self) -> Iterator[str]:
-        for name, one in self.vectors.items():
-            array = one.file.endswith(".npy")
-            if name in self.dense or name in self.multi or name in self.label_columns().values():
-                yield f"vectors names {name!r}, which is not a column of categories; name one"
-            if array and one.ids is None:
-                yield f"vectors.{name}: an array needs the file of its values; name it by `ids`"
-            if not array and one.ids is not None:
-                yield f"vectors.{name}.ids is for a .npy array; take it out"
-
-    def declared(self) -> dict[str, Label]:
-        """Return the labels by name, as a dataset declares them."""
-        found = {}
+    def declared(self) -> tuple[Label, ...]:
+        """Return the labels, as a dataset declares them."""
+        found = []
         for name, one in self.labels.items():
             column, text = (one.column or name, None)
             if one.column is None and name not in self.columns:
                 column, text = source_of(name)
             texts = one.positive if text is None else (text,)
-            found[name] = Label(
-                name, one.kind, one.after, one.given, positive=texts, column=column if column != name else ""
-            )
-        return found
-
-    def label_columns(self) -> dict[str, str]:
-        """Return the column of each label."""
-        return {name: label.source for name, label in self.declared().items()}
+            source = column if column != name else ""
+            found.append(Label(name, one.kind, one.after, one.given, positive=texts, column=source))
+        return tuple(found)
 
     def _file_faults(self) -> Iterator[str]:
         if "all" in self.files and len(self.files) > 1:
@@ -367,34 +320,8 @@ class TableSettings(DatasetSettings):
             if one.ids is not None:
                 yield f"vectors.{name}.ids", one.ids
 
-    def _column_faults(self, read: Iterable[str]) -> Iterator[str]:
-        roles = [(role, name) for role in ("sparse", "dense", "multi") for name in getattr(self, role)]
-        roles += [("labels", column) for column in self.label_columns().values()]
-        roles += [("fields", name) for name in read]  # they may have another role too
-        roles += [("history.numbers", name) for name in self.numbers_of_rows()]
-        weights = [self.weights] if isinstance(self.weights, str) else (self.weights or {}).values()
-        roles += [("weights", name) for name in dict.fromkeys(weights)]
-        roles += [("list", name) for name in self.list.columns(self.user)] if self.list else []
-        roles += [("time", self.time)] if self.time else []  # as may the time
-        seen: dict[str, tuple[str, str]] = {}
-        for role, name in roles:
-            other, same = seen.setdefault(name.lower(), (role, name))
-            if name != same:
-                yield f"{role} names {name!r}, and {other} {same!r}, different only in case; rename one"
-            elif role not in (other, "fields", "history.numbers", "weights", "list", "time"):
-                yield f"{role} names {name!r}, and so does {other}; leave it in one of them"
-            if self.columns and name not in self.columns:
-                yield f"{role} names {name!r}, which is not in `columns`{did_you_mean(name, self.columns)}"
-        lowered: dict[str, str] = {}
-        for name in self.labels:
-            if (same := lowered.setdefault(name.lower(), name)) != name:
-                yield f"labels names {name!r} and {same!r}, different only in case; rename one"
-        for name, times in Counter(self.columns).items():
-            if times > 1:
-                yield f"columns names {name!r} twice; give each column another name"
-
     def _label_faults(self) -> Iterator[str]:
-        known = self.declared()
+        known = {label.name: label for label in self.declared()}
         kinds: dict[str, set[str]] = {}
         for one in known.values():
             kinds.setdefault(one.source, set()).add(one.kind if not one.positive else "text")
