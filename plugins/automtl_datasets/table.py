@@ -170,10 +170,10 @@ class Table(Dataset[TableSettings]):
         as_trained = "write it as in the training rows, or leave it blank"
         optional = {name for name, read in reads.items() if read.missing is not None}
         columns = {
-            name: replace(column, required=False, remedy=as_trained, optional=name in optional)
+            name: replace(column, required=False, remedy=as_trained, optional=name in optional, setting="")
             for name, column in self._columns().items()
         }
-        return reading(self._file(path, columns, {}), unread)
+        return reading(self._file(path, columns), unread)
 
     def event_file(self, path: str, history: History) -> RawFile:
         """Return the layout of a log of new events: that of the log, or of the rows that are the events.
@@ -182,26 +182,16 @@ class Table(Dataset[TableSettings]):
         """
         if not history.of_rows:
             return self._log(path)
-        columns = {name: replace(column, optional=False) for name, column in self._columns().items()}
-        file = self._file(path, columns, {})
-        used = event_columns_of(self, history, {})
+        columns = {n: replace(c, optional=False, setting="") for n, c in self._columns().items()}
+        file, used = self._file(path, columns), event_columns_of(self, history, {})
         return file if history.distinct or not file.header else reading(file, {*columns} - {*used})
 
-    def _file(
-        self, pattern: str, columns: Mapping[str, Column], named_by: Mapping[str, str] | None = None
-    ) -> RawFile:
+    def _file(self, pattern: str, columns: Mapping[str, Column]) -> RawFile:
         """Return the layout of a file of rows or events."""
-        chosen = self.settings
-        header = not chosen.columns
-        return RawFile(
-            pattern,
-            {name: replace(column, blanks=chosen.blanks) for name, column in columns.items()},
-            header=header,
-            others=header,
-            named_by=self._settings_of_columns() if named_by is None else named_by,
-            separator=chosen.separator or separator_of(pattern),
-            encoding=chosen.encoding or "",
-        )
+        chosen, header = self.settings, not self.settings.columns
+        columns = {name: replace(column, blanks=chosen.blanks) for name, column in columns.items()}
+        sign, encoding = chosen.separator or separator_of(pattern), chosen.encoding or ""
+        return RawFile(pattern, columns, header, header, sign, encoding)
 
     def _tables(self, logs: bool = False) -> dict[str, str]:
         """Return the file pattern of each table of rows, or of events that are read, by its name."""
@@ -214,8 +204,8 @@ class Table(Dataset[TableSettings]):
         """Return the layout of a file of events, which has a header."""
         columns = event_columns_of(self, self.histories[0], self._roles["sparse"])
         columns[self.settings.time or ""] = replace(TIME_COLUMN, required=True)
-        file = self._file(pattern, columns, dict.fromkeys(columns, "dataset.history"))
-        return replace(file, header=True, others=True)
+        columns = {name: replace(column, setting="dataset.history") for name, column in columns.items()}
+        return replace(self._file(pattern, columns), header=True, others=True)
 
     @cached_property
     def _roles(self) -> dict[str, dict[str, Column]]:
@@ -248,7 +238,7 @@ class Table(Dataset[TableSettings]):
         """Yield a sentence for each column, and name of a label, that other settings give another meaning."""
         listed, named = self.settings.columns, dict[str, tuple[str, str]]()
         roles = [(role, name) for role, columns in self._roles.items() for name in columns]
-        for role, name in (*roles, *(("labels", label.name) for label in self.labels)):
+        for role, name in dict.fromkeys([*roles, *(("labels", label.name) for label in self.labels)]):
             other, same = named.setdefault(name.lower(), (role, name))
             if name != same:
                 yield f"{role} names {name!r}, and {other} {same!r}, different only in case; rename one"
@@ -267,6 +257,8 @@ class Table(Dataset[TableSettings]):
         times = self._ordering() | {name for field in parts for name in field.reads()}
         used |= {name: TIME_COLUMN for name in times if used[name] == TEXT}
         used |= {name: replace(used[name], required=True) for name in self._ordering()}
+        settings = {name: f"dataset.{role}" for role in reversed(roles) for name in roles[role]}
+        used = {name: replace(one, setting=one.setting or settings[name]) for name, one in used.items()}
         names = dict.fromkeys([*roles["time"], *(name for columns in roles.values() for name in columns)])
         return {name: used.get(name, UNUSED) for name in self.settings.columns or names}
 
@@ -275,13 +267,6 @@ class Table(Dataset[TableSettings]):
         listed = self.settings.list is not None and self.settings.list.timed
         ordered = listed or self.settings.split == "time" or bool(histories_of(self))
         return {self.settings.time} if self.settings.time and ordered else set()
-
-    def _settings_of_columns(self) -> dict[str, str]:
-        """Return the setting that names each column."""
-        roles, way = self._roles, " (or set its column: dataset.labels: {{{!r}: {{column: ...}}}})"
-        settings = {name: f"dataset.{role}" for role in reversed(roles) for name in roles[role]}
-        texts = {label.source: label.name for label in self.labels if "=" in label.name}
-        return settings | {column: f"dataset.labels{way.format(name)}" for column, name in texts.items()}
 
     def content(self) -> None:
         """Return None, because the rows depend on nothing but the files.
@@ -383,9 +368,10 @@ def _column_of(label: Label) -> Column:
         f"name the values that mean 1: dataset.labels.{label.name}.positive: ['{{value}}'] if {{value}} is "
         f"one of them; or predict a number: dataset.labels.{label.name}.kind: regression"
     )
-    if label.positive or label.kind not in kind_names():
-        return TEXT
-    return label_column(label, replace(FLAG, remedy=remedy))
+    way = f"dataset.labels (or set its column: dataset.labels: {{{label.name!r}: {{column: ...}}}})"
+    texts = label.positive or label.kind not in kind_names()  # the latter is a fault
+    column = TEXT if texts else label_column(label, replace(FLAG, remedy=remedy))
+    return replace(column, setting=way if "=" in label.name else "")
 
 
 def _fields_of_kinds(chosen: Mapping[str, FieldOfKind], kind_of: KindOf) -> tuple[FieldKind, ...]:
@@ -447,9 +433,9 @@ def _vector_files(vectors: Mapping[str, VectorFile]) -> dict[str, RawFile]:
         table = _vector_field(column).name
         if named.ids is None:
             columns = {named.id or column: TEXT, named.vector: numbers}
-            named_by = dict.fromkeys(columns, f"dataset.vectors.{column}")
-            sign = separator_of(named.file)
-            files[table] = RawFile(named.file, columns, others=True, named_by=named_by, separator=sign)
+            setting, sign = f"dataset.vectors.{column}", separator_of(named.file)
+            columns = {name: replace(one, setting=setting) for name, one in columns.items()}
+            files[table] = RawFile(named.file, columns, others=True, separator=sign)
         else:
             files[table] = RawFile(named.file, {"vector": numbers}, header=False)
             files[f"{table} ids"] = RawFile(named.ids, {"id": TEXT}, header=False)
