@@ -127,8 +127,8 @@ class Table(Dataset[TableSettings]):
             fields = tuple(name for name in lists if name in chosen.sparse)
             others = {*chosen.sparse, *declared.numbers, "age", AGE}
             outcomes = tuple(name for name in lists if name not in others)
-            held = {"lists": lists, "separator": declared.separator, "blanks": chosen.blanks}
-            return (History("past", "", "", fields, outcomes, numbers=numbers, **held),)
+            held = History("past", "", "", fields, outcomes, numbers=numbers, lists=lists)
+            return (replace(held, separator=declared.separator, blanks=chosen.blanks),)
         rows = not declared.files
         fields = declared.fields or tuple(name for name in chosen.sparse if name != chosen.user)
         outcomes, owner = declared.outcomes or chosen.flags(), chosen.user or ""
@@ -196,9 +196,11 @@ class Table(Dataset[TableSettings]):
     def _tables(self, logs: bool = False) -> dict[str, str]:
         """Return the file pattern of each table of rows, or of events that are read, by its name."""
         history = self.settings.history
-        of_logs = {"events": history.files} if history and histories_of(self) else {}
-        files: Mapping[str, Sequence[str]] = of_logs if logs else self.settings.files
-        return {f"{part} {n}": file for part, patterns in files.items() for n, file in enumerate(patterns)}
+        events = history.files if history and histories_of(self) else ()
+        files: Iterable[tuple[str, Sequence[str]]] = (
+            [("events", events)] if logs else self.settings.files.items()
+        )
+        return {f"{part} {n}": file for part, patterns in files for n, file in enumerate(patterns)}
 
     def _log(self, pattern: str) -> RawFile:
         """Return the layout of a file of events, which has a header."""

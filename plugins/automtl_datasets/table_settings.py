@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import PurePath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -56,28 +57,17 @@ def _by_part(value: object) -> object:
     return {part: [files] if isinstance(files, str) else files for part, files in parts.items()}
 
 
-def _as_file(value: object) -> object:
-    if not isinstance(value, Mapping):
-        return value
-    return {name: {"file": one} if isinstance(one, str) else one for name, one in value.items()}
-
-
 def _encoding(value: str) -> str:
     """Check that an encoding extends ASCII."""
-    try:
-        fits = "a,\n".encode(value) == b"a,\n"
-    except (LookupError, TypeError, ValueError):
-        fits = False
-    if not fits:
-        raise PydanticCustomError(
-            "encoding", "name an encoding that extends ASCII, such as cp1252 or gb18030"
-        )
-    return value
+    with suppress(LookupError, TypeError, ValueError):
+        if "a,\n".encode(value) == b"a,\n":
+            return value
+    raise PydanticCustomError("encoding", "name an encoding that extends ASCII, such as cp1252 or gb18030")
 
 
 Text = Annotated[str, BeforeValidator(_text)]
+FILES = "a text, a list of texts, or a mapping of parts to lists of texts"
 NAMES = "a list of names, or a mapping of names to "
-TEXTS = "a text or a list of texts"
 Part = Literal["all", "train", "validation", "test"]
 Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
 Separator = Annotated[Text, Field(min_length=1)]
@@ -85,8 +75,13 @@ Name = Annotated[str, Field(min_length=1)]
 Kind = Literal["text", "integer"]
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 """Unit of times that are numbers -> seconds."""
-_texts = BeforeValidator(lambda v: [v] if isinstance(v, str) else v)
-_files = BeforeValidator(_by_part)
+T = TypeVar("T")
+ByName = Annotated[dict[str, T], _by_name({}), Takes(f"{NAMES}settings")]
+Texts = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(lambda v: [v] if isinstance(v, str) else v),
+    Takes("a text or a list of texts"),
+]
 
 
 class NumberColumn(Settings):
@@ -124,7 +119,7 @@ class LabelColumn(Settings):
 class HistoryColumns(Settings):
     """The history of a row: earlier events of its user."""
 
-    files: Annotated[tuple[Text, ...], _texts, Takes(TEXTS)] = ()
+    files: Texts = ()
     """File names or patterns of a log of events, with the columns of the user, the time, and those below.
     Without this setting, the events are the rows of the table."""
     fields: tuple[Text, ...] = ()
@@ -132,9 +127,7 @@ class HistoryColumns(Settings):
     outcomes: tuple[Text, ...] = ()
     """Columns with 0 or 1 that tell what was done: of rows, binary labels. `event=buy` is 1 where the column
     `event` holds `buy`. Without this setting, all binary labels."""
-    numbers: Annotated[dict[str, NumberColumn], _by_name({}), Takes(f"{NAMES}settings")] = Field(
-        default_factory=dict
-    )
+    numbers: ByName[NumberColumn] = Field(default_factory=dict)
     """Numeric columns of events, such as the time of play, with the settings of `dense` but `buckets`."""
     lists: dict[str, Text] = Field(default_factory=dict)
     """Lists of events that the rows hold themselves, the earliest event first: categorical field, outcome,
@@ -160,7 +153,7 @@ class VectorFile(Settings):
     them."""
 
 
-_vector_files = BeforeValidator(_as_file)
+NamedFile = Annotated[VectorFile, BeforeValidator(lambda v: {"file": v} if isinstance(v, str) else v)]
 
 
 class FieldOfKind(Settings):
@@ -175,11 +168,9 @@ class FieldOfKind(Settings):
 class TableSettings(DatasetSettings):
     """Settings of `table`. A column has one role; columns without a role are not read."""
 
-    files: Annotated[
-        dict[Part, Patterns],
-        _files,
-        Takes("a text, a list of texts, or a mapping of parts to lists of texts"),
-    ] = Field(default_factory=dict)
+    files: Annotated[dict[Part, Patterns], BeforeValidator(_by_part), Takes(FILES)] = Field(
+        default_factory=dict
+    )
     """File names or patterns in the folder of the raw files: one, a list, or a mapping by part such as
     {train: a.csv, test: b.csv}. A part that is not named is split from `train`."""
     columns: tuple[Text, ...] = ()
@@ -189,15 +180,13 @@ class TableSettings(DatasetSettings):
     encoding: Annotated[str, AfterValidator(_encoding)] | None = None
     """Encoding of rows that are not UTF-8, such as cp1252, that of Western Europe in Windows. null: such rows
     are faults. UTF-16 with a byte order mark is read without this setting."""
-    blanks: Annotated[tuple[Text, ...], _texts, Takes(TEXTS)] = ()
+    blanks: Texts = ()
     """Texts that are blanks in all columns, such as [NA, "-"], besides empty ones."""
     sparse: Annotated[dict[str, Kind], _by_name("text"), Takes(f"{NAMES}text or integer")] = Field(
         default_factory=dict
     )
     """Categorical fields. text: any values. integer: a value that is not an integer is a fault."""
-    dense: Annotated[dict[str, NumberColumn], _by_name({}), Takes(f"{NAMES}settings")] = Field(
-        default_factory=dict
-    )
+    dense: ByName[NumberColumn] = Field(default_factory=dict)
     """Numeric fields."""
     multi: Annotated[dict[str, Separator], _by_name("|"), Takes(f"{NAMES}separators")] = Field(
         default_factory=dict
@@ -206,15 +195,13 @@ class TableSettings(DatasetSettings):
     fields: dict[str, FieldOfKind] = Field(default_factory=dict)
     """Fields of any kind, such as that of a plugin. They may also read columns of `sparse`, `dense` and
     `multi`."""
-    vectors: Annotated[dict[str, VectorFile], _vector_files, Takes("a mapping of columns to files")] = Field(
+    vectors: Annotated[dict[str, NamedFile], Takes("a mapping of columns to files")] = Field(
         default_factory=dict
     )
     """Pretrained vectors of the values of a column, such as {item_id: items.parquet}. They are a field
     `item_id:vector`, beside `item_id`, or in place of it if `sparse` does not name it. A value that no
     training row has is known by its vector."""
-    labels: Annotated[dict[str, LabelColumn], _by_name({}), Takes(f"{NAMES}settings")] = Field(
-        default_factory=dict
-    )
+    labels: ByName[LabelColumn] = Field(default_factory=dict)
     """Labels: the columns to predict. `action=buy` is 1 where the column `action` holds `buy`, so that one
     column of actions gives several labels."""
     user: Name | None = None
