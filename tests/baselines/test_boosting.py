@@ -23,7 +23,6 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Pretrained, Schema, SparseField, Task
 from automtl_core.errors import UsageError
-from automtl_core.fields.field import exported as encoder_of
 from automtl_core.modules.embedding import PretrainedVectors
 from automtl_core.modules.network import Ensemble
 from automtl_core.registry.kinds import EXPORTERS
@@ -36,6 +35,7 @@ from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.learner import LearnerFit
 from automtl_core.workflow.workflow import Workflow
+from automtl_export.encoder import exported as encoder_of
 from automtl_export.exporter import graph, inputs
 from automtl_export.folder import export
 from automtl_export.formats import Onnx

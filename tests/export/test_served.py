@@ -7,8 +7,8 @@ from automtl_core.data.earlier import rule_of
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.fitting import encoded
 from automtl_core.dataset.encodings import plain
-from automtl_core.fields import served
 from automtl_core.fields.kinds import BUILT_IN
+from automtl_export import served
 from automtl_export.exporter import inputs
 from automtl_testing.samples import sample_encoder, sample_part, sample_schema
 
