@@ -48,6 +48,8 @@ from automtl_core.dataset.dataset import (
     event_columns_of as event_columns_of,
     histories_of as histories_of,
     label_column as label_column,
+    list_columns as list_columns,
+    reading as reading,
     reads_of as reads_of,
     weights_of as weights_of,
 )

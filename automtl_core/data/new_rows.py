@@ -174,8 +174,8 @@ def _keeping(file: RawFile, keep: Sequence[str]) -> RawFile:
         raise UsageError(
             f"--keep names {unknown[0]!r}, which is not a column{near}", f"known: {listing(file.columns)}"
         )
-    columns, named_by = dict(file.columns), dict(file.named_by)
+    columns = dict(file.columns)
     for name in keep:
         if name not in columns or columns[name].kind == "unused":
-            columns[name], named_by[name] = TEXT, "--keep"
-    return replace(file, columns=columns, named_by=named_by)
+            columns[name] = replace(TEXT, setting="--keep")
+    return replace(file, columns=columns)

@@ -5,7 +5,7 @@ An adapter holds declarations; `automtl_core.data` reads files, splits rows, fit
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import duckdb
@@ -65,6 +65,8 @@ class Column(Value):
     """Texts that are blanks too, such as `NA`; in columns of numbers also the numbers that they write."""
     required: bool = False
     """Whether a blank is a fault."""
+    setting: str = ""
+    """The setting that names the column, for the remedy if a file lacks it."""
 
     @property
     def blank_numbers(self) -> tuple[float, ...]:
@@ -120,8 +122,6 @@ class RawFile:
     """Whether the first line holds column names."""
     others: bool = False
     """Whether the header may have another order, and further columns, which are not read."""
-    named_by: Mapping[str, str] = field(default_factory=dict)
-    """Column -> the setting with its name, for the remedy if the header lacks the column."""
     separator: str = ","
     encoding: str = ""
     """Encoding of rows that are not UTF-8, such as `cp1252`; empty if they are faults."""

@@ -19,7 +19,7 @@ from automtl_core.fields.field import FieldKind, one_of
 from automtl_core.fields.numeric import Dense
 from automtl_core.fields.sparse import Sparse
 from automtl_core.settings.settings import Settings
-from automtl_core.system.documents import Value
+from automtl_core.system.documents import Value, plain
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import kind_names, task_kind
 
@@ -99,10 +99,8 @@ class History:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values, of numbers their names: an `Encoder` has the encoders."""
-        lists = {name: list(getattr(self, name)) for name in ("shared", "outcomes", "blanks")}
-        facts = self.facts and self.facts.to_json()
-        numbers = [number.name for number in self.numbers]
-        return {**vars(self), **lists, "numbers": numbers, "lists": dict(self.lists), "facts": facts}
+        found: dict[str, Any] = plain({**vars(self), "numbers": [number.name for number in self.numbers]})
+        return found
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:

@@ -1,9 +1,10 @@
 """The format of new examples as a run records it, so that scoring does not need the plugin of the dataset."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePath
-from typing import Self
+from typing import Any, Self
 
 import duckdb
 import pandas as pd
@@ -21,34 +22,29 @@ class EventFormat(Value):
     """The format of files of events."""
 
     columns: Mapping[str, Column]
+    """The columns in their order; of rows those of unlabelled examples."""
     header: bool
     others: bool
-    separators: Mapping[str, str]
-    """As in `RowFormat`."""
-
-    @classmethod
-    def of(cls, dataset: Dataset, history: History) -> Self:
-        """Return the format of the events of a history."""
-        file, tabs = (dataset.event_file(f"log{ending}", history) for ending in (".csv", ".tsv"))
-        separators = {".csv": file.separator, ".tsv": tabs.separator}
-        return cls(file.columns, file.header, file.others, separators)
-
-
-@dataclass(frozen=True)
-class RowFormat(Value):
-    """The format of files and tables of new examples of a dataset, see `Dataset.new_file`."""
-
-    columns: Mapping[str, Column]
-    """Columns of unlabelled examples, in their order."""
-    labelled: Mapping[str, Column]
-    """Columns of labelled examples."""
-    header: bool
-    others: bool
-    """As in `RawFile`."""
-    encoding: str = field(default="", kw_only=True)
     """As in `RawFile`."""
     separators: Mapping[str, str]
     """Ending of a delimited file -> its separator."""
+
+
+def _format(file: Callable[[str], RawFile]) -> dict[str, Any]:
+    """Return the format of files that a function declares by their names."""
+    plain, tabs = file("rows.csv"), file("rows.tsv")
+    separators = {".csv": plain.separator, ".tsv": tabs.separator}
+    return {key: getattr(plain, key) for key in ("columns", "header", "others")} | {"separators": separators}
+
+
+@dataclass(frozen=True)
+class RowFormat(EventFormat):
+    """The format of files and tables of new examples of a dataset, see `Dataset.new_file`."""
+
+    labelled: Mapping[str, Column]
+    """Columns of labelled examples."""
+    encoding: str = field(default="", kw_only=True)
+    """As in `RawFile`."""
     bags: Mapping[str, str]
     """Column that holds several values -> their separator."""
     numbers: tuple[str, ...]
@@ -71,21 +67,15 @@ class RowFormat(Value):
         if type(dataset).new_rows is not Dataset.new_rows:
             return None
         reads = reads_of(dataset.fields)
-        file, tabs = (dataset.new_file(f"rows{ending}", labelled=False) for ending in (".csv", ".tsv"))
+        labelled = dataset.new_file("rows.csv", labelled=True)
+        logged = [history for history in histories_of(dataset) if not history.lists]
         return cls(
-            columns=file.columns,
-            labelled=dataset.new_file("rows.csv", labelled=True).columns,
-            header=file.header,
-            others=file.others,
-            encoding=file.encoding,
-            separators={".csv": file.separator, ".tsv": tabs.separator},
+            **_format(lambda path: dataset.new_file(path, labelled=False)),
+            labelled=labelled.columns,
+            encoding=labelled.encoding,
             bags={name: read.separator for name, read in reads.items() if read.how == "bag"},
             numbers=tuple(name for name, read in reads.items() if read.how == "number"),
-            events={
-                history.name: EventFormat.of(dataset, history)
-                for history in histories_of(dataset)
-                if not history.lists
-            },
+            events={h.name: EventFormat(**_format(partial(dataset.event_file, history=h))) for h in logged},
             labels=tuple(dataset.labels),
             user=dataset.user,
             time=dataset.time,

@@ -120,8 +120,9 @@ class FieldEncoder:
         return None
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON values from which `from_json` restores the encoder."""
-        return {"kind": self.kind, **asdict(self)}  # type: ignore[call-overload]
+        """Return JSON values from which `from_json` restores the encoder; paths are no part of it."""
+        values: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
+        return {"kind": self.kind, **{k: v for k, v in values.items() if not isinstance(v, Path)}}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], path: Path, kinds: Kinds) -> "FieldEncoder":

@@ -68,12 +68,9 @@ class Vocabulary(FieldEncoder):
     def files(self) -> Mapping[str, tuple[Path, str]]:
         return {".txt": (self.path, self.sha256)}
 
-    def to_json(self) -> dict[str, Any]:
-        return {"kind": self.kind, "size": self.size, "sha256": self.sha256}
-
     @classmethod
     def from_json(cls, value: Mapping[str, Any], path: Path, kinds: Kinds) -> "Vocabulary":
-        return cls(int(value["size"]), str(value["sha256"]), path)
+        return cls(**value, path=path)
 
 
 @dataclass(frozen=True)

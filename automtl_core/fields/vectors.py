@@ -47,21 +47,9 @@ class VectorIds(Vocabulary):
     def files(self) -> Mapping[str, tuple[Path, str]]:
         return {**super().files(), ".npy": (self.vectors_path, self.vectors_sha256)}
 
-    def to_json(self) -> dict[str, Any]:
-        own = {"column": self.column, "width": self.width, "vectors_sha256": self.vectors_sha256}
-        return {**super().to_json(), **own}
-
     @classmethod
     def from_json(cls, value: Mapping[str, Any], path: Path, kinds: Kinds) -> "VectorIds":
-        return cls(
-            int(value["size"]),
-            str(value["sha256"]),
-            path,
-            str(value["column"]),
-            int(value["width"]),
-            str(value["vectors_sha256"]),
-            path.with_suffix(".npy"),
-        )
+        return cls(**value, path=path, vectors_path=path.with_suffix(".npy"))
 
 
 @dataclass(frozen=True)

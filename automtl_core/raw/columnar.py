@@ -173,7 +173,7 @@ def _expressions(
     if lacking:
         missing = ", ".join(f"{name!r}{did_you_mean(name, types)}" for name in lacking)
         columns = f"the columns are: {listing(types)}"
-        settings = {file.named_by[name] for name in lacking if name in file.named_by}
+        settings = {setting for name in lacking if (setting := file.columns[name].setting)}
         raise DataError(
             f"{path}: lacks {missing}", f"correct {listing(settings)}: {columns}" if settings else columns
         )

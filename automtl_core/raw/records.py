@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,6 +51,10 @@ _FORMATS = {
     **{bytes([0x80, protocol]): ("a pickle", "write it as CSV or Parquet") for protocol in range(2, 6)},
 }
 """First bytes of files that are not delimited text, with their format and a remedy."""
+
+
+QUICK = {"integer": "-?[1-9][0-9]{0,17}|0", "number": r"-?[0-9]{1,38}(?:\.[0-9]*)?"}
+"""Kind of column -> pattern of nearly all of its values; others are told from faults by `expected`."""
 
 
 class Fault(NamedTuple):
@@ -290,7 +295,7 @@ def _header_fix(first: Row, file: RawFile) -> str:
         return NOT_CONVERTED
     columns = on_one_line(file.separator.join(file.columns))
     header = f"let the first line {'name' if file.others else 'be'} {columns}"
-    if settings := {setting for name, setting in file.named_by.items() if name not in first[2]}:
+    if settings := {c.setting for name, c in file.columns.items() if c.setting and name not in first[2]}:
         return f"correct {listing(settings)} (the first line of the file is {shown(first[1])}), or {header}"
     return header
 
@@ -299,7 +304,11 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
     """Return a function that makes declared blanks of a row empty texts, and returns its fault or None."""
     known = [(place, name, file.columns[name]) for place, name in enumerate(columns) if name in file.columns]
     blanks = [(place, frozenset(c.blanks), c.kind == "integer") for place, _, c in known if c.blanks]
-    tests = [(place, name, c, _quick(c)) for place, name, c in known if not c.anything]
+    tests = []
+    for place, name, column in known:
+        quick = re.compile("(?!)" if column.among or column.matching else QUICK.get(column.kind, "(?!)"))
+        told = lru_cache(1 << 12)(partial(expected, column=column))  # many values repeat
+        tests += [] if column.anything else [(place, name, column.required, quick.fullmatch, told)]
 
     def judge(row: Row) -> Fault | None:
         line, text, values, problem = row
@@ -313,26 +322,11 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
             return Fault(line, columns[at], f"{on_one_line(columns[at])}: {problem.reason}", text)
         if len(values) != len(columns):
             return Fault(line, None, f"expected {len(columns)} columns, found {len(values)}", text)
-        for place, name, column, fits in tests:
-            if not fits(values[place]) and (wanted := expected(values[place], column)):
-                reason = f"{on_one_line(name)}: expected {wanted}, found {shown(values[place], 'a blank')}"
+        for place, name, required, fits, told in tests:
+            value = values[place]
+            if not fits(value) and (value or required) and (wanted := told(value)):
+                reason = f"{on_one_line(name)}: expected {wanted}, found {shown(value, 'a blank')}"
                 return Fault(line, name, reason, text)
         return None
 
     return judge
-
-
-def _quick(column: Column) -> Callable[[str], object]:
-    """Return a quick test that accepts only valid values and blanks, and nearly all of them."""
-    if column.required:
-        fits = _quick(replace(column, required=False))
-        return lambda value: value and fits(value)
-    if column.among and not column.matching:
-        return frozenset(("", *column.among)).__contains__
-    if column.matching:
-        text_alone = column.kind == "text" and not column.among
-        return re.compile(f"(?:{column.matching})?" if text_alone else "", re.ASCII).fullmatch
-    if column.kind == "vector":
-        return lambda value: not value
-    integer = column.kind == "integer"
-    return re.compile("-?[1-9][0-9]{0,17}|0?" if integer else r"(?:-?[0-9]{1,38}(?:\.[0-9]*)?)?").fullmatch

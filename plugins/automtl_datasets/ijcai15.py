@@ -21,6 +21,12 @@ from automtl_core.plugin import (
     Sparse,
 )
 
+IDS = ("user_id", "item_id", "cat_id", "seller_id", "brand_id")
+ACTIONS = {"click": 0, "cart": 1, "purchase": 2, "favourite": 3}
+"""Action -> its number in the log."""
+DAY = "time_stamp // 100 * 31 + time_stamp % 100"
+"""SQL of a day, as if each month had 31 of them: order and days apart are right within one."""
+
 
 class IJCAI15Settings(DatasetSettings):
     """Settings of `ijcai15`."""
@@ -44,31 +50,16 @@ class IJCAI15(Dataset[IJCAI15Settings]):
         "Rows with a blank are dropped; actions are grouped by user, item, category, seller and brand, and "
         "the table of users is joined; users and items with fewer than 10 purchases are dropped."
     )
-    fields = tuple(
-        map(Sparse, ("user_id", "item_id", "cat_id", "seller_id", "brand_id", "age_range", "gender"))
-    )
+    fields = tuple(map(Sparse, (*IDS, "age_range", "gender")))
     labels = (Label("purchase"), Label("favourite"))
-    histories = (
-        History(
-            "past",
-            "user_id",
-            "day",
-            ("item_id", "cat_id", "seller_id", "brand_id"),
-            ("click", "cart", "purchase", "favourite"),
-            of_rows=False,
-            distinct=True,
-        ),
-    )
+    histories = (History("past", "user_id", "day", IDS[1:], tuple(ACTIONS), False, distinct=True),)
     user = "user_id"
-    time = (
-        "day"  # of the first action, as if each month had 31 days: order and days apart are right within one
-    )
-    time_unit = 86_400.0
+    time, time_unit = "day", 86_400.0  # of the first action
 
     def files(self) -> Mapping[str, RawFile]:
         """Return the log and the table of users."""
-        ids = dict.fromkeys(("user_id", "item_id", "cat_id", "seller_id", "brand_id"), INTEGER)
-        log = {**ids, "time_stamp": INTEGER, "action_type": Column("integer", ("0", "1", "2", "3"))}
+        actions = Column("integer", tuple(map(str, ACTIONS.values())))
+        log = {**dict.fromkeys((*IDS, "time_stamp"), INTEGER), "action_type": actions}
         users = {"user_id": INTEGER, "age_range": TEXT, "gender": TEXT}
         return {
             "log": RawFile("data_format1/user_log_format1.csv", log, rows=54_925_330),
@@ -80,22 +71,18 @@ class IJCAI15(Dataset[IJCAI15Settings]):
 
         Both are counted on all groups, before either is dropped.
         """
-        query = """
+        ids, named = ", ".join(IDS), (*IDS, "time_stamp", "action_type")
+        known = " AND ".join(f"{name} IS NOT NULL" for name in named)
+        query = f"""
             WITH grouped AS (
                 SELECT
-                    user_id,
-                    item_id,
-                    cat_id,
-                    seller_id,
-                    brand_id,
-                    max(CAST(action_type = 2 AS TINYINT)) AS purchase,
-                    max(CAST(action_type = 3 AS TINYINT)) AS favourite,
-                    min(time_stamp // 100 * 31 + time_stamp % 100) AS day
+                    {ids},
+                    max(CAST(action_type = {ACTIONS["purchase"]} AS TINYINT)) AS purchase,
+                    max(CAST(action_type = {ACTIONS["favourite"]} AS TINYINT)) AS favourite,
+                    min({DAY}) AS day
                 FROM log
-                WHERE user_id IS NOT NULL AND item_id IS NOT NULL AND cat_id IS NOT NULL
-                    AND seller_id IS NOT NULL AND brand_id IS NOT NULL AND time_stamp IS NOT NULL
-                    AND action_type IS NOT NULL
-                GROUP BY user_id, item_id, cat_id, seller_id, brand_id
+                WHERE {known}
+                GROUP BY {ids}
             )
             SELECT
                 grouped.*,
@@ -112,18 +99,6 @@ class IJCAI15(Dataset[IJCAI15Settings]):
 
     def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
         """Return the actions of all users; days are counted as if each month had 31 of them."""
-        return db.sql("""
-            SELECT DISTINCT
-                user_id,
-                item_id,
-                cat_id,
-                seller_id,
-                brand_id,
-                CAST(action_type = 0 AS TINYINT) AS click,
-                CAST(action_type = 1 AS TINYINT) AS cart,
-                CAST(action_type = 2 AS TINYINT) AS purchase,
-                CAST(action_type = 3 AS TINYINT) AS favourite,
-                time_stamp // 100 * 31 + time_stamp % 100 AS day
-            FROM log
-            WHERE user_id IS NOT NULL AND time_stamp IS NOT NULL AND action_type IS NOT NULL
-        """)
+        done = ", ".join(f"CAST(action_type = {n} AS TINYINT) AS {name}" for name, n in ACTIONS.items())
+        known = "user_id IS NOT NULL AND time_stamp IS NOT NULL AND action_type IS NOT NULL"
+        return db.sql(f"SELECT DISTINCT {', '.join(IDS)}, {done}, {DAY} AS day FROM log WHERE {known}")

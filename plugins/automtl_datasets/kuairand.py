@@ -4,24 +4,12 @@ Full size: 1,186,059 rows of videos shown at random, 1,436,609 of recommended on
 videos. 2.4 % of the log rows are exact duplicates.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import duckdb
 
-from automtl_core.plugin import (
-    BIT,
-    INTEGER,
-    TEXT,
-    UNUSED,
-    Column,
-    Dataset,
-    DatasetSettings,
-    History,
-    Label,
-    RawFile,
-    Sparse,
-)
+from automtl_core.plugin import BIT, INTEGER, TEXT, Dataset, DatasetSettings, History, Label, RawFile, Sparse
 
 LOG = (
     *("user_id", "video_id", "date", "hourmin", "time_ms", "is_click", "is_like", "is_follow", "is_comment"),
@@ -30,21 +18,12 @@ LOG = (
 )
 USERS = (
     *("user_id", "user_active_degree", "is_lowactive_period", "is_live_streamer", "is_video_author"),
-    *("follow_user_num", "follow_user_num_range", "fans_user_num", "fans_user_num_range"),
-    *("friend_user_num", "friend_user_num_range", "register_days", "register_days_range"),
+    *("follow_user_num_range", "fans_user_num_range", "friend_user_num_range", "register_days_range"),
     *(f"onehot_feat{i}" for i in range(18)),
 )
-VIDEOS = (
-    *("video_id", "author_id", "video_type", "upload_dt", "upload_type", "visible_status", "video_duration"),
-    *("server_width", "server_height", "music_id", "music_type", "tag"),
-)
-FIELDS = (
-    *("user_id", "video_id", "is_rand", "tab", "user_active_degree", "is_lowactive_period"),
-    *("is_live_streamer", "is_video_author", "follow_user_num_range", "fans_user_num_range"),
-    *("friend_user_num_range", "register_days_range"),
-    *(f"onehot_feat{i}" for i in range(18)),
-    *("author_id", "video_type", "music_id", "music_type"),
-)
+VIDEOS = ("video_id", "author_id", "video_type", "music_id", "music_type")
+"""Columns that are used, of many in the tables of users and videos; of the log above all, in their order."""
+FIELDS = ("user_id", "video_id", "is_rand", "tab", *USERS[1:], *VIDEOS[1:])
 LABELS = ("is_click", "is_like", "is_follow", "is_comment", "is_forward", "is_hate", "long_view")
 LOGS: dict[str, dict[str, int | None]] = {
     "random": {"log_random_4_22_to_5_08_pure.csv": 1_186_059},
@@ -92,14 +71,18 @@ class KuaiRand(Dataset[KuaiRandSettings]):
 
     def files(self) -> Mapping[str, RawFile]:
         """Return the chosen logs and the tables of users and videos."""
+        used = {"time_ms": INTEGER, **dict.fromkeys(FIELDS, TEXT), **dict.fromkeys(LABELS, BIT)}
+        # All columns of the log are needed to recognise exact duplicates.
+        log = {name: used.get(name, TEXT) for name in LOG}
         logs = {
-            f"log{i}": RawFile(f"data/{file}", _columns(LOG), rows=rows)
+            f"log{i}": RawFile(f"data/{file}", log, rows=rows)
             for i, (file, rows) in enumerate(LOGS[self.settings.log].items())
         }
+        users, videos = (dict.fromkeys(names, TEXT) for names in (USERS, VIDEOS))
         return {
             **logs,
-            "users": RawFile("data/user_features_pure.csv", _columns(USERS), rows=27_285),
-            "videos": RawFile("data/video_features_basic_pure.csv", _columns(VIDEOS), rows=7_583),
+            "users": RawFile("data/user_features_pure.csv", users, others=True, rows=27_285),
+            "videos": RawFile("data/video_features_basic_pure.csv", videos, others=True, rows=7_583),
         }
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
@@ -110,10 +93,3 @@ class KuaiRand(Dataset[KuaiRandSettings]):
         joined = log.distinct().join(db.table("users"), "user_id", how="left")
         joined = joined.join(db.table("videos"), "video_id", how="left")
         return joined.filter(" AND ".join(f"{field} IS NOT NULL" for field in FIELDS))
-
-
-def _columns(names: Sequence[str]) -> dict[str, Column]:
-    """Return the columns of a file by name; those that are neither field, label nor time are unused."""
-    used = {"time_ms": INTEGER, **dict.fromkeys(FIELDS, TEXT), **dict.fromkeys(LABELS, BIT)}
-    # All columns of the log are needed to recognise exact duplicates.
-    return {name: used.get(name, TEXT if names is LOG else UNUSED) for name in names}

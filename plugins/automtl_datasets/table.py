@@ -5,10 +5,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import duckdb
 
 from automtl_core.plugin import (
+    AGE,
     FLAG,
     INTEGER,
     NUMBER,
@@ -37,17 +39,21 @@ from automtl_core.plugin import (
     columns_of_lists,
     count,
     declaration_faults,
+    did_you_mean,
     event_columns_of,
     field_from_settings,
     form_of,
     histories_of,
+    kind_names,
     label_column,
     label_of,
+    list_columns,
     literal,
     numbered,
     outcome_of,
     own,
     quoted,
+    reading,
     reads_of,
     source_of,
     together,
@@ -62,6 +68,13 @@ PART, TIME = f"{OWN}part of the table", f"{OWN}time of the row"
 already."""
 UNREAD = ("time", "list", "history", "history.numbers", "labels", "weights")
 """Roles of columns that new rows may lack, unless they are fields."""
+FIELDS = ("sparse", "multi", "dense", "labels")
+"""Roles of which a column has one."""
+WANTED = {
+    "list": "a column of ids; name one, such as that of requests",
+    "vectors": "a column of categories; name one",
+}
+"""Roles that a categorical field may have too, and what they need."""
 RECENT = (631_152_000, 2_208_988_800)
 """The beginning of 1990 and of 2040, in seconds since 1970."""
 
@@ -83,50 +96,44 @@ class Table(Dataset[TableSettings]):
             UsageError: the settings contradict each other; the message lists all faults.
 
         """
-        chosen = self.settings
+        chosen, numbers = self.settings, self.settings.dense.items()
         self._of_kinds = _fields_of_kinds(chosen.fields, self.kind_of)
-        faults = [f"dataset.{fault}" for fault in chosen.faults(reads_of(self._of_kinds))]
-        if not faults:
-            numbers = chosen.dense.items()
-            self.fields = (
-                *map(Sparse, chosen.sparse),
-                *(Bag(name, sign) for name, sign in chosen.multi.items()),
-                *(Bucketed(name, n.buckets, n.missing) for name, n in numbers if n.buckets),
-                *(Dense(name, n.scaling, n.missing) for name, n in numbers if not n.buckets),
-                *map(_vector_field, chosen.vectors),
-                *self._of_kinds,
-            )
-            self.labels = tuple(chosen.declared().values())
-            self.user, self.time_column = chosen.user, chosen.time
-            self.time = TIME if chosen.time else None
-            self.time_unit = UNITS[chosen.time_unit]
-            self.part = PART if "train" in chosen.files else None
-            self.histories = self._history()
-            faults = [f"dataset: {fault}" for fault in declaration_faults(self)]
+        self.fields = (
+            *map(Sparse, chosen.sparse),
+            *(Bag(name, sign) for name, sign in chosen.multi.items()),
+            *(Bucketed(name, n.buckets, n.missing) for name, n in numbers if n.buckets),
+            *(Dense(name, n.scaling, n.missing) for name, n in numbers if not n.buckets),
+            *map(_vector_field, chosen.vectors),
+            *self._of_kinds,
+        )
+        self.labels = chosen.declared()
+        self.user, self.time_column = chosen.user, chosen.time
+        self.time = TIME if chosen.time else None
+        self.time_unit = UNITS[chosen.time_unit]
+        self.part = PART if "train" in chosen.files else None
+        self.histories = self._history()
+        faults = [f"dataset.{fault}" for fault in (*self._column_faults(), *chosen.faults())]
+        faults = faults or [f"dataset: {fault}" for fault in declaration_faults(self)]
         if faults:
             raise UsageError("\n".join(faults), "correct the settings")
 
     def _history(self) -> tuple[History, ...]:
         """Return the history of the settings, if there is one."""
-        chosen = self.settings
-        declared = chosen.history
+        chosen, declared = self.settings, self.settings.history
         if declared is None or (not declared.lists and chosen.user is None):
             return ()
+        numbers = tuple(Dense(name, one.scaling, one.missing) for name, one in declared.numbers.items())
+        if lists := declared.lists:
+            fields = tuple(name for name in lists if name in chosen.sparse)
+            others = {*chosen.sparse, *declared.numbers, "age", AGE}
+            outcomes = tuple(name for name in lists if name not in others)
+            held = History("past", "", "", fields, outcomes, numbers=numbers, lists=lists)
+            return (replace(held, separator=declared.separator, blanks=chosen.blanks),)
         rows = not declared.files
-        past = History(
-            "past",
-            chosen.user or "",
-            TIME,
-            chosen.history_fields(),
-            chosen.history_outcomes(),
-            rows,
-            numbers=tuple(Dense(name, one.scaling, one.missing) for name, one in declared.numbers.items()),
-            distinct=rows and chosen.duplicates == "drop",
-        )
-        if not declared.lists:
-            return (past,)
-        held = replace(past, lists=declared.lists, separator=declared.separator, blanks=chosen.blanks)
-        return (replace(held, by="", time="", distinct=False),)
+        fields = declared.fields or tuple(name for name in chosen.sparse if name != chosen.user)
+        outcomes, owner = declared.outcomes or chosen.flags(), chosen.user or ""
+        once = rows and chosen.duplicates == "drop"
+        return (History("past", owner, TIME, fields, outcomes, rows, numbers=numbers, distinct=once),)
 
     def files(self) -> Mapping[str, RawFile]:
         """Return each file or pattern as a separate table; none without settings.
@@ -148,8 +155,8 @@ class Table(Dataset[TableSettings]):
             raise UsageError(
                 "dataset.sparse, dense and multi name no column", "name the columns to predict from"
             )
-        tables = {table: self._file(pattern, self._columns()) for table, _, pattern in self._tables()}
-        logs = {table: self._log(pattern) for table, pattern in self._logs()}
+        tables = {table: self._file(pattern, self._columns()) for table, pattern in self._tables().items()}
+        logs = {table: self._log(pattern) for table, pattern in self._tables(logs=True).items()}
         return {**tables, **logs, **_vector_files(self.settings.vectors)}
 
     def new_file(self, path: str, labelled: bool) -> RawFile:
@@ -157,85 +164,60 @@ class Table(Dataset[TableSettings]):
 
         Files without a header must have all columns in their order, even those that are not read.
         """
-        reads, roles = reads_of(self.fields), self._roles()
-        unread = {name for role in UNREAD for name in roles[role]}
-        unread -= {*reads}
+        reads, roles = reads_of(self.fields), self._roles
+        unread = {name for role in UNREAD for name in roles[role]} - {*reads}
         unread -= {*roles["labels"], *roles["list"]} if labelled else set()
         as_trained = "write it as in the training rows, or leave it blank"
-        held = self._columns().items()
-        columns = {name: replace(column, required=False, remedy=as_trained) for name, column in held}
-        if self.settings.columns:
-            return self._file(path, {n: UNUSED if n in unread else c for n, c in columns.items()})
         optional = {name for name, read in reads.items() if read.missing is not None}
-        used = {n: replace(c, optional=n in optional) for n, c in columns.items() if n not in unread}
-        return replace(self._file(path, used), named_by={})
+        columns = {
+            name: replace(column, required=False, remedy=as_trained, optional=name in optional, setting="")
+            for name, column in self._columns().items()
+        }
+        return reading(self._file(path, columns), unread)
 
     def event_file(self, path: str, history: History) -> RawFile:
         """Return the layout of a log of new events: that of the log, or of the rows that are the events.
 
         A log of rows may lack the columns that events do not have, unless equal rows are one event.
         """
-        chosen = self.settings
         if not history.of_rows:
             return self._log(path)
-        columns = {name: replace(column, optional=False) for name, column in self._columns().items()}
-        if chosen.columns:
-            return self._file(path, columns)
-        if not history.distinct:
-            labels = {name for name in history.numeric if name in chosen.labels}
-            given = {other for name in labels if (other := chosen.labels[name].given)}
-            sources = chosen.label_columns()
-            used = {history.by, chosen.time, *history.fields, *chosen.texts_of_outcomes()}
-            used |= {sources[name] for name in labels | given}
-            columns = {name: column for name, column in columns.items() if name in used}
-        return replace(self._file(path, columns), named_by={})
+        columns = {n: replace(c, optional=False, setting="") for n, c in self._columns().items()}
+        file, used = self._file(path, columns), event_columns_of(self, history, {})
+        return file if history.distinct or not file.header else reading(file, {*columns} - {*used})
 
-    def _file(self, pattern: str, columns: Mapping[str, Column], named_by: str = "") -> RawFile:
-        """Return the layout of a file of rows; if one setting names all columns, that of another file."""
-        chosen = self.settings
-        header = bool(named_by) or not chosen.columns
-        return RawFile(
-            pattern,
-            {name: replace(column, blanks=chosen.blanks) for name, column in columns.items()},
-            header=header,
-            others=header,
-            named_by=dict.fromkeys(columns, named_by) if named_by else self._settings_of_columns(),
-            separator=chosen.separator or separator_of(pattern),
-            encoding=chosen.encoding or "",
-        )
+    def _file(self, pattern: str, columns: Mapping[str, Column]) -> RawFile:
+        """Return the layout of a file of rows or events."""
+        chosen, header = self.settings, not self.settings.columns
+        columns = {name: replace(column, blanks=chosen.blanks) for name, column in columns.items()}
+        sign, encoding = chosen.separator or separator_of(pattern), chosen.encoding or ""
+        return RawFile(pattern, columns, header, header, sign, encoding)
 
-    def _lists(self) -> tuple[History, ...]:
-        """Return the history whose events the rows hold as lists, if there is one and it is used."""
-        return tuple(history for history in histories_of(self) if history.lists)
-
-    def _list_columns(self) -> Sequence[str]:
-        """Return the columns whose values the rows of a list share."""
-        chosen = self.settings
-        return chosen.list.columns(chosen.user) if chosen.list else ()
-
-    def _tables(self) -> Iterator[tuple[str, str, str]]:
-        """Yield the name, the part and the file pattern of each table."""
-        for part, patterns in self.settings.files.items():
-            for n, pattern in enumerate(patterns):
-                yield f"{part} {n}", part, pattern
-
-    def _logs(self) -> Iterator[tuple[str, str]]:
-        """Yield the name and the file pattern of each table of events, if they are read."""
+    def _tables(self, logs: bool = False) -> dict[str, str]:
+        """Return the file pattern of each table of rows, or of events that are read, by its name."""
         history = self.settings.history
-        if history is not None and histories_of(self):
-            yield from ((f"events {n}", pattern) for n, pattern in enumerate(history.files))
+        events = history.files if history and histories_of(self) else ()
+        files: Iterable[tuple[str, Sequence[str]]] = (
+            [("events", events)] if logs else self.settings.files.items()
+        )
+        return {f"{part} {n}": file for part, patterns in files for n, file in enumerate(patterns)}
 
     def _log(self, pattern: str) -> RawFile:
-        """Return the layout of a file of events."""
-        columns = event_columns_of(self, self.histories[0], self._roles()["sparse"])
+        """Return the layout of a file of events, which has a header."""
+        columns = event_columns_of(self, self.histories[0], self._roles["sparse"])
         columns[self.settings.time or ""] = replace(TIME_COLUMN, required=True)
-        return self._file(pattern, columns, "dataset.history")
+        columns = {name: replace(column, setting="dataset.history") for name, column in columns.items()}
+        return replace(self._file(pattern, columns), header=True, others=True)
 
+    @cached_property
     def _roles(self) -> dict[str, dict[str, Column]]:
-        """Return the columns of the rows by the setting that names them; the first setting decides."""
-        chosen = self.settings
+        """The columns of the rows by the setting that names them; the first setting decides."""
+        chosen, labels = self.settings, {label.name for label in self.labels}
         text = "take it as text: dataset.sparse.{}: text"
         number = "if it is no value: --set 'dataset.blanks=[{value}]'; take categories by dataset.sparse"
+        logged = [one for one in self.histories if one.of_rows and not one.lists]
+        outcomes = [source_of(name) for one in logged for name in one.outcomes if name not in labels]
+        lists = [history for history in histories_of(self) if history.lists]
         return {
             "sparse": {
                 name: replace(INTEGER, remedy=text.format(name)) if kind == "integer" else TEXT
@@ -245,23 +227,40 @@ class Table(Dataset[TableSettings]):
             "dense": dict.fromkeys(chosen.dense, replace(NUMBER, remedy=number)),
             "labels": {label.source: _column_of(label) for label in self.labels},
             "fields": {name: column_of(read) for name, read in reads_of(self._of_kinds).items()},
-            "history.numbers": dict.fromkeys(chosen.numbers_of_rows(), NUMBER),
+            "history.numbers": {number.name: NUMBER for one in logged for number in one.numbers},
             "vectors": dict.fromkeys(chosen.vectors, TEXT),
-            "history.lists": columns_of_lists(self._lists()),
-            "history": dict.fromkeys(sorted(chosen.texts_of_outcomes()), TEXT),
+            "history.lists": columns_of_lists(lists),
+            "history": dict.fromkeys(sorted(c for c, text in outcomes if text is not None), TEXT),
             "weights": dict.fromkeys(weights_of(self).values(), WEIGHT),
-            "list": dict.fromkeys(self._list_columns(), TEXT),
+            "list": dict.fromkeys(list_columns(self), TEXT),
             "time": {chosen.time: TEXT} if chosen.time else {},
         }
 
+    def _column_faults(self) -> Iterator[str]:
+        """Yield a sentence for each column, and name of a label, that other settings give another meaning."""
+        listed, named = self.settings.columns, dict[str, tuple[str, str]]()
+        roles = [(role, name) for role, columns in self._roles.items() for name in columns]
+        for role, name in dict.fromkeys([*roles, *(("labels", label.name) for label in self.labels)]):
+            other, same = named.setdefault(name.lower(), (role, name))
+            if name != same:
+                yield f"{role} names {name!r}, and {other} {same!r}, different only in case; rename one"
+            elif role in WANTED and other in FIELDS[1:]:
+                yield f"{role} names {name!r}, which is not {WANTED[role]}"
+            elif role != other and role in FIELDS and other in FIELDS:
+                yield f"{role} names {name!r}, and so does {other}; leave it in one of them"
+            if listed and name in self._roles[role] and name not in listed:
+                yield f"{role} names {name!r}, which is not in `columns`{did_you_mean(name, listed)}"
+
     def _columns(self) -> dict[str, Column]:
         """Return the used columns, the time first; all columns if files have no header."""
-        roles = self._roles()
+        roles = self._roles
         used = {name: column for role in reversed(roles) for name, column in roles[role].items()}
         parts = [field for field in self._of_kinds if isinstance(field, TimePart)]
         times = self._ordering() | {name for field in parts for name in field.reads()}
         used |= {name: TIME_COLUMN for name in times if used[name] == TEXT}
         used |= {name: replace(used[name], required=True) for name in self._ordering()}
+        settings = {name: f"dataset.{role}" for role in reversed(roles) for name in roles[role]}
+        used = {name: replace(one, setting=one.setting or settings[name]) for name, one in used.items()}
         names = dict.fromkeys([*roles["time"], *(name for columns in roles.values() for name in columns)])
         return {name: used.get(name, UNUSED) for name in self.settings.columns or names}
 
@@ -284,35 +283,22 @@ class Table(Dataset[TableSettings]):
                 "write them by `automtl data init FILE`, then give them by --config",
             )
 
-    def _settings_of_columns(self) -> dict[str, str]:
-        """Return the setting that names each column."""
-        roles, way = self._roles(), " (or set its column: dataset.labels: {{{!r}: {{column: ...}}}})"
-        settings = {name: f"dataset.{role}" for role in reversed(roles) for name in roles[role]}
-        texts = {c: name for name, c in self.settings.label_columns().items() if "=" in name}
-        return settings | {column: f"dataset.labels{way.format(name)}" for column, name in texts.items()}
-
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Combine the files, and translate labels and blanks."""
-        labels = self.settings.declared()
-        chosen = [
-            *map(quoted, reads_of(self.fields)),
-            *(f"{label_of(name, labels)} AS {quoted(name)}" for name in labels),
-        ]
-        read = {*reads_of(self.fields), *labels}
-        more = [*self.settings.numbers_of_rows(), *self._list_columns(), *weights_of(self).values()]
-        chosen += [quoted(name) for name in dict.fromkeys(more) if name not in read]
+        labels, roles = {label.name: label for label in self.labels}, self._roles
+        more = [name for role in ("history.numbers", "list", "weights") for name in roles[role]]
+        chosen = {name: quoted(name) for name in (*reads_of(self.fields), *more)}
+        chosen |= self._outcomes(of_rows=True) | {name: label_of(name, labels) for name in labels}
         if time := self.settings.time:
-            tables = [table for table, *_ in self._tables()]
-            known = quoted(time)
+            chosen[TIME] = quoted(time)
             if time in self._ordering():
-                known = typed_time(db, time, self._all(), tables)
-                self._check_unit(db, known)
-            chosen.append(f"{known} AS {quoted(TIME)}")
+                chosen[TIME] = typed_time(db, time, self._all(), self._tables())
+                self._check_unit(db, chosen[TIME])
         if self.part:
-            chosen.append(quoted(PART))
-        chosen += [f"{outcome_of(o)} AS {quoted(o)}" for o in self._outcomes(of_rows=True)]
-        chosen += _lists(db, self._lists(), [table for table, *_ in self._tables()])
-        rows = db.sql(f"SELECT {', '.join(chosen)} FROM ({self._all()})")
+            chosen[PART] = quoted(PART)
+        chosen |= _lists(db, roles["history.lists"], self._tables())
+        columns = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in chosen.items())
+        rows = db.sql(f"SELECT {columns} FROM ({self._all()})")
         return rows.distinct() if self.settings.duplicates == "drop" else rows
 
     def _check_unit(self, db: duckdb.DuckDBPyConnection, time: str) -> None:
@@ -348,7 +334,7 @@ class Table(Dataset[TableSettings]):
             DataError: there are more vectors than values, or fewer.
 
         """
-        column = next(name for name in self.settings.vectors if _vector_field(name).name == field)
+        column = field.removesuffix(":vector")
         named, table, ids = self.settings.vectors[column], quoted(field), quoted(f"{field} ids")
         if named.ids is None:
             chosen = f"{quoted(named.id or column)} AS id, {quoted(named.vector)} AS vector"
@@ -361,24 +347,21 @@ class Table(Dataset[TableSettings]):
 
     def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
         """Combine the files of events."""
-        together = self._all_events()
-        time = typed_time(db, self.settings.time or "", together, [table for table, _ in self._logs()])
-        derived = [f"{outcome_of(o)} AS {quoted(o)}" for o in self._outcomes(of_rows=False)]
-        return db.sql(f"SELECT *, {', '.join([f'{time} AS {quoted(TIME)}', *derived])} FROM ({together})")
+        log = self._all(logs=True)
+        time = typed_time(db, self.settings.time or "", log, self._tables(logs=True))
+        made = {TIME: time, **self._outcomes(of_rows=False)}
+        columns = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in made.items())
+        return db.sql(f"SELECT *, {columns} FROM ({log})")
 
-    def _all_events(self) -> str:
-        return " UNION ALL BY NAME ".join(f"FROM {quoted(table)}" for table, _ in self._logs())
-
-    def _outcomes(self, of_rows: bool) -> list[str]:
-        """Return the outcomes that are texts of a column, of rows or of files of events."""
+    def _outcomes(self, of_rows: bool) -> dict[str, str]:
+        """Return SQL for the outcomes that are texts of a column, of rows or of files of events."""
         used = [o for h in histories_of(self) if h.of_rows == of_rows and not h.lists for o in h.outcomes]
-        known = self.settings.labels if of_rows else ()
-        return [outcome for outcome in used if source_of(outcome)[1] is not None and outcome not in known]
+        return {name: outcome_of(name) for name in used if source_of(name)[1] is not None}
 
-    def _all(self) -> str:
+    def _all(self, logs: bool = False) -> str:
         return " UNION ALL BY NAME ".join(
-            f"SELECT *, {literal(part)} AS {quoted(PART)} FROM {quoted(table)}"
-            for table, part, _ in self._tables()
+            f"SELECT *, {literal(table.split()[0])} AS {quoted(PART)} FROM {quoted(table)}"
+            for table in self._tables(logs)
         )
 
 
@@ -387,7 +370,10 @@ def _column_of(label: Label) -> Column:
         f"name the values that mean 1: dataset.labels.{label.name}.positive: ['{{value}}'] if {{value}} is "
         f"one of them; or predict a number: dataset.labels.{label.name}.kind: regression"
     )
-    return TEXT if label.positive else label_column(label, replace(FLAG, remedy=remedy))
+    way = f"dataset.labels (or set its column: dataset.labels: {{{label.name!r}: {{column: ...}}}})"
+    texts = label.positive or label.kind not in kind_names()  # the latter is a fault
+    column = TEXT if texts else label_column(label, replace(FLAG, remedy=remedy))
+    return replace(column, setting=way if "=" in label.name else "")
 
 
 def _fields_of_kinds(chosen: Mapping[str, FieldOfKind], kind_of: KindOf) -> tuple[FieldKind, ...]:
@@ -408,9 +394,9 @@ def _fields_of_kinds(chosen: Mapping[str, FieldOfKind], kind_of: KindOf) -> tupl
 
 
 def _lists(
-    db: duckdb.DuckDBPyConnection, histories: Iterable[History], tables: Sequence[str]
-) -> Iterator[str]:
-    """Yield SQL for each list column of histories, after a check that the lists of a row are equally long.
+    db: duckdb.DuckDBPyConnection, columns: Mapping[str, Column], tables: Iterable[str]
+) -> dict[str, str]:
+    """Return SQL for each list column, after a check that the lists of a row are equally long.
 
     A blank beside lists of one entry is one blank entry, since a single blank entry and an empty list are the
     same text.
@@ -421,7 +407,7 @@ def _lists(
     """
     lists = {
         name: f"string_split(nullif({quoted(name)}, ''), {literal(column.separator)})"
-        for name, column in columns_of_lists(histories).items()
+        for name, column in columns.items()
     }
     longest = f"greatest({', '.join(f'coalesce(len({entries}), 0)' for entries in lists.values())})"
     row = own("row")
@@ -433,7 +419,8 @@ def _lists(
             for place, length_of, most in db.execute(f"{query} ORDER BY {row} LIMIT 1").fetchall():
                 fault = f"{name} has {length_of} entries, and another list of events {most}"
                 raise FaultyRowError(fault, "give one entry for each event", table, place)
-        yield f"CASE WHEN {entries} IS NULL AND {longest} = 1 THEN [''] ELSE {entries} END AS {quoted(name)}"
+    one_blank = f"IS NULL AND {longest} = 1 THEN [''] ELSE"
+    return {name: f"CASE WHEN {entries} {one_blank} {entries} END" for name, entries in lists.items()}
 
 
 def _vector_field(column: str) -> Vectors:
@@ -448,9 +435,9 @@ def _vector_files(vectors: Mapping[str, VectorFile]) -> dict[str, RawFile]:
         table = _vector_field(column).name
         if named.ids is None:
             columns = {named.id or column: TEXT, named.vector: numbers}
-            named_by = dict.fromkeys(columns, f"dataset.vectors.{column}")
-            sign = separator_of(named.file)
-            files[table] = RawFile(named.file, columns, others=True, named_by=named_by, separator=sign)
+            setting, sign = f"dataset.vectors.{column}", separator_of(named.file)
+            columns = {name: replace(one, setting=setting) for name, one in columns.items()}
+            files[table] = RawFile(named.file, columns, others=True, separator=sign)
         else:
             files[table] = RawFile(named.file, {"vector": numbers}, header=False)
             files[f"{table} ids"] = RawFile(named.ids, {"id": TEXT}, header=False)

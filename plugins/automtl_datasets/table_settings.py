@@ -1,15 +1,15 @@
 """The settings of `table`, which a user writes: the meaning of the columns in files of the user."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import PurePath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from automtl_core.plugin import (
-    AGE,
     DatasetSettings,
     Label,
     Scaling,
@@ -57,28 +57,17 @@ def _by_part(value: object) -> object:
     return {part: [files] if isinstance(files, str) else files for part, files in parts.items()}
 
 
-def _as_file(value: object) -> object:
-    if not isinstance(value, Mapping):
-        return value
-    return {name: {"file": one} if isinstance(one, str) else one for name, one in value.items()}
-
-
 def _encoding(value: str) -> str:
     """Check that an encoding extends ASCII."""
-    try:
-        fits = "a,\n".encode(value) == b"a,\n"
-    except (LookupError, TypeError, ValueError):
-        fits = False
-    if not fits:
-        raise PydanticCustomError(
-            "encoding", "name an encoding that extends ASCII, such as cp1252 or gb18030"
-        )
-    return value
+    with suppress(LookupError, TypeError, ValueError):
+        if "a,\n".encode(value) == b"a,\n":
+            return value
+    raise PydanticCustomError("encoding", "name an encoding that extends ASCII, such as cp1252 or gb18030")
 
 
 Text = Annotated[str, BeforeValidator(_text)]
+FILES = "a text, a list of texts, or a mapping of parts to lists of texts"
 NAMES = "a list of names, or a mapping of names to "
-TEXTS = "a text or a list of texts"
 Part = Literal["all", "train", "validation", "test"]
 Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
 Separator = Annotated[Text, Field(min_length=1)]
@@ -86,8 +75,13 @@ Name = Annotated[str, Field(min_length=1)]
 Kind = Literal["text", "integer"]
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 """Unit of times that are numbers -> seconds."""
-_texts = BeforeValidator(lambda v: [v] if isinstance(v, str) else v)
-_files = BeforeValidator(_by_part)
+T = TypeVar("T")
+ByName = Annotated[dict[str, T], _by_name({}), Takes(f"{NAMES}settings")]
+Texts = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(lambda v: [v] if isinstance(v, str) else v),
+    Takes("a text or a list of texts"),
+]
 
 
 class NumberColumn(Settings):
@@ -125,7 +119,7 @@ class LabelColumn(Settings):
 class HistoryColumns(Settings):
     """The history of a row: earlier events of its user."""
 
-    files: Annotated[tuple[Text, ...], _texts, Takes(TEXTS)] = ()
+    files: Texts = ()
     """File names or patterns of a log of events, with the columns of the user, the time, and those below.
     Without this setting, the events are the rows of the table."""
     fields: tuple[Text, ...] = ()
@@ -133,9 +127,7 @@ class HistoryColumns(Settings):
     outcomes: tuple[Text, ...] = ()
     """Columns with 0 or 1 that tell what was done: of rows, binary labels. `event=buy` is 1 where the column
     `event` holds `buy`. Without this setting, all binary labels."""
-    numbers: Annotated[dict[str, NumberColumn], _by_name({}), Takes(f"{NAMES}settings")] = Field(
-        default_factory=dict
-    )
+    numbers: ByName[NumberColumn] = Field(default_factory=dict)
     """Numeric columns of events, such as the time of play, with the settings of `dense` but `buckets`."""
     lists: dict[str, Text] = Field(default_factory=dict)
     """Lists of events that the rows hold themselves, the earliest event first: categorical field, outcome,
@@ -161,7 +153,7 @@ class VectorFile(Settings):
     them."""
 
 
-_vector_files = BeforeValidator(_as_file)
+NamedFile = Annotated[VectorFile, BeforeValidator(lambda v: {"file": v} if isinstance(v, str) else v)]
 
 
 class FieldOfKind(Settings):
@@ -176,11 +168,9 @@ class FieldOfKind(Settings):
 class TableSettings(DatasetSettings):
     """Settings of `table`. A column has one role; columns without a role are not read."""
 
-    files: Annotated[
-        dict[Part, Patterns],
-        _files,
-        Takes("a text, a list of texts, or a mapping of parts to lists of texts"),
-    ] = Field(default_factory=dict)
+    files: Annotated[dict[Part, Patterns], BeforeValidator(_by_part), Takes(FILES)] = Field(
+        default_factory=dict
+    )
     """File names or patterns in the folder of the raw files: one, a list, or a mapping by part such as
     {train: a.csv, test: b.csv}. A part that is not named is split from `train`."""
     columns: tuple[Text, ...] = ()
@@ -190,15 +180,13 @@ class TableSettings(DatasetSettings):
     encoding: Annotated[str, AfterValidator(_encoding)] | None = None
     """Encoding of rows that are not UTF-8, such as cp1252, that of Western Europe in Windows. null: such rows
     are faults. UTF-16 with a byte order mark is read without this setting."""
-    blanks: Annotated[tuple[Text, ...], _texts, Takes(TEXTS)] = ()
+    blanks: Texts = ()
     """Texts that are blanks in all columns, such as [NA, "-"], besides empty ones."""
     sparse: Annotated[dict[str, Kind], _by_name("text"), Takes(f"{NAMES}text or integer")] = Field(
         default_factory=dict
     )
     """Categorical fields. text: any values. integer: a value that is not an integer is a fault."""
-    dense: Annotated[dict[str, NumberColumn], _by_name({}), Takes(f"{NAMES}settings")] = Field(
-        default_factory=dict
-    )
+    dense: ByName[NumberColumn] = Field(default_factory=dict)
     """Numeric fields."""
     multi: Annotated[dict[str, Separator], _by_name("|"), Takes(f"{NAMES}separators")] = Field(
         default_factory=dict
@@ -207,15 +195,13 @@ class TableSettings(DatasetSettings):
     fields: dict[str, FieldOfKind] = Field(default_factory=dict)
     """Fields of any kind, such as that of a plugin. They may also read columns of `sparse`, `dense` and
     `multi`."""
-    vectors: Annotated[dict[str, VectorFile], _vector_files, Takes("a mapping of columns to files")] = Field(
+    vectors: Annotated[dict[str, NamedFile], Takes("a mapping of columns to files")] = Field(
         default_factory=dict
     )
     """Pretrained vectors of the values of a column, such as {item_id: items.parquet}. They are a field
     `item_id:vector`, beside `item_id`, or in place of it if `sparse` does not name it. A value that no
     training row has is known by its vector."""
-    labels: Annotated[dict[str, LabelColumn], _by_name({}), Takes(f"{NAMES}settings")] = Field(
-        default_factory=dict
-    )
+    labels: ByName[LabelColumn] = Field(default_factory=dict)
     """Labels: the columns to predict. `action=buy` is 1 where the column `action` holds `buy`, so that one
     column of actions gives several labels."""
     user: Name | None = None
@@ -232,61 +218,32 @@ class TableSettings(DatasetSettings):
     """Treatment of rows that are equal in all columns named here. keep: they are separate events; a random
     split may put equal rows into both training and test. drop: only one of them is kept."""
 
-    def faults(self, read: Iterable[str] = ()) -> Iterator[str]:
-        """Yield a sentence for each contradiction of settings; it begins with a key and ends with a remedy.
-
-        Args:
-            read: The columns that `fields` read.
-
-        """
+    def faults(self) -> Iterator[str]:
+        """Yield a sentence for each contradiction of settings, which begins with a key."""
         yield from self._file_faults()
-        yield from self._column_faults(read)
+        for name, times in Counter(self.columns).items():
+            if times > 1:
+                yield f"columns names {name!r} twice; give each column another name"
         yield from self._label_faults()
         for name, number in self.dense.items():
             if number.buckets and number.scaling != "standard":
                 yield f"dense.{name}: buckets are not scaled; take out `scaling` or `buckets`"
         if self.user is not None and self.user not in self.sparse:
             yield f"user names {self.user!r}, which is not in `sparse`{did_you_mean(self.user, self.sparse)}"
-        for name in self.list.columns(self.user) if self.list else ():
-            if name in self.dense or name in self.multi or name in self.label_columns().values():
-                yield f"list names {name!r}, which is not a column of ids; name one, such as that of requests"
         yield from self._history_faults()
-        yield from self._vector_faults()
+        for name, one in self.vectors.items():
+            array = one.file.endswith(".npy")
+            if array and one.ids is None:
+                yield f"vectors.{name}: an array needs the file of its values; name it by `ids`"
+            if not array and one.ids is not None:
+                yield f"vectors.{name}.ids is for a .npy array; take it out"
         for way, column in (("user", self.user), ("time", self.time)):
             if self.split == way and column is None:
                 yield f"split: {way} needs a column; name it by dataset.{way}"
 
-    @property
-    def past(self) -> HistoryColumns:
-        """The settings of the history; those of an empty one if there is none."""
-        return self.history or HistoryColumns()
-
-    @property
-    def events_are_rows(self) -> bool:
-        """Whether the events of rows are rows."""
-        return self.history is not None and not self.past.files and not self.past.lists
-
-    def history_fields(self) -> tuple[str, ...]:
-        """Return the fields that events have too."""
-        if self.past.lists:
-            return tuple(name for name in self.past.lists if name in self.sparse)
-        return self.past.fields or tuple(name for name in self.sparse if name != self.user)
-
-    def history_outcomes(self) -> tuple[str, ...]:
-        """Return the columns that tell what was done."""
-        if lists := self.past.lists:
-            return tuple(name for name in lists if name not in {*self.sparse, *self.past.numbers, "age", AGE})
-        binary = (name for name, label in self.labels.items() if is_event(label.kind))
-        return self.past.outcomes or tuple(binary)
-
-    def numbers_of_rows(self) -> Iterable[str]:
-        """Return the numeric columns of events, if these are rows."""
-        return self.past.numbers if self.events_are_rows else ()
-
-    def texts_of_outcomes(self) -> set[str]:
-        """Return the columns of rows whose texts tell what was done."""
-        named = set(self.history_outcomes()) - {*self.labels} if self.events_are_rows else ()
-        return {column for column, text in map(source_of, named) if text is not None}
+    def flags(self) -> tuple[str, ...]:
+        """Return the labels of 0 and 1."""
+        return tuple(name for name, label in self.labels.items() if is_event(label.kind))
 
     def _history_faults(self) -> Iterator[str]:
         if self.history is None:
@@ -306,45 +263,28 @@ class TableSettings(DatasetSettings):
                 yield f"history needs dataset.{key}; name the column"
         if self.split == "random":
             yield "history needs a split by time or by user; set dataset.split: time"
-        sources = [source_of(name) for name in self.history_outcomes()]
+        sources, flags = [source_of(name) for name in self.history.outcomes], self.flags()
         for column, text in sources:
             if text is not None and (column, None) in sources:
                 yield f"history.outcomes names {column!r} beside {f'{column}={text}'!r}; name texts only"
-        binary = [name for name, label in self.labels.items() if is_event(label.kind)]
-        for name in () if self.history.files else self.history_outcomes():
-            if name not in binary and source_of(name)[1] is None:
-                hint = did_you_mean(name, binary)
+        for name in () if self.history.files else self.history.outcomes:
+            if name not in flags and source_of(name)[1] is None:
                 yield (
-                    f"history.outcomes names {name!r}, which is not a binary label{hint}; name one, or "
-                    f"a text of a column, such as `{name}=buy`"
+                    f"history.outcomes names {name!r}, which is not a binary label"
+                    f"{did_you_mean(name, flags)}; name one, or a text of a column, such as `{name}=buy`"
                 )
 
-    def _vector_faults(self) -> Iterator[str]:
-        for name, one in self.vectors.items():
-            array = one.file.endswith(".npy")
-            if name in self.dense or name in self.multi or name in self.label_columns().values():
-                yield f"vectors names {name!r}, which is not a column of categories; name one"
-            if array and one.ids is None:
-                yield f"vectors.{name}: an array needs the file of its values; name it by `ids`"
-            if not array and one.ids is not None:
-                yield f"vectors.{name}.ids is for a .npy array; take it out"
-
-    def declared(self) -> dict[str, Label]:
-        """Return the labels by name, as a dataset declares them."""
-        found = {}
+    def declared(self) -> tuple[Label, ...]:
+        """Return the labels, as a dataset declares them."""
+        found = []
         for name, one in self.labels.items():
             column, text = (one.column or name, None)
             if one.column is None and name not in self.columns:
                 column, text = source_of(name)
             texts = one.positive if text is None else (text,)
-            found[name] = Label(
-                name, one.kind, one.after, one.given, positive=texts, column=column if column != name else ""
-            )
-        return found
-
-    def label_columns(self) -> dict[str, str]:
-        """Return the column of each label."""
-        return {name: label.source for name, label in self.declared().items()}
+            source = column if column != name else ""
+            found.append(Label(name, one.kind, one.after, one.given, positive=texts, column=source))
+        return tuple(found)
 
     def _file_faults(self) -> Iterator[str]:
         if "all" in self.files and len(self.files) > 1:
@@ -367,34 +307,8 @@ class TableSettings(DatasetSettings):
             if one.ids is not None:
                 yield f"vectors.{name}.ids", one.ids
 
-    def _column_faults(self, read: Iterable[str]) -> Iterator[str]:
-        roles = [(role, name) for role in ("sparse", "dense", "multi") for name in getattr(self, role)]
-        roles += [("labels", column) for column in self.label_columns().values()]
-        roles += [("fields", name) for name in read]  # they may have another role too
-        roles += [("history.numbers", name) for name in self.numbers_of_rows()]
-        weights = [self.weights] if isinstance(self.weights, str) else (self.weights or {}).values()
-        roles += [("weights", name) for name in dict.fromkeys(weights)]
-        roles += [("list", name) for name in self.list.columns(self.user)] if self.list else []
-        roles += [("time", self.time)] if self.time else []  # as may the time
-        seen: dict[str, tuple[str, str]] = {}
-        for role, name in roles:
-            other, same = seen.setdefault(name.lower(), (role, name))
-            if name != same:
-                yield f"{role} names {name!r}, and {other} {same!r}, different only in case; rename one"
-            elif role not in (other, "fields", "history.numbers", "weights", "list", "time"):
-                yield f"{role} names {name!r}, and so does {other}; leave it in one of them"
-            if self.columns and name not in self.columns:
-                yield f"{role} names {name!r}, which is not in `columns`{did_you_mean(name, self.columns)}"
-        lowered: dict[str, str] = {}
-        for name in self.labels:
-            if (same := lowered.setdefault(name.lower(), name)) != name:
-                yield f"labels names {name!r} and {same!r}, different only in case; rename one"
-        for name, times in Counter(self.columns).items():
-            if times > 1:
-                yield f"columns names {name!r} twice; give each column another name"
-
     def _label_faults(self) -> Iterator[str]:
-        known = self.declared()
+        known = {label.name: label for label in self.declared()}
         kinds: dict[str, set[str]] = {}
         for one in known.values():
             kinds.setdefault(one.source, set()).add(one.kind if not one.positive else "text")

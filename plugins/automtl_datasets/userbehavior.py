@@ -11,40 +11,34 @@ from pydantic import Field
 
 from automtl_core.plugin import INTEGER, Column, Dataset, DatasetSettings, History, Label, RawFile, Sparse
 
-ROWS = """
+BEHAVIOURS = {"click": "pv", "buy": "buy", "cart": "cart", "favourite": "fav"}
+"""What was done -> its text in the log."""
+IDS = ("user_id", "item_id", "category")
+DONE = {name: f"CAST(behaviour = '{text}' AS TINYINT)" for name, text in BEHAVIOURS.items()}
+KNOWN = " AND ".join(f"{name} IS NOT NULL" for name in (*IDS, "behaviour"))
+ROWS = f"""
     WITH grouped AS (
         SELECT
-            user_id,
-            item_id,
-            category,
-            max(CAST(behaviour = 'pv' AS TINYINT)) AS click,
-            max(CAST(behaviour = 'buy' AS TINYINT)) AS buy,
-            max(CAST(behaviour = 'cart' AS TINYINT)) AS cart,
-            max(CAST(behaviour = 'fav' AS TINYINT)) AS favourite,
+            {", ".join(IDS)},
+            {", ".join(f"max({done}) AS {name}" for name, done in DONE.items())},
             min(timestamp) AS timestamp
         FROM log
-        WHERE user_id IS NOT NULL AND item_id IS NOT NULL AND category IS NOT NULL AND behaviour IS NOT NULL
-        GROUP BY user_id, item_id, category
+        WHERE {KNOWN}
+        GROUP BY {", ".join(IDS)}
     )
     SELECT *
     FROM grouped
 """
 
-ACTIONS = """
+ACTIONS = f"""
     WITH actions AS (
         SELECT
-            user_id,
-            item_id,
-            category,
+            {", ".join(IDS)},
             (timestamp // 3600 + 8) % 24 AS hour,
-            CAST(behaviour = 'pv' AS TINYINT) AS click,
-            CAST(behaviour = 'buy' AS TINYINT) AS buy,
-            CAST(behaviour = 'cart' AS TINYINT) AS cart,
-            CAST(behaviour = 'fav' AS TINYINT) AS favourite,
+            {", ".join(f"{done} AS {name}" for name, done in DONE.items())},
             timestamp
         FROM (SELECT DISTINCT * FROM log)
-        WHERE user_id IS NOT NULL AND item_id IS NOT NULL AND category IS NOT NULL
-        AND behaviour IS NOT NULL AND timestamp IS NOT NULL
+        WHERE {KNOWN} AND timestamp IS NOT NULL
     )
     SELECT *
     FROM actions
@@ -80,28 +74,20 @@ class UserBehavior(Dataset[UserBehaviorSettings]):
     def declare(self) -> None:
         """Set the fields, with the hour of an action; the labels; and the earlier actions of the user."""
         self.by_action = self.settings.examples == "actions"
-        names = ["user_id", "item_id", "category", *(["hour"] if self.by_action else [])]
-        self.fields = tuple(map(Sparse, names))
-        outcomes = ("click", "buy", "cart", "favourite")
+        self.fields = tuple(map(Sparse, (*IDS, "hour") if self.by_action else IDS))
+        outcomes = tuple(BEHAVIOURS)
         if self.by_action:  # an action that is none of the others is a click
             self.labels = tuple(map(Label, outcomes[1:]))
         else:
             # A third of the buys of the published file have no click in its nine days.
             self.labels = (Label("click"), *(Label(name, after="click") for name in outcomes[1:]))
-        shared, by_action = ("item_id", "category"), self.by_action
-        self.histories = (
-            History("past", "user_id", "timestamp", shared, outcomes, by_action, distinct=True),
-        )
+        past = History("past", "user_id", "timestamp", IDS[1:], outcomes, self.by_action, distinct=True)
+        self.histories = (past,)
 
     def files(self) -> Mapping[str, RawFile]:
         """Return the log; published copies end in an incomplete line."""
-        columns = {
-            "user_id": INTEGER,
-            "item_id": INTEGER,
-            "category": INTEGER,
-            "behaviour": Column(among=("pv", "buy", "cart", "fav")),
-            "timestamp": INTEGER,
-        }
+        columns = dict.fromkeys((*IDS, "behaviour", "timestamp"), INTEGER)
+        columns["behaviour"] = Column(among=tuple(BEHAVIOURS.values()))
         return {"log": RawFile("UserBehavior.csv", columns, header=False, cut_tail=True, rows=100_150_807)}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:

@@ -28,7 +28,6 @@ from automtl_core.data.store import ENCODER, Prepared
 from automtl_core.dataset.schema import scores_of
 from automtl_core.errors import ArtifactError, AutoMTLError
 from automtl_core.fields.encode import event_columns
-from automtl_core.fields.field import exported, source
 from automtl_core.modules.network import Output
 from automtl_core.registry.kinds import EXPORTERS
 from automtl_core.registry.registry import Registry
@@ -38,6 +37,7 @@ from automtl_core.system.documents import Value
 from automtl_core.system.files import check_free_folder, publish_folder
 from automtl_core.training.compute import CPU
 from automtl_core.workflow.trained import Trained
+from automtl_export.encoder import exported, source
 from automtl_export.exporter import Graph, graph, quiet
 
 ROWS = 10_000

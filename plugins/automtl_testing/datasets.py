@@ -16,8 +16,9 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Part
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, declaration_faults, histories_of
-from automtl_core.fields.field import FieldKind, exported, kinds_of, source
+from automtl_core.fields.field import FieldKind, kinds_of
 from automtl_core.prepare.prepare import prepare
+from automtl_export.encoder import exported, source
 
 
 def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Prepared:

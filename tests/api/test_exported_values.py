@@ -9,7 +9,7 @@ import torch
 
 import automtl
 from automtl_core.data.store import PARTS, Prepared
-from automtl_core.fields.field import exported
+from automtl_export.encoder import exported
 
 ROWS = 300
 KEYS = {

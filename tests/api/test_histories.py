@@ -7,8 +7,8 @@ import pytest
 import automtl
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.errors import DataError, UsageError
-from automtl_core.fields.field import exported
 from automtl_core.prepare.split import TEST
+from automtl_export.encoder import exported
 
 ENCODERS = ("mean", "decay", "attention", "gru", "self-attention")
 CLOSE = 2e-6

@@ -7,7 +7,7 @@ import pytest
 import automtl
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import Prepared
-from automtl_core.fields.field import exported
+from automtl_export.encoder import exported
 
 CLOSE = 2e-6
 ITEMS = 40

@@ -9,10 +9,10 @@ import pytest
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.encodings import plain
-from automtl_core.fields.field import exported, source
 from automtl_core.prepare.prepare import prepare
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
+from automtl_export.encoder import exported, source
 from automtl_export.exporter import inputs
 
 from .test_encoder import RARE, as_frames_are_read, content, raw_examples

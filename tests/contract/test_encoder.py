@@ -8,7 +8,6 @@ import pytest
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import PARTS
-from automtl_core.fields.field import exported, source
 from automtl_core.prepare.prepare import prepare
 from automtl_core.raw.connection import connect
 from automtl_core.raw.find import find
@@ -16,6 +15,7 @@ from automtl_core.raw.load import load
 from automtl_core.raw.sql import quoted
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
+from automtl_export.encoder import exported, source
 from automtl_export.exporter import inputs
 
 NAMES = load_registry().names(DATASETS)

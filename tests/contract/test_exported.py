@@ -10,10 +10,10 @@ import pytest
 import automtl
 from automtl_core.data.frames import NewExamples
 from automtl_core.data.new_rows import new_rows
-from automtl_core.fields.field import exported
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
 from automtl_core.workflow.workflow import Workflow
+from automtl_export.encoder import exported
 from automtl_export.formats import Onnx
 
 from .test_served import table

@@ -11,7 +11,6 @@ from automtl_core.data.frames import NewExamples
 from automtl_core.data.part import Part
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.encodings import plain
-from automtl_core.fields.field import exported, source
 from automtl_core.prepare.prepare import prepare
 from automtl_core.registry.plugins import load_registry
 from automtl_core.system import seeds
@@ -19,6 +18,7 @@ from automtl_core.training.compute import CPU
 from automtl_core.workflow.new_rows import predicted
 from automtl_core.workflow.trained import Trained, predictions
 from automtl_datasets.table import Table
+from automtl_export.encoder import exported, source
 from automtl_export.exporter import graph
 from automtl_export.formats import Onnx
 

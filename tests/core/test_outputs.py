@@ -10,8 +10,8 @@ import pytest
 from two_towers import TwoTowers, TwoTowerSpace
 
 import automtl
-from automtl_core.fields.field import exported
 from automtl_core.registry.plugins import load_registry
+from automtl_export.encoder import exported
 from automtl_testing import check_space, plain_schema
 
 SOURCE = """

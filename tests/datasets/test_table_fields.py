@@ -27,7 +27,7 @@ def test_a_field_of_a_kind_that_is_named():
     assert {name: column.kind for name, column in file.columns.items()} == {
         "user": "text", "shop": "text", "age": "number", "click": "number",
     }  # fmt: skip
-    assert (file.named_by["shop"], file.named_by["user"]) == ("dataset.fields", "dataset.sparse")
+    assert [file.columns[name].setting for name in ("shop", "user")] == ["dataset.fields", "dataset.sparse"]
     assert TableSettings.parse(found.settings.model_dump(mode="json"), "dataset") == found.settings
 
 

@@ -16,13 +16,13 @@ from scipy.special import logit
 
 import automtl_core
 from automtl_core.errors import ArtifactError, RunExistsError, UsageError
-from automtl_core.fields.field import exported as encoder_of
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
 from automtl_core.training.calibration import Platt
 from automtl_core.training.learner import Learner
 from automtl_core.workflow.trained import predictions
 from automtl_export import folder as exported
+from automtl_export.encoder import exported as encoder_of
 from automtl_export.folder import export
 
 CARD = "# found\n"

@@ -8,9 +8,10 @@ import pytest
 from automtl_core.data.encoder import Encoder
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.fields.encode import FieldEncoder
-from automtl_core.fields.field import FieldKind, FieldLearner, Read, exported, source
+from automtl_core.fields.field import FieldKind, FieldLearner, Read
 from automtl_core.fields.numeric import Buckets, Scale
 from automtl_core.fields.sparse import BagEncoder, Hashed
+from automtl_export.encoder import exported, source
 from automtl_export.exporter import inputs
 
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from automtl_core.fields.encode import encode, seconds
-from automtl_core.fields.field import source
 from automtl_core.fields.sparse import BagEncoder, Hashed, PartOfTime, TimePart, Vocabulary
+from automtl_export.encoder import source
 
 
 @pytest.fixture

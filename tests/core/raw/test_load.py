@@ -185,8 +185,8 @@ def test_json_is_to_be_written_otherwise(tmp_path, text):
 
 def test_a_name_of_the_settings_is_corrected_there(tmp_path):
     (tmp_path / "log.csv").write_text("user,item,click\nu,1,1\n")
-    names = {"user": "dataset.sparse", "clik": "dataset.labels"}
-    file = RawFile("log.csv", {"user": TEXT, "clik": BIT}, others=True, named_by=names)
+    columns = {"user": Column(setting="dataset.sparse"), "clik": Column(setting="dataset.labels")}
+    file = RawFile("log.csv", columns, others=True)
     source = source_of(tmp_path / "log.csv", file, tmp_path)
     with pytest.raises(DataError, match="lacks 'clik'") as error, connect(tmp_path, tmp_path) as db:
         load(db, "log", [source], tmp_path, None)
