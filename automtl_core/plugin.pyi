@@ -11,7 +11,6 @@ from automtl_core.choices import (
     draw as draw,
     member_name as member_name,
 )
-from automtl_core.commands import Output as Output
 from automtl_core.data.encoder import Encoder as Encoder
 from automtl_core.data.event_log import label_of as label_of, outcome_of as outcome_of
 from automtl_core.data.part import (

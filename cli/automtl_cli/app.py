@@ -13,12 +13,12 @@ from typer.core import TyperGroup
 import automtl_core
 from automtl_cli.errors import Stop, blamed, report
 from automtl_cli.output import emit, lenient_streams
-from automtl_core.commands import Output, command
 from automtl_core.errors import InputMissingError, PluginError
 from automtl_core.registry.kinds import COMMANDS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import DISABLE, Registry
 from automtl_core.training.process import set_up
+from automtl_report.commands import Output, command
 
 
 class Commands(Mapping[str, Any]):

@@ -20,10 +20,10 @@ from rich.filesize import decimal
 
 import automtl_core
 from automtl_cli import options
-from automtl_core.commands import Output
 from automtl_core.errors import ArtifactError, AutoMTLError, PluginError, SetupError, UsageError, one_line
 from automtl_core.registry.kinds import KINDS
 from automtl_core.registry.registry import DISABLE, Registry, remedy
+from automtl_report.commands import Output
 
 if TYPE_CHECKING:
     import torch

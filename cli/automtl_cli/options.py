@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from automtl_core.commands import argument, flag, option
 from automtl_core.errors import UsageError
+from automtl_report.commands import argument, flag, option
 
 Complete = Callable[..., list[str]]
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from automtl_core.plugin import Output, Reference, Result, Run, hookimpl, table
+from automtl_core.plugin import Reference, Result, Run, hookimpl, table
+from automtl_report.commands import Output
 
 Folder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, such as runs/NAME.")]
 Digits = Annotated[int, typer.Option(metavar="N", min=1, help="Number of digits of a score.")]

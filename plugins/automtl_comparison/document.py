@@ -20,7 +20,7 @@ from automtl_core.tasks.kind import Measure, TaskKind
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import Metrics, flat, mean_over_tasks, measures
 from automtl_core.training.significance import IN_WORDS, Difference
-from automtl_core.views.numbers import change, p_value
+from automtl_report.numbers import change, p_value
 
 MEAN = "mean"
 """Column of the mean over tasks of two classes with enough positives; errors in the units of different labels

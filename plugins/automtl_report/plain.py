@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 
 from automtl_core.errors import printable
-from automtl_core.views.numbers import elapsed
 from automtl_core.views.values import (
     Bar,
     Bars,
@@ -19,6 +18,7 @@ from automtl_core.views.values import (
     Section,
     Text,
 )
+from automtl_report.numbers import elapsed
 
 
 def plain(block: Block) -> Text | Preformatted | Grid:

@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automtl_core.commands import Output, argument, option
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
 from automtl_core.registry import kinds
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.system.files import publish_folder
 from automtl_core.views.values import Section, lines, next_commands, table
+from automtl_report.commands import Output, argument, option
 
 if TYPE_CHECKING:
     from automtl_testing.contracts import Outcome

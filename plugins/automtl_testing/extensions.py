@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import typer
 
-from automtl_core.commands import command
 from automtl_core.registry.kinds import STAGES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.evidence import DecisionMade, Evidence
@@ -30,6 +29,7 @@ from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.stage import Stage
 from automtl_core.workflow.workflow import Workflow
 from automtl_export.exporter import Exporter, graph, inputs, quiet
+from automtl_report.commands import command
 from automtl_testing.samples import (
     binary_metrics,
     regression_metrics,

@@ -2,7 +2,7 @@
 
 FAULTY = """
 from automtl_core import hookimpl
-from automtl_core.commands import Output
+from automtl_report.commands import Output
 def fails() -> Output:
     "Fail."
     return 1 / 0

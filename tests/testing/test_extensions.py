@@ -6,9 +6,9 @@ import pytest
 import torch
 import typer
 
-from automtl_core.commands import Output
 from automtl_core.training.events import EpochEnded, RunListener
 from automtl_export.formats import Torch
+from automtl_report.commands import Output
 from automtl_testing import check_command, check_exporter, check_listener
 
 

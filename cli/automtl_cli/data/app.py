@@ -11,8 +11,8 @@ import typer
 
 from automtl_cli import options
 from automtl_cli.output import Json, say
-from automtl_core.commands import Output, argument, flag, option
 from automtl_core.errors import AutoMTLError, DataError, RunExistsError, UsageError, listing
+from automtl_report.commands import Output, argument, flag, option
 
 if TYPE_CHECKING:
     from automtl_core.data.store import Prepared

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from automtl_cli import options
 from automtl_cli.output import emit
-from automtl_core.commands import AsJson, Output, argument, flag, option
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.run_dir.folders import check_run
+from automtl_report.commands import AsJson, Output, argument, flag, option
 
 READING = "reading new rows"
 History = Annotated[

@@ -14,7 +14,6 @@ from automtl_cli.output import say, until_output
 from automtl_cli.runs.live_view import epoch_line, of_run, so_far
 from automtl_cli.terminal import draws, live
 from automtl_comparison.cells import CellBegan, CellWaits
-from automtl_core.commands import Output
 from automtl_core.errors import UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.progress import PREPARATION, Command, reduced
@@ -24,6 +23,7 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.run_trial import executor_of
 from automtl_core.workflow.workflow import Workflow, plain_name
 from automtl_report import outcome
+from automtl_report.commands import Output
 from automtl_report.record import read_record
 from automtl_report.run import outcome as finished
 from automtl_report.search import apart, encoding

@@ -11,7 +11,7 @@ from automtl_core.run_dir.progress import Progress
 from automtl_core.search.evidence import Evidence
 from automtl_core.tasks.kind import Measure
 from automtl_core.training.events import EpochEnded
-from automtl_core.views.numbers import change
+from automtl_report.numbers import change
 from automtl_report.plain import duration
 from automtl_report.run_list import Watched
 

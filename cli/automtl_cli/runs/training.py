@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from automtl_cli import options
-from automtl_core.commands import Output, argument, option
 from automtl_core.errors import AllWorseError, CellsFailedError, NotBetterError, UsageError
+from automtl_report.commands import Output, argument, option
 
 
 def search(

@@ -6,7 +6,7 @@ from typing import Annotated
 import pytest
 import typer
 
-from automtl_core.commands import Output, command
+from automtl_report.commands import Output, command
 
 
 @dataclass(frozen=True)

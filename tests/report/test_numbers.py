@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from automtl_core.views.numbers import change, elapsed, p_value, percent, some
+from automtl_report.numbers import change, elapsed, p_value, percent, some
 
 
 def test_a_difference_has_its_sign_and_its_interval():
