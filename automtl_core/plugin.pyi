@@ -270,7 +270,7 @@ from automtl_core.training.metrics import (
 from automtl_core.training.optimisers import WeightAverage as WeightAverage
 from automtl_core.training.process import set_up as set_up
 from automtl_core.training.recipe import Recipe as Recipe
-from automtl_core.views.values import (
+from automtl_core.views import (
     Bar as Bar,
     Bars as Bars,
     Block as Block,

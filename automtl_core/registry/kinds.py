@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ReportSection = Callable[[Any], Iterable[Any]]
-"""Function from an `automtl_report.record.RunRecord` to `views.values.Section`s."""
+"""Function from an `automtl_report.record.RunRecord` to `views.Section`s."""
 Fault = Callable[[str, object], str | None]
 """`fault(name, value)`: the reason why an object cannot be registered under a name, or None."""
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from automtl_core.dataset.schema import Schema
     from automtl_core.system.strict_yaml import Places
-    from automtl_core.views.values import Section
+    from automtl_core.views import Section
     from automtl_core.workflow.job import Job
 
 LEAST = 1 << 30
@@ -79,7 +79,7 @@ def doctor(configuration: options.Configuration, runs_dir: options.RunsDir = Pat
 
 
 def _view(checks: Sequence[Check]) -> "Section":
-    from automtl_core.views.values import table
+    from automtl_core.views import table
 
     rows = [(check.name, check.status, check.result, check.remedy or "") for check in checks]
     return table(["check", "status", "result", "remedy"], rows)

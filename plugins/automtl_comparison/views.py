@@ -17,7 +17,7 @@ from automtl_core.system.files import write_atomic
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import TaskMetrics, flat, too_few
 from automtl_core.training.significance import Difference
-from automtl_core.views.values import Bar, Bars, Block, Grid, Plot, Section, Text, lines, table
+from automtl_core.views import Bar, Bars, Block, Grid, Plot, Section, Text, lines, table
 from automtl_report.metrics import by_user
 from automtl_report.numbers import change, elapsed, interval, of_changes, p_value, percent
 from automtl_report.plain import markdown

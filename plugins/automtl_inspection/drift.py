@@ -30,7 +30,7 @@ from automtl_core.system.documents import Value
 from automtl_core.training.compute import guarded
 from automtl_core.training.events import PhaseBegan, phase
 from automtl_core.training.significance import NORMAL, error_of_mean, losses_by_row
-from automtl_core.views.values import Section, lines, next_commands, table
+from automtl_core.views import Section, lines, next_commands, table
 from automtl_core.workflow.new_rows import time_column
 from automtl_core.workflow.trained import Trained, of_finished, predictions
 from automtl_core.workflow.workflow import Workflow

@@ -23,7 +23,7 @@ from automtl_core.data.store import Prepared
 from automtl_core.run_dir.facts import Fact
 from automtl_core.system.documents import Value
 from automtl_core.training.significance import SMALLEST, holm
-from automtl_core.views.values import Section, table
+from automtl_core.views import Section, table
 from automtl_core.workflow.stage import OnTestRows, Stage
 from automtl_inspection.importance import sample
 

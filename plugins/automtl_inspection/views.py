@@ -9,7 +9,7 @@ from typing import Any
 
 from automtl_core.raw.records import shown
 from automtl_core.system.documents import Value
-from automtl_core.views.values import Matrix, Section, Text, by_name, facts, lines, table
+from automtl_core.views import Matrix, Section, Text, by_name, facts, lines, table
 from automtl_inspection.describe import Described
 from automtl_inspection.leaks.histories import HistoryFacts
 from automtl_inspection.leaks.leaks import Rule

@@ -48,7 +48,7 @@ class Output:
     document: Any
     """JSON, or values with a method `to_json`, or frozen dataclasses."""
     view: Callable[[Any], Any]
-    """Function from the document to a `views.values.Section`, or to several of them."""
+    """Function from the document to a `views.Section`, or to several of them."""
     error: AutoMTLError | None = None
     """Error that ends the command after the output is printed."""
 

@@ -7,7 +7,7 @@ from math import inf
 
 from automtl_core.search.evidence import Point, ranking
 from automtl_core.training.significance import IN_WORDS, Difference
-from automtl_core.views.values import Grid, Section, Text
+from automtl_core.views import Grid, Section, Text
 from automtl_report.numbers import interval, percent
 from automtl_report.record import RunRecord
 from automtl_report.search import measure

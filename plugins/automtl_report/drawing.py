@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 from automtl_core.errors import on_one_line, printable
-from automtl_core.views.values import Drawing, Edge, Node
+from automtl_core.views import Drawing, Edge, Node
 from automtl_report.charts import colour, macro
 
 HEIGHT, GAP, BETWEEN, MARGIN = 24, 8, 120, 6

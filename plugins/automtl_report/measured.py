@@ -6,7 +6,7 @@ from automtl_core.modules.sharing import group_and_word
 from automtl_core.run_dir.facts import Refreshed, Result, Updated
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded
 from automtl_core.training.significance import LEAST, SIGNIFICANCE
-from automtl_core.views.values import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
+from automtl_core.views import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
 from automtl_inspection.baselines import Baseline
 from automtl_inspection.behaviour import Behaviour, calibration_error
 from automtl_inspection.importance import MARGIN, FieldEffect, Importance

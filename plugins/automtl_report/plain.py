@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 
 from automtl_core.errors import printable
-from automtl_core.views.values import (
+from automtl_core.views import (
     Bar,
     Bars,
     Block,

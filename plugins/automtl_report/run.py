@@ -11,7 +11,7 @@ from automtl_core.modules.cost import Cost
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment
-from automtl_core.views.values import (
+from automtl_core.views import (
     Bar,
     Bars,
     Block,

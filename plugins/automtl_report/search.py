@@ -12,7 +12,7 @@ from automtl_core.search.encoding.search import LOSSES, EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.significance import NORMAL, SIGNIFICANCE
-from automtl_core.views.values import Block, Grid, Plot, Section, Text
+from automtl_core.views import Block, Grid, Plot, Section, Text
 from automtl_report.numbers import change, interval, p_value
 from automtl_report.record import RunRecord
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import WHOLE, Sharing, group_and_word
 from automtl_core.search.evidence import EVERYWHERE, Evidence
-from automtl_core.views.values import Bar, Bars, Block, Drawing, Edge, Kind, Matrix, Node, Text
+from automtl_core.views import Bar, Bars, Block, Drawing, Edge, Kind, Matrix, Node, Text
 from automtl_inspection.behaviour import Behaviour
 from automtl_report.numbers import p_value, some
 from automtl_report.record import RunRecord

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import mean_over_tasks
-from automtl_core.views.values import Bar, Bars, Block, Figures, Section, Text
+from automtl_core.views import Bar, Bars, Block, Figures, Section, Text
 from automtl_inspection.importance import Importance
 from automtl_report.contest import cheaper, contested, is_rival, rank
 from automtl_report.measured import largest, notes, strongest

@@ -11,7 +11,7 @@ from automtl_comparison.document import Comparison, Failed
 from automtl_comparison.views import comma_separated, comparison, page, read, report as of_comparison, write
 from automtl_core.errors import ArtifactError
 from automtl_core.training.metric import ByUser, MetricValue
-from automtl_core.views.values import Bars, Grid, Plot, Text
+from automtl_core.views import Bars, Grid, Plot, Text
 
 
 def titles(found):

@@ -1,6 +1,6 @@
 """What datasets hold, and what is wrong with them."""
 
-from automtl_core.views.values import Text
+from automtl_core.views import Text
 from automtl_inspection.describe import DenseFacts, Described, Duplicates, LabelFacts, SparseFacts
 from automtl_inspection.leaks.histories import HistoryFacts
 from automtl_inspection.leaks.leaks import Rule, SingleFieldScore

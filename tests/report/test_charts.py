@@ -5,7 +5,7 @@ from math import inf
 
 import pytest
 
-from automtl_core.views.values import Bar, Bars, Curves, Plot
+from automtl_core.views import Bar, Bars, Curves, Plot
 from automtl_report.charts import COLOURS, Axis, chart, colour, legible
 
 

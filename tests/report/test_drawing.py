@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from automtl_core.views.values import Drawing, Edge, Node
+from automtl_core.views import Drawing, Edge, Node
 from automtl_report.drawing import LETTERS, dot, drawn
 
 DRAWING = Drawing(

@@ -9,7 +9,7 @@ import pytest
 from automtl_core.errors import ArtifactError, InputMissingError
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.views.values import (
+from automtl_core.views import (
     Bar,
     Bars,
     Curves,

@@ -1,6 +1,6 @@
 """The behaviour of a network: baselines, fields, experts and curves show what the run recorded."""
 
-from automtl_core.views.values import Bars, Curves
+from automtl_core.views import Bars, Curves
 from automtl_inspection.baselines import Baseline
 from automtl_inspection.importance import FieldEffect, Importance
 from automtl_report.measured import histories, learning, nothing_learned, strongest

@@ -2,7 +2,7 @@
 
 import pytest
 
-from automtl_core.views.values import Grid, Matrix, Preformatted, Section, Text
+from automtl_core.views import Grid, Matrix, Preformatted, Section, Text
 from automtl_report.plain import cell, markdown
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from automtl_core.registry.kinds import REPORT_SECTIONS
-from automtl_core.views.values import Bars, Curves, Drawing, Grid, Matrix, Section, Text
+from automtl_core.views import Bars, Curves, Drawing, Grid, Matrix, Section, Text
 from automtl_report.run import SECTIONS, report
 from tests.shared.records import blocks
 

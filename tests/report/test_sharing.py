@@ -8,7 +8,7 @@ from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.modules.sharing import Sharing
 from automtl_core.run_dir.facts import Data, Search
 from automtl_core.search.evidence import EVERYWHERE, Evidence
-from automtl_core.views.values import Text
+from automtl_core.views import Text
 from automtl_inspection.behaviour import Behaviour, ExpertUse
 from automtl_report.sharing import ALL, BODY, MOST, matrices, natural, networks, notes
 from automtl_testing.samples import sample_schema

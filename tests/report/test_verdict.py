@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from automtl_core.run_dir.facts import Result
 from automtl_core.search.evidence import Point
-from automtl_core.views.values import Bars, Figures
+from automtl_core.views import Bars, Figures
 from automtl_report.verdict import scores, steps, verdict
 from automtl_testing.samples import binary_metrics
 from tests.shared.records import record, searched, texts

@@ -8,7 +8,7 @@ from automtl_cli import options
 from automtl_cli.configuration import chosen
 from automtl_cli.output import Json
 from automtl_core.dataset.dataset import NOT_NEGATIVE, RawFile
-from automtl_core.views.values import Section, lines, table
+from automtl_core.views import Section, lines, table
 
 
 def dataset(name: str) -> Json:

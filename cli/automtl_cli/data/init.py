@@ -14,7 +14,7 @@ from automtl_cli.settings import in_yaml
 from automtl_core.dataset.dataset import DatasetSettings
 from automtl_core.errors import listing, on_one_line
 from automtl_core.training.recipe import Recipe
-from automtl_core.views.values import Section, lines, next_commands, table
+from automtl_core.views import Section, lines, next_commands, table
 from automtl_inspection.guess.facts import Glimpse
 from automtl_inspection.guess.guess import Guess, TableGuess, as_label, guess
 from automtl_inspection.guess.peek import peek

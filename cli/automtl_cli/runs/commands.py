@@ -133,7 +133,7 @@ def update(
         raise UsageError("--refresh trains nothing, and --retrain trains", "use one of them")
     from automtl_cli.runs.flow import workflow
     from automtl_core.run_dir.config import UpdateSettings
-    from automtl_core.views.values import lines, next_commands
+    from automtl_core.views import lines, next_commands
     from automtl_core.workflow.new_rows import skippable
     from automtl_report.record import read_record
     from automtl_report.run import outcome
@@ -182,7 +182,7 @@ def export(
     registry.supplier(EXPORTERS, form)
     from automtl_cli.runs.flow import workflow
     from automtl_core.run_dir.run import Run
-    from automtl_core.views.values import lines
+    from automtl_core.views import lines
     from automtl_export.folder import export as write
     from automtl_report.card import card
     from automtl_report.record import read_record
@@ -259,7 +259,7 @@ def report(
     """
     from automtl_comparison import views
     from automtl_core.registry.plugins import load_registry
-    from automtl_core.views.values import lines
+    from automtl_core.views import lines
     from automtl_report.html import write_page, write_report
 
     if (result := views.read(path)) is None:

@@ -14,7 +14,7 @@ from automtl_cli.terminal import draws, live
 from automtl_core.errors import InputMissingError, RunFailedError, RunStoppedError
 from automtl_core.run_dir.run import Run, resuming
 from automtl_core.search.evidence import Evidence
-from automtl_core.views.values import Section, lines
+from automtl_core.views import Section, lines
 from automtl_report.outcome import side_by_side
 from automtl_report.run_list import Watched, cells, idle_seconds, is_comparison, summary
 

@@ -1,7 +1,5 @@
 """Values for printed output: a document is a series of sections, a section is a title and blocks.
 
-Each module of this folder builds the sections of one kind of document; a renderer prints any section.
-"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,1 +1,0 @@
-"""Printed output as values that a terminal, Markdown and a notebook render."""
