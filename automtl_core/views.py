@@ -1,5 +1,4 @@
-"""Values for printed output: a document is a series of sections, a section is a title and blocks.
-
+"""Values for printed output: a document is a series of sections, a section is a title and blocks."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
