@@ -47,9 +47,9 @@ INTERNAL = (
     "fields.vectors.KnownVectors", "modules.histories.HistoryInputs", "modules.inputs.Numbers",
     "modules.sharing.Sharing", "search.parameters.Suggests",
     "search.relaxed_search.Item",
-    "search.trial.Trials", "settings.settings.Component",
+    "run_dir.run.Run", "search.trial.Trials", "settings.settings.Component",
     "settings.settings.S", "training.compute.Network", "training.events.Planned", "training.loop.Pass",
-    "training.loop.StepLosses",
+    "training.loop.StepLosses", "workflow.job.Job", "workflow.trained.Trained",
 )  # fmt: skip
 """Types in signatures of the reference that no plugin author needs."""
 nitpick_ignore_regex = [
