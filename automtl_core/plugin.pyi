@@ -203,7 +203,6 @@ from automtl_core.search.trial import (
     Executor as Executor,
     OnEvent as OnEvent,
     RunTrial as RunTrial,
-    Training as Training,
     TrialEnded as TrialEnded,
     TrialResult as TrialResult,
     TrialSpec as TrialSpec,
@@ -253,8 +252,8 @@ from automtl_core.training.events import (
     StepEnded as StepEnded,
     Warned as Warned,
 )
-from automtl_core.training.fit import Checkpoint as Checkpoint, Fit as Fit, TrainingData as TrainingData
-from automtl_core.training.learner import GoingOn as GoingOn, Learner as Learner
+from automtl_core.training.fit import Checkpoint as Checkpoint, Fit as Fit
+from automtl_core.training.learner import GoingOn as GoingOn, Learner as Learner, TrainingData as TrainingData
 from automtl_core.training.loop import evaluate as evaluate, objective as objective
 from automtl_core.training.metric import (
     ByUser as ByUser,

@@ -9,7 +9,7 @@
 with KUAIRAND = --dataset kuairand --data-dir DIR --set dataset.log=standard
 and MODELS = mmoe,mmoe+uncertainty,mmoe+pcgrad,... prints a table in Markdown: the mean test AUC of mmoe with
 the weighted mean, and of every other model the difference to it, the mean over common seeds with its standard
-error, and p by the test of `automtl compare`, with Holm's correction for the number of models in a column.
+error, and p by the test of `automtl compare`, corrected for the number of models in a column.
 """
 
 import argparse

@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_comparison.statistics import noise, paired, resampled, summary
+from automtl_comparison.statistics import influences, noise, paired, summary
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
@@ -99,7 +99,7 @@ class Scores(NamedTuple):
     """Scores of predictions on the test rows, the mean the last one."""
 
     all_rows: Floats  # [T + 1]
-    resampled: Floats  # [B, T + 1]
+    influences: Floats  # [T + 1, U]
 
 
 class Purchases:
@@ -136,15 +136,16 @@ class Purchases:
 
     def scores(self, predictions: Floats) -> Scores:
         """Return the scores of predictions of the test rows, [R, T]."""
-        drawn = resampled(self.tasks, self.test, predictions, self.users, self.users, seed=0)
-        scores = np.empty((1, len(self.tasks)))
+        by_unit = influences(self.tasks, self.test, predictions, self.users, self.users)
+        scores = np.empty(len(self.tasks))
         for t, task in enumerate(self.tasks):
             labels = self.test[:, t]
-            scores[0, t] = task.type.metrics(labels, predictions[:, t], self.users).values[task.type.evidence]
-            if task.type.score.in_units:  # RMSE
-                drawn[:, t] = 1 - (drawn[:, t] / task.deviation) ** 2 / labels.var()
-        one, many = (np.column_stack([a, a[:, self.counting].mean(axis=1)]) for a in (scores, drawn))
-        return Scores(one[0], many)
+            values = task.type.metrics(labels, predictions[:, t], self.users).values
+            scores[t] = values[task.type.evidence]
+            if task.type.score.in_units:  # of RMSE to that of R2
+                by_unit[t] *= -2 * values["rmse"] / labels.var() / task.deviation
+        one, many = (np.concatenate([a, a[[*self.counting]].mean(axis=0)[None]]) for a in (scores, by_unit))
+        return Scores(one, many)
 
 
 def line(title: str, cells: Iterable[str]) -> None:
@@ -156,7 +157,7 @@ def differences(ours: Mapping[int, Scores], theirs: Mapping[int, Scores]) -> Ite
     """Yield the mean difference over seeds with its interval, for each label and the mean."""
     both = [(one, theirs[seed]) for seed, one in ours.items()]
     for t in range(len(both[0][0].all_rows)):
-        rows = noise([one.resampled[:, t] - other.resampled[:, t] for one, other in both])
+        rows = noise([(0, one.influences[t] - other.influences[t]) for one, other in both])
         found = paired([one.all_rows[t] for one, _ in both], [one.all_rows[t] for _, one in both], rows)
         yield f"{found.mean:+.4f} ({found.low:+.4f} to {found.high:+.4f})"
 

@@ -3,8 +3,7 @@
     python scripts/gpu.py              # all of them; `make gpu` does the same
     python scripts/gpu.py -k batches   # some of them, by options of pytest
 
-The exit code is 1 if a test fails, or if there is no GPU, so that nothing could be run. With
-AUTOMTL_SIMULATED_DEVICE=1 the device is one in software (tests/device/simulated.py), and no GPU.
+The exit code is 1 if a test fails, or if there is no GPU, so that nothing could be run.
 """
 
 import os
@@ -21,8 +20,6 @@ FILES = ("tests/device/test_search.py", "tests/device/test_training.py")
 
 def device() -> str | None:
     """Return the name of the device; None without one."""
-    if "AUTOMTL_SIMULATED_DEVICE" in os.environ:
-        return "simulated, no GPU"
     if not torch.cuda.is_available():
         return None
     return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"

@@ -40,8 +40,8 @@ fresh = itertools.count()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that writes the outputs of commands anew."""
-    parser.addoption("--update-golden", action="store_true", help="write tests/cli/golden anew")
+    """Add the option that writes golden files anew."""
+    parser.addoption("--update-golden", action="store_true", help="write golden files anew")
 
 
 @pytest.hookimpl(tryfirst=True)

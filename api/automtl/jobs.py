@@ -42,20 +42,10 @@ class Compared:
         """One row per training: model, split, seed, and the main metric of each task and of the mean."""
         rows = []
         for model in self.result.models:
-            by_task: dict[str, dict[tuple[int, int], float]] = {}
-            for metric in self.result.metrics():
-                for task, values in self.result.scores(model, metric).items():
-                    by_task.setdefault(task, dict(values))
-            places = sorted({place for values in by_task.values() for place in values})
-            rows += [
-                {
-                    "model": model,
-                    "split": place[0],
-                    "seed": place[1],
-                    **{task: values[place] for task, values in by_task.items() if place in values},
-                }
-                for place in places
-            ]
+            by_task = self.result.main_scores(model)
+            for split, seed in sorted({place for values in by_task.values() for place in values}):
+                own = {task: values.get((split, seed)) for task, values in by_task.items()}
+                rows.append({"model": model, "split": split, "seed": seed, **own})
         return pd.DataFrame(rows)
 
     @property

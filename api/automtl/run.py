@@ -27,16 +27,23 @@ from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.events import Event, Warned
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, flat
-from automtl_core.views.plain import markdown
-from automtl_core.workflow.new_rows import check_log, measure, outputs, passed_on, predicted, skippable
+from automtl_core.workflow.new_rows import (
+    check_log,
+    measure,
+    not_among,
+    outputs,
+    passed_on,
+    predicted,
+    skippable,
+)
 from automtl_core.workflow.refresh import refresh
 from automtl_core.workflow.trained import Trained
-from automtl_core.workflow.unseen import not_among
 from automtl_core.workflow.workflow import Workflow
 from automtl_export.folder import export
 from automtl_inspection.importance import Importance
 from automtl_report.card import card
 from automtl_report.html import write_report
+from automtl_report.plain import markdown
 from automtl_report.record import RunRecord, read_record
 from automtl_report.run import outcome
 

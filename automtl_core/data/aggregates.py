@@ -67,8 +67,6 @@ class State:
     time: float
     """Time of the newest row in the sums, from which half-lives count."""
     scaling: "Scaling"
-    late: "Late | None" = None
-    """The sums of training rows whose labels are not yet known when training ends; None for no such rows."""
 
     def with_sums(self, more: Sequence[tuple[Sums, Floats, float]]) -> "State":
         """Return the state with the sums of more rows by cell, those over all of them, and their times."""
@@ -95,24 +93,19 @@ class State:
             "edges": {name: list(one) for name, one in self.edges.items()},
             "totals": self.totals.tolist(),
             "scaling": {name: getattr(self.scaling, name).tolist() for name in Scaling._fields},
-            "late": None if self.late is None else [self.late.totals.tolist(), self.late.time],
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], arrays: Mapping[str, Any], prefix: str) -> "State":
         """Return the state of `to_json` and its arrays, whose names have a prefix."""
-        late, numbers = value["late"], {name: np.array(one) for name, one in value["scaling"].items()}
-        names = ("cells", "sums", "late.cells", "late.sums")
-        cells, sums, *of_late = (arrays[f"{prefix}{name}"] for name in names if f"{prefix}{name}" in arrays)
         return cls(
             Aggregate.model_validate({name: value[name] for name in Aggregate.model_fields if name in value}),
             value["edges"],
-            cells,
-            sums,
+            arrays[f"{prefix}cells"],
+            arrays[f"{prefix}sums"],
             np.array(value["totals"]),
             value.get("time", 0.0),
-            Scaling(**numbers),
-            None if late is None else Late((of_late[0], of_late[1]), np.array(late[0]), late[1]),
+            Scaling(**{name: np.array(one) for name, one in value["scaling"].items()}),
         )
 
 
@@ -151,15 +144,6 @@ class Scaling(NamedTuple):
         return (numbers - self.center) / self.scale
 
 
-class Late(NamedTuple):
-    """Rows whose labels are not yet known."""
-
-    cells: Sums
-    totals: Floats
-    time: float
-    """Time of the newest of them."""
-
-
 @dataclass(frozen=True)
 class Aggregates:
     """The aggregates of a schema, as of the end of training."""
@@ -176,12 +160,6 @@ class Aggregates:
         """Return the numbers of rows, [R, A]; see `Lookup`."""
         columns = [lookup(fields, dense) for lookup in self.lookups]
         return np.concatenate([np.zeros((rows, 0)), *columns], axis=1).astype(np.float32)
-
-    @property
-    def known(self) -> "Aggregates":
-        """The aggregates once the labels of all training rows are known."""
-        states = (replace(one.with_sums([one.late]), late=None) if one.late else one for one in self.states)
-        return Aggregates(tuple(states), self.tasks)
 
     def with_rows(self, parts: Iterable[tuple[Part, Floats | None]], schema: Schema) -> "Aggregates":
         """Return the aggregates with more labelled rows, and their times [R] if rows are split by time."""
@@ -223,10 +201,6 @@ class Aggregates:
         arrays = {
             f"{n}.{array}": getattr(one, array) for n, one in enumerate(of) for array in ("cells", name)
         }
-        for n, state in enumerate(self.states):
-            if state.late is not None and not served:
-                cells, sums = state.late.cells
-                arrays |= {f"{n}.late.cells": cells, f"{n}.late.sums": sums}
         draft = folder / "aggregates.npz"
         np.savez_compressed(draft, **arrays)
         digest = str(sha256(draft))
@@ -297,20 +271,13 @@ def _fit(
     none = np.zeros(out.shape[1])
     scaling = Scaling(rows, sums_of / np.where(known_rows > 0, known_rows, 1), none, none + 1)
     out[:] = 0
-    known, late, labelled = [], [], rule.known
+    known = []
     for run in _runs(part, schema, one, bounds):
         _add(out, run, _seen(run, rule, one, earlier, scaling, schema))
-        values = run.values * earlier.kept(run.rows)[:, None]
-        if labelled is None:
-            known.append(run.totals(values))
-        else:
-            mask = labelled[run.rows, None]
-            known.append(run.totals(values * mask))
-            late.append(run.totals(values * ~mask))
+        known.append(run.totals(run.values * earlier.kept(run.rows)[:, None]))
     center, scale = _standardise(out, part)
     scaling = scaling._replace(center=center, scale=scale)
-    of_late = Late(_joined(late), earlier.late, earlier.times[1]) if late else None
-    return State(one, bounds, *_joined(known), earlier.known, earlier.times[0], scaling, of_late)
+    return State(one, bounds, *_joined(known), earlier.known, earlier.time, scaling)
 
 
 class _AllEarlier:
@@ -326,20 +293,18 @@ class _AllEarlier:
 
     def __init__(self, part: Part, rule: Earlier, one: Aggregate, schema: Schema) -> None:
         means, self.rule, self.half_life = _columns(schema, one), rule, one.half_life
-        labelled = np.ones(len(part), bool) if rule.known is None else rule.known
         if rule.folds is None:
             assert rule.times is not None  # noqa: S101 - either rule has its array
             self.places = rule.refreshes[1]
             # A row is seen from the first refresh after it.
             looks, count = rule.refreshes[0] - rule.delay, len(rule.refreshes[0])
-            ends = (rule.times[mask].max(initial=0.0) for mask in (labelled, slice(None)))
-            self.times = tuple(map(float, ends))
+            known = slice(None) if rule.known is None else rule.known
+            self.time, end = (float(rule.times[some].max(initial=0.0)) for some in (known, slice(None)))
         else:
-            count = FOLDS
-            self.places, self.times = rule.folds.astype(np.int32), (0.0, 0.0)
+            self.places, count, self.time, end = rule.folds.astype(np.int32), FOLDS, 0.0, 0.0
         table = np.zeros((1 + 2 * (part.labels.shape[1] + len(means)), count + 1))
-        self.known, self.late = np.zeros((2, len(table)))
-        newest = None if one.half_life is None else np.append(rule.newest, self.times[1])
+        self.known, self.whole = np.zeros((2, len(table)))
+        newest = None if one.half_life is None else np.append(rule.newest, end)
         for start in range(0, len(part), CHUNK):
             rows, then = np.arange(start, min(start + CHUNK, len(part))), np.ones(1)
             if rule.times is None:
@@ -351,27 +316,27 @@ class _AllEarlier:
             values = _values(part, rows, means)
             for column, of_values in zip(table, values.T, strict=True):
                 column += np.bincount(groups, of_values * then, count + 1)
-            values *= self.kept(rows)[:, None]
-            self.known += values[labelled[rows]].sum(0)
-            self.late += values[~labelled[rows]].sum(0)
-        self.whole = self.late + self.known * left(np.array(self.times[1] - self.times[0]), one.half_life)
+            self.known += (values * self.kept(rows)[:, None]).sum(0)
+            self.whole += (values * self._left(rows, end)[:, None]).sum(0)
         if rule.folds is not None:
             table = self.whole[:, None] - table
         elif one.half_life is None:
             table = table.cumsum(1)
         else:
-            gaps = left(np.diff(rule.newest, prepend=0.0, append=self.times[1]), one.half_life)
+            gaps = left(np.diff(rule.newest, prepend=0.0, append=end), one.half_life)
             gaps[0] = 0
             table = running(table, gaps)
         self.table = np.ascontiguousarray(table.T)
 
     def kept(self, rows: NDArray[np.int64]) -> Floats:
-        """Return the share that is left of rows in the state, [S]."""
+        """Return the share that is left of rows in the state, [S]; none of rows whose labels are unknown."""
+        share, known = self._left(rows, self.time), self.rule.known
+        return share if known is None else share * known[rows]
+
+    def _left(self, rows: NDArray[np.int64], time: float) -> Floats:
         if self.rule.times is None or self.half_life is None:
             return np.ones(1)
-        known, times = self.rule.known, self.rule.times[rows]
-        ends = self.times[0] if known is None else np.where(known[rows], *self.times)
-        return left(ends - times, self.half_life)
+        return left(np.maximum(time - self.rule.times[rows], 0.0), self.half_life)
 
     def of(self, rows: NDArray[np.int64]) -> Floats:
         """Return the sums for some rows, [S, 1 + 2 Q]."""

@@ -5,7 +5,7 @@ Letters: R rows, E entries of rows in cells, W values.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,15 +20,6 @@ FOLDS = 5
 """Number of folds of the training rows where rows are not split by time."""
 PERIODS = 20
 """Number of periods of the training rows where rows are split by time and aggregates are not refreshed."""
-
-
-class RowLists(NamedTuple):
-    """The beginnings of the lists of rows."""
-
-    began: Floats  # [R]
-    """Time at which the list of each row begins."""
-    overlap: bool
-    """Whether a list may begin before another one ends; periods do not."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +195,8 @@ def rule_of(
     delay: float = 0.0,
     users: NDArray[np.int32] | None = None,
     refresh: Refresh = "never",
-    lists: RowLists | None = None,
+    began: Floats | None = None,
+    overlap: bool = False,
     unit: float = 1.0,
 ) -> Earlier:
     """Return the rule of the data.
@@ -215,15 +207,15 @@ def rule_of(
         delay: Time from a row to its labels.
         users: Their users, under a split by users; or their lists; 0 for none.
         refresh: When aggregates are brought up to date in use.
-        lists: The beginnings of their lists, under a split by time; None without lists.
+        began: Time at which the list of each row begins, under a split by time; None without lists.
+        overlap: Whether a list may begin before another one ends; periods do not.
         unit: Seconds of the unit of times.
 
     """
     if times is not None:
         times = np.asarray(times, np.float64)
-        began = times if lists is None else np.asarray(lists.began, np.float64)
-        overlapping = began if lists is not None and lists.overlap else None
-        return Earlier(times, delay, looks=last_refresh(began, refresh, unit), began=overlapping)
+        looks = last_refresh(times if began is None else began, refresh, unit)
+        return Earlier(times, delay, looks=looks, began=began if overlap else None)
     numbers = np.arange(rows, dtype=np.uint64)
     if users is not None:  # rows without a user are on their own
         numbers = np.where(users > 0, users.astype(np.uint64) + np.uint64(rows), numbers)

@@ -12,7 +12,7 @@ Letters: R rows, N sparse fields, M dense fields, T tasks, V values of bags.
 """
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from automtl_core.data.aggregates import NONE, Aggregates
 from automtl_core.data.part import Bags, Coded, Events, Histories, Part, ranges
 from automtl_core.dataset.declarations import History
-from automtl_core.dataset.schema import Schema, Task
+from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError, AutoMTLError, DataError, did_you_mean, printable
 from automtl_core.fields.encode import (
     FieldEncoder,
@@ -100,10 +100,6 @@ class Encoder:
         """Return rows of prepared data with the numbers of the aggregates."""
         return self.aggregates.of_part(part, self.schema)
 
-    def refreshed(self, parts: Iterable[tuple[Part, NDArray[np.float64] | None]]) -> "Encoder":
-        """Return the encoder with aggregates that have seen more labelled rows; see `with_rows`."""
-        return replace(self, aggregates=self.aggregates.known.with_rows(parts, self.schema))
-
     def encode(self, columns: Mapping[str, Column] | pd.DataFrame, labelled: bool = True) -> Part:
         """Return new examples, encoded as in preparation.
 
@@ -147,7 +143,9 @@ class Encoder:
                 histories.append(Histories(events, spans, now, past.values))
             for place, task in enumerate(self.schema.tasks):
                 if task.name in labels_of:
-                    labels[:, place] = _labels(task, columns[task.name])
+                    fix = f"allowed are {task.type.allowed}, and None"
+                    given = _checked(task.name, columns[task.name], task.type.wrong, "label", fix)
+                    labels[:, place] = (given - task.mean) / task.deviation
         for place, field in enumerate(self.schema.sparse):
             if field.kind == "bag":
                 starts, values = found[field.name]
@@ -178,7 +176,10 @@ class Encoder:
         with named():
             for place, task in enumerate(self.schema.tasks):
                 if task.weight is not None:
-                    found[:, place] = _weights(task.weight, columns[task.weight])
+                    fix = "give a number from 0 on: dataset.weights names the column"
+                    found[:, place] = _checked(
+                        task.weight, columns[task.weight], lambda values: ~(values >= 0), "weight", fix
+                    )
         return found
 
     def decode(self, part: Part) -> dict[str, list[Value]]:
@@ -312,32 +313,19 @@ def encoder_file(folder: Path, field: str, ending: str = ".txt") -> Path:
     return folder / f"{file_name(field)}{ending}"
 
 
-def _weights(name: str, column: Column) -> NDArray[np.float64]:
-    """Return weights, [R]."""
+def _checked(
+    name: str, column: Column, wrong: Callable[[NDArray[np.float64]], NDArray[np.bool_]], what: str, fix: str
+) -> NDArray[np.float64]:
+    """Return the numbers of a column, [R], none of which may be wrong."""
     try:
         found = numbers(column)
-        if not (fits := found >= 0).all():
-            row, fix = int(fits.argmin()), "give a number from 0 on: dataset.weights names the column"
-            raise WrongValueError(row, float(found[row]), "is not a weight", fix)
+        if (faulty := wrong(found)).any():
+            row = int(faulty.argmax())
+            raise WrongValueError(row, float(found[row]), f"is not a {what}", fix)
     except WrongValueError as error:
         error.column = name
         raise
     return found
-
-
-def _labels(task: Task, column: Column) -> NDArray[np.float32]:
-    """Return encoded labels, [R]."""
-    try:
-        found = numbers(column)
-        wrong = task.type.wrong(found)
-        if wrong.any():
-            row, fix = int(wrong.argmax()), f"allowed are {task.type.allowed}, and None"
-            raise WrongValueError(row, float(found[row]), "is not a label", fix)
-    except WrongValueError as wrong_value:
-        wrong_value.column = task.name
-        raise
-    stored: NDArray[np.float32] = ((found - task.mean) / task.deviation).astype(np.float32)
-    return stored
 
 
 def _values(encoder: FieldEncoder, part: Part, place: int) -> list[Value]:

@@ -5,9 +5,8 @@ no database is opened without a log of events. Letters: R rows.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,9 +32,9 @@ from automtl_core.dataset.dataset import (
     time_column_of,
 )
 from automtl_core.dataset.declarations import History
-from automtl_core.dataset.lists import Formed, Lists
+from automtl_core.dataset.lists import Lists
 from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing, printable
-from automtl_core.fields.encode import LARGEST, text, whole
+from automtl_core.fields.encode import LARGEST, text, texts, whole
 from automtl_core.raw.load import Rejected
 from automtl_core.raw.records import Fault, expected, shown
 from automtl_core.raw.sql import TimeRange, Times, any_time, check_comparable, quoted, times_of
@@ -304,6 +303,12 @@ class NewRows:
             start += len(rows)
 
 
+def numbered(column: Values, numbers: dict[str, int]) -> NDArray[np.int32]:
+    """Return the number of each user, 0 for a blank, [R]; users without a number get the next ones."""
+    known = (numbers.setdefault(user, len(numbers) + 1) if user else 0 for user in texts(column))
+    return np.fromiter(known, np.int32, len(column))
+
+
 def hashes_of_rows(
     dataset: Dataset, rows: pd.DataFrame, made: pd.DataFrame, times: "pd.Series[Any] | None"
 ) -> dict[str, Hashes]:
@@ -345,62 +350,63 @@ def frame_rows(reading: NewExamples) -> NewRows:
         raise DataError(str(Rejected("", faults[0])), fix)
     if faults:
         rows = rows.drop(index=[fault.line - 1 for fault in faults]).reset_index(drop=True)
-    rejected = [Rejected("", fault) for fault in faults]
-    formed = None if reading.lists is None else _lists(reading.lists, rows)
-    events = () if reading.log is None else _of_log(reading, rows)
-    times = None if reading.time is None else _times(reading.time, rows)
+    found: dict[str, Any] = {}
+    if reading.lists is not None or reading.log is not None or reading.time is not None:
+        with duckdb.connect() as db:
+            db.register("rows", rows)
+            try:
+                found = in_tables(db, reading, "rows", partial(_log, db, reading))
+            except FaultyRowError as fault:
+                where = f"{fault.table}, row {fault.row} (the first one is 0)"
+                raise DataError(f"{where}: {fault}", fault.fix) from None
 
     def tables(size: int) -> Iterator[pd.DataFrame]:
         return (rows.iloc[start : start + size] for start in range(0, len(rows), size))
 
-    found = reading, len(rows), tables, rejected, events, times
-    return NewRows(*found, formed and formed.numbers, formed and formed.begin)
+    return NewRows(reading, len(rows), tables, [Rejected("", fault) for fault in faults], **found)
 
 
-def _lists(lists: Lists, rows: pd.DataFrame) -> Formed:
-    with duckdb.connect() as db, _placed():
-        db.register("rows", rows)
-        return lists_of_rows(db, lists, "rows")
+def in_tables(
+    db: duckdb.DuckDBPyConnection, reading: NewExamples, rows: str, log_of: Callable[[History], str]
+) -> dict[str, Any]:
+    """Return the lists, events and times of new rows as attributes of `NewRows`.
+
+    Args:
+        db: The database.
+        reading: What is read.
+        rows: The table of the rows.
+        log_of: Function that returns the table of the events of a history.
+
+    """
+    found: dict[str, Any] = {}
+    if reading.lists is not None:
+        found["lists"], found["began"] = lists_of_rows(db, reading.lists, rows)
+    if reading.log is not None:
+        dataset, lists = reading.dataset, reading.lists
+        found["events"] = [
+            new_events(db, dataset, one, rows, log_of(one), lists) for one in reading.histories
+        ]
+    if reading.time is not None:
+        found["times"] = times_of(db, reading.time, rows)
+    return found
 
 
-def _times(column: str, rows: pd.DataFrame) -> Times:
-    with duckdb.connect() as db, _placed():
-        db.register("rows", rows)
-        return times_of(db, column, "rows")
-
-
-@contextmanager
-def _placed() -> Iterator[None]:
-    """Name the table and the row of a faulty row."""
-    try:
-        yield
-    except FaultyRowError as fault:
-        where = f"{fault.table}, row {fault.row} (the first one is 0)"
-        raise DataError(f"{where}: {fault}", fault.fix) from None
-
-
-def _of_log(reading: NewExamples, rows: pd.DataFrame) -> list[NewEvents]:
-    """Return the events of rows from a log in memory."""
+def _log(db: duckdb.DuckDBPyConnection, reading: NewExamples, history: History) -> str:
+    """Return the table of the events of a history from a log in memory."""
     assert not isinstance(reading.log, Path | None)  # noqa: S101
-    events: list[NewEvents] = []
-    with duckdb.connect() as db:
-        db.register("rows", rows)
-        for history in reading.histories:
-            columns = reading.log_file("", history).columns
-            log, faults = _checked(reading.log, columns, "events")
-            if faults:
-                fix = "correct the value, or give None for a missing one"
-                raise DataError(f"events, {Rejected('', faults[0])}", fix)
-            db.register("texts of events", log)
-            types = {"integer": "BIGINT", "number": "DOUBLE"}
-            typed = ", ".join(
-                f"CAST({quoted(name)} AS {types.get(columns[name].kind, 'VARCHAR')}) AS {quoted(name)}"
-                for name in map(str, log)
-            )
-            db.execute(f'CREATE OR REPLACE TEMP TABLE events AS SELECT {typed} FROM "texts of events"')
-            with _placed():
-                events.append(new_events(db, reading.dataset, history, "rows", "events", reading.lists))
-    return events
+    columns = reading.log_file("", history).columns
+    log, faults = _checked(reading.log, columns, "events")
+    if faults:
+        fix = "correct the value, or give None for a missing one"
+        raise DataError(f"events, {Rejected('', faults[0])}", fix)
+    db.register("texts of events", log)
+    types = {"integer": "BIGINT", "number": "DOUBLE"}
+    typed = ", ".join(
+        f"CAST({quoted(name)} AS {types.get(columns[name].kind, 'VARCHAR')}) AS {quoted(name)}"
+        for name in map(str, log)
+    )
+    db.execute(f'CREATE OR REPLACE TEMP TABLE events AS SELECT {typed} FROM "texts of events"')
+    return "events"
 
 
 def _checked(

@@ -15,15 +15,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.event_log import NewEvents, new_events
-from automtl_core.data.frames import NewExamples, NewRows, frame_rows
-from automtl_core.data.lists import lists_of_rows
+from automtl_core.data.frames import NewExamples, NewRows, frame_rows, in_tables
 from automtl_core.dataset.dataset import TEXT, RawFile, columns_of_lists
+from automtl_core.dataset.declarations import History
 from automtl_core.errors import DataError, FaultyRowError, RunExistsError, UsageError, did_you_mean, listing
 from automtl_core.raw.connection import connect
 from automtl_core.raw.find import listed_files, source_of
 from automtl_core.raw.load import load, place_of
-from automtl_core.raw.sql import count, literal, quoted, times_of
+from automtl_core.raw.sql import count, literal, quoted
 from automtl_core.system.files import publish_file, remove_stale, scratch_folder
 
 FORMATS = {".csv": "FORMAT csv, HEADER", ".parquet": "FORMAT parquet"}
@@ -44,7 +43,7 @@ def new_rows(reading: NewExamples) -> Iterator[NewRows]:
     if not isinstance(reading.examples, Path):
         yield frame_rows(reading)
         return
-    dataset, log = reading.dataset, reading.log
+    log = reading.log
     folder, _, paths = listed_files(str(reading.examples))
     logged, _, log_paths = listed_files(str(log)) if log is not None else (folder, "", [])
     with (
@@ -68,22 +67,21 @@ def new_rows(reading: NewExamples) -> Iterator[NewRows]:
             if any(repr(name) in str(error) for name in of_lists):
                 raise DataError(f"{error}: rows form lists by {listing(of_lists)}", error.fix) from None
             raise
-        events: list[NewEvents] = []
         files = {TABLE: sources}
+
+        def log_of(history: History) -> str:
+            db.execute(f"DROP TABLE IF EXISTS {quoted(LOG)}")
+            files[LOG] = [source_of(p, reading.log_file(p.name, history), logged) for p in log_paths]
+            left = None if reading.most is None else reading.most - len(rejected)
+            rejected.extend(load(db, LOG, files[LOG], work_dir, left))
+            return LOG
+
         try:
-            formed = None if reading.lists is None else lists_of_rows(db, reading.lists, TABLE)
-            for history in reading.histories if log is not None else ():
-                files[LOG] = [source_of(p, reading.log_file(p.name, history), logged) for p in log_paths]
-                left = None if reading.most is None else reading.most - len(rejected)
-                rejected += load(db, LOG, files[LOG], work_dir, left)
-                events.append(new_events(db, dataset, history, TABLE, LOG, reading.lists))
-                db.execute(f"DROP TABLE {quoted(LOG)}")
-            times = None if reading.time is None else times_of(db, reading.time, TABLE)
+            found = in_tables(db, reading, TABLE, log_of)
         except FaultyRowError as fault:
             where = place_of(db, files[fault.table], fault.row)
             raise DataError(f"{where}: {fault}", fault.fix) from None
-        found = reading, count(db, quoted(TABLE)), partial(_tables, db), rejected, events, times
-        yield NewRows(*found, formed and formed.numbers, formed and formed.begin, db)
+        yield NewRows(reading, count(db, quoted(TABLE)), partial(_tables, db), rejected, db=db, **found)
 
 
 def _tables(db: duckdb.DuckDBPyConnection, size: int) -> Iterator[pd.DataFrame]:

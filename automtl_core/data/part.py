@@ -123,13 +123,11 @@ class Part:
 
     def some(self, rows: slice | NDArray[np.int64]) -> "Part":
         """Return some of the rows, with all bags."""
-        users = None if self.users is None else self.users[rows]
+        names = ("ids", "dense", "labels", "users", "lists", "weights")
+        arrays: dict[str, Any] = {name: of[rows] for name in names if (of := getattr(self, name)) is not None}
         histories = tuple(history.some(rows) for history in self.histories)
         coded = {place: one._replace(codes=one.codes[rows]) for place, one in self.coded.items()}
-        of_rows = self.ids[rows], self.dense[rows], self.labels[rows]
-        lists = None if self.lists is None else self.lists[rows]
-        weights = None if self.weights is None else self.weights[rows]
-        return Part(*of_rows, self.bags, users, histories, coded, lists, weights)
+        return Part(**arrays, bags=self.bags, histories=histories, coded=coded)
 
     def entries(self, place: int) -> Entries:
         """Return hashes of the values in a column of `ids`."""
@@ -180,15 +178,13 @@ class Part:
 def joined(parts: Sequence[Part]) -> Part:
     """Return the rows of several parts of one dataset, in memory, without histories."""
     first = parts[0]
-    ids, dense, labels = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("ids", "dense", "labels")
-    )
+    names = ["ids", "dense", "labels", *(["weights"] if first.weights is not None else [])]
+    arrays: dict[str, Any] = {n: np.concatenate([getattr(part, n) for part in parts]) for n in names}
     coded = {
         place: Coded(np.concatenate([part.coded[place].codes for part in parts]), one.hashes)
         for place, one in first.coded.items()
     }
-    weights = None if first.weights is None else np.concatenate([part.weights for part in parts])
-    return Part(ids, dense, labels, first.bags, coded=coded, weights=weights)
+    return Part(**arrays, bags=first.bags, coded=coded)
 
 
 def chunks(part: Part) -> Iterator[Part]:
@@ -252,30 +248,6 @@ def units_of(groups: NDArray[np.int32]) -> NDArray[np.int64]:
     units, alone = groups.astype(np.int64), groups == 0
     units[alone] = int(units.max(initial=0)) + 1 + np.arange(np.count_nonzero(alone))
     return units
-
-
-def latest_rows(times: NDArray[np.int32], count: int) -> NDArray[np.int64]:
-    """Return the sorted indices of the `count` latest rows, [S]; of rows of one time, the last ones.
-
-    Args:
-        times: Time of each row as a rank, [R].
-        count: Number of rows, at most R.
-
-    """
-    later = np.cumsum(counts_of(times)[::-1])[::-1]  # rows of a time and of later ones
-    cut = int(np.flatnonzero(later >= count)[-1])
-    after = np.flatnonzero(times > cut)
-    equal = np.flatnonzero(times == cut)
-    return np.sort(np.concatenate([after, equal[len(equal) - (count - len(after)) :]]))
-
-
-def counts_of(ranks: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return the number of rows of each rank from 0 on, without copies of all ranks [R]."""
-    chunks = [ranks[start : start + WHOLE] for start in range(0, len(ranks), WHOLE)]
-    counts = np.zeros(max((int(chunk.max()) for chunk in chunks), default=-1) + 1, np.int64)
-    for chunk in chunks:
-        counts += np.bincount(chunk, minlength=len(counts))
-    return counts
 
 
 def drawn(schema: Schema, count: int) -> Part:

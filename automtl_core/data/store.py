@@ -16,12 +16,11 @@
         train/weights.npy                [R, T] float32, if the settings name columns of weights
         train/oracle.npy                 [R, T] float64, for generated data only
         train/users.npy                  [R, 1] int32, if the dataset has a user field: numbers above 0
-        train/times.npy                  [R, 1] int32, under a split by time: ranks of the time
         train/seconds.npy                [R, 1] float64, under a split by time: the time, seconds if a date
         train/lists.npy                  [R, 1] int32, with lists: numbers above 0, 0 for none; the rows of a
                                          list are neighbours
         train/begin.npy                  [R, 1] float64, with lists and times: the time at which the list
-                                         begins; `times` are then ranks of it
+                                         begins
         train/rows.npy                   [R, 1] uint64, digests by which rows are known, see `known`
         train/<field>.codes.npy          [R, 1] int32, of a field with a vocabulary: all values, 0 for none
         hashes/<field>.npy               [codes] uint64, hashes of the texts of the values
@@ -49,7 +48,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from automtl_core.data.aggregates import numbers_as_of
-from automtl_core.data.earlier import Earlier, RowLists, rule_of
+from automtl_core.data.earlier import Earlier, rule_of
 from automtl_core.data.encoder import Encoder, Value
 from automtl_core.data.fitting import Encoded, encoded
 from automtl_core.data.known import Hashes
@@ -59,7 +58,7 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError, StorageError
 from automtl_core.fields.encode import Kinds, file_name
 from automtl_core.fields.kinds import BUILT_IN
-from automtl_core.fields.sparse import BagEncoder, Vocabulary
+from automtl_core.fields.sparse import vocabulary_of
 from automtl_core.system.documents import canonical, read_signed, sha256, write_signed
 
 FORMAT = 13
@@ -172,9 +171,13 @@ class Prepared:
         made = Encoder.load(self.path / ENCODER, self.kinds)
         return replace(made, schema=self._judged(made.schema))
 
-    def times(self, name: str) -> NDArray[np.int32] | None:
-        """Return the time of each row of a part, as ranks, [R]; None without a split by time."""
-        return self._column(name, "times")
+    def times(self, name: str) -> NDArray[np.float64] | None:
+        """Return the time at which the list of each row of a part begins, or else its own, [R].
+
+        None without a split by time.
+        """
+        seconds, begin = self.seconds(name), self._column(name, "begin")
+        return seconds if seconds is None or begin is None else begin
 
     def rows(self, *names: str) -> Hashes:
         """Return the digests of the rows of parts, see `data.known`."""
@@ -188,33 +191,28 @@ class Prepared:
         """Return the time of each row of a part, seconds if a date, [R]; None without a split by time."""
         return self._column(name, "seconds")
 
-    def _began(self, names: Sequence[str]) -> RowLists | None:
-        """Return the beginnings of the lists of the rows of parts; None without lists or times."""
-        began = [of for name in names if (of := self._column(name, "begin")) is not None]
-        lists = self.schema.lists
-        return RowLists(np.concatenate(began), not lists.of_periods) if began and lists else None
-
-    def rule(self, refresh: Refresh) -> Earlier:
-        """Return the rows that a training row sees in aggregates that are refreshed at some times."""
-        return self._rule(("train",), refresh)
-
     @property
     def drawn_together(self) -> NDArray[np.int32] | None:
         """Numbers of the training rows that random draws keep together, [R]: users or lists; else None."""
         users = self.manifest["settings"]["split"] == "user"
         return self.users("train") if users else self._column("train", "lists")
 
-    def _rule(self, names: Sequence[str], refresh: Refresh) -> Earlier:
-        """Return the rows that a row of some parts sees."""
-        settings = self.manifest["settings"]
-        seconds = [of for name in names if (of := self.seconds(name)) is not None]
+    def rule(self, refresh: Refresh, names: Sequence[str] = ("train",)) -> Earlier:
+        """Return the rows that a row of some parts sees in aggregates that are refreshed at some times."""
+        settings, lists = self.manifest["settings"], self.schema.lists
+
+        def joined_column(array: str) -> NDArray[Any] | None:
+            found = [of for name in names if (of := self._column(name, array)) is not None]
+            return np.concatenate(found) if found else None
+
         return rule_of(
             sum(self.manifest["rows"][name] for name in names),
-            np.concatenate(seconds) if seconds else None,
+            joined_column("seconds"),
             settings["label_delay"],
             self.drawn_together,
             refresh,
-            self._began(names),
+            joined_column("begin") if lists else None,
+            lists is not None and not lists.of_periods,
             self.manifest["time_unit"],
         )
 
@@ -266,7 +264,7 @@ class Prepared:
         if refresh == "never" or not self.can_refresh or not aggregates.states:
             return aggregates.of_part(part, schema)
         names = PARTS[: PARTS.index(name) + 1]
-        rule, count = self._rule(names, refresh), sum(self.manifest["rows"][one] for one in names)
+        rule, count = self.rule(refresh, names), sum(self.manifest["rows"][one] for one in names)
         rows = np.arange(count - len(part), count)
         parts = [self.part(one) for one in names]
         return part.with_numbers(numbers_as_of(joined(parts), schema, rule, aggregates, rows))
@@ -292,9 +290,8 @@ class Prepared:
 
         The list is empty for a field with hashed ids or buckets of a number.
         """
-        encoder = self.encoder.fields[name]
-        one = encoder.values if isinstance(encoder, BagEncoder) else encoder
-        return one.values if isinstance(one, Vocabulary) else []
+        found = vocabulary_of(self.encoder.fields[name])
+        return found.values if found else []
 
     @classmethod
     def open(cls, path: Path, reused: bool = False, kinds: Kinds = BUILT_IN) -> "Prepared":

@@ -114,10 +114,7 @@ def ids_of(field: str, counts: Ints, source: Source) -> tuple[Codes, Callable[[P
     if buckets := source.buckets(field):  # codes are hashes
         table[1:] = np.arange(1, len(table))
         return table, lambda path: Hashed(buckets)
-    kept = np.flatnonzero(counts >= source.min_count(field))
-    if source.max_vocabulary is not None and len(kept) > source.max_vocabulary:
-        most = np.argsort(-counts[kept], kind="stable")[: source.max_vocabulary]
-        kept = np.sort(kept[most])
+    kept = frequent(counts, source.min_count(field), source.max_vocabulary)
     table[kept + 1] = np.arange(1, len(kept) + 1)
 
     def blocks() -> Iterator[Sequence[str]]:
@@ -128,6 +125,13 @@ def ids_of(field: str, counts: Ints, source: Source) -> tuple[Codes, Callable[[P
             start += len(values)
 
     return table, lambda path: Vocabulary(len(kept) + 1, write_vocabulary(path, blocks()), path)
+
+
+def frequent(counts: Ints, least: int, most: int | None) -> Ints:
+    """Return the places of values that at least `least` rows have; of these the `most` most frequent ones."""
+    kept: Ints = np.flatnonzero(counts >= least)
+    order = np.argsort(-counts[kept], kind="stable") if most is not None and len(kept) > most else slice(None)
+    return np.sort(kept[order][:most])
 
 
 def write_vocabulary(path: Path, blocks: Iterable[Sequence[str]]) -> str:
@@ -206,6 +210,12 @@ class BagEncoder(FieldEncoder):
     @classmethod
     def from_json(cls, value: Mapping[str, Any], path: Path, kinds: Kinds) -> "BagEncoder":
         return cls(read_encoder(value["values"], path, kinds))
+
+
+def vocabulary_of(encoder: FieldEncoder) -> Vocabulary | None:
+    """Return the vocabulary of a field, of a bag that of its values; None for other fields."""
+    inner = encoder.values if isinstance(encoder, BagEncoder) else encoder
+    return inner if isinstance(inner, Vocabulary) else None
 
 
 @dataclass(frozen=True)

@@ -20,15 +20,15 @@ from automtl_core.dataset.lists import Formed
 from automtl_core.fields.encode import OWN, FieldEncoder
 from automtl_core.fields.field import Codes, FieldLearner
 from automtl_core.fields.numeric import Dense, MeanSize, Scale, Scaled
-from automtl_core.prepare.examples import CODED, NUMBERS, columns_of, raw_label, weight_keys
-from automtl_core.prepare.split import TRAIN, Parts, ranks, sizes_of
+from automtl_core.prepare.examples import CODED, NUMBERS, columns_of, key_of, weight_keys
+from automtl_core.prepare.split import TRAIN, Parts, sizes_of
 from automtl_core.prepare.values import codes, held, of_bags, vector_blocks
 from automtl_core.raw.sql import count, quoted
 
 ROW = f"{OWN}row"
 """Key in a chunk of the number of a row of `examples`, from 1 on, if rows hold lists of events."""
-LIST, BEGIN, RANK = f"{OWN}list", f"{OWN}begin", f"{OWN}rank"
-"""Keys in a chunk of the list of a row, the time at which it begins, and the place of this time from 1 on."""
+LIST, BEGIN = f"{OWN}list", f"{OWN}begin"
+"""Keys in a chunk of the list of a row, and of the time at which it begins."""
 LINES = 100_000
 """Number of values of a column that are fetched at a time."""
 
@@ -146,11 +146,11 @@ def chunks(
     numbers = bool(columns_of(dataset, "list"))
     of_lists: dict[str, NDArray[Any]] = {} if lists is None else {LIST: lists.numbers}
     if lists is not None and lists.begin is not None:
-        of_lists |= {BEGIN: lists.begin, RANK: ranks(lists.begin) + 1}
+        of_lists[BEGIN] = lists.begin
     start = 0
     for chunk in fetched(db, chosen, "examples"):
         end = start + rows_of(chunk)
-        chunk |= {raw_label(label.name): chunk[label.name] for label in learned(dataset)}
+        chunk |= {key_of("given", label.name): chunk[label.name] for label in learned(dataset)}
         if numbers:
             chunk[ROW] = np.arange(start, end) + 1
         for task, key in weights.items():

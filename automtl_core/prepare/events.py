@@ -37,7 +37,7 @@ from automtl_core.errors import DataError
 from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled
 from automtl_core.fields.field import FieldLearner
 from automtl_core.prepare.encode import BEGIN, ROW, Encoding, Examples, chunks, fetched, rows_of
-from automtl_core.prepare.examples import list_key, number_key, owner_key, time_key
+from automtl_core.prepare.examples import key_of, owner_key
 from automtl_core.prepare.split import TRAIN, Parts
 from automtl_core.prepare.values import codes, number_values
 from automtl_core.raw.sql import (
@@ -98,8 +98,8 @@ def make_events(
             query = _of_log(db, dataset, history, _unnested(db, history, name))
         elif history.of_rows:
             values = {field: quoted(field) for field in history.shared}
-            values |= {column: quoted(number_key(column)) for column in history.numeric}
-            owner, time = quoted(owner_key(dataset, history.by)), quoted(time_key(history.time))
+            values |= {column: quoted(key_of("outcome", column)) for column in history.numeric}
+            owner, time = quoted(owner_key(dataset, history.by)), quoted(key_of("time", history.time))
             query = sorted_events(history, "examples", owner, time, values, order_by_time(history, values))
         else:
             log, form = _log(db, dataset, history, name)
@@ -124,7 +124,7 @@ def _facts(
     buckets = {name: n for name, n in dataset.settings.hashed.items() if name in history.shared}
     if history.lists:
         return EventFacts("number", (0.0, 0.0), integers, buckets)
-    key = quoted(time_key(history.time))
+    key = quoted(key_of("time", history.time))
     ends = db.execute(f"SELECT min({key}), max({key}) FROM examples").fetchall()[0]
     form = form_of(str(rows.types[rows.columns.index(history.time)]))
     return EventFacts(form, ends, integers, buckets)
@@ -187,7 +187,7 @@ def _unnested(db: duckdb.DuckDBPyConnection, history: History, name: str) -> str
         DataError: lists differ in length, or an entry is not as declared.
 
     """
-    lists = {key: quoted(list_key(column)) for key, column in history.lists.items()}
+    lists = {key: quoted(key_of("list", column)) for key, column in history.lists.items()}
     lengths = {history.lists[key]: f"coalesce(len({one}), 0)" for key, one in lists.items()}
     (first, length), *others = lengths.items()
     for column, other in others:
@@ -244,7 +244,7 @@ def _unread(db: duckdb.DuckDBPyConnection, history: History, form: TimeForm, col
         DataError: no event is earlier than the last row, or the times cannot be compared with those of rows.
 
     """
-    last = f"(SELECT max({quoted(time_key(history.time))}) FROM examples)"
+    last = f"(SELECT max({quoted(key_of('time', history.time))}) FROM examples)"
     late = f"count(*) FILTER ({TIME} > {last})"
     found = db.execute(f"SELECT {late}, count(*), min({TIME}), max({TIME}) FROM {event_table(history)}")
     after, total, *ends = found.fetchall()[0]
@@ -296,7 +296,7 @@ class EventLog:
 
     def _now(self, chunk: Chunk) -> NDArray[np.float64]:
         """Return the time at which the list of each row begins, or else the row's own, [R]."""
-        return chunk[BEGIN if BEGIN in chunk else time_key(self.history.time)]
+        return chunk[BEGIN if BEGIN in chunk else key_of("time", self.history.time)]
 
 
 def event_logs(

@@ -77,38 +77,31 @@ def columns_of(dataset: Dataset, *how: str) -> dict[str, ExampleColumn]:
     for name, read in (pair for pair in reads if pair[1].how == "text"):
         add(read.key(name), name, "text")
     for time in [*(history.time for history in logged), *list_times(dataset)]:
-        add(time_key(time), time, "time")
+        add(key_of("time", time), time, "time")
     for history in (one for one in logged if one.of_rows):
         for outcome in history.outcomes:
-            add(number_key(outcome), outcome, "outcome")
+            add(key_of("outcome", outcome), outcome, "outcome")
         for number in history.numbers:
-            add(number_key(number.name), number.name, "event number")
+            add(key_of("outcome", number.name), number.name, "event number")
     for history in histories_of(dataset):
         for name in history.lists.values():
-            add(list_key(name), name, "list")
+            add(key_of("list", name), name, "list")
     if dataset.time:  # the last one: it changes the order of no rows that differ
         add(MOMENT, dataset.time, "moment")
     return {key: column for key, column in columns.items() if not how or column.how in how}
 
 
-def number_key(name: str) -> str:
-    """Return the name in `examples` of a number of events that are rows."""
-    return f"{OWN}outcome {name}"
+def key_of(what: Literal["outcome", "given", "time", "list"], name: str) -> str:
+    """Return the name in `examples` of an outcome or a number of events that are rows, a time, or a list.
+
+    Or the key in a chunk of a label as it is given, also where a weight of 0 takes it out.
+    """
+    return f"{OWN}{what} {name}"
 
 
 def weight_keys(dataset: Dataset) -> dict[str, str]:
     """Return the name in `examples` of the weights of each task that has some."""
     return {task: f"{OWN}weight {column}" for task, column in weights_of(dataset).items()}
-
-
-def raw_label(label: str) -> str:
-    """Return the key in a chunk of a label as it is given, also where a weight of 0 takes it out."""
-    return f"{OWN}given {label}"
-
-
-def time_key(time: str) -> str:
-    """Return the name in `examples` of a column with the times of rows."""
-    return f"{OWN}time {time}"
 
 
 def owner_key(dataset: Dataset, column: str) -> str:
@@ -127,11 +120,6 @@ def list_times(dataset: Dataset) -> list[str]:
 
 def _logged(dataset: Dataset) -> list[History]:
     return [history for history in histories_of(dataset) if not history.lists]
-
-
-def list_key(column: str) -> str:
-    """Return the name in `examples` of a list of events."""
-    return f"{OWN}list {column}"
 
 
 def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> duckdb.DuckDBPyRelation:
@@ -259,7 +247,7 @@ def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset, columns: Mapping[str,
     chosen = [f"{sql} AS {quoted(column)}" for column, sql in (code | others).items()]
     # Rows of a list are neighbours.
     lists = [code[owner_key(dataset, name)] for name in list_columns(dataset)]
-    lists += [others[time_key(name)] for name in list_times(dataset)]
+    lists += [others[key_of("time", name)] for name in list_times(dataset)]
     order = [*lists, *code.values(), *map(_unsorted, hashed), *others.values()]
     db.execute(
         f"CREATE TEMP TABLE examples AS SELECT {', '.join(chosen)} FROM unsorted {_joins(joined)} "

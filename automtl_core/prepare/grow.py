@@ -7,8 +7,9 @@ Letters: R rows, F shared fields, E events, C codes, V values of bags.
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -19,16 +20,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.frames import NewExamples, NewRows
+from automtl_core.data.frames import NewExamples, NewRows, numbered
 from automtl_core.data.new_rows import new_rows
-from automtl_core.data.part import CHUNK, Bags, Events, Part
-from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, events_folder, write_manifest
+from automtl_core.data.part import CHUNK
+from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Formed
 from automtl_core.errors import DataError
-from automtl_core.fields.encode import file_name, texts, texts_of
+from automtl_core.fields.encode import file_name, texts_of
 from automtl_core.fields.lookup import hashes_of
-from automtl_core.prepare.new_values import ROWS, grown, ids_of_codes, vocabulary_of
+from automtl_core.prepare.new_values import ROWS, codes_of, grown, ids_of_codes
 from automtl_core.prepare.prepare import Accept, anything, write_rejected
 from automtl_core.prepare.split import LEFT_OUT, TRAIN, Parts, divided, ranks, sizes_of
 from automtl_core.prepare.write import Tally, write_array
@@ -65,12 +66,8 @@ def grow(
         if folder is not None and (folder / path.name).exists():
             remove_stale(root)
             return Prepared.open(folder / path.name, reused=True, kinds=base.kinds)
-    notes: dict[bool, list[str]] = {False: [], True: []}
-
-    def note(sentence: str, is_warning: bool) -> None:
-        notes[is_warning].append(sentence)
-
-    with new_rows(replace(reading, note=note, identified=True)) as rows:
+    notes = list[tuple[str, bool]]()
+    with new_rows(replace(reading, note=lambda *said: notes.append(said), identified=True)) as rows:
         parts = _parts(base, rows)
         with publish_folder(path, same_content=True) as draft:
             if rows.rejected:
@@ -78,7 +75,8 @@ def grow(
             facts = {name: base.manifest[name] for name in ("truth", "time_unit", "left_out")}
             facts |= {"fingerprint": digest, "rejected": len(rows.rejected)}
             facts |= _written(base, rows, parts, draft)
-            facts |= {"joined": notes[False], "warnings": notes[True]}
+            said = {"joined": False, "warnings": True}
+            facts |= {name: [one for one, warns in notes if warns == of] for name, of in said.items()}
             manifest = write_manifest(draft, {**origin, **parent, **facts})
     return Prepared(path, manifest, kinds=base.kinds)
 
@@ -101,54 +99,28 @@ def _parts(base: Prepared, rows: NewRows) -> Parts:
         DataError: no row is new, a part has no rows, or times are in another unit than before.
 
     """
-    parts, ends = np.full(len(rows), LEFT_OUT, np.int8), base.times_of_parts.values() or [(0.0, 0.0)]
-    first, newest = min(low for low, _ in ends), max(high for _, high in ends)
     if rows.times is None:
         free = rows.beyond(base.rows(*PARTS), "the run")
     else:
-        free = rows.later_than(newest, first, "the newest row before")
-    places, settings = np.flatnonzero(free), base.manifest["settings"]
-    formed = None
-    if rows.lists is not None:
-        formed = Formed(rows.lists[places], None if rows.began is None else rows.began[places])
+        lows, highs = zip(*base.times_of_parts.values(), strict=True)
+        free = rows.later_than(max(highs), min(lows), "the newest row before")
+    count, chosen = int(free.sum()), rows.reading.dataset.settings
+    formed = None if rows.lists is None else Formed(rows.lists, rows.began)
     groups: NDArray[Any] | None = None
-    if settings["split"] == "time" and rows.times is not None:
-        groups = ranks(rows.times.seconds[places])
-    elif settings["split"] == "user":
-        groups = _users(rows)[places]
-    shares = settings["validation_fraction"], settings["test_fraction"]
-    shares = tuple(round(len(places) * share) for share in shares)
-    parts[places] = divided(settings["split"], settings["split_seed"], shares, len(places), groups, formed)
+    if chosen.split == "time" and rows.times is not None:
+        groups = ranks(rows.times.seconds)
+    elif chosen.split == "user":
+        user, known = str(rows.reading.dataset.user), dict[str, int]()
+        users = [np.zeros(0, np.int32), *(numbered(chunk[user], known) for chunk in rows.chunks(ROWS))]
+        groups = np.concatenate(users) - 1
+    shares = [round(count * share) for share in (chosen.validation_fraction, chosen.test_fraction)]
+    parts = np.full(len(rows), LEFT_OUT, np.int8)
+    parts[free] = divided(chosen.split, chosen.split_seed, shares, free, groups, formed)
     if lacking := [name for name, size in zip(PARTS, sizes_of(parts), strict=True) if not size]:
         raise DataError(
-            f"{len(places):,} new rows are too few: none is left for the {lacking[0]} part", "give more rows"
+            f"{count:,} new rows are too few: none is left for the {lacking[0]} part", "give more rows"
         )
     return parts
-
-
-def _users(rows: NewRows) -> NDArray[np.int32]:
-    """Return the number of the user of each new row, -1 for none, [R]."""
-    users = [user for chunk in rows.chunks(ROWS) for user in texts(chunk[rows.reading.dataset.user])]
-    return pd.factorize(pd.Series(users, dtype=object).replace("", None))[0].astype(np.int32)
-
-
-Codes = dict[str, tuple[int, int]]
-"""Field with a vocabulary -> number of codes of old rows, and of all rows."""
-
-
-@dataclass(frozen=True)
-class _New:
-    """The encoded new rows."""
-
-    arrays: dict[str, NDArray[Any]]
-    """Name of a file of a part -> the rows in it, [R, width]."""
-    bags: dict[str, Bags]
-    """Multi-valued field -> its bags, without the empty one."""
-    events: dict[str, Events]
-    """History -> its events."""
-    hashes: dict[str, NDArray[np.uint64]]
-    """Field with a vocabulary -> hashes of the values of the codes of old and new rows, [C]."""
-    codes: Codes
 
 
 def _written(base: Prepared, rows: NewRows, parts: Parts, draft: Path) -> dict[str, Any]:
@@ -157,84 +129,127 @@ def _written(base: Prepared, rows: NewRows, parts: Parts, draft: Path) -> dict[s
     before = base.encoder.of_run(rows.reading.histories, base.encoder.aggregates)
     encoder = grown(before, base, rows, parts == TRAIN, draft / ENCODER)
     encoder.save(draft / ENCODER)
-    old, new = _Old(base, before, encoder), _encoded(base, encoder, rows)
-    ranked, tally, held = old.with_ranks(new), Tally.of(encoder.schema.tasks), dict[str, int]()
+    made, tally, held = _Joined(base, before, encoder), Tally.of(encoder.schema.tasks), dict[str, int]()
+    made.add(rows)
     for place, part in enumerate(PARTS):
         mine, olds = np.flatnonzero(parts == place), PARTS if part == "train" else ()
         if rows.lists is not None:  # the rows of a list are neighbours
             mine = mine[np.argsort(rows.lists[mine], kind="stable")]
         held[part] = len(mine) + sum(base.manifest["rows"][one] for one in olds)
-        (draft / part).mkdir()
-        for name, array in new.arrays.items():
-            blocks = [*(old.blocks(one, name, new, ranked) for one in olds), [array[mine]]]
-            shape = held[part], array.shape[1]
-            write_array(draft / part / f"{name}.npy", array.dtype, shape, chain.from_iterable(blocks))
-        labels = np.load(draft / part / "labels.npy", mmap_mode="r")
-        weights = np.load(draft / part / "weights.npy", mmap_mode="r") if "weights" in new.arrays else None
-        for start in range(0, len(labels), CHUNK):
-            some = slice(start, start + CHUNK)
-            tally.add(place, labels[some], None if weights is None else weights[some])
-    old.write_shared(new, draft)
+        for name, array in made.arrays.items():
+            made.write(draft, f"{part}/{name}", [f"{one}/{name}" for one in olds], array[mine])
+        known = [draft / part / f"{name}.npy" for name in ("labels", "weights") if name in made.arrays]
+        labels, *weights = (np.load(path, mmap_mode="r") for path in known)
+        tally.add(place, labels, *(weights or [None]))
+    for name, array in made.shared.items():
+        made.write(draft, name, [name], array)
     facts = {"schema": encoder.schema.to_json(), "rows": held, "labels": tally.facts(encoder.schema.tasks)}
     return {**facts, "fresh": base.manifest["rows"]["train"]}
 
 
 @dataclass(frozen=True)
-class _Old:
-    """The rows before, in the numbers of the new vocabularies and behind which new rows follow."""
+class _Joined:
+    """New rows behind the rows before, all of them in the numbers of the grown vocabularies."""
 
     base: Prepared
     before: Encoder
-    """Their encoder."""
+    """The encoder of the rows before."""
     encoder: Encoder
     """The grown one."""
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    """Name of a file of a part -> the new rows in it, [R] or [R, width]."""
+    shared: dict[str, NDArray[Any]] = field(default_factory=dict)
+    """Name of a file to which rows refer -> what comes behind: bags, events and hashes."""
 
     @cached_property
-    def new_ids(self) -> dict[int, NDArray[np.int32]]:
-        """Place of a field with codes -> the id of each code that is a new value, 0 for others, [C]."""
-        places, found = {one.name: n for n, one in enumerate(self.before.schema.sparse)}, {}
-        for name, hashes in self.base.hashes.items():
-            before, now = vocabulary_of(self.before.fields[name]), vocabulary_of(self.encoder.fields[name])
-            if before is not None and now is not None and now.size > before.size:
-                found[places[name]] = ids_of_codes(hashes, before, now)
-        return found
+    def new_ids(self) -> dict[str, NDArray[np.int32]]:
+        """Field with codes -> the id of each code that is a new value, 0 for others, [C]."""
+        before, now = self.before.fields, self.encoder.fields
+        return {name: ids_of_codes(of, before[name], now[name]) for name, of in self.base.hashes.items()}
 
-    def with_ranks(self, new: _New) -> dict[str, NDArray[np.int32]]:
-        """Return the ranks of the times of all rows by part, and put those of new rows among their arrays."""
-        name = "begin" if "begin" in new.arrays else "seconds"
-        if name not in new.arrays:
-            return {}
-        times = [*(self._array(part, name)[:, 0] for part in PARTS), new.arrays[name][:, 0]]
-        ranked = ranks(np.concatenate(times)).astype(np.int32)
-        *olds, of_new = np.split(ranked, np.cumsum([len(one) for one in times[:-1]]))
-        new.arrays["times"] = of_new[:, None]
-        return {part: one[:, None] for part, one in zip(PARTS, olds, strict=True)}
+    def add(self, rows: NewRows) -> None:
+        """Encode the new rows, whose numbers of users, lists, bags, codes and events follow those before."""
+        found, users, user = defaultdict[str, list[Any]](list), dict[str, int](), rows.reading.dataset.user
+        for chunk in rows.chunks(ROWS):
+            for file, values in self._encoded(chunk, found).items():
+                found[file].append(values)
+            if user is not None and user not in self.base.hashes:
+                found["users"].append(numbered(chunk[user], users))
+        for file, blocks in found.items():
+            (self.shared if "/" in file else self.arrays)[file] = np.concatenate(blocks)
+        for name, table in self.base.hashes.items():
+            of_rows = self.shared[_hashes(name)]
+            self.shared[_hashes(name)] = more = np.setdiff1d(of_rows, table)
+            self.arrays[f"{file_name(name)}.codes"] = codes = codes_of(of_rows, np.append(table, more))
+            if name == user:
+                self.arrays["users"] = codes
+        for place, one in enumerate(self.encoder.schema.sparse):
+            if one.kind == "bag":
+                starts = self._before(file := f"bags/{file_name(one.name)}.starts")
+                self.arrays["ids"][:, place] = len(starts) - 1 + np.arange(len(rows))
+                self.shared[file] = starts[-1] + self.shared[file].cumsum()
+        for history in self.encoder.schema.histories:
+            for of, file in zip((self.arrays, self.shared), _files_of(history), strict=True):
+                of[file] = self._numbered(of[file], history, new=True)
+        self.arrays["rows"] = rows.digests
+        seconds = None if rows.times is None else rows.times.seconds
+        for file, given in (("lists", rows.lists), ("begin", rows.began), ("seconds", seconds)):
+            if given is not None:
+                self.arrays[file] = given
+        for file in {"users", "lists"} & self.arrays.keys():
+            if file == "lists" or user not in self.base.hashes:  # no row before has their numbers
+                first = max(int(self._before(f"{part}/{file}").max(initial=0)) for part in PARTS)
+                self.arrays[file] = np.where(self.arrays[file] > 0, self.arrays[file] + first, 0)
 
-    def _array(self, part: str, name: str) -> NDArray[Any]:
-        return np.load(self.base.path / part / f"{name}.npy", mmap_mode="r")  # type: ignore[no-any-return]
+    def _encoded(self, chunk: pd.DataFrame, found: Mapping[str, Sequence[Any]]) -> dict[str, NDArray[Any]]:
+        """Return what some rows bring by file; bags have their lengths in place of their starts."""
+        part, schema = self.encoder.encode(chunk), self.encoder.schema
+        of: dict[str, NDArray[Any]] = {"ids": part.ids, "dense": part.dense, "labels": part.labels}
+        if schema.weights:
+            of["weights"] = self.encoder.weights(chunk)
+        for name in self.base.hashes:
+            of[_hashes(name)] = hashes_of(texts_of(name, chunk, None))
+        for place, (starts, values) in part.bags.items():
+            stem = f"bags/{file_name(schema.sparse[place].name)}"
+            of |= {f"{stem}.starts": np.diff(starts[1:]), f"{stem}.values": values}
+        for history, rows in zip(schema.histories, part.histories, strict=True):
+            name = file_name(history.name)
+            first = len(self._before(f"events/{name}/times")) + sum(map(len, found[f"events/{name}/times"]))
+            of |= {f"events/{name}/{array}": events for array, events in rows.events._asdict().items()}
+            of |= {
+                f"{name}.spans": rows.spans + first,
+                f"{name}.times": rows.times,
+                f"{name}.values": rows.values,
+            }
+        return of
 
-    def blocks(
-        self, part: str, name: str, new: _New, ranked: Mapping[str, NDArray[np.int32]]
-    ) -> Iterator[NDArray[Any]]:
-        """Yield an array of a part, some rows at a time."""
-        if name == "times":
-            yield ranked[part]
-            return
-        array, coded = self._array(part, name), self.base.part(part).coded
-        shared = {f"{file_name(one.name)}.values": one for one in self.encoder.schema.histories}
+    def write(self, draft: Path, file: str, olds: Sequence[str], more: NDArray[Any]) -> None:
+        """Write a file: those before, one after the other, and what comes behind."""
+        (path := draft / f"{file}.npy").parent.mkdir(parents=True, exist_ok=True)
+        like, rows = self._before(file), sum(len(self._before(one)) for one in olds) + len(more)
+        dtype = np.int64 if file.endswith(".spans") else like.dtype
+        write_array(path, dtype, (rows, *like.shape[1:]), chain(*map(self._blocks, olds), [more]))
+
+    def _before(self, file: str) -> NDArray[Any]:
+        return np.load(self.base.path / f"{file}.npy", mmap_mode="r")  # type: ignore[no-any-return]
+
+    def _blocks(self, file: str) -> Iterator[NDArray[Any]]:
+        """Yield an array before, some rows at a time."""
+        array, (part, name) = self._before(file), file.split("/", 1)
+        of_events = {one: history for history in self.encoder.schema.histories for one in _files_of(history)}
         for start in range(0, len(array), CHUNK):
             some = slice(start, start + CHUNK)
             block = array[some]
-            if name == "ids" and self.new_ids:
+            if name == "ids":
                 block = block.copy()
-                for place, ids in self.new_ids.items():
-                    column = block[:, place]
-                    column[column == 0] = ids[coded[place].codes[some][column == 0]]
-            elif name in shared:
-                block = self.renumbered(block, shared[name], new.codes)
+                for place, of in self.base.part(part).coded.items():
+                    column, ids = block[:, place], self.new_ids[self.before.schema.sparse[place].name]
+                    column[column == 0] = ids[of.codes[some][column == 0]]
+            elif (history := of_events.get(name) or of_events.get(file)) is not None:
+                block = self._numbered(block, history)
             yield block
 
-    def renumbered(self, values: NDArray[np.int32], history: History, codes: Codes) -> NDArray[np.int32]:
+    def _numbered(self, values: NDArray[np.int32], history: History, new: bool = False) -> NDArray[np.int32]:
         """Return values of shared fields, [E, F], numbered as in the grown data.
 
         A value outside of the vocabulary has a number above it: by its code, see `matched_values`, or, of new
@@ -243,124 +258,22 @@ class _Old:
         columns = []
         for place, column in zip(self.before.schema.shared_fields(history), values.T, strict=True):
             name = self.before.schema.sparse[place].name
-            last, ids = self.before.fields[name].size - 1, self.new_ids.get(place)
-            grown_by, (known, all_codes) = self.encoder.fields[name].size - 1 - last, codes.get(name, (0, 0))
-            code = column - last
-            moved = column + np.where(code < known, grown_by, grown_by + all_codes - known)
-            if ids is not None:
-                of_code = ids[np.clip(code, 0, known - 1)]
-                moved = np.where((code < known) & (of_code > 0), of_code, moved)
-            columns.append(np.where(code <= 0, column, moved))
+            size, ids, moved = self.encoder.fields[name].size, self.new_ids.get(name), column
+            if ids is not None:  # other fields have no values outside of a vocabulary
+                first, more = size if new else self.before.fields[name].size, len(self.shared[_hashes(name)])
+                codes = column - first + 1 + new * len(ids)
+                of_codes = np.where(ids > 0, ids, size - 1 + np.arange(len(ids)))[codes.clip(0, len(ids) - 1)]
+                others = np.where(codes < len(ids), of_codes, size - 1 + codes + more)
+                moved = np.where(column < first, column, others)
+            columns.append(moved)
         return np.stack(columns, axis=1).astype(np.int32)
 
-    def write_shared(self, new: _New, draft: Path) -> None:
-        """Write the arrays that rows refer to: bags, events and hashes, those of new rows behind old ones."""
-        path = self.base.path
-        for name, (starts, values) in new.bags.items():
-            (draft / "bags").mkdir(exist_ok=True)
-            files = [f"bags/{file_name(name)}.{array}.npy" for array in Bags._fields]
-            ends, held = (np.load(path / file, mmap_mode="r") for file in files)
-            np.save(draft / files[0], np.concatenate([ends, starts[1:] + ends[-1]]))
-            np.save(draft / files[1], np.concatenate([held, values]))
-        for name, hashes in new.hashes.items():
-            (draft / "hashes").mkdir(exist_ok=True)
-            np.save(draft / "hashes" / f"{file_name(name)}.npy", hashes)
-        for history in self.encoder.schema.histories:
-            there = events_folder(draft, history.name)
-            there.mkdir(parents=True)
-            for name, array in new.events[history.name]._asdict().items():
-                old = np.load(events_folder(path, history.name) / f"{name}.npy", mmap_mode="r")
-                moved = self.renumbered(old, history, new.codes) if name == "ids" else old
-                np.save(there / f"{name}.npy", np.concatenate([moved, array.astype(old.dtype)]))
+
+def _hashes(field: str) -> str:
+    """Return the name of the file with the hashes of the values of a field."""
+    return f"hashes/{file_name(field)}"
 
 
-def _encoded(base: Prepared, encoder: Encoder, rows: NewRows) -> _New:
-    """Return the new rows, whose numbers of users, lists, bags, codes and events follow the ones before."""
-    schema, user = encoder.schema, rows.reading.dataset.user
-    held = list[Part]()
-    hashes: dict[str, list[NDArray[np.uint64]]] = {name: [] for name in base.hashes}
-    weights, users = list[NDArray[np.float32]](), list[str]()
-    for chunk in rows.chunks(ROWS):
-        held.append(encoder.encode(chunk))
-        for name, values in hashes.items():
-            values.append(hashes_of(texts_of(name, chunk, None)))
-        if schema.weights:
-            weights.append(encoder.weights(chunk))
-        if user is not None and user not in hashes:
-            users += texts(chunk[user])
-    arrays = {name: np.concatenate([getattr(p, name) for p in held]) for name in ("ids", "dense", "labels")}
-    if weights:
-        arrays["weights"] = np.concatenate(weights)
-    new = _New(arrays, {}, {}, {}, {})
-    for name, of_rows in hashes.items():
-        codes, new.hashes[name] = _codes(np.concatenate(of_rows), base.hashes[name])
-        new.codes[name] = len(base.hashes[name]), len(new.hashes[name])
-        arrays[f"{file_name(name)}.codes"] = codes[:, None]
-        if name == user:
-            arrays["users"] = codes[:, None]
-    if users:
-        numbers = pd.factorize(pd.Series(users, dtype=object).replace("", None))[0] + 1
-        arrays["users"] = _behind(numbers, base, "users")
-    if rows.lists is not None:
-        arrays["lists"] = _behind(rows.lists, base, "lists")
-        if rows.began is not None:
-            arrays["begin"] = rows.began[:, None]
-    arrays["rows"] = rows.digests[:, None]
-    if rows.times is not None:
-        arrays["seconds"] = rows.times.seconds[:, None]
-    for place, one in enumerate(schema.sparse):
-        if one.kind == "bag":
-            new.bags[one.name] = bags = _joined([part.bags[place] for part in held])
-            first = len(base.part("train").bags[place].starts) - 1
-            arrays["ids"][:, place] = np.arange(first, first + len(bags.starts) - 1)
-    for place, history in enumerate(schema.histories):
-        of = [part.histories[place] for part in held]
-        sparse = [schema.sparse[n] for n in schema.shared_fields(history)]
-        largest = np.array([one.size - 1 for one in sparse])
-        codes_of = np.array([new.codes.get(one.name, (0, 0))[1] for one in sparse])
-
-        def beyond(values: NDArray[np.int32]) -> NDArray[np.int32]:
-            """Return values, [E, F], whose numbers outside of vocabularies are beyond all codes."""
-            return np.where(values > largest, values + codes_of, values).astype(np.int32)  # noqa: B023
-
-        events = Events(*map(np.concatenate, zip(*(one.events for one in of), strict=True)))
-        new.events[history.name] = events._replace(ids=beyond(events.ids))
-        before, name = base.part("train").histories[_place(base, history)], file_name(history.name)
-        starts = np.cumsum([len(before.events.times), *(len(one.events.times) for one in of[:-1])])
-        spans = [one.spans + start for one, start in zip(of, starts, strict=True)]
-        arrays[f"{name}.spans"] = np.concatenate(spans).astype(np.int64)
-        arrays[f"{name}.times"] = np.concatenate([one.times for one in of])[:, None].astype(np.float64)
-        arrays[f"{name}.values"] = beyond(np.concatenate([one.values for one in of]))
-    return new
-
-
-def _place(base: Prepared, history: History) -> int:
-    return [one.name for one in base.schema.histories].index(history.name)
-
-
-def _joined(bags: Sequence[Bags]) -> Bags:
-    """Return the bags of several chunks one after the other, each of which begins with an empty one."""
-    ends, start = [np.zeros(1, np.int64)], 0
-    for one in bags:
-        ends.append(one.starts[2:] + start)
-        start += int(one.starts[-1])
-    return Bags(np.concatenate(ends), np.concatenate([one.values for one in bags]))
-
-
-def _codes(
-    hashes: NDArray[np.uint64], known: NDArray[np.uint64]
-) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
-    """Return the codes of values, 0 for none, [R], and the hashes of all codes, [C]."""
-    new = np.setdiff1d(hashes, known)
-    table = np.concatenate([known, new[new > 0]])
-    order = np.argsort(table[1:])
-    places = order[np.searchsorted(table[1:], hashes, sorter=order).clip(max=max(len(table) - 2, 0))]
-    return np.where(hashes > 0, places + 1, 0).astype(np.int32), table
-
-
-def _behind(numbers: NDArray[Any], base: Prepared, name: str) -> NDArray[np.int32]:
-    """Return numbers of users or lists, 0 for none, that no row before has, [R, 1]."""
-    columns = [np.load(base.path / part / f"{name}.npy", mmap_mode="r") for part in PARTS]
-    first = max(int(column.max(initial=0)) for column in columns)
-    found: NDArray[np.int32] = np.where(numbers > 0, numbers + first, 0).astype(np.int32)[:, None]
-    return found
+def _files_of(history: History) -> tuple[str, str]:
+    """Return the names of the files with values of shared fields: those of rows in a part, and of events."""
+    return f"{file_name(history.name)}.values", f"events/{file_name(history.name)}/ids"

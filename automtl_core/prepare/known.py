@@ -21,7 +21,7 @@ from automtl_core.data.known import (
 from automtl_core.dataset.dataset import Dataset, learned, names_of, reads_of
 from automtl_core.fields.encode import file_name
 from automtl_core.fields.lookup import mixed
-from automtl_core.prepare.examples import owner_key, raw_label
+from automtl_core.prepare.examples import key_of, owner_key
 from automtl_core.prepare.values import codes, held, of_bags
 from automtl_core.raw.sql import count
 
@@ -50,7 +50,7 @@ def digests(
     fields, labels = reads_of(dataset.fields), names_of(learned(dataset))
     for name, read in identity(dataset).items():
         if read.how == "number":
-            columns[name] = raw_label(name) if name in labels else name, of_numbers
+            columns[name] = key_of("given", name) if name in labels else name, of_numbers
         elif read.how == "bag":
             columns[name] = name, _bags(db, name, hashed.get(name)).__getitem__
         elif read.how == "text":

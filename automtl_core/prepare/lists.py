@@ -3,8 +3,6 @@
 Letters: R rows.
 """
 
-from typing import Any
-
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +11,13 @@ from automtl_core.data.lists import together
 from automtl_core.dataset.dataset import Dataset, list_columns
 from automtl_core.dataset.lists import USER, Formed, Lists, in_units
 from automtl_core.errors import DataError
-from automtl_core.prepare.examples import list_times, owner_key, time_key
-from automtl_core.prepare.split import cut
+from automtl_core.prepare.examples import key_of, list_times, owner_key
+from automtl_core.prepare.split import LEFT_OUT, TEST, Parts, split, values_of
 from automtl_core.raw.sql import form_of, quoted
 
 
 def lists_of(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, rows: duckdb.DuckDBPyRelation
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, unit: float
 ) -> tuple[Lists, Formed] | None:
     """Return the lists of the rows of `examples`; None without lists.
 
@@ -27,7 +25,7 @@ def lists_of(
         db: Database with the table `examples`.
         dataset: The adapter.
         name: Its registered name.
-        rows: The rows of the dataset.
+        unit: Seconds of the unit of times that are numbers; for dates 1.
 
     Raises:
         DataError: all rows are at one time, so that there are no periods.
@@ -38,17 +36,15 @@ def lists_of(
         return None
     columns, timed = list_columns(dataset), list_times(dataset)
     keys = [quoted(owner_key(dataset, column)) for column in columns]
-    owners = together([_column(db, f"coalesce({key}, -1)").astype(np.int64) for key in keys])
+    owners = together([values_of(db, f"coalesce({key}, -1)", "BIGINT") for key in keys])
     if not timed:
         return (found := Lists(tuple(columns))), found.form(owners, None)
     [time] = timed
-    times = _column(db, quoted(time_key(time))).astype(np.float64)
-    unit = unit_of(dataset, rows)
+    times = values_of(db, quoted(key_of("time", time)), "DOUBLE")
     gap, every = (None if one is None else in_units(one, unit) for one in (chosen.gap, chosen.every))
     found = Lists(tuple(columns), dataset.time_column or time, gap, every)
     if chosen.by == (USER,) and gap is every is None:
-        kind = rows.types[rows.columns.index(time)]
-        found = _frozen(db, dataset, name, found, times, cut(dataset, "test_from", form_of(str(kind)), unit))
+        found = _frozen(found, times, split(db, dataset, name, None, unit), name)
     return found, found.form(owners, times)
 
 
@@ -60,45 +56,14 @@ def unit_of(dataset: Dataset, rows: duckdb.DuckDBPyRelation) -> float:
     return 1.0 if dates else dataset.time_unit
 
 
-def _frozen(
-    db: duckdb.DuckDBPyConnection,
-    dataset: Dataset,
-    name: str,
-    lists: Lists,
-    times: NDArray[np.float64],
-    test_from: float | None,
-) -> Lists:
-    """Return the rule with periods as long as the test part, which is one of them."""
-    distinct, counts = np.unique(times, return_counts=True)
-    last, windows, end = distinct[-1], dataset.settings.split_seed, None
-    if dataset.part:
-        test = _column(db, f"{quoted(dataset.part)} = 'test'").astype(bool)
-        first = times[test].min(initial=last)
-    elif test_from is not None:
-        first = test_from - windows * (last - test_from)
-        end = first + (last - test_from) if windows else None
-        first = distinct[min(int(np.searchsorted(distinct, first)), len(distinct) - 1)]
-    else:
-        later = np.cumsum(counts[::-1])[::-1]  # rows of a time and of later ones
-        share = dataset.settings.test_fraction * len(times)
-        first = distinct[np.abs(later - (windows + 1) * share).argmin()]
-        end = distinct[np.abs(later - windows * share).argmin()] if windows else None
-    if first == distinct[0]:
+def _frozen(lists: Lists, times: NDArray[np.float64], parts: Parts, name: str) -> Lists:
+    """Return the rule with periods as long as the test part of rows alone, which is one of them."""
+    first, last, after = times[parts == TEST].min(), times.max(), times[parts == LEFT_OUT]
+    if first == times.min():
         raise DataError(
             f"dataset {name}: all rows are at one time, and dataset.list divides a user's rows by time",
             "name a gap, a period or columns of a list, or correct the time",
         )
-    place = int(np.searchsorted(distinct, first))
-    length = (last - first) * (1 + 1e-9) or first - distinct[place - 1]
-    if end is not None:
-        length = end - first
+    end = after.min(initial=np.inf) - first
+    length = end if len(after) else (last - first) * (1 + 1e-9) or first - times[times < first].max()
     return Lists(lists.by, lists.time, every=float(length), origin=float(first))
-
-
-def _column(db: duckdb.DuckDBPyConnection, expression: str) -> NDArray[Any]:
-    """Return the values of an expression for the rows of `examples`, in order, [R]."""
-    db.execute(f"SELECT {expression} AS value FROM examples")
-    found: list[NDArray[Any]] = [np.empty(0)]
-    while len(frame := db.fetch_df_chunk(512)):  # of 2048 rows each
-        found.append(frame["value"].to_numpy())
-    return np.concatenate(found)

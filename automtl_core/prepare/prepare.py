@@ -98,7 +98,7 @@ def prepare(
             where = place_of(db, sources[fault.table], fault.row)
             raise DataError(f"{where}: {fault}", fault.fix) from None
         unit = unit_of(dataset, rows)
-        lists, formed = lists_of(db, dataset, name, rows) or (None, None)
+        lists, formed = lists_of(db, dataset, name, unit) or (None, None)
         parts = split(db, dataset, name, formed, unit)
         leave_out(db, dataset, name, parts)
         examples = _Examples(parts, histories, lists, formed)

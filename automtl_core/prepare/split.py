@@ -1,15 +1,15 @@
 """The split of examples into training, validation and test rows. Letters: R rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core.data.part import units_of
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Dataset, learned
-from automtl_core.dataset.declarations import TimeForm
 from automtl_core.dataset.lists import Formed
 from automtl_core.dataset.moments import in_times
 from automtl_core.errors import DataError, UsageError
@@ -50,7 +50,7 @@ def split(
     parts = np.zeros(rows, dtype=np.int8)
     if dataset.part:
         cases = " ".join(f"WHEN '{part}' THEN {place}" for place, part in enumerate(PARTS))
-        parts = np.concatenate([*_column(db, f"CASE {quoted(dataset.part)} {cases} END")]).astype(np.int8)
+        parts = values_of(db, f"CASE {quoted(dataset.part)} {cases} END").astype(np.int8)
     free, *given = sizes_of(parts)
     fractions = chosen.validation_fraction, chosen.test_fraction
     shares = [0 if there else round(free * share) for there, share in zip(given, fractions, strict=True)]
@@ -92,16 +92,10 @@ def leave_out(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, parts:
     if len(keys) < len(learned(dataset)):
         return  # some task gives all rows the weight 1
     none = " AND ".join(f"CAST({quoted(key)} AS FLOAT) = 0" for key in dict.fromkeys(keys.values()))
-    parts[(parts == TRAIN) & (np.concatenate([*_column(db, none)]) == 1)] = LEFT_OUT
+    parts[(parts == TRAIN) & (values_of(db, none) == 1)] = LEFT_OUT
     if not sizes_of(parts)[TRAIN]:
         fault = f"dataset {name}: the weights of all training rows are 0, so that nothing is left to learn"
         raise DataError(fault, "correct the columns that dataset.weights names")
-
-
-def cut(dataset: Dataset, setting: str, form: TimeForm, unit: float) -> float | None:
-    """Return the time that `test_from` or `validation_from` names, None without one; raises as `in_times`."""
-    moment = getattr(dataset.settings, setting)
-    return None if moment is None else in_times(f"dataset.{setting}", moment, form, unit)
 
 
 def _cut_sizes(
@@ -116,29 +110,31 @@ def _cut_sizes(
         )
     if chosen.test_from is None:
         raise UsageError("dataset.validation_from needs dataset.test_from", "set both")
-    form, of_codes = _times_of_codes(db, dataset, name)
-    if lists is not None and lists.begin is not None:
-        times = lists.begin
-    else:
-        times = np.concatenate([of_codes[some] for some in _column(db, f"coalesce({quoted(column)}, -1)")])
-
-    windows = chosen.split_seed
-    first = {one: cut(dataset, one, form, unit) for one in ("test_from", "validation_from")}
-    length = float(np.nanmax(times)) - (first["test_from"] or 0.0)
+    kind, seconds = seconds_of_codes(db, column)
+    if kind == "VARCHAR":
+        raise DataError(
+            f"dataset {name}: {column} has texts that are no times, and dataset.test_from names a time",
+            "use dataset.test_fraction, or write numbers or dates",
+        )
+    began = None if lists is None else lists.begin
+    times = seconds[values_of(db, quoted(column))] if began is None else began
+    windows, form = chosen.split_seed, form_of(kind)
+    moments = {one: getattr(chosen, one) for one in ("test_from", "validation_from")}
+    first = {n: in_times(f"dataset.{n}", at, form, unit) for n, at in moments.items() if at is not None}
+    length = float(times.max()) - first["test_from"]
 
     def later(setting: str, back: int) -> int:
         """Return the number of rows from the time of a setting on, some windows earlier."""
-        return int(np.count_nonzero(times >= (first[setting] or 0.0) - back * length))
+        return int(np.count_nonzero(times >= first[setting] - back * length))
 
     after = later("test_from", windows - 1) if windows else 0
     test = later("test_from", windows) - after
-    if first["validation_from"] is None:
-        validation = round(chosen.validation_fraction * (free - after - test))
-    else:
+    validation = round(chosen.validation_fraction * (free - after - test))
+    if "validation_from" in first:
         validation = later("validation_from", windows) - after - test
     for setting, rows in (("test_from", test), ("validation_from", validation)):
         if rows <= 0:
-            ends = (Times(form, times).in_words(end) for end in (np.nanmin(times), np.nanmax(times)))
+            ends = (Times(form, times).in_words(end) for end in (times.min(), times.max()))
             what, times_are = ("row", "is") if lists is None else ("list", "of the beginnings of lists is")
             raise DataError(
                 f"dataset {name}: no {what} is in the part that dataset.{setting}={getattr(chosen, setting)} "
@@ -148,20 +144,12 @@ def _cut_sizes(
     return [validation, test, after]
 
 
-def _times_of_codes(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str
-) -> tuple[TimeForm, NDArray[np.float64]]:
-    """Return the form of times, and the time of each code as a number; the last one, NaN, is of no time."""
-    column = dataset.time or ""
-    [(kind,)] = db.execute(f"SELECT typeof(value) FROM {codes(column)} LIMIT 1").fetchall()
-    if kind == "VARCHAR":
-        raise DataError(
-            f"dataset {name}: {column} has texts that are no times, and dataset.test_from names a time",
-            "use dataset.test_fraction, or write numbers or dates",
-        )
-    query = f"SELECT {as_seconds('value', kind)} AS time FROM {codes(column)} ORDER BY code"
-    times = db.execute(query).df()["time"].to_numpy(np.float64)
-    return form_of(kind), np.append(times, np.nan)
+def seconds_of_codes(db: duckdb.DuckDBPyConnection, time: str) -> tuple[str, NDArray[np.float64]]:
+    """Return the type of times, and that of each code as a number; of texts that are no times the code."""
+    [(kind,)] = db.execute(f"SELECT typeof(value) FROM {codes(time)} LIMIT 1").fetchall()
+    value = "CAST(code AS DOUBLE)" if kind == "VARCHAR" else as_seconds("value", kind)
+    frame = db.execute(f"SELECT {value} AS seconds FROM {codes(time)} ORDER BY code").df()
+    return kind, frame["seconds"].to_numpy(np.float64)
 
 
 def sizes_of(parts: Parts) -> list[int]:
@@ -213,35 +201,38 @@ def divided(
     split: str,
     seed: int,
     shares: Sequence[int],
-    rows: int,
+    free: NDArray[np.bool_],
     groups: NDArray[np.integer[Any]] | None,
     lists: Formed | None,
 ) -> Parts:
-    """Return the parts of new rows, [R], by the rules of a dataset.
+    """Return the parts of the free rows, in order.
 
     Args:
         split: The kind of split.
         seed: Seed of a split by users or at random.
-        shares: Number of rows for validation and for the test.
-        rows: Number of rows, R.
-        groups: Ranks of the times of rows, or numbers of their users, -1 for none, [R].
+        shares: Number of rows for validation and for the test, and perhaps of those that are left out.
+        free: Whether a row is not yet in another part, [R].
+        groups: Ranks of the times of rows, or numbers of their users, -1 for none, [R]; None at random.
         lists: Their lists.
 
     """
     if lists is not None and split != "user":
-        return _drawn_by_lists(lists, np.ones(rows, bool), split == "random", seed, shares)
-    if groups is None:
-        return random_parts(rows, shares, seed)
-    found: Parts = _parts_of_known(split, seed, np.bincount(groups[groups >= 0]), shares)[groups]
+        begin = None if split == "random" else lists.begin
+        of_rows = ranks(units_of(lists.numbers[free]) if begin is None else begin[free])
+        order = np.arange(of_rows.max(initial=-1) + 1, dtype=np.int32)
+        order = generator(seed, "split").permutation(order) if begin is None else order[::-1]
+    elif groups is None:
+        return random_parts(int(np.count_nonzero(free)), shares, seed)
+    else:
+        of_rows = groups[free]
+        order = np.arange(int(groups.max(initial=-1)) + 1, dtype=np.int32)[::-1]
+        order = generator(seed, "split").permutation(order) if split == "user" else order
+    sizes = np.bincount(of_rows[of_rows >= 0], minlength=len(order))
+    of_groups = np.append(
+        parts_of_groups(sizes, order, shares), np.int8(TRAIN)
+    )  # the last one is of no group
+    found: Parts = of_groups[of_rows]
     return found
-
-
-def _parts_of_known(split: str, seed: int, sizes: NDArray[np.int64], shares: Sequence[int]) -> Parts:
-    """Return the parts of times or users by their numbers, [G + 1]; the last one is of rows without."""
-    order = np.arange(len(sizes), dtype=np.int32)[::-1]
-    if split == "user":
-        order = generator(seed, "split").permutation(order)
-    return np.append(parts_of_groups(sizes, order, shares), np.int8(TRAIN))
 
 
 def _drawn(
@@ -253,59 +244,25 @@ def _drawn(
     lists: Formed | None,
 ) -> Parts:
     """Return the parts of the rows that the publisher has not put into another part, in order."""
-    chosen = dataset.settings
-    if lists is not None and chosen.split != "user":
-        return _drawn_by_lists(lists, parts == TRAIN, chosen.split == "random", chosen.split_seed, shares)
-    if chosen.split == "random":
-        return random_parts(sizes_of(parts)[TRAIN], shares, chosen.split_seed)
-    column = dataset.time if chosen.split == "time" else dataset.user
-    if column is None:
-        raise UsageError(
-            f"dataset.split is {chosen.split}, but dataset {name} has no {chosen.split}", "use another split"
-        )
-
-    def groups() -> Iterator[NDArray[np.int32]]:
-        """Yield the groups of the rows, -1 for none, by chunks."""
-        start = 0
-        for chunk in _column(db, f"coalesce({quoted(column)}, -1)"):
-            yield chunk[parts[start : start + len(chunk)] == TRAIN]
-            start += len(chunk)
-
-    used = f"SELECT coalesce(max({quoted(column)}) + 1, 0) FROM examples"  # buckets up to the last used one
-    many = db.execute(used).fetchall()[0][0] if column in chosen.hashed else count(db, codes(column))
-    sizes = np.zeros(many, dtype=np.int64)
-    for some in groups():
-        sizes += np.bincount(some[some >= 0], minlength=len(sizes))
-    of_groups = _parts_of_known(chosen.split, chosen.split_seed, sizes, shares)
-    return np.concatenate([of_groups[some] for some in groups()])
+    chosen, groups = dataset.settings, None
+    if chosen.split == "user" or (chosen.split == "time" and lists is None):
+        column = dataset.time if chosen.split == "time" else dataset.user
+        if column is None:
+            fault = f"dataset.split is {chosen.split}, but dataset {name} has no {chosen.split}"
+            raise UsageError(fault, "use another split")
+        groups = values_of(db, f"coalesce({quoted(column)}, -1)")
+    return divided(chosen.split, chosen.split_seed, shares, parts == TRAIN, groups, lists)
 
 
-def _drawn_by_lists(
-    lists: Formed, free: NDArray[np.bool_], at_random: bool, seed: int, shares: Sequence[int]
-) -> Parts:
-    """Return the parts of free rows: whole lists at random, or the latest ones by their beginning."""
-    if at_random or lists.begin is None:
-        numbers = lists.numbers[free]
-        alone = np.flatnonzero(numbers == 0)
-        groups = numbers.astype(np.int64)
-        groups[alone] = numbers.max(initial=0) + 1 + np.arange(len(alone))
-        _, groups = np.unique(groups, return_inverse=True)
-        sizes = np.bincount(groups)
-        order = generator(seed, "split").permutation(len(sizes)).astype(np.int32)
-    else:
-        groups = ranks(lists.begin[free])
-        sizes = np.bincount(groups)
-        order = np.arange(len(sizes), dtype=np.int32)[::-1]
-    return parts_of_groups(sizes, order, shares)[groups]
+def ranks(values: NDArray[Any]) -> NDArray[np.integer[Any]]:
+    """Return the place of each value among the distinct ones, [R]."""
+    return np.unique(values, return_inverse=True)[1]
 
 
-def ranks(times: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the place of each time among the distinct ones, [R]."""
-    return np.unique(times, return_inverse=True)[1]
-
-
-def _column(db: duckdb.DuckDBPyConnection, expression: str) -> Iterator[NDArray[np.int32]]:
-    """Yield the values of an expression for the rows of `examples`, by chunks."""
-    db.execute(f"SELECT CAST({expression} AS INTEGER) AS value FROM examples")
+def values_of(db: duckdb.DuckDBPyConnection, expression: str, kind: str = "INTEGER") -> NDArray[Any]:
+    """Return the values of an expression for the rows of `examples`, in order, [R]."""
+    db.execute(f"SELECT CAST({expression} AS {kind}) AS value FROM examples")
+    found: list[NDArray[Any]] = [np.zeros(0, np.int8)]  # the type of no value
     while len(frame := db.fetch_df_chunk(512)):  # of 2048 rows each
-        yield frame["value"].to_numpy()
+        found.append(frame["value"].to_numpy())
+    return np.concatenate(found)

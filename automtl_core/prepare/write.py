@@ -17,13 +17,11 @@ from automtl_core.dataset.lists import Formed
 from automtl_core.dataset.schema import Task
 from automtl_core.fields.encode import file_name
 from automtl_core.fields.sparse import BagCounts
-from automtl_core.prepare.encode import BEGIN, LIST, RANK, Encoding, chunks, rows_of
+from automtl_core.prepare.encode import BEGIN, LIST, Encoding, chunks, rows_of
 from automtl_core.prepare.events import EventLog, matched_values, stacked
 from automtl_core.prepare.examples import columns_of, weight_keys
 from automtl_core.prepare.known import digests, hashes_of_codes
-from automtl_core.prepare.split import Parts, sizes_of
-from automtl_core.prepare.values import codes
-from automtl_core.raw.sql import as_seconds
+from automtl_core.prepare.split import Parts, seconds_of_codes, sizes_of
 
 
 class Tally(NamedTuple):
@@ -107,7 +105,6 @@ def write_parts(
     arrays = _arrays(db, dataset, encoding, logs, lists, draft)
     sizes = sizes_of(parts)
     tally = Tally.of(learned(dataset))
-    weigh = next((array.block for array in arrays if array.name == "weights"), None)
     with ExitStack() as stack:
         files = {}
         for part, rows in zip(PARTS, sizes, strict=True):
@@ -117,13 +114,12 @@ def write_parts(
                 write_header(file, array.dtype, (rows, array.width))
                 files[part, array.name] = file
         for chunk, places in chunks(db, dataset, parts, lists):
-            for array in arrays:
-                block = array.block(chunk).astype(array.dtype, copy=False)
-                for place, part in enumerate(PARTS):
-                    mine = block[places == place]
-                    files[part, array.name].write(mine.tobytes())
-                    if array.name == "labels":
-                        tally.add(place, mine, None if weigh is None else weigh(chunk)[places == place])
+            blocks = {array.name: array.block(chunk).astype(array.dtype, copy=False) for array in arrays}
+            for place, part in enumerate(PARTS):
+                mine = {name: block[places == place] for name, block in blocks.items()}
+                for name, rows_of_part in mine.items():
+                    files[part, name].write(rows_of_part.tobytes())
+                tally.add(place, mine["labels"], mine.get("weights"))
             advance(len(places))
     return tally
 
@@ -160,15 +156,6 @@ def write_hashes(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft: Path)
     (draft / "hashes").mkdir()
     for name in coded(encoding):
         np.save(draft / "hashes" / f"{file_name(name)}.npy", hashes_of_codes(db, name))
-
-
-def seconds_of_codes(db: duckdb.DuckDBPyConnection, time: str) -> Block:
-    """Return the function for the times of rows as numbers; of texts that are no times the code."""
-    [(kind,)] = db.execute(f"SELECT typeof(value) FROM {codes(time)} LIMIT 1").fetchall()
-    value = "CAST(code AS DOUBLE)" if kind == "VARCHAR" else as_seconds("value", kind)
-    frame = db.execute(f"SELECT {value} AS seconds FROM {codes(time)} ORDER BY code").df()
-    seconds = frame["seconds"].to_numpy().astype(np.float64)
-    return lambda chunk: seconds[chunk[time] - 1]
 
 
 def _arrays(
@@ -209,8 +196,8 @@ def _arrays(
     if dataset.user:
         arrays.append(array("users", np.int32, [column(dataset.user)]))
     if dataset.time and dataset.settings.split == "time":
-        arrays.append(array("times", np.int32, [column(dataset.time if lists is None else RANK)]))
-        arrays.append(array("seconds", np.float64, [seconds_of_codes(db, dataset.time)]))
+        time, (_, seconds) = dataset.time, seconds_of_codes(db, dataset.time)
+        arrays.append(array("seconds", np.float64, [lambda chunk: seconds[chunk[time] - 1]]))
     if lists is not None:
         arrays.append(array("lists", np.int32, [column(LIST)]))
         if lists.begin is not None:

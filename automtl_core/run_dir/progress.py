@@ -11,10 +11,10 @@ The file is no fact of a run: it is not signed, nothing reads it to continue, an
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,9 @@ from automtl_core.training.events import (
 PREPARATION, ENCODING_SEARCH, SEARCH, TRAINING = "preparation", "encoding search", "search", "training"
 TEST, IMPORTANCE = "test", "permutation importance"
 """Stages and phases in events. `training` is also the phase of a whole run, from its search to its test."""
+STAGES = {name: name for name in (PREPARATION, ENCODING_SEARCH, TRAINING, REFIT, TEST)}
+STAGES |= {TRAIN: TRAINING, IMPORTANCE: TEST}
+"""Phase -> its stage; all other phases are those of a search."""
 FILE = "progress.json"
 
 
@@ -57,10 +60,6 @@ class StageProgress(Planned):
     last: float = 0.0
     """Time of its last event."""
 
-    def moved(self, done: float, now: float) -> dict[str, Any]:
-        """Return the values that change after `done` epochs."""
-        return {"done": done, "first": self.first or (now, done), "last": now}
-
     @property
     def measured(self) -> tuple[float, float]:
         """Seconds that were measured, and the epochs in them; none before the end of the first epoch."""
@@ -68,19 +67,13 @@ class StageProgress(Planned):
             return 0.0, 0.0
         return self.last - self.first[0], self.done - self.first[1]
 
-    def expected(self, which: int) -> float | None:
-        """Return the fewest (0) or the most (1) epochs to expect."""
-        if self.likely is None:
-            return self.epochs
-        return min(self.epochs or inf, max(self.likely[which], self.done + (self.patience or 0) - self.stale))
-
-    def left(self, which: int, row: float | None) -> float | None:
-        """Return the seconds that are left, at `row` seconds for each row if the stage has no epoch yet."""
-        seconds, epochs = self.measured
-        epoch = seconds / epochs if epochs else None if row is None else row * self.rows
-        if (expected := self.expected(which)) is None or epoch is None:
-            return None
-        return max(expected - self.done, 0.0) * epoch
+    def left(self, which: int, row: float) -> float:
+        """Return the least (0) or most (1) seconds that are left; without epochs, at `row` seconds a row."""
+        expected = inf if self.epochs is None else self.epochs
+        if self.likely is not None:
+            expected = min(expected, max(self.likely[which], self.done + (self.patience or 0) - self.stale))
+        (seconds, epochs), rest = self.measured, max(expected - self.done, 0.0)
+        return rest and rest * (seconds / epochs if epochs else row * self.rows)
 
 
 @dataclass(frozen=True)
@@ -113,40 +106,49 @@ class Progress(Value):
     """Time of the latest event."""
     step: tuple[float, int] | None = None
     """Time and rows of the epoch at the end of its first step, whose duration is unknown."""
+    ended: bool = False
+    """Whether the run, or its test, has ended."""
 
     @property
-    def seconds(self) -> float:
-        """Seconds since the begin."""
-        return self.time - self.began
+    def ahead(self) -> tuple[StageProgress, ...]:
+        """The current stage, and those after it."""
+        names = [stage.stage for stage in self.stages]
+        return self.stages[names.index(self.stage) :] if self.stage in names else ()
 
     @property
     def current(self) -> StageProgress:
         """The current stage."""
-        return next((stage for stage in self.stages if stage.stage == self.stage), StageProgress(""))
+        return next(iter(self.ahead), StageProgress(""))
 
-    @property
-    def reached(self) -> tuple[float, float | None, str]:
-        """Finished work, its maximum (None if unknown), and their unit: seconds under a time budget."""
-        if self.end is not None:
-            return self.seconds, self.end - self.began, "s"
-        counted = [stage for stage in self.stages if stage.stage in (SEARCH, TRAINING, REFIT)]
-        rest = [stage.epochs if self.is_ahead(stage) else stage.done for stage in counted]
-        most = _sum(rest) if counted else None
-        return sum(stage.done for stage in counted), most, "epochs"
+    def finished(self, left: float) -> float:
+        """Return the finished share of a run that takes `left` more seconds."""
+        seconds = self.time - self.began
+        return seconds / max(seconds + left, 1e-9)
 
-    def is_ahead(self, stage: StageProgress) -> bool:
-        """Return whether a stage is the current one, or comes later."""
-        names = [stage.stage for stage in self.stages]
-        return self.stage not in names or names.index(stage.stage) >= names.index(self.stage)
-
-    def of_run(self, which: int) -> float | None:
-        """Return the least (0) or most (1) remaining seconds of this run alone."""
+    def rest(self, which: int) -> float:
+        """Return the least (0) or most (1) remaining seconds of this run alone; infinite if unknown."""
         measured = [(*stage.measured, stage.rows) for stage in self.stages]
         rows = sum(epochs * rows for _, epochs, rows in measured)
-        row = sum(seconds for seconds, *_ in measured) / rows if rows else None
-        left = _sum([stage.left(which, row) for stage in self.stages if self.is_ahead(stage)])
-        known = [left if row is not None else None, None if self.end is None else self.end - self.time]
-        return min((max(seconds, 0.0) for seconds in known if seconds is not None), default=None)
+        row = sum(seconds for seconds, *_ in measured) / rows if rows else inf
+        left = sum(stage.left(which, row) for stage in self.ahead) if rows else inf
+        return max(min(left, inf if self.end is None else self.end - self.time), 0.0)
+
+    def of(self, name: str, /, **values: Any) -> "Progress":
+        """Return the progress with other values of a stage."""
+        stages = [replace(stage, **values) if stage.stage == name else stage for stage in self.stages]
+        return replace(self, stages=tuple(stages))
+
+    def at(self, phase: str, detail: str = "", epoch: int = 0, share: float = 0.0) -> "Progress":
+        """Return the progress in a phase."""
+        stage = STAGES.get(phase, SEARCH)
+        stage = stage if any(one.stage == stage for one in self.stages) else self.stage
+        return replace(
+            self, stage=stage, phase=phase, detail=detail, epoch=epoch, share=share, rows_per_second=None
+        )
+
+    def moved(self, done: float, now: float) -> "Progress":
+        """Return the progress after `done` epochs of the current stage."""
+        return self.of(self.stage, done=done, first=self.current.first or (now, done), last=now)
 
     def write(self, run: Path) -> None:
         """Write the file whole or not at all; a full disk is no error here."""
@@ -165,20 +167,10 @@ class Progress(Value):
 
 
 @dataclass(frozen=True)
-class Running:
-    """A run at work."""
-
-    progress: Progress = field(default_factory=Progress)
-    reports: tuple[EpochEnded, ...] = ()
-    """Its epochs so far."""
-    ended: bool = False
-
-
-@dataclass(frozen=True)
 class Command:
     """The progress of a command."""
 
-    runs: Mapping[str, Running] = field(default_factory=lambda: {"": Running()})
+    runs: Mapping[str, Progress] = field(default_factory=lambda: {"": Progress()})
     """Runs at work by the name of the trial, which is empty for the only run; the first one is shown."""
     current: str = ""
     """The run that the next events belong to."""
@@ -188,156 +180,73 @@ class Command:
     """Number of runs that have not begun."""
     phase: str = ""
     """The phase of its runs."""
-    began: float | None = None
+    began: float = inf
     """Time at which the first run began this phase."""
 
     @property
-    def shown(self) -> Running:
+    def shown(self) -> Progress:
         """The run at work that began first."""
         return next(iter(self.runs.values()))
 
-    @property
-    def trials(self) -> tuple[str, ...]:
-        """The names of the trials at work, that of the shown one first."""
-        return tuple(filter(None, self.runs))
+    def left(self, which: int, now: float) -> float:
+        """Return the least (0) or most (1) remaining seconds, by its runs; not finite if unknown."""
+        runs = [run for run in self.runs.values() if not run.ended]
+        if not self.later and len(runs) == 1:
+            return runs[0].rest(which)
+        shares = sum(run.finished(run.rest(which)) for run in runs)
+        done = self.ended + shares
+        return (now - self.began) * (len(runs) - shares + self.later) / done if done else inf
 
 
 def reduced(state: Command, event: Event, now: float) -> Command:
     """Return the progress after an event at a time, in seconds since 1970."""
-    if isinstance(event, OfTrial):
-        return _turned(state, event.trial)
     run = state.runs[state.current]
     match event:
+        case OfTrial(trial):  # others that have ended are left out
+            runs = {
+                name: one for name, one in state.runs.items() if name == trial or (name and not one.ended)
+            }
+            return replace(state, runs=runs | {trial: runs.get(trial, Progress())}, current=trial)
         case PhaseBegan(phase, (planned,)) if phase == REFIT:
-            run = _at(_with(run, phase, **vars(planned)), phase, "", 0, 0.0)
-        case PhaseBegan(phase, stages) if stages:
-            run = _begun(run, event, now)
+            run = run.at(phase).of(phase, **vars(planned))
+        case PhaseBegan(phase, stages, seconds, later) if stages:
+            end = None if seconds is None else now + seconds
+            own = tuple(StageProgress(**vars(stage)) for stage in stages)
+            run = Progress(own, own[0].stage, phase, began=now, end=end)
+            state = replace(state, later=later)
             if phase != state.phase:  # tests are faster than trainings
                 state = replace(state, phase=phase, began=now, ended=0)
-            state = replace(state, later=event.later)
         case PhaseBegan(phase):
-            run = _at(run, phase, "", 0, 0.0)
-        case PhaseEnded(phase):
-            run = replace(run, ended=phase in (TRAINING, TEST))
-            state = replace(state, ended=state.ended + run.ended)
+            run = run.at(phase)
+        case PhaseEnded(phase) if phase in (TRAINING, TEST):
+            run, state = replace(run, ended=True), replace(state, ended=state.ended + 1)
         case RunBegan(_, reports):
-            run = _resumed(run, reports)
+            for name, count in Counter(STAGES.get(report.phase, SEARCH) for report in reports).items():
+                run = run.of(name, done=float(count), ended=count)
         case ProgressMade(phase, detail, share):
-            run = _at(run, phase, detail, 0, share)
-            run = _with(run, run.progress.stage, **run.progress.current.moved(share, now))
-        case StepEnded():
-            run = _stepped(run, event, now)
-        case EpochEnded():
-            run = _reported(run, event)
-        case Planned():
-            run = _with(run, event.stage, likely=event.likely)
+            run = run.at(phase, detail, share=share).moved(share, now)
+        case StepEnded(phase, epoch, steps, done, rows):
+            first = run.step if (run.phase, run.epoch) == (phase, epoch) and run.step else (now, rows)
+            run = run.at(phase, "", epoch, done / steps)
+            # A step without rows takes time, and finishes no epoch.
+            run = run.moved(run.current.ended + run.share if rows else run.current.done, now)
+            seconds, trained = now - first[0], rows - first[1]
+            rate = trained / seconds if trained > 0 and seconds > 0 else None
+            run = replace(run, step=first, rows_per_second=rate)
+        case EpochEnded(change=change):
+            epochs, stale = run.current.ended + 1, run.current.stale + 1
+            stale = 0 if change is None or change > 0 else stale
+            run = run.of(run.stage, done=float(epochs), ended=epochs, stale=stale)
+        case Planned(stage, likely=likely):
+            run = run.of(stage, likely=likely)
         case TrialEnded():  # such as one whose result was there
             run = replace(run, ended=True)
         case DecisionMade(evidence):
-            decisions = (*run.progress.decisions, evidence)[-20:]
-            run = replace(run, progress=replace(run.progress, decisions=decisions))
-    run = replace(run, progress=replace(run.progress, time=now))
-    state = replace(state, runs={**state.runs, state.current: run})
-    first = next(iter(state.runs))
-    least, most = (_left(state, which, now) for which in (0, 1))
-    left = None if least is None or most is None else (least, most)
-    shown = replace(state.shown, progress=replace(state.shown.progress, left=left))
-    return replace(state, runs={**state.runs, first: shown})
-
-
-def _turned(state: Command, trial: str) -> Command:
-    """Return the state in which the next events belong to a trial; trials that have ended are left out."""
-    runs = {name: run for name, run in state.runs.items() if (name and not run.ended) or name == trial}
-    encodes = [stage for stage in state.runs[state.current].progress.stages if stage.stage == ENCODING_SEARCH]
-    return replace(
-        state, runs={**runs, trial: runs.get(trial) or Running(Progress(tuple(encodes)))}, current=trial
-    )
-
-
-def _begun(run: Running, event: PhaseBegan, now: float) -> Running:
-    """Return a run at the begin of a phase with stages, which replace all but the encoding search."""
-    old, names = run.progress, [stage.stage for stage in event.stages]
-    kept = [stage for stage in old.stages if stage.stage == ENCODING_SEARCH and stage.stage not in names]
-    planned = [StageProgress(**vars(plan)) for plan in event.stages]
-    progress = Progress(
-        (*kept, *planned),
-        stage=names[0],
-        phase=event.phase,
-        began=old.began if kept and old.began else now,
-        end=None if event.seconds is None else now + event.seconds,
-    )
-    return Running(progress)
-
-
-def _with(run: Running, name: str, /, **values: Any) -> Running:
-    """Return a run with other values of a stage."""
-    stages = tuple(replace(one, **values) if one.stage == name else one for one in run.progress.stages)
-    return replace(run, progress=replace(run.progress, stages=stages))
-
-
-def _resumed(run: Running, reports: tuple[EpochEnded, ...]) -> Running:
-    """Return a run with the epochs of earlier processes."""
-    ended = Counter({TRAIN: TRAINING, REFIT: REFIT}.get(report.phase, SEARCH) for report in reports)
-    stages = [
-        replace(stage, done=float(count), ended=count) if (count := ended[stage.stage]) else stage
-        for stage in run.progress.stages
-    ]
-    return replace(run, reports=reports, progress=replace(run.progress, stages=tuple(stages)))
-
-
-def _at(run: Running, phase: str, detail: str, epoch: int, share: float) -> Running:
-    """Return a run in a phase."""
-    names = [stage.stage for stage in run.progress.stages]
-    if phase in (ENCODING_SEARCH, SEARCH, TRAINING, REFIT, TEST, PREPARATION):
-        stage = phase
-    elif phase == IMPORTANCE:
-        stage = TEST
-    else:
-        stage = TRAINING if phase == TRAIN or SEARCH not in names else SEARCH
-    stage = stage if stage in names else run.progress.stage
-    progress = replace(run.progress, stage=stage, phase=phase, detail=detail, epoch=epoch, share=share)
-    return replace(run, progress=replace(progress, rows_per_second=None, left=None, step=None))
-
-
-def _stepped(run: Running, event: StepEnded, now: float) -> Running:
-    """Return a run after a step; one without rows takes time, and finishes no epoch."""
-    old, share = run.progress, event.done / event.steps
-    run = _at(run, event.phase, "", event.epoch, share)
-    stage = run.progress.current
-    run = _with(run, stage.stage, **stage.moved(stage.ended + share if event.rows else stage.done, now))
-    same = (old.phase, old.epoch) == (event.phase, event.epoch)
-    first = old.step if same and old.step is not None else (now, event.rows)
-    seconds, rows = now - first[0], event.rows - first[1]
-    rate = rows / seconds if rows > 0 and seconds > 0 else None
-    return replace(run, progress=replace(run.progress, step=first, rows_per_second=rate))
-
-
-def _reported(run: Running, event: EpochEnded) -> Running:
-    run, stage = replace(run, reports=(*run.reports, event)), run.progress.current
-    ended, better = stage.ended + 1, event.change is None or event.change > 0
-    return _with(run, stage.stage, done=float(ended), ended=ended, stale=0 if better else stage.stale + 1)
-
-
-def _left(state: Command, which: int, now: float) -> float | None:
-    """Return the least (0) or most (1) remaining seconds of a command, from the shares of its runs."""
-    progresses = [run.progress for run in state.runs.values() if not run.ended]
-    if not state.later and len(progresses) == 1:
-        return progresses[0].of_run(which)
-    shares = [
-        0.0
-        if (left := progress.of_run(which)) is None
-        else progress.seconds / max(progress.seconds + left, 1e-9)
-        for progress in progresses
-    ]
-    done = state.ended + sum(shares)
-    if state.began is None or not done:
-        return None
-    return (now - state.began) * (len(progresses) - sum(shares) + state.later) / done
-
-
-def _sum(numbers: Sequence[float | None]) -> float | None:
-    known = [number for number in numbers if number is not None]
-    return sum(known) if len(known) == len(numbers) else None
+            run = replace(run, decisions=(*run.decisions, evidence)[-20:])
+    state = replace(state, runs={**state.runs, state.current: replace(run, time=now)})
+    ends = state.left(0, now), state.left(1, now)
+    left = ends if all(map(isfinite, ends)) else None
+    return replace(state, runs={name: replace(one, left=left) for name, one in state.runs.items()})
 
 
 def remove(run: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from automtl_core.errors import ArtifactError, DivergedError
 from automtl_core.search.parameters import Parameters, Suggests
-from automtl_core.search.trial import Candidate, Training, TrialResult, Trials, TrialSpec
+from automtl_core.search.trial import Candidate, TrialResult, Trials, TrialSpec
 from automtl_core.settings.settings import Configured, S
 from automtl_core.system.state import State
 from automtl_core.training.events import EpochEnded, Event, Listener, Planned, StepEnded
@@ -62,14 +62,14 @@ class Scheduler(ABC, Configured[S]):
         self.proposals = proposals
 
     @abstractmethod
-    def ask(self) -> Training | None:
+    def ask(self) -> Candidate | None:
         """Return the next training; None to wait for the next `tell` or, if no training is open, at the end.
 
         A candidate that is asked for again with more epochs continues from its checkpoint.
         """
 
     @abstractmethod
-    def tell(self, training: Training, result: TrialResult) -> None:
+    def tell(self, training: Candidate, result: TrialResult) -> None:
         """Receive the result of a training of `ask`."""
 
     def epochs_left(self, epochs: int) -> int | None:
@@ -77,7 +77,7 @@ class Scheduler(ABC, Configured[S]):
         return None
 
     @abstractmethod
-    def ranked(self) -> Sequence[Training]:
+    def ranked(self) -> Sequence[Candidate]:
         """Return a training of each network that may be the result, best first; called at the end.
 
         A listener may end a search at any time. Only trainings with metrics may be among them.
@@ -102,16 +102,15 @@ class TrialLoop:
         self.spent = spent
         self.going_on = True
         """False once a listener has ended the search."""
-        self.latest: dict[str, tuple[Training, TrialResult]] = {}
+        self.latest: dict[str, tuple[Candidate, TrialResult]] = {}
         """Name of a training -> the latest training of this network, with its result."""
         self._results: list[TrialResult] = []  # in the order of the trainings
         self._reported: dict[str, int] = {}  # name of a training -> number of its epochs that were reported
         self._completed = 0
-        self._open: deque[tuple[Training, TrialSpec]] = deque()  # trainings that are not told yet, in order
+        self._open: deque[tuple[Candidate, TrialSpec]] = deque()  # trainings that are not told yet, in order
         self._queue: deque[TrialSpec] = deque()
-        self._submitted: set[TrialSpec] = set()
         self._events: defaultdict[TrialSpec, list[EpochEnded]] = defaultdict(list)
-        self._ended: dict[TrialSpec, TrialResult] = {}
+        self._ended: dict[TrialSpec, TrialResult | None] = {}  # None for a trial that is submitted
 
     @property
     def replays(self) -> bool:
@@ -142,7 +141,7 @@ class TrialLoop:
             self._ended[spec] = result
             self._advance(trials, listener)
 
-    def best(self) -> Sequence[Training]:
+    def best(self) -> Sequence[Candidate]:
         """Return a training of each network that may be the result, best first; empty if nothing was trained.
 
         Raises:
@@ -162,9 +161,9 @@ class TrialLoop:
             training, spec = self._open[0]
             if self._completed == len(self._results):
                 self._forward(listener)
-                if spec not in self._ended:
+                if (ended := self._ended[spec]) is None:
                     return
-                self._results.append(self._ended[spec])
+                self._results.append(ended)
             result = self._ended[spec] = self._results[self._completed]
             self._open.popleft()
             self._completed += 1
@@ -192,8 +191,8 @@ class TrialLoop:
                 return
             spec = trials.spec(training)
             self._open.append((training, spec))
-            if not recorded and spec not in self._submitted and spec not in self._ended:
-                self._submitted.add(spec)
+            if not recorded and spec not in self._ended:
+                self._ended[spec] = None
                 self._queue.append(spec)
 
     def _forward(self, listener: Listener) -> None:

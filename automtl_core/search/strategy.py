@@ -16,7 +16,7 @@ from automtl_core.space import SearchSpace
 from automtl_core.system.state import State
 from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.events import Listener
-from automtl_core.training.fit import TrainingData
+from automtl_core.training.learner import TrainingData
 from automtl_core.training.recipe import Recipe
 
 

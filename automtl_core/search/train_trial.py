@@ -7,25 +7,27 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from automtl_core.choices import Architecture
+from torch import nn
+
+from automtl_core.choices import Architecture, of_member
 from automtl_core.errors import ArtifactError, DivergedError
+from automtl_core.modules.network import Ensemble
 from automtl_core.search.held_out import HeldOut
 from automtl_core.search.strategy import Problem
 from automtl_core.search.trial import Serial, TrialBegan, TrialResult, Trials, TrialSpec
 from automtl_core.system import seeds
 from automtl_core.system.state import State, load_state, save_state
-from automtl_core.training.ensemble import model_fit
 from automtl_core.training.events import EpochEnded, Event, Listener
 from automtl_core.training.fit import Fit
-from automtl_core.training.learner import LearnerFit
 
 CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_SECONDS = 5.0
 """Least time between two checkpoints of a trial before its end."""
-OF = "of"
-"""Key of a file: the trial and the name of the file, since each file is intact in another place too."""
+OF, FORMAT = "of", 2
+"""Key of a file: the trial, the name of the file, since each one is intact in another place too, and this
+format."""
 
 
 @contextmanager
@@ -68,26 +70,19 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
     fit = _fit(problem, spec)
     if saved:
         fit.load_state_dict(saved["fit"])
-    written = time.monotonic(), fit.epoch
-
-    def write() -> None:
-        nonlocal written
-        _save(path, spec, {"fit": fit.state_dict(), "reports": reports})
-        written = time.monotonic(), fit.epoch
+    written = time.monotonic()
 
     def on_event(event: Event) -> bool:
-        nonlocal going_on
+        nonlocal going_on, written
+        going_on = listener(event) and going_on
         if not isinstance(event, EpochEnded):
-            going_on = listener(event) and going_on
             return going_on
         reports.append(event.to_json())
         again = going_on and fit.epoch < last and not fit.exhausted
-        if not again or time.monotonic() - written[0] >= CHECKPOINT_SECONDS:
-            write()
-        going_on = listener(event) and going_on
-        if not going_on and written[1] < fit.epoch:
-            write()
-        return going_on and again
+        if not again or time.monotonic() - written >= CHECKPOINT_SECONDS:
+            _save(path, spec, {"fit": fit.state_dict(), "reports": reports})
+            written = time.monotonic()
+        return again
 
     try:
         if going_on and fit.epoch < last and not fit.exhausted:
@@ -102,17 +97,15 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
         rows = HeldOut(problem, spec.loss_rows)
         outputs = rows.predict(fit.network.eval())
         losses, other = rows.scored(outputs).losses, rows.other_view(outputs)
-    state: Literal["done", "paused", "stopped"] = (
-        "done" if fit.exhausted else "paused" if going_on else "stopped"
-    )
-    seconds = time.monotonic() - start
-    result = TrialResult(state, fit.best, fit.best_epoch, fit.epoch, seconds, losses, other_view=other)
+    trained = (fit.best, fit.best_epoch, fit.epoch, time.monotonic() - start, losses)
+    state: Any = "done" if fit.exhausted else "paused" if going_on else "stopped"
+    result = TrialResult(state, *trained, other_view=other)
     if going_on:
         _save(kept, spec, result.to_state())
     return result
 
 
-def trained_fit(problem: Problem, spec: TrialSpec) -> Fit | LearnerFit:
+def trained_fit(problem: Problem, spec: TrialSpec) -> Fit:
     """Return the training of a trial from its checkpoint; its network has the best weights."""
     fit = _fit(problem, spec)
     fit.load_state_dict(_read(Path(spec.folder) / CHECKPOINT, spec)["fit"])
@@ -120,22 +113,33 @@ def trained_fit(problem: Problem, spec: TrialSpec) -> Fit | LearnerFit:
     return fit
 
 
-def _fit(problem: Problem, spec: TrialSpec) -> Fit | LearnerFit:
-    architecture = Architecture.from_json(spec.architecture or Architecture({}).to_json())
+def untrained(problem: Problem, architecture: Architecture) -> nn.Module:
+    """Return a network with new weights, and an ensemble with those of the seed of each member."""
+    if members := problem.space.members():
+        networks = list[nn.Module]()
+        for place, (name, space) in enumerate(members.items()):
+            own = replace(problem, space=space, seed=seeds.of_member(problem.seed, place))
+            networks.append(untrained(own, Architecture(of_member(name, architecture.decisions))))
+        return Ensemble(networks)
     seeds.seed_torch(problem.seed, "network")
-    network = problem.space.network(architecture)
-    return model_fit(network, problem.data, problem.recipe, problem.seed, problem.compute)
+    return problem.space.network(architecture)
+
+
+def _fit(problem: Problem, spec: TrialSpec) -> Fit:
+    architecture = Architecture.from_json(spec.architecture or Architecture({}).to_json())
+    network = untrained(problem, architecture)
+    return Fit(network, problem.data, problem.recipe, problem.seed, problem.compute)
 
 
 def _save(path: Path, spec: TrialSpec, state: State) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_state(path, {OF: [spec.name, path.name], **state})
+    save_state(path, {OF: [spec.name, path.name, FORMAT], **state})
 
 
 def _read(path: Path, spec: TrialSpec) -> State:
     """Return the state of a file of a trial; refuse one of another trial, or of another name."""
     state = load_state(path)
-    if state.pop(OF, None) != [spec.name, path.name]:
+    if state.pop(OF, None) != [spec.name, path.name, FORMAT]:
         fix = f"remove the folder {path.parent}, and repeat the command: the trial is trained again"
-        raise ArtifactError(f"{path}: belongs to another training", fix)
+        raise ArtifactError(f"{path}: belongs to another training, or is of another version", fix)
     return state

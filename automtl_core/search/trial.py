@@ -39,28 +39,19 @@ name is another component, and replaces the whole part: `{"space": {"name": "mmo
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that a search may train: an architecture, and values of settings."""
+    """A model that a search may train: an architecture, and values of settings.
+
+    With `epochs` it is a request to train it up to that epoch, from its checkpoint if there is one.
+    """
 
     name: str
     """Unique name in reports, such as `mmoe` or `trial 3`."""
     architecture: Architecture = field(default_factory=lambda: Architecture({}))
     overrides: Overrides = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Training:
-    """A request for a trial: a candidate is trained up to an epoch, from its checkpoint if there is one."""
-
-    candidate: Candidate
     epochs: int | None = None
-    """Epoch after which it pauses; None for a full training."""
+    """Epoch after which the training pauses; None for a full training."""
     loss_rows: int = 0
     """See `TrialSpec.loss_rows`."""
-
-    @property
-    def name(self) -> str:
-        """Name of the training in reports; trainings of one network share it."""
-        return self.candidate.name
 
 
 @dataclass(frozen=True)
@@ -92,9 +83,8 @@ class TrialSpec:
     @property
     def name(self) -> str:
         """Digest of all fields but `WEIGHTLESS`; specs that differ in `max_epochs` alone share it."""
-        config = dict(parse_json(self.config or "{}", *CONFIG))
-        config.pop("data_dir", None)  # the result does not depend on places
-        config.pop("prepared_dir", None)
+        settings = parse_json(self.config or "{}", *CONFIG)
+        config = {key: settings[key] for key in settings if key not in ("data_dir", "prepared_dir")}
         values = {**asdict(self), "config": config, "data": Path(self.data).name}
         parts = [value for name, value in values.items() if name not in WEIGHTLESS]
         return hashlib.sha256(canonical({"trial": parts})).hexdigest()[:16]
@@ -135,11 +125,10 @@ class TrialResult:
 
     def to_state(self) -> State:
         """Return tensors and JSON values for a checkpoint."""
-        values = asdict(replace(self, metrics={}, losses=None, other_view=None))
         metrics = {task: m.to_json() for task, m in self.metrics.items()}
         arrays = {name: getattr(self, name) for name in BY_ROW}
         tensors = {name: None if one is None else torch.from_numpy(one) for name, one in arrays.items()}
-        return {**values, "metrics": metrics, **tensors}
+        return {**vars(self), "metrics": metrics, **tensors}
 
     @classmethod
     def from_state(cls, state: State) -> "TrialResult":
@@ -221,12 +210,10 @@ class Trials:
     template: TrialSpec
     """Spec without an architecture; its folder holds the folders of all trials."""
     executor: Executor
-    run: Path | None = None
-    """Run directory, for a file that a strategy keeps after the search; None outside of a run."""
 
-    def spec(self, training: Training) -> TrialSpec:
-        """Return the spec of a training; the settings of its candidate replace those of the template."""
-        overrides = training.candidate.overrides
+    def spec(self, candidate: Candidate) -> TrialSpec:
+        """Return the spec of a candidate, whose settings replace those of the template."""
+        overrides = candidate.overrides
         config = parse_json(self.template.config or "{}", *CONFIG)
         config |= {
             part: {**({} if "name" in values else config.get(part, {})), **values}
@@ -235,9 +222,9 @@ class Trials:
         spec = replace(
             self.template,
             config=canonical(config).decode() if overrides else self.template.config,
-            architecture=Architecture(training.candidate.architecture.decisions).to_json(),
-            max_epochs=training.epochs,
-            loss_rows=training.loss_rows,
+            architecture=Architecture(candidate.architecture.decisions).to_json(),
+            max_epochs=candidate.epochs,
+            loss_rows=candidate.loss_rows,
         )
         return replace(spec, folder=str(Path(spec.folder) / spec.name))
 

@@ -1,12 +1,11 @@
-"""The built-in kinds of tasks: binary labels and numbers. Letters: R rows, b resamples."""
+"""The built-in kinds of tasks: binary labels and numbers. Letter: R rows."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
-from automtl_core.tasks.kind import Array, ByCounts, Floats, Groups, Measure, Measured, TaskKind
+from automtl_core.tasks.kind import Array, Floats, Groups, Measure, Measured, TaskKind
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,24 +66,6 @@ class Binary(TaskKind):
         spread = score * (1 - score) + (positives - 1) * (one - score**2) + (negatives - 1) * (two - score**2)
         half = 1.96 * (max(spread, 0.0) / (positives * negatives)) ** 0.5
         return max(score - half, 0.0), min(score + half, 1.0)
-
-    def resampled(self, labels: Array, logits: Floats, groups: Groups) -> ByCounts:
-        """Return the function from counts to AUC; rows are sorted once, here."""
-        positive = labels > 0
-        above, below = logits[positive], logits[~positive]
-        order = np.argsort(below)
-        negatives, positives = np.flatnonzero(~positive)[order], np.flatnonzero(positive)
-        lower, upper = (np.searchsorted(below[order], above, side) for side in ("left", "right"))
-
-        def scores(counts: NDArray[np.int32]) -> Floats:
-            before = np.zeros((len(counts), len(negatives) + 1), dtype=np.int32)
-            np.cumsum(counts[:, negatives], axis=1, out=before[:, 1:])
-            mine = counts[:, positives].astype(np.float64)
-            won = np.einsum("bp,bp->b", mine, before[:, lower] + before[:, upper]) / 2  # ties count half
-            with np.errstate(invalid="ignore"):
-                return np.asarray(won / (mine.sum(axis=1) * before[:, -1]))
-
-        return scores
 
 
 def auc(labels: Array, scores: Array) -> float | None:
@@ -197,12 +178,8 @@ class Regression(TaskKind):
         squared: Floats = (labels - logits) ** 2 / labels.var()
         return squared
 
-    def resampled(self, labels: Array, logits: Floats, groups: Groups) -> ByCounts:
-        """Return the function from counts to RMSE."""
-        squared = (logits - labels) ** 2
-
-        def scores(counts: NDArray[np.int32]) -> Floats:
-            with np.errstate(invalid="ignore"):
-                return np.asarray(np.sqrt(counts @ squared / counts.sum(axis=1)))
-
-        return scores
+    def score_by_row(self, labels: Floats, logits: Floats, groups: Groups) -> Floats:
+        """Return the values of RMSE."""
+        squared = (labels - logits) ** 2
+        root = squared.mean() ** 0.5
+        return np.asarray((root + squared / (root or 1.0)) / 2)

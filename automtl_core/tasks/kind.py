@@ -1,10 +1,10 @@
 """The interface of kinds of tasks.
 
-Letters: B batch, R rows with the label, T tasks of the kind, b resamples.
+Letters: B batch, R rows with the label, T tasks of the kind.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -18,9 +18,6 @@ Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Groups = NDArray[np.int32] | None
 """Number of the user of each row, 0 for none; None for data without a user field."""
-ByCounts = Callable[[NDArray[np.int32]], Floats]
-"""Function from the number of times that each row is drawn, [b, R], to the score of each resample, [b]; NaN
-where the score is undefined."""
 
 
 class Measure(NamedTuple):
@@ -163,20 +160,15 @@ class TaskKind(ABC):
         """Return the 95 % interval of a score over other rows; None if it is unknown."""
         return None
 
-    def resampled(self, labels: Array, logits: Floats, groups: Groups) -> ByCounts:
-        """Return the function that computes the score of resamples of R rows; the arrays are [R]."""
-        key = self.score.key
+    def score_by_row(self, labels: Floats, logits: Floats, groups: Groups) -> Floats | None:
+        """Return values whose mean is the score, and whose deviations are the influence of rows, [R] -> [R].
 
-        def scores(counts: NDArray[np.int32]) -> Floats:
-            values = np.full(len(counts), np.nan)
-            for place, drawn in enumerate(counts):
-                rows = np.repeat(np.arange(len(labels)), drawn)
-                of_rows = labels[rows], logits[rows], None if groups is None else groups[rows]
-                value = self.metrics(*of_rows).values[key] if len(rows) else None
-                values[place] = np.nan if value is None else value
-            return values
-
-        return scores
+        The influence of a row is R times the change of the score if it is there once more, so that their
+        variance, divided by R, is the squared error of the score. It is called only where `metrics` has a
+        value of the score. None where the influence is unknown: a comparison then computes the score again
+        without each of many parts of the rows, with a less precise error.
+        """
+        return 1 - self.losses_by_row(labels, logits, groups) if self.score.key == self.evidence else None
 
     @property
     def two_classes(self) -> bool:

@@ -5,12 +5,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
-from automtl_core.data.part import Part
-from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError
 from automtl_core.modules.network import Separate
 from automtl_core.system import seeds
@@ -18,7 +14,8 @@ from automtl_core.system.state import State, cpu_copy
 from automtl_core.training.balancer import balancer_group, balancer_of, task_losses
 from automtl_core.training.batches import Batch, steps
 from automtl_core.training.compute import Compute
-from automtl_core.training.events import REFIT, TRAIN, EpochEnded, Listener
+from automtl_core.training.events import REFIT, TRAIN, EpochEnded, Listener, StepEnded
+from automtl_core.training.learner import Learner, TrainingData
 from automtl_core.training.loop import Pass, evaluate, shuffled, step
 from automtl_core.training.metrics import Metrics, metrics_from_json
 from automtl_core.training.optimisers import Optimiser, WeightAverage, weight_groups
@@ -34,24 +31,6 @@ Lasts: TypeAlias = Callable[[float], bool]
 def always(share: float) -> bool:
     """Return that there is time."""
     return True
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """The training and validation parts of a dataset, never the test part."""
-
-    train: Part
-    validation: Part
-    tasks: Sequence[Task]
-    """Tasks in the order of the columns of labels."""
-    held_out: Part | None = None
-    """Rows for the decisions of a search; None without. See `SearchStrategy.held_out_share`. No weight is
-    trained on them, and no training is stopped by them."""
-    recent: NDArray[np.int64] | None = None
-    """For an update: the training rows of networks that go on from their weights. A `Learner` is trained anew
-    on all rows."""
-    passes: int = 1
-    """For an update: largest number of epochs over these rows."""
 
 
 @dataclass
@@ -78,7 +57,7 @@ class Fit:
 
     An epoch is better if the mean over tasks of the relative change against the best epoch so far is
     positive. A network that is `Separate` keeps the best epoch of each task, and each task's loss has full
-    weight.
+    weight. A `Learner` trains itself, in one epoch.
     """
 
     network: nn.Module
@@ -95,28 +74,34 @@ class Fit:
     """For a refit: the epochs whose weights are kept, `best_epochs` of an earlier training. Validation rows
     are not read. Empty for early stopping."""
     moments: State = field(default_factory=dict)
-    """State of the optimiser that the training goes on from, by names of parameters; then that of its end."""
+    """State of the optimiser that the training goes on from, by names of parameters."""
+    before: Callable[[], nn.Module] | None = None
+    """For the refit of a `Learner`: returns the trained model."""
+    lasts: Lasts = always
+    """Whether there is time, for the parts of a `Learner`."""
 
     def __post_init__(self) -> None:
         data, recipe, compute, network = self.data, self.recipe, self.compute, self.network
         self.network = network.to(compute.device)
         self.epoch = self.first_epoch
+        self.phase = REFIT if self.chosen else TRAIN  # in events
         self.rows = data.train if data.recent is None else data.train.some(data.recent)
         self.balancer = balancer_of(recipe, data.tasks).to(compute.device)
-        groups = weight_groups(network, dict(network.named_parameters()), recipe)
-        self.optimiser = Optimiser([*groups, balancer_group(self.balancer, recipe)], compute)
+        weights = weight_groups(network, dict(network.named_parameters()), recipe)
+        self.optimiser = Optimiser([*weights, balancer_group(self.balancer, recipe)], compute)
         self.optimiser.load_state_dict(self.moments)
         self.steps = steps(len(self.rows), recipe.batch_size)
         self.epochs = recipe.epochs if data.recent is None else data.passes
+        span = self.steps if recipe.average_weights else 0
+        if isinstance(network, Learner):
+            self.epochs, span = 1, 0
         self.patience = recipe.patience_for(self.steps)
-        self.average = WeightAverage(network, self.steps if recipe.average_weights else 0, compute)
+        self.average = WeightAverage(network, span, compute)
         # One checkpoint for all tasks or, where they share no weights, one for each task.
-        groups_of_tasks = (
-            [([task], prefix) for task, prefix in network.separate_parts().items()]
-            if isinstance(network, Separate)
-            else [([task.name for task in data.tasks], "")]
-        )
-        self.common = [Checkpoint(*group, epoch=self.first_epoch) for group in groups_of_tasks]
+        groups = [([task.name for task in data.tasks], "")]
+        if isinstance(network, Separate):
+            groups = [([task], prefix) for task, prefix in network.separate_parts().items()]
+        self.common = [Checkpoint(*group, epoch=self.first_epoch) for group in groups]
         losses = task_losses(recipe, data.tasks, compute.device)
         self.losses = losses._replace(weights=losses.weights * len(self.common))
 
@@ -161,33 +146,24 @@ class Fit:
             UsageError: there are too few rows for a single step.
 
         """
-        going_on = True
+        going_on, data, size = True, self.data, self.recipe.batch_size
         while going_on and not self.exhausted:
             self.epoch += 1
             seeds.seed_torch(self.seed, "train", self.epoch)
             done = self._train(listener)
-            enough = steps(NORM_ROWS, self.recipe.batch_size)
-            self.average.recalibrate_batchnorm(islice(self._batches(), enough))
-            metrics: Metrics = {} if self.chosen else self._validated()
+            self.average.recalibrate_batchnorm(islice(self._batches(), steps(NORM_ROWS, size)))
+            metrics: Metrics = {}
+            if not self.chosen:
+                metrics = evaluate(self.average.network, data.validation, data.tasks, size, self.compute)
             change = self.recipe.change(metrics, self.best) if self.best else None
             self._keep_better(metrics)
-            losses = done.losses(self.data.tasks)
-            report = EpochEnded(self.phase, self.epoch, losses, metrics, change)
+            report = EpochEnded(self.phase, self.epoch, done.losses(data.tasks), metrics, change)
+            if isinstance(self.network, Learner) and self.chosen and not done.going_on:
+                self.epoch = 0  # half a refit is none
             going_on = listener(report) and done.going_on
-        self.moments = self.optimiser.state_dict()
         if not self.chosen or self.exhausted:
             self.restore_best()
         return self.best
-
-    @property
-    def phase(self) -> str:
-        """Name of the phase in events."""
-        return REFIT if self.chosen else TRAIN
-
-    def _validated(self) -> Metrics:
-        """Return the metrics of the averaged weights on validation rows."""
-        rows, tasks, size = self.data.validation, self.data.tasks, self.recipe.batch_size
-        return evaluate(self.average.network, rows, tasks, size, self.compute)
 
     def restore_best(self) -> None:
         """Load the best weights so far into the network."""
@@ -195,6 +171,8 @@ class Fit:
 
     def _train(self, listener: Listener) -> Pass[Batch]:
         """Take the steps of one epoch."""
+        if isinstance(self.network, Learner):
+            return self._learned(self.network, listener)
         losses, settle = self.losses, self.optimiser.settle
         epoch = Pass(self.phase, self.epoch, self._batches(), self.steps, losses, listener, settle)
         self.network.train()
@@ -208,6 +186,22 @@ class Fit:
                 "use more rows",
             )
         return epoch
+
+    def _learned(self, model: Learner, listener: Listener) -> Pass[Batch]:
+        """Let a model train itself; of its work thousandths are told."""
+        told = Pass[Batch](self.phase, self.epoch, (), 0, self.losses, listener)
+
+        def going_on(done: float, until: float) -> bool:
+            rows = round(done * len(self.data.train))
+            step = StepEnded(self.phase, self.epoch, 1000, round(1000 * done), rows)
+            told.going_on = told.going_on and listener(step)
+            return told.going_on and self.lasts(until)
+
+        if self.before is None:
+            model.learn(self.data, self.seed, going_on)
+        else:
+            model.refit(self.before(), self.data, self.seed, going_on)
+        return told
 
     def _batches(self) -> Iterator[Batch]:
         how = (self.recipe, self.seed, self.epoch, self.compute)
@@ -227,13 +221,11 @@ class Fit:
                 checkpoint.keep(self.epoch, now, weights)
 
     def state_dict(self) -> State:
-        """Return weights, optimiser moments, and the best weights so far; those of an epoch once."""
-        kept: State = {}
+        """Return weights, optimiser moments, and the best weights so far."""
         common: State = {}
-        for number, checkpoint in enumerate(self.common):
-            kept.setdefault(str(checkpoint.epoch), {}).update(checkpoint.weights)
-            metrics = {task: m.to_json() for task, m in checkpoint.metrics.items()}
-            common[str(number)] = {"epoch": checkpoint.epoch, "metrics": metrics}
+        for number, one in enumerate(self.common):
+            metrics = {task: m.to_json() for task, m in one.metrics.items()}
+            common[str(number)] = {"epoch": one.epoch, "metrics": metrics, "weights": one.weights}
         return {
             "epoch": self.epoch,
             "first_epoch": self.first_epoch,
@@ -242,7 +234,6 @@ class Fit:
             "optimiser": self.optimiser.state_dict(),
             "average": self.average.state_dict(),
             "common": common,
-            "kept": kept,
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -253,5 +244,4 @@ class Fit:
         self.optimiser.load_state_dict(state["optimiser"])
         self.average.load_state_dict(state["average"])
         for checkpoint, saved in zip(self.common, state["common"].values(), strict=True):
-            kept = state["kept"].get(str(saved["epoch"]), {})
-            checkpoint.keep(saved["epoch"], metrics_from_json(saved["metrics"]), kept)
+            checkpoint.keep(saved["epoch"], metrics_from_json(saved["metrics"]), saved["weights"])

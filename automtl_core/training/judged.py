@@ -1,18 +1,17 @@
 """Kinds of tasks that a registered metric judges: it decides where a score does, such as the GAUC of lists.
 
 Early stopping, the encoding search, evidence, the last round and comparisons read the score and the evidence
-of a kind of task, so that one metric decides everywhere. Letters: R rows, b resamples.
+of a kind of task, so that one metric decides everywhere. Letter: R rows.
 """
 
 from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import AutoMTLError
-from automtl_core.tasks.kind import Array, ByCounts, Floats, Groups, Measure, Measured, TaskKind
+from automtl_core.tasks.kind import Array, Floats, Groups, Measure, Measured, TaskKind
 from automtl_core.tasks.kinds import BY, judged_by, task_kind
 from automtl_core.training.metric import Metric, value_of
 
@@ -81,17 +80,13 @@ class _Judged(TaskKind):
         losses: Floats = (weights - gains) * (len(labels) / weights.sum())
         return losses
 
-    def resampled(self, labels: Array, logits: Floats, groups: Groups) -> ByCounts:
-        """Return the function from counts to the metric; a list is drawn as its first row is."""
+    def score_by_row(self, labels: Floats, logits: Floats, groups: Groups) -> Floats | None:
+        """Return the value of the metric, and the influence of each list at its first row."""
         if self.metric.terms is None:
-            return super().resampled(labels, logits, groups)
+            return None
         gains, weights = self._terms(labels, logits, groups)
-
-        def scores(counts: NDArray[np.int32]) -> Floats:
-            with np.errstate(invalid="ignore"):
-                return np.asarray((counts @ gains) / (counts @ weights))
-
-        return scores
+        score = gains.sum() / weights.sum()
+        return np.asarray(score + (gains - score * weights) * (len(labels) / weights.sum()))
 
     def effective_rows(self, labels: Array, groups: Groups = None) -> int:
         """Return the number of rows of the rarer class, or of lists that count if there are fewer."""

@@ -1,24 +1,39 @@
-"""Models with a training algorithm of another kind, which takes all rows at once, such as boosted trees."""
+"""What models learn from, and models with an algorithm of their own that takes all rows at once, as trees."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
+from automtl_core.data.part import Part
+from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError
-from automtl_core.system.state import State
-from automtl_core.training.compute import Compute
-from automtl_core.training.events import REFIT, TRAIN, EpochEnded, Listener, StepEnded
-from automtl_core.training.fit import Lasts, TrainingData, always
-from automtl_core.training.loop import evaluate
-from automtl_core.training.metrics import Metrics, metrics_from_json
-from automtl_core.training.recipe import Recipe
 
 GoingOn: TypeAlias = Callable[[float, float], bool]
 """Called with the finished share of all work, and with the share at which the current part ends; returns
 whether to continue this part. After False, the next part still gets a first attempt."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The training and validation parts of a dataset, never the test part."""
+
+    train: Part
+    validation: Part
+    tasks: Sequence[Task]
+    """Tasks in the order of the columns of labels."""
+    held_out: Part | None = None
+    """Rows for the decisions of a search; None without. See `SearchStrategy.held_out_share`. No weight is
+    trained on them, and no training is stopped by them."""
+    recent: NDArray[np.int64] | None = None
+    """For an update: the training rows of networks that go on from their weights. A `Learner` is trained anew
+    on all rows."""
+    passes: int = 1
+    """For an update: largest number of epochs over these rows."""
 
 
 class Learner(nn.Module, ABC):
@@ -64,82 +79,3 @@ class Learner(nn.Module, ABC):
             f"{type(self).__name__} is not a network, and has no graph to export",
             "predict by `automtl predict RUN`, or export the run of a network",
         )
-
-
-@dataclass(eq=False)
-class LearnerFit:
-    """Trains a `Learner`, as `Fit` trains a network, in one epoch."""
-
-    network: Learner
-    """Trained in place, on the device of `compute`."""
-    data: TrainingData
-    recipe: Recipe
-    """The training settings; only the batch size is used, for predictions."""
-    seed: int
-    compute: Compute
-    lasts: Lasts = always
-    best: Metrics = field(default_factory=dict, init=False)
-    chosen: Callable[[], nn.Module] | None = None
-    """For a refit: returns the trained model, see `Learner.refit`."""
-    moments: ClassVar[State] = {}
-    """The model has no optimiser."""
-    best_epoch: ClassVar[int] = 1
-    """There is one epoch only."""
-    best_epochs: ClassVar[tuple[int, ...]] = (1,)
-    cut_short: ClassVar[bool] = False
-    """The model stops by its own rule."""
-
-    exhausted: bool = field(default=False, init=False)
-    """Whether the model is trained, and the listener has not ended it."""
-
-    @property
-    def epoch(self) -> int:
-        """Number of epochs so far."""
-        return int(self.exhausted)
-
-    def __post_init__(self) -> None:
-        self.network.to(self.compute.device)
-
-    def restore_best(self) -> None:
-        """Do nothing: the model is the best one."""
-
-    def run(self, listener: Listener) -> Metrics:
-        """Train the model, unless it is trained already; return its validation metrics, none after a refit.
-
-        Raises:
-            DivergedError: a prediction is not finite.
-
-        """
-        if not self.exhausted:
-            going, phase = True, TRAIN if self.chosen is None else REFIT
-
-            def going_on(done: float, until: float) -> bool:
-                nonlocal going
-                rows = round(done * len(self.data.train))
-                going = going and listener(StepEnded(phase, 1, 1000, round(1000 * done), rows))
-                return going and self.lasts(until)
-
-            if self.chosen is None:
-                self.network.learn(self.data, self.seed, going_on)
-                rows, size = self.data.validation, self.recipe.batch_size
-                self.best = evaluate(self.network, rows, self.data.tasks, size, self.compute)
-            else:
-                self.network.refit(self.chosen(), self.data, self.seed, going_on)
-            self.exhausted = going or self.chosen is None
-            losses = {task.name: None for task in self.data.tasks}
-            listener(EpochEnded(phase, 1, losses, self.best))
-        return self.best
-
-    def state_dict(self) -> State:
-        """Return the trained model."""
-        return {
-            "weights": self.network.state_dict(),
-            "best": {task: m.to_json() for task, m in self.best.items()},
-            "exhausted": self.exhausted,
-        }
-
-    def load_state_dict(self, state: State) -> None:
-        """Load a trained model."""
-        self.network.load_state_dict(state["weights"])
-        self.best = metrics_from_json(state["best"])
-        self.exhausted = state["exhausted"]

@@ -1,6 +1,7 @@
 """One pass over the data: training steps, and evaluation. Letters: B batch, T tasks, R rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import InitVar, dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
@@ -120,6 +121,7 @@ def step(
     return StepLosses(parts.by_task, parts.terms)
 
 
+@dataclass(eq=False)
 class Pass(Generic[Item]):
     """A pass over training rows in a custom loop: iterate over it, and add the losses of each step.
 
@@ -128,39 +130,29 @@ class Pass(Generic[Item]):
             epoch.add(step(network, batch, losses, balancer, optimiser, compute), batch)
 
     It ends early where the listener returns False, after one step at least.
-
-    Args:
-        phase: Name in reports, such as `search`.
-        number: Number of the epoch.
-        data: Batches, or pairs of batches; one for each step.
-        steps: Number of steps.
-        losses: Losses of the tasks.
-        listener: Receives each step, and may end the pass.
-        after: Called at the end, before the network is evaluated; see `Optimiser.settle`.
-
     """
 
-    def __init__(
-        self,
-        phase: str,
-        number: int,
-        data: Iterable[Item],
-        steps: int,
-        losses: TaskLosses,
-        listener: Listener,
-        after: Callable[[], None] = lambda: None,
-    ) -> None:
-        self.phase = phase
-        self.number = number
-        self.data = data
-        self.steps = steps
-        self.listener = listener
-        self.after = after
-        self.going_on = True
-        """Whether the listener lets the loop continue."""
-        self.rows = 0
-        self._total = torch.zeros_like(losses.weights)
-        self._terms = torch.zeros_like(losses.weights, dtype=torch.float64)  # exact beyond 2**24 rows
+    phase: str
+    """Name in reports, such as `search`."""
+    number: int
+    """Number of the epoch."""
+    data: Iterable[Item]
+    """Batches, or pairs of batches; one for each step."""
+    steps: int
+    """Number of steps."""
+    objective: InitVar[TaskLosses]
+    """Losses of the tasks."""
+    listener: Listener
+    """Receives each step, and may end the pass."""
+    after: Callable[[], None] = lambda: None
+    """Called at the end, before the network is evaluated; see `Optimiser.settle`."""
+    going_on: bool = field(default=True, init=False)
+    """Whether the listener lets the loop continue."""
+    rows: int = field(default=0, init=False)
+
+    def __post_init__(self, objective: TaskLosses) -> None:
+        self._total = torch.zeros_like(objective.weights)
+        self._terms = torch.zeros_like(objective.weights, dtype=torch.float64)  # exact beyond 2**24 rows
 
     def __iter__(self) -> Iterator[Item]:
         for done, item in enumerate(self.data, start=1):

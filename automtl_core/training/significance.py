@@ -1,12 +1,16 @@
-"""Significance: corrected p values, and standard errors by row. Letters: R rows."""
+"""Significance: corrected p values, standard errors by row, and differences of models. Letters: R rows."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from math import inf
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit
 
 from automtl_core.dataset.schema import Task
+from automtl_core.system.documents import Value
 from automtl_core.tasks.kind import Floats, Groups
 
 Name = TypeVar("Name", bound=Hashable)
@@ -32,6 +36,52 @@ def holm(p: Mapping[Name, float], comparisons: int | None = None) -> dict[Name, 
     for rank, name in enumerate(sorted(p, key=lambda name: p[name])):
         adjusted[name] = largest = max(largest, min(1.0, (count - rank) * p[name]))
     return {name: adjusted[name] for name in p}
+
+
+Standing = Literal["ahead", "level", "behind"]
+"""The verdict on a model against another one."""
+IN_WORDS: Mapping[Standing | None, str] = {
+    "ahead": "ahead of", "level": "level with", "behind": "behind", None: "without an interval against",
+}  # fmt: skip
+
+
+def half_interval(error: float, looks: int = 1, freedom: float = inf) -> float:
+    """Return half of an interval, 95 % for `looks` differences together (Bonferroni), by Student's t."""
+    return -float(stdtrit(freedom, 0.025 / looks)) * error
+
+
+@dataclass(frozen=True)
+class Difference(Value):
+    """The score of a model minus that of another one, positive where the model is better."""
+
+    mean: float
+    low: float | None = None
+    """Lower end of the interval, 95 % for all that were looked at; None where the error is unknown."""
+    high: float | None = None
+    p: float | None = None
+    """Two-sided p value."""
+    adjusted_p: float | None = None
+    """P value times the number that was looked at, at most 1: below .05 where the interval excludes 0."""
+    cells: int = 1
+    """Number of pairs of trainings. With one pair, interval and p value are over test rows alone, and not
+    over trainings: another seed may reverse a significant difference."""
+
+    @classmethod
+    def of(
+        cls, mean: float, error: float | None, looks: int = 1, freedom: float = inf, cells: int = 1
+    ) -> Self:
+        """Return a difference with a standard error, of a number that were looked at."""
+        if error is None:
+            return cls(mean, cells=cells)
+        half = half_interval(error, looks, freedom)
+        p = max(SMALLEST, 2 * float(stdtr(freedom, -abs(mean) / error))) if error else float(mean == 0)
+        return cls(mean, mean - half, mean + half, p, min(1.0, looks * p), cells)
+
+    def standing(self, margin: float = 0.0) -> Standing | None:
+        """Return the verdict: the whole interval is above a margin, below its opposite, or neither."""
+        if self.low is None or self.high is None:
+            return None
+        return "ahead" if self.low > margin else "behind" if self.high < -margin else "level"
 
 
 LEAST = 10

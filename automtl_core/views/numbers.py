@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from math import floor, isfinite, log10
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from automtl_core.training.significance import Difference
 
 
 def change(mean: float, low: float | None = None, high: float | None = None, form: str = ".4f") -> str:
@@ -19,6 +23,11 @@ def change(mean: float, low: float | None = None, high: float | None = None, for
     form = of_changes(values, form)
     first, *ends = (f"{value:{form}}" for value in values)
     return f"{first} [{', '.join(ends)}]" if ends else first
+
+
+def interval(one: "Difference", form: str = ".4f") -> str:
+    """Return a difference of models with its interval; see `change`."""
+    return change(one.mean, one.low, one.high, form)
 
 
 def of_changes(values: Iterable[float], form: str) -> str:

@@ -10,7 +10,7 @@ machine.
 """
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from automtl_core.data.part import some_rows
 from automtl_core.search.strategy import Problem
@@ -27,38 +27,26 @@ TRIAL_ROWS, VALIDATION_ROWS = 1_000_000, 200_000
 """Least number of rows of the trials of a search, where they read a sample: for training, for validation."""
 
 
+@dataclass(eq=False)
 class Clock:
-    """Listener that ends the search, then the training, when their time is over.
+    """Listener that ends the search, then the training, when their time is over."""
 
-    Args:
-        listener: Receives all events, and may end a loop earlier.
-        seconds: Seconds of the budget from `start` on.
-        search: Share of them after which the search ends.
-        train: Share of them after which the training ends.
-        start: Start of the run, by `time.monotonic`; None for now.
-        refit: Share of them after which a refit would end.
-
-    """
-
-    def __init__(
-        self,
-        listener: Listener,
-        seconds: float,
-        search: float,
-        train: float = ALL,
-        start: float | None = None,
-        refit: float = ALL,
-    ) -> None:
-        self.listener = listener
-        self.search = search
-        self.train = train
-        self.refit = refit
-        self.ended: dict[str, int] = {}
-        self.warned: list[str] = []
-        self._start = time.monotonic() if start is None else start
-        self._seconds = seconds
-        self._asked: float | None = None  # at the first call of `lasts`
-        self._epoch = 1  # of the last event
+    listener: Listener
+    """Receives all events, and may end a loop earlier."""
+    seconds: float
+    """Seconds of the budget from `start` on."""
+    search: float
+    """Share of them after which the search ends."""
+    train: float = ALL
+    """Share of them after which the training ends."""
+    start: float = field(default_factory=lambda: time.monotonic())
+    """Start of the run, by `time.monotonic`."""
+    refit: float = ALL
+    """Share of them after which a refit would end."""
+    ended: dict[str, int] = field(default_factory=dict, init=False)
+    warned: list[str] = field(default_factory=list, init=False)
+    _asked: float | None = field(default=None, init=False)  # at the first call of `lasts`
+    _epoch: int = field(default=1, init=False)  # of the last event
 
     def __call__(self, event: Event) -> bool:
         """Pass the event on, and check the time at the end of steps and epochs."""
@@ -92,10 +80,10 @@ class Clock:
 
     def has_time(self, seconds: float) -> bool:
         """Return whether there is time for a refit of so many seconds."""
-        return self._share() + seconds / self._seconds < self.refit
+        return self._share() + seconds / self.seconds < self.refit
 
     def _share(self) -> float:
-        return (time.monotonic() - self._start) / self._seconds
+        return (time.monotonic() - self.start) / self.seconds
 
 
 def trial_rows(rows: int) -> int | None:

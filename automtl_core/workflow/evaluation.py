@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core.data.part import Part
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema
 from automtl_core.run_dir.facts import Refreshed, Result, Updated
@@ -52,13 +53,10 @@ def test(work: Work) -> None:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    work.turn_to_network()
-    job, run, prepared = work.job, work.run, work.prepared
+    job, run, prepared = work.job, work.run, work.run.served(work.prepared)
     result, registered = run.read(Result), job.metrics()
     with computing():
-        space = work.space_of_network() or job.of(run.config()).space(prepared)
-        made, refresh = _trained(job, run, prepared, space), space.schema.encodings.refresh
-        part = prepared.refreshed("test", space.schema, refresh)
+        space, made, part = _on_test_rows(job, run, prepared)
         validation = _validation(job, made, prepared, space.schema, result)
         start = time.monotonic()
         predicted = made.predict_logits(part)
@@ -70,15 +68,8 @@ def test(work: Work) -> None:
             for fact in stage.measure(on):
                 run.write(fact)
     tested = measured(job, prepared, prepared.part("test"), predicted, registered)
-    run.write(
-        replace(
-            result,
-            validation=validation,
-            test=tested,
-            reachable=reachable(prepared),
-            metrics=job.config.metrics,
-        )
-    )
+    found = replace(result, validation=validation, test=tested, reachable=reachable(prepared))
+    run.write(replace(found, metrics=job.config.metrics))
 
 
 def is_tested(job: Job, run: Run) -> bool:
@@ -109,22 +100,23 @@ def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[Any]:
 
     """
     with computing():
-        space = job.of(run.config()).space(prepared)  # with the settings that its search chose
-        part = prepared.refreshed("test", space.schema, space.schema.encodings.refresh)
-        return _trained(job, run, prepared, space).predict_logits(part)
+        _, made, part = _on_test_rows(job, run, prepared)
+        return made.predict_logits(part)
 
 
-def _trained(job: Job, run: Run, prepared: Prepared, space: SearchSpace) -> Trained:
-    size, compute = job.config.training.batch_size, job.compute()
+def _on_test_rows(job: Job, run: Run, prepared: Prepared) -> tuple[SearchSpace, Trained, Part]:
+    """Return the space, the network and its test rows, with the settings that the search of a run chose."""
+    space, size, compute = job.of(run.config()).space(prepared), job.config.training.batch_size, job.compute()
     network, encoder = restored(space, run, compute), prepared.encoder_of(space.schema)
-    return Trained(network, encoder, compute, size, scaling=scaling(run))
+    part = prepared.refreshed("test", space.schema, space.schema.encodings.refresh)
+    return space, Trained(network, encoder, compute, size, scaling=scaling(run)), part
 
 
 def _validation(job: Job, made: Trained, prepared: Prepared, schema: Schema, trained: Result) -> Metrics:
     """Return the validation metrics of a training, with the registered metrics of its network."""
     if trained.metrics == job.config.metrics:
         return trained.validation
-    registered = job.validation_metrics()
+    registered = {**job.monitor(), **job.metrics()}
     if not registered or trained.refitted:  # after a refit, these rows are training rows
         return with_others(trained.validation)
     part = prepared.part("validation")

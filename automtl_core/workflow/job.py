@@ -40,11 +40,10 @@ from automtl_core.system import seeds
 from automtl_core.system.documents import canonical
 from automtl_core.system.progress import Progress, silent
 from automtl_core.tasks.kinds import judged_by
-from automtl_core.training.balancer import Balancer, balancer_of, check_groups, task_losses
+from automtl_core.training.balancer import balancer_of, check_groups, task_losses
 from automtl_core.training.compute import Compute
-from automtl_core.training.events import RunListener
-from automtl_core.training.fit import TrainingData
 from automtl_core.training.judged import GAUC
+from automtl_core.training.learner import TrainingData
 from automtl_core.training.metric import Metric, check_monitored
 from automtl_core.training.recipe import Recipe, key_of_loss
 from automtl_core.workflow.components import parsed
@@ -167,20 +166,11 @@ class Job:
             return prepare(*where, progress, memory_limit, elsewhere, accept, self.refits())
         run, how = self.parent(), (progress, memory_limit)
         base, schema = self._before(run, *how), run.encoder(self.registry.field_encoders()).schema
-        reading = NewExamples(
-            dataset,
-            update.data,
-            c.prepared_dir,
-            memory_limit,
-            schema.histories,
-            update.history,
-            update.max_bad_rows,
-            progress=progress,
-            labelled=True,
-            time=(dataset.time_column or dataset.time) if base.can_refresh else None,
-            rule=schema.lists,
-            weights=schema.weights,
-        )
+        at = (dataset.time_column or dataset.time) if base.can_refresh else None
+        more: dict[str, Any] = {"time": at, "rule": schema.lists, "weights": schema.weights}
+        rows = (dataset, update.data, c.prepared_dir, memory_limit)
+        log = (schema.histories, update.history, update.max_bad_rows)
+        reading = NewExamples(*rows, *log, progress=progress, labelled=True, **more)
         return grow(base, reading, c.prepared_dir, elsewhere, accept)
 
     def _before(self, run: Run, progress: Progress, memory_limit: str | None) -> Prepared:
@@ -283,9 +273,8 @@ class Job:
         if not (share := strategy_class.held_out_share(settings)):
             return problem
         random = seeds.generator(self.config.seed, "decisions")
-        rows = held_out_rows(
-            prepared, 1_000_000, share, random, self.config.features.refresh
-        )  # trainings from scratch read all rows
+        # Trainings from scratch read all rows.
+        rows = held_out_rows(prepared, 1_000_000, share, random, self.config.features.refresh)
         divided = self.problem(prepared, rows, problem.space)
         data = replace(divided.data, validation=problem.data.validation, held_out=divided.data.validation)
         return replace(divided, data=data)
@@ -302,6 +291,8 @@ class Job:
             ArtifactError: decisions do not fit the choices of the space.
 
         """
+        if self.config.warm_start is not None and self.config.update is None:
+            raise UsageError("a search begins with no other run", "leave out warm_start, or use automtl 0.3")
         space = self.space(data)
         if problem := _network_problem(space):
             raise self.registry.broken(SPACES, self.config.space.name, problem)
@@ -312,7 +303,8 @@ class Job:
         balancer_of(self.recipe(), space.schema.tasks)
         check_monitored(self.monitor(), space.schema.tasks, self.dataset())
         self.metrics()
-        self.listeners()
+        for name in self.config.listeners:
+            self.registry.get(LISTENERS, name).check()
         features = self.config.features
         timed = features.refresh != "never", any(one.half_life is not None for one in features.keys)
         if any(timed) and self.dataset().settings.split != "time":
@@ -320,23 +312,23 @@ class Job:
             raise UsageError(
                 f"{what}, but rows are not split by time", "leave it out, or use --set dataset.split=time"
             )
-        if self.config.strategy is not None:
+        if (chosen := self.config.strategy) is not None:
             strategy_class, settings = self._searching()
             strategy_class.check()
             for rival in getattr(settings, "rivals", ()):
                 self.registry.supplier(SPACES, rival)
         name, choices = self.config.space.name, space.choices()
-        if self.config.strategy is not None and space.members():
+        if chosen is not None and space.members():
             what = f"{name} is not searched, but is the mean of models that are"
             raise UsageError(what, "search one of its models; the result may be an average")
-        if self.config.strategy is None and choices and not self.config.decisions:
+        if chosen is None and choices and not self.config.decisions:
             raise UsageError(
                 f"{name} leaves {len(choices)} choices open, and there is no strategy to decide them",
                 f"search it with one of {listing(self.registry.names(STRATEGIES))}, or name a run",
             )
-        if self.config.strategy is not None and not choices:
+        if chosen is not None and not choices:
             raise UsageError(f"{name} leaves nothing to search", f"train it: automtl train --model {name}")
-        if self.config.strategy is None and not (self.config.features.auto and type(space).takes_encodings):
+        if chosen is None and not (features.auto and type(space).takes_encodings):
             self.fixed_architecture(space)  # else the choices may depend on the encodings
         return space
 
@@ -355,10 +347,6 @@ class Job:
         """Return the search strategy of the job for a problem; the job must have one."""
         strategy_class, settings = self._searching()
         return strategy_class(settings, problem)
-
-    def networks(self) -> int:
-        """Return the number of networks that the training trains one after the other."""
-        return self.registry.get(SPACES, self.config.space.name).networks(self.components["space"])
 
     def search_epochs(self, epochs: int) -> int | None:
         """Return the search epochs if each training takes some; None if unknown, 0 without a strategy."""
@@ -387,7 +375,7 @@ class Job:
         """Return the recipe, with the classes of its balancer and its losses."""
         recipe = self.config.training
         losses = {one.name: self.registry.get(LOSSES, one.name) for one in recipe.losses.values()}
-        return recipe.knowing(self.balancer(), losses)
+        return recipe.knowing(self.registry.get(BALANCERS, recipe.balancer.name), losses)
 
     def monitor(self) -> dict[str, Metric]:
         """Return the metric that decides in place of AUC or RMSE, by its name; none without one.
@@ -412,10 +400,6 @@ class Job:
             },
         )
 
-    def balancer(self) -> type[Balancer]:
-        """Return the class of the balancer."""
-        return self.registry.get(BALANCERS, self.config.training.balancer.name)
-
     def metrics(self) -> dict[str, Metric]:
         """Return the registered metrics of the test, by name.
 
@@ -425,23 +409,6 @@ class Job:
 
         """
         return {name: self.registry.get(METRICS, name) for name in self.config.metrics}
-
-    def validation_metrics(self) -> dict[str, Metric]:
-        """Return the registered metrics of validation rows: those of the test, and that which decides."""
-        return {**self.monitor(), **self.metrics()}
-
-    def listeners(self) -> dict[str, type[RunListener]]:
-        """Return the listeners of the run, by name.
-
-        Raises:
-            UnknownNameError: no plugin registers one of them.
-            UsageError: the library of one is not installed.
-
-        """
-        listeners = {name: self.registry.get(LISTENERS, name) for name in self.config.listeners}
-        for listener in listeners.values():
-            listener.check()
-        return listeners
 
     def _searching(self) -> tuple[type[SearchStrategy], Settings]:
         """Return the strategy and its settings."""

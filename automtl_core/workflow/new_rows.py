@@ -10,19 +10,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.encoder import Column, Encoder
-from automtl_core.data.frames import NewExamples, NewRows
+from automtl_core.data.encoder import Encoder
+from automtl_core.data.frames import NewExamples, NewRows, numbered
 from automtl_core.data.new_rows import check_output, new_rows, predictions_file
 from automtl_core.data.part import Part
 from automtl_core.dataset.dataset import MOST_BAD_ROWS
 from automtl_core.dataset.declarations import History
+from automtl_core.dataset.recorded import RecordedDataset
 from automtl_core.dataset.schema import scores_of
 from automtl_core.errors import DataError, UsageError, did_you_mean, listing
 from automtl_core.fields.encode import texts
 from automtl_core.fields.numeric import Scale
 from automtl_core.fields.sparse import Vocabulary
 from automtl_core.raw.load import Rejected
+from automtl_core.run_dir.facts import SEEN, Data, Refreshed
 from automtl_core.run_dir.progress import PREPARATION
+from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
 from automtl_core.tasks.kind import Groups
 from automtl_core.training.events import Listener, Noted, ProgressMade, Warned
@@ -238,12 +241,6 @@ def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
         reading.note(sentence, True)
 
 
-def numbered(column: Column, numbers: dict[str, int]) -> NDArray[np.int32]:
-    """Return the number of each user, 0 for a blank, [R]; users without a number get the next ones."""
-    known = (numbers.setdefault(user, len(numbers) + 1) if user else 0 for user in texts(column))
-    return np.fromiter(known, np.int32, len(column))
-
-
 class Unseen:
     """Watches new rows for fields with a vocabulary, none of whose values is known, and for far numbers.
 
@@ -300,3 +297,41 @@ class Unseen:
                     f"{column}: none of the {count:,} values occurs in the training rows; they may "
                     f"be written otherwise: {self._first[column]!r} here, {known[0]!r} there"
                 )
+
+
+def time_column(run: Run, reading: NewExamples) -> str | None:
+    """Return the column with the times of new rows; None if the run is not split by time."""
+    return reading.moment if run.read(Data).times else None
+
+
+def newest_seen(run: Run) -> float:
+    """Return the time of the newest row that trained the network, chose it, or is in its aggregates."""
+    refreshed = run.get(Refreshed)
+    after = [refreshed.newest] if refreshed and refreshed.newest is not None else []
+    return max([run.read(Data).times["validation"][1], *after])
+
+
+def unseen(run: Run, rows: NewRows) -> NDArray[np.bool_]:
+    """Return whether a run has not seen rows, [R]: in training, in a choice or in its aggregates.
+
+    With the times of rows, those up to the newest row that it has seen are left out too. A sentence names the
+    number of rows that are left out, or says that it cannot be told.
+
+    Raises:
+        DataError: none is left, or times are in another unit than those of its rows.
+
+    """
+    if rows.times is not None:
+        first, newest = run.read(Data).times["train"][0], newest_seen(run)
+        return rows.later_than(newest, first, f"the newest row that {run.path} has seen")
+    return not_among(run, rows)
+
+
+def not_among(run: Run, rows: NewRows, parts: Sequence[str] = (*SEEN, "refresh")) -> NDArray[np.bool_]:
+    """Return whether rows are not among those of parts of a run, [R]; raises as `unseen` does."""
+    known = run.rows(*parts)
+    if known is None or isinstance(rows.reading.dataset, RecordedDataset):
+        why = "the run is of an earlier version" if known is None else "the plugin of its dataset is missing"
+        rows.reading.note(f"whether {run.path} has seen the rows cannot be told: {why}", True)
+        return np.ones(len(rows), bool)
+    return rows.beyond(known, str(run.path))

@@ -2,17 +2,18 @@
 
 import logging
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from automtl_core.data.store import PARTS, Prepared
+from automtl_core.data.store import ENCODER, PARTS, Prepared
 from automtl_core.dataset.recorded import RowFormat
 from automtl_core.errors import UsageError, listing
 from automtl_core.modules.cost import Cost
-from automtl_core.registry.kinds import STRATEGIES
+from automtl_core.registry.kinds import SPACES, STRATEGIES
 from automtl_core.run_dir.facts import (
     SEEN,
     Budget,
@@ -41,18 +42,8 @@ from automtl_core.workflow.evaluation import is_tested, test
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.search_inputs import average, changed, model, tunable
 from automtl_core.workflow.stage import stages
-from automtl_core.workflow.training import (
-    TRIALS,
-    ahead,
-    refit,
-    refit_ahead,
-    start_clock,
-    take_over,
-    train,
-    training_ahead,
-    untrained,
-)
-from automtl_core.workflow.update import begun, check_parent, facts_of
+from automtl_core.workflow.training import TRIALS, refit, train
+from automtl_core.workflow.update import check_parent, facts_of
 from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.work import Recorder, Stage, Work, observed
 
@@ -90,7 +81,7 @@ def plan(job: Job, prepared: Prepared) -> Plan:
         alone = {"the network": job.fixed_architecture(space)} if job.config.strategy is None else None
         rows = {name: len(prepared.part(name)) for name in PARTS}
         parameters = sum(p.numel() for p in space.outline.parameters())
-        most = {stage.name: stage.ahead(job, prepared).epochs for stage in STAGES}
+        most = {stage.stage: stage.epochs for stage in to_come(job, prepared)}
         return Plan(
             rows=rows,
             fields=len(prepared.schema.sparse) + len(prepared.schema.dense),
@@ -98,26 +89,13 @@ def plan(job: Job, prepared: Prepared) -> Plan:
             choices=len(space.outline.choices()),
             supernet_parameters=parameters,
             supernet_bytes=4 * 4 * parameters,  # weights, gradients and two moments of Adam
-            most_search_epochs=most[SEARCH],
-            most_training_epochs=most[TRAINING] or 0,
+            most_search_epochs=most.get(SEARCH, 0),
+            most_training_epochs=most.get(TRAINING) or 0,
             steps_per_epoch=steps(rows["train"], job.config.training.batch_size),
             device=str(job.compute().device),
             answers=space.costs(),
             points={name: space.cost(point) for name, point in (alone or space.landmarks()).items()},
         )
-
-
-def check(job: Job, prepared: Prepared) -> SearchSpace:
-    """Check everything that can be checked before training, and return the search space.
-
-    Raises:
-        UsageError: the configuration uses an unknown name, or choices are open without a strategy.
-        PluginError: the space does not build a network for the tasks.
-
-    """
-    if job.config.warm_start is not None and job.config.update is None:
-        raise UsageError("a search begins with no other run", "leave out warm_start, or use automtl 0.3")
-    return job.checked(prepared)
 
 
 @contextmanager
@@ -169,40 +147,31 @@ def _check(work: Work) -> None:
 def _search(work: Work) -> None:
     """Decide the architecture, and hand on the network, with weights from the search or new ones."""
     job, made, recorder = work.job, work.run, work.recorder
-    problem = job.search_problem(work.prepared, work.problem)
+    whole = job.problem(work.prepared, space=work.checked_space())
+    problem = job.search_problem(work.prepared, whole)
     sample = trial_rows(work.prepared.manifest["rows"]["train"])
     if (seconds := job.config.time_budget) is not None and not made.has(Budget):
         search = 0.0 if job.trains() is None else WHOLE if job.trains() and not sample else SEARCH_SHARE
         made.write(Budget(seconds, search, ALL - REFIT_SHARE * job.refits(), ALL))
-    start_clock(work)
-    if work.clock is not None:
-        problem = replace(problem, spent=work.clock.spent)
+    more: dict[str, Any] = {} if work.clock is None else {"spent": work.clock.spent}
     if work.executor is not None:
-        folder = str(made.path.absolute() / TRIALS)
-        template = TrialSpec(
-            job.having(listeners=()).to_json(), str(work.prepared.path), folder, train_rows=sample
-        )
-        problem = replace(problem, trials=Trials(template, work.executor, made.path))
-    problem = replace(
-        problem,
-        tunable=tunable(job, made, work.prepared),
-        model=partial(model, job, work.prepared),
-        average=partial(average, job),
-    )
+        config, folder = job.having(listeners=()).to_json(), str(made.path.absolute() / TRIALS)
+        template = TrialSpec(config, str(work.prepared.path), folder, train_rows=sample)
+        more["trials"] = Trials(template, work.executor)
+    more |= {"model": partial(model, job, work.prepared), "average": partial(average, job)}
+    problem = replace(problem, tunable=tunable(job, made, work.prepared), **more)
     result = _result(job, problem, recorder)
     if job.config.strategy is not None:
         made.write(Search(tuple(result.evidence), tuple(result.front), result.overrides))
-    take_over(work)
+    if result.overrides:  # may choose histories and aggregates, which the encoder has to have
+        work.prepared.encoder_of(work.problem.space.schema).save(made.path / ENCODER)
     architecture = replace(result.architecture, origin=origin(job.of(made.config()), work.problem.space))
     made.write_architecture(architecture)
     log.info("the search ended with an architecture")
-    if job.trains() and sample:  # train again, on all rows
-        result = replace(result, network=None, trained=False)
-    if result.network is not None and (result.trained or job.retrain() == "inherit"):
-        work.network, work.epochs, work.trained = result.network, result.epochs, result.trained
-        work.best_epochs = result.best_epochs or (result.epochs,)
-    else:
-        work.network = begun(work, untrained(work.problem, architecture))
+    goes_on = result.trained or job.retrain() == "inherit"
+    if result.network is None or not goes_on or (job.trains() and sample):  # train anew, on all rows
+        result = SearchResult(architecture)
+    work.found = result
 
 
 def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
@@ -230,34 +199,41 @@ def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
     return result
 
 
-def _test_ahead(job: Job, prepared: Prepared) -> Planned:
-    """Return the work of the test, and of what stages measure."""
-    rows = prepared.manifest["rows"]["test"] + sum(
-        stage.rows(prepared, job) for stage in stages(job.registry)
-    )
-    return Planned(TEST, rows=rows / 3)  # a prediction computes no gradients
-
-
 FIT: tuple[Stage, ...] = (
-    Stage("check", _check, lambda work: False, lambda job, prepared: Planned("check", 0)),
-    Stage(
-        SEARCH,
-        do=_search,
-        done=lambda work: work.run.has(Chosen) or work.recorder.stage == TRAIN,
-        ahead=lambda job, prepared: ahead(SEARCH, job, prepared, job.search_epochs),
-    ),
-    Stage(TRAINING, train, lambda work: work.run.has(Chosen), training_ahead),
-    Stage(REFIT, refit, lambda work: work.run.has(Result), refit_ahead),
+    Stage("check", _check, lambda work: False),
+    Stage(SEARCH, _search, lambda work: work.run.has(Chosen) or work.recorder.stage == TRAIN),
+    Stage(TRAINING, train, lambda work: work.run.has(Chosen)),
+    Stage(REFIT, refit, lambda work: work.run.has(Result)),
 )
 """The stages of a run before the test part is read."""
-TESTED = (Stage(TEST, test, lambda work: is_tested(work.job, work.run), _test_ahead),)
+TESTED = (Stage(TEST, test, lambda work: is_tested(work.job, work.run)),)
 STAGES = (*FIT, *TESTED)
 
 
-def to_come(job: Job, prepared: Prepared, stages: Sequence[Stage] = STAGES) -> tuple[Planned, ...]:
-    """Return the work of stages, without those that have nothing to do."""
-    parts = [stage.ahead(job, prepared) for stage in stages]
-    return tuple(part for part in parts if part.epochs != 0)
+def to_come(job: Job, prepared: Prepared) -> tuple[Planned, ...]:
+    """Return the largest amount of work of each stage that has something to do."""
+    rows, recipe = prepared.manifest["rows"], job.config.training
+    of_epoch = steps(rows["train"], recipe.batch_size)
+    networks = job.registry.get(SPACES, job.config.space.name).networks(job.components["space"])
+
+    def training(epochs: int) -> int:  # trees and other models without epochs have one
+        if job.goes_on and job.config.update is not None:
+            epochs = job.config.update.epochs
+        return (1 if "training.epochs" in job.ignores else epochs) * networks
+
+    loops: dict[str, Callable[[int], int | None]] = {SEARCH: job.search_epochs}
+    if not job.trains() or trial_rows(rows["train"]):  # a search on a sample leaves a training on all rows
+        loops[TRAINING] = training
+    if job.refits():  # on some more rows
+        loops[REFIT] = training
+    parts = list[Planned]()
+    for name, epochs_of in loops.items():
+        fewest, late, most = (epochs_of(epochs) for epochs in (*recipe.likely(of_epoch), recipe.epochs))
+        likely = None if fewest is None or late is None else (fewest, late)
+        if most != 0:
+            parts.append(Planned(name, most, rows["train"], recipe.patience_for(of_epoch), likely))
+    measured = sum(stage.rows(prepared, job) for stage in stages(job.registry))
+    return (*parts, Planned(TEST, rows=(rows["test"] + measured) / 3))  # predictions compute no gradients
 
 
 def run(work: Work, stages: Sequence[Stage] = STAGES) -> Result:
@@ -271,9 +247,10 @@ def run(work: Work, stages: Sequence[Stage] = STAGES) -> Result:
 
     """
     trained = work.run.has(Result)  # by a process that was killed before the test
-    ahead = to_come(work.job, work.prepared, TESTED if trained else stages)
+    names = [stage.name for stage in (TESTED if trained else stages)]
+    ahead = tuple(part for part in to_come(work.job, work.prepared) if part.stage in names)
     name, seconds = TEST if trained else TRAINING, work.job.config.time_budget
-    with observed(work, PhaseBegan(name, ahead, seconds, work.later)) as work.listener:
+    with observed(work, PhaseBegan(name, ahead, seconds)) as work.listener:
         for stage in stages:
             if not stage.done(work):
                 stage.do(work)

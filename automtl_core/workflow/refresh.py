@@ -20,9 +20,8 @@ from automtl_core.run_dir.facts import Data, Refreshed, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
 from automtl_core.system.files import check_free_folder
-from automtl_core.workflow.new_rows import encoded
+from automtl_core.workflow.new_rows import encoded, not_among, time_column
 from automtl_core.workflow.trained import Trained
-from automtl_core.workflow.unseen import not_among, time_column
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def refresh(
     how["unread"] = [name for name in made.unread if name not in how["weights"]]
     with new_rows(replace(reading, **how)) as rows:
         if data.times:
-            newest = _newest(run, before, data)
+            newest = _newest(run, made, before, data)
             name = "the newest row that the aggregates have seen"
             later = rows.later_than(newest, data.times["train"][0], name)
             _note_gap(rows, later, newest, data)
@@ -92,7 +91,8 @@ def refresh(
                 start, labelled = start + len(part), labelled + int((~np.isnan(some.labels)).any(1).sum())
                 yield some, times
 
-        encoder = made.encoder.refreshed(parts())
+        aggregates = made.encoder.aggregates.with_rows(parts(), made.encoder.schema)
+        encoder = replace(made.encoder, aggregates=aggregates)
         if not labelled:
             raise DataError("none of the new rows is valid and has a label", "give rows with labels")
         added = int(later.sum())
@@ -105,10 +105,12 @@ def refresh(
         return new, rows.rejected
 
 
-def _newest(run: Run, before: Refreshed, data: Data) -> float:
-    """Return the time of the newest row that the aggregates have seen, as in `Data.times`."""
+def _newest(run: Run, made: Trained, before: Refreshed, data: Data) -> float:
+    """Return the time of the newest row whose labels the aggregates have seen, as in `Data.times`."""
+    if before.newest is not None:
+        return before.newest
     part = "validation" if run.read(Result).refitted else "train"
-    return data.times[part][1] if before.newest is None else before.newest
+    return made.encoder.aggregates.states[0].time or data.times[part][1]  # a state of earlier versions has 0
 
 
 def _note_gap(rows: NewRows, later: NDArray[np.bool_], newest: float, data: Data) -> None:

@@ -113,13 +113,12 @@ def _result(
     on_result: Callable[[EncodingSearchResult], object],
 ) -> EncodingSearchResult:
     """Return the result of the encoding search, from the folder of the data if it was run before."""
-    plain: dict[str, Any] = {"balancer": Recipe().balancer}
     # Encodings are those for log loss, so that models which differ in their losses share them.
     known = ranked(prepared.schema.tasks)
     searched = losses_to_search(job.config.training, job.config.encoding_search, prepared.schema.tasks)
-    plain[LOSSES] = {task: Component(name=LOG_LOSS) for task in known if task not in searched}
-    recipe = job.config.training.model_copy(update=plain)
-    job = job.having(training=recipe)
+    losses = {task: Component(name=LOG_LOSS) for task in known if task not in searched}
+    plain = {"balancer": Recipe().balancer, LOSSES: losses}
+    job = job.having(training=job.config.training.model_copy(update=plain))
     config = job.config
     settings = config.model_dump(mode="json", exclude={*WITHOUT_EFFECT})
     key = {**settings, "automtl": automtl_core.__version__, "format": FORMAT}

@@ -8,12 +8,11 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.encodings import Refresh
 from automtl_core.errors import (
     ArtifactError,
     AutoMTLError,
@@ -33,13 +32,12 @@ from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import Costs, Result, Status
 from automtl_core.run_dir.progress import remove
 from automtl_core.run_dir.run import Run
-from automtl_core.search.encoding.rows import EncodingSearchSettings, Rows, divided
+from automtl_core.search.encoding.rows import divided
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.strategy import Problem
 from automtl_core.search.train_trial import train_trial
 from automtl_core.search.trial import CONFIG, Executor, Serial, TrialBegan, TrialEnded, TrialResult, TrialSpec
 from automtl_core.settings.settings import Component
-from automtl_core.space import SearchSpace
 from automtl_core.system.documents import parse_json
 from automtl_core.training.compute import computing
 from automtl_core.training.events import Listener
@@ -90,18 +88,14 @@ class TrialRunner:
     Args:
         registry: The plugins.
         prepared: Data that is already open.
-        known: A job with its space for the first of these data, which trials of this job share.
 
     """
 
-    def __init__(
-        self, registry: Registry, *prepared: Prepared, known: tuple[Job, SearchSpace] | None = None
-    ) -> None:
+    def __init__(self, registry: Registry, *prepared: Prepared) -> None:
         self.registry = registry
-        self._known = known
         self._prepared = {str(each.path): each for each in prepared}
-        self._problems: dict[TrialSpec, Problem] = {}
-        self._rows: tuple[tuple[Path, EncodingSearchSettings, Refresh], Rows] | None = None
+        self._problem = lru_cache(PROBLEMS)(self._made)
+        self._rows = lru_cache(1)(lambda data, *how: divided(self._prepared[data], *how))
 
     def __call__(self, spec: TrialSpec, listener: Listener) -> TrialResult:
         """Run a trial; raises as `run_trial` does. One of `FAULTS` in a whole run is its result."""
@@ -128,41 +122,26 @@ class TrialRunner:
 
         """
         with computing():
-            result = train_trial(self._problem_of(spec), spec, listener)
+            shared = replace(spec, architecture=None, folder="", max_epochs=None, loss_rows=0)
+            result = train_trial(self._problem(shared), spec, listener)
         return_memory()
         return result
 
-    def _problem_of(self, spec: TrialSpec) -> Problem:
-        shared = replace(spec, architecture=None, folder="", max_epochs=None, loss_rows=0)
-        if shared not in self._problems:
-            job, prepared = self._job(spec)
-            rows, space, how = None, None, (job.config.encoding_search, job.config.features.refresh)
-            if spec.held_out:
-                key = prepared.path, *how
-                if self._rows is None or self._rows[0] != key:
-                    self._rows = key, divided(prepared, *how)
-                rows = self._rows[1]
-            if self._known is not None and prepared is next(iter(self._prepared.values())):
-                known, known_space = self._known
-                parts = [(one.config.space, one.config.features) for one in (known, job)]
-                space = known_space if parts[0] == parts[1] else None
-            problem = job.problem(prepared, rows, space)
-            count = len(problem.data.train) if spec.train_rows is None else spec.train_rows
-            if len(self._problems) == PROBLEMS:
-                del self._problems[next(iter(self._problems))]
-            self._problems[shared] = with_rows(problem, count)
-        return self._problems[shared]
+    def _made(self, spec: TrialSpec) -> Problem:
+        """Return the problem of all trials with this configuration, data and rows."""
+        job, prepared = self._job(spec)
+        how = (spec.data, job.config.encoding_search, job.config.features.refresh)
+        problem = job.problem(prepared, self._rows(*how) if spec.held_out else None)
+        return with_rows(problem, spec.train_rows or len(problem.data.train))
 
     def _run(self, spec: TrialSpec, listener: Listener) -> TrialResult:
         """Search and train in a run directory, which may exist; test if the spec includes it."""
         path = Path(spec.folder)
-        if path.exists():
-            run = Run.open(path)
-            if not run.has(Result) and run.read(Status).exit_code == DivergedError.exit_code:
+        if not path.exists() or not (run := Run.open(path)).has(Result):
+            if path.exists() and run.read(Status).exit_code == DivergedError.exit_code:
                 raise DivergedError(run.read(Status).error or "training diverged")
-        if not path.exists() or not Run.open(path).has(Result):
             self._train_run(spec, path, listener)
-        run = Run.open(path)
+            run = Run.open(path)
         if not run.has(Result):
             return TrialResult("held", {})
         if spec.test:

@@ -1,36 +1,33 @@
 """The stages of a run that train its network: the training, and the refit on validation rows too."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from torch import nn
 
-from automtl_core.choices import Architecture, of_member
-from automtl_core.data.store import ENCODER, Prepared
+from automtl_core.data.store import ENCODER
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.modules.network import Ensemble
 from automtl_core.run_dir.facts import Budget, Calibration, Chosen, Costs, Result
-from automtl_core.run_dir.progress import SEARCH, TRAINING
-from automtl_core.search.strategy import Problem
-from automtl_core.system import seeds
+from automtl_core.run_dir.progress import SEARCH
+from automtl_core.search.strategy import Problem, SearchResult
+from automtl_core.search.train_trial import untrained
 from automtl_core.system.state import State
-from automtl_core.training.batches import steps
 from automtl_core.training.calibration import calibrated, platt
 from automtl_core.training.compute import computing
-from automtl_core.training.ensemble import Before, EnsembleFit, model_fit
+from automtl_core.training.ensemble import Fits, members_of
 from automtl_core.training.events import REFIT, TRAIN, PhaseBegan, Planned, Warned
-from automtl_core.training.fit import Fit, always
-from automtl_core.training.learner import Learner, LearnerFit
-from automtl_core.training.loop import evaluate, predict
+from automtl_core.training.fit import always
+from automtl_core.training.learner import Learner
+from automtl_core.training.loop import predict
 from automtl_core.training.metrics import Metrics, metrics_of, with_others
 from automtl_core.training.process import return_memory
-from automtl_core.workflow.budget import Clock, trial_rows
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import restored
-from automtl_core.workflow.update import begun, unread_rows_kept
+from automtl_core.workflow.update import inherited, unread_rows_kept
 from automtl_core.workflow.versions import origin
 from automtl_core.workflow.work import Work
 
@@ -41,29 +38,21 @@ TRIALS = "trials"
 @computing()
 def train(work: Work) -> None:
     """Train the network, calibrate it on validation rows, and record it; the test part is not read."""
-    made, recorder = work.run, work.recorder
-    start_clock(work)
-    if work.network is None:  # an earlier process did the search
-        take_over(work)
-        work.network = begun(work, untrained(work.problem, made.architecture()))
-    network, problem = work.network, work.problem
-    rows, size = problem.data.validation, problem.recipe.batch_size
-    if work.trained:
-        best_epochs, cut_short = work.best_epochs, any(map(problem.recipe.cut_short, work.best_epochs))
-        measured: Metrics = evaluate(network, rows, problem.data.tasks, size, problem.compute)
+    made, recorder, problem = work.run, work.recorder, work.problem
+    found = work.found or SearchResult(made.architecture())  # an earlier process did the search
+    network, moments = found.network, State()
+    if network is None:
+        network = untrained(problem, found.architecture)
+        moments = inherited(work.job, network)
+    if found.trained:
+        best_epochs = found.best_epochs or (found.epochs,)
+        cut_short = any(map(problem.recipe.cut_short, best_epochs))
     else:
-        return_memory()
-        loop = trainer(work, problem, network, first_epoch=work.epochs, moments=work.moments)
-        with unread_rows_kept(problem, loop.network):
-            recorder.follow(TRAIN, loop)
-            measured = loop.run(recorder)
-        if work.job.goes_on:
-            measured = evaluate(loop.network, rows, problem.data.tasks, size, problem.compute)
-        made.save_moments(loop.moments)
-        network, best_epochs, cut_short = loop.network, loop.best_epochs, loop.cut_short
+        fits = _fitted(work, TRAIN, problem, network, first_epoch=found.epochs, moments=moments)
+        network, best_epochs, cut_short = fits.network, fits.best_epochs, fits.cut_short
     _record_clock(work)
     made.save_weights(network.state_dict())
-    scaling, validation = _calibrated(work.job, network, problem, measured)
+    scaling, validation = _calibrated(work.job, network, problem)
     if work.job.goes_on:  # a task with too few of the newest rows keeps its calibration
         before = work.job.parent().get(Calibration) or Calibration()
         scaling = Calibration({**before.scaling, **scaling.scaling})
@@ -84,9 +73,6 @@ def refit(work: Work) -> None:
     Its epochs, settings, architecture and calibration are those that validation rows chose before.
     """
     job, made, recorder = work.job, work.run, work.recorder
-    start_clock(work)
-    if work.network is None:  # an earlier process trained it
-        take_over(work)
     chosen, refitted = made.read(Chosen), False
     if job.refits() and (recorder.stage == REFIT or _can_refit(work, chosen)):
         refitted = _trained_again(work, chosen)
@@ -109,34 +95,6 @@ def refit(work: Work) -> None:
     shutil.rmtree(made.path / TRIALS, ignore_errors=True)
 
 
-def training_ahead(job: Job, prepared: Prepared) -> Planned:
-    """Return the work of the training: a search on a sample of a large table leaves one on all rows."""
-    if job.trains() and not trial_rows(prepared.manifest["rows"]["train"]):
-        return Planned(TRAINING, 0)
-    return ahead(TRAINING, job, prepared, partial(_epochs_of, job))
-
-
-def refit_ahead(job: Job, prepared: Prepared) -> Planned:
-    """Return the work of the refit: at most that of the training, on some more rows."""
-    return ahead(REFIT, job, prepared, partial(_epochs_of, job)) if job.refits() else Planned(REFIT, 0)
-
-
-def ahead(stage: str, job: Job, prepared: Prepared, epochs_of: Callable[[int], int | None]) -> Planned:
-    """Return the work of a stage whose epochs are a function of the epochs of a training."""
-    rows, recipe = prepared.manifest["rows"]["train"], job.config.training
-    of_epoch = steps(rows, recipe.batch_size)
-    fewest, late, most = (epochs_of(epochs) for epochs in (*recipe.likely(of_epoch), recipe.epochs))
-    likely = None if fewest is None or late is None else (fewest, late)
-    return Planned(stage, most, rows, recipe.patience_for(of_epoch), likely)
-
-
-def _epochs_of(job: Job, epochs: int) -> int:
-    """Return the epochs of the networks of a training; trees and other models without epochs have one."""
-    if job.goes_on and job.config.update is not None:
-        epochs = job.config.update.epochs
-    return (1 if "training.epochs" in job.ignores else epochs) * job.networks()
-
-
 def _trained(work: Work) -> nn.Module:
     """Return the trained network of a run, from its files if an earlier process trained it."""
     if work.network is None:
@@ -147,7 +105,7 @@ def _trained(work: Work) -> nn.Module:
 def _can_refit(work: Work, chosen: Chosen) -> bool:
     """Return whether a refit is possible; a warning says why not."""
     recorder, network = work.recorder, _trained(work)
-    for member in network.members if isinstance(network, Ensemble) else [network]:
+    for member in members_of(network):
         if isinstance(member, Learner) and not member.refits:
             what = f"{type(member).__name__} is not trained again on validation rows: it has no `refit`"
             recorder(Warned(what))
@@ -180,99 +138,56 @@ def _trained_again(work: Work, chosen: Chosen) -> bool:
     problem = job.problem(prepared)
     architecture = made.architecture()
     network = untrained(problem, architecture)
-    return_memory()
-    # An earlier process may have replaced the files of the network before, but not if the loop needs it.
-    loop = trainer(work, problem, network, Before(chosen.best_epochs, lambda: _trained(work)))
-    work.recorder.follow(REFIT, loop)
     planned = Planned(REFIT, _epochs(network, chosen), len(problem.data.train))
     work.recorder(PhaseBegan(REFIT, (planned,)))
-    loop.run(work.recorder)
-    if not loop.exhausted:
+    # An earlier process may have replaced the files of the network before, but not if a model needs it.
+    before = partial(_trained, work)
+    fits = _fitted(work, REFIT, problem, network, chosen=chosen.best_epochs, before=before)
+    if not fits.exhausted:
         work.recorder(Warned("the refit was ended, and the network is that of the training before it"))
         return False
     prepared.encoder_of(problem.space.schema).save(made.path / ENCODER)
     made.write_architecture(replace(architecture, origin=origin(job, problem.space)))
-    made.save_weights(loop.network.state_dict())
-    made.save_moments(loop.moments)
-    work.network, work.problem = loop.network, problem
-    work.prepared, work.space = prepared, problem.space
+    made.save_weights(fits.network.state_dict())
+    work.network, work.problem = fits.network, problem
     return True
 
 
-def untrained(problem: Problem, architecture: Architecture) -> nn.Module:
-    """Return a network with new weights, and an ensemble with those of the seed of each member."""
-    if members := problem.space.members():
-        networks = list[nn.Module]()
-        for place, (name, space) in enumerate(members.items()):
-            own = replace(problem, space=space, seed=seeds.of_member(problem.seed, place))
-            networks.append(untrained(own, Architecture(of_member(name, architecture.decisions))))
-        return Ensemble(networks)
-    seeds.seed_torch(problem.seed, "network")
-    return problem.space.network(architecture)
-
-
-def trainer(
-    work: Work,
-    problem: Problem,
-    network: nn.Module,
-    before: Before | None = None,
-    first_epoch: int = 0,
-    moments: State | None = None,
-) -> Fit | EnsembleFit | LearnerFit:
-    """Return the trainer of a network, which may be an ensemble or a `Learner`.
-
-    Args:
-        work: The run.
-        problem: The data and the recipe.
-        network: The network, which may have weights of a search.
-        before: For a refit: the training before it.
-        first_epoch: Number of epochs that its weights are trained for.
-        moments: State of the optimiser that it goes on from, by names of parameters.
-
-    """
-    how = (problem.data, problem.recipe, problem.seed, problem.compute)
+def _fitted(work: Work, phase: str, problem: Problem, network: nn.Module, **how: Any) -> Fits:
+    """Train a network, from the checkpoint if there is one, and save its moments; see `Fits`."""
+    return_memory()
     # A refit that is ended is discarded, so its parts have no shares of the time.
-    lasts = always if work.clock is None or before else work.clock.lasts
-    if isinstance(network, Ensemble):
-        return EnsembleFit(network, *how, lasts, before, moments or {})
-    return model_fit(network, *how, lasts, before, first_epoch, moments)
+    lasts = work.clock.lasts if work.clock and phase == TRAIN else always
+    data = (problem.data, problem.recipe, problem.seed, problem.compute)
+    fits = Fits(network, *data, lasts=lasts, **how)
+    with unread_rows_kept(problem, fits.network):
+        work.recorder.follow(phase, fits)
+        fits.run(work.recorder)
+    if fits.exhausted or phase == TRAIN:
+        work.run.save_moments(fits.trained_moments)
+    return fits
 
 
-def _calibrated(
-    job: Job, network: nn.Module, problem: Problem, validation: Metrics
-) -> tuple[Calibration, Metrics]:
+def _calibrated(job: Job, network: nn.Module, problem: Problem) -> tuple[Calibration, Metrics]:
     """Return the scaling of all binary tasks with enough validation rows of both classes, and all metrics.
 
     The validation rows have also stopped the training; two numbers add little to this choice.
     """
-    data, recipe, registered = problem.data, problem.recipe, job.validation_metrics()
-    enough = [
-        place
-        for place, task in enumerate(data.tasks)
+    tasks, recipe, rows = problem.data.tasks, problem.recipe, problem.data.validation
+    labels, registered = np.asarray(rows.labels), {**job.monitor(), **job.metrics()}
+    logits = predict(network, rows, recipe.batch_size, problem.compute)
+    validation = metrics_of(tasks, labels, logits, rows.groups)
+    fitted = {
+        task.name: platt(labels[:, place], logits[:, place])
+        for place, task in enumerate(tasks)
         if job.config.calibrate
         and task.type.probability
         and validation[task.name].is_informative(recipe.min_positives)
-    ]
-    if not enough and not registered:  # no need for another pass
-        return Calibration(), with_others(validation)
-    labels = np.asarray(data.validation.labels)
-    logits = predict(network, data.validation, recipe.batch_size, problem.compute)
-    scalings = {data.tasks[place].name: platt(labels[:, place], logits[:, place]) for place in enough}
-    scaling = Calibration({name: fitted for name, fitted in scalings.items() if fitted is not None})
-    if not registered:
-        return scaling, with_others(validation)
-    logits = calibrated(scaling.scaling, data.tasks, logits)
-    measured = metrics_of(data.tasks, labels, logits, data.validation.groups, registered)
+    }
+    scaling = Calibration({name: one for name, one in fitted.items() if one is not None})
+    logits = calibrated(scaling.scaling, tasks, logits)
+    measured = metrics_of(tasks, labels, logits, rows.groups, registered) if registered else {}
     return scaling, with_others(validation, measured)
-
-
-def start_clock(work: Work) -> None:
-    """Let the clock of a time budget listen, which counts the seconds of earlier processes too."""
-    budget, recorder = work.run.get(Budget), work.recorder
-    if work.clock is None and budget is not None:
-        left = budget.seconds - sum(recorder.seconds.values())
-        work.clock = Clock(recorder.listener, left, budget.search, budget.train, work.start, budget.refit)
-        recorder.listener = work.clock
 
 
 def _record_clock(work: Work) -> None:
@@ -281,15 +196,3 @@ def _record_clock(work: Work) -> None:
         before = work.run.read(Budget)
         warned = tuple(dict.fromkeys([*before.warned, *clock.warned]))
         work.run.write(replace(before, ended={**before.ended, **clock.ended}, warned=warned))
-
-
-def take_over(work: Work) -> None:
-    """Take over the settings that the search chose, if there are any.
-
-    The encoder of the run then has the histories and aggregates that the chosen encodings read.
-    """
-    config = work.run.config()
-    if config == work.run.initial_config():
-        return
-    work.problem = work.job.of(config).problem(work.prepared)
-    work.prepared.encoder_of(work.problem.space.schema).save(work.run.path / ENCODER)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import ndtri
 from torch import nn
 
 from automtl_core.data.part import Bags, Part, ranges
@@ -23,7 +22,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import Problem
 from automtl_core.system.state import State
 from automtl_core.training.learner import Learner
-from automtl_core.training.significance import error_of_mean, losses_by_row
+from automtl_core.training.significance import error_of_mean, half_interval, losses_by_row
 from automtl_core.workflow.job import Job, recent_rows
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.work import Work
@@ -94,26 +93,20 @@ def check_parent(work: Work) -> None:
         )
 
 
-def begun(work: Work, network: nn.Module) -> nn.Module:
-    """Return a network with the weights of the run before, for an update that inherits them.
-
-    The work then has the moments of its optimiser too.
-
-    Args:
-        work: The update, or another run, whose network stays as it is.
-        network: The network with new weights.
+def inherited(job: Job, network: nn.Module) -> State:
+    """Give a network the weights of the run before, for an update that goes on, and return its moments.
 
     Raises:
         ArtifactError: the run before is damaged.
         UsageError: weights have another shape than before.
 
     """
-    if work.job.goes_on:
-        run = work.job.parent()
-        before = Trained.of(run, work.job.registry).network.cpu()
-        inherit(before, network)
-        work.moments = _grown(run.moments(), before, network)
-    return network
+    if not job.goes_on:
+        return {}
+    run = job.parent()
+    before = Trained.of(run, job.registry).network.cpu()
+    inherit(before, network)
+    return _grown(run.moments(), before, network)
 
 
 @contextmanager
@@ -178,7 +171,7 @@ def gains(job: Job, part: Part, now: NDArray[Any]) -> dict[str, Gain]:
         losses = losses_by_row(task, part.labels[:, t], [before[:, t], now[:, t]], part.groups)
         if losses is not None:
             by_row, scores = losses[0] - losses[1], [1 - float(one.mean()) for one in losses]
-            gain, half = float(by_row.mean()), error_of_mean(by_row) * float(ndtri(1 - 0.025 / len(tasks)))
+            gain, half = float(by_row.mean()), half_interval(error_of_mean(by_row), len(tasks))
             found[task.name] = Gain(task.type.measure, scores[0], scores[1], gain - half, gain + half)
     return found
 

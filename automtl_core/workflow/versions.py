@@ -95,9 +95,10 @@ def libraries(job: Job, space: SearchSpace) -> dict[str, str]:
     A library that is not installed is left out.
     """
     installed = {}
-    strategy = job.config.strategy and job.registry.get(STRATEGIES, job.config.strategy.name)
-    of_spaces = [name for each in (space, *space.members().values()) for name in each.libraries]
-    for name in (*of_spaces, *job.balancer().libraries, *(strategy.libraries if strategy else ())):
+    users: list[Any] = [space, *space.members().values()]
+    users.append(job.registry.get(BALANCERS, job.config.training.balancer.name))
+    users += [job.registry.get(STRATEGIES, job.config.strategy.name)] if job.config.strategy else []
+    for name in (name for user in users for name in user.libraries):
         with suppress(PackageNotFoundError):  # the error comes with the network, and has a remedy
             installed[name] = version(name)
     return installed

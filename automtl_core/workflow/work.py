@@ -13,11 +13,11 @@ from torch import nn
 from automtl_core.data.store import Prepared
 from automtl_core.errors import ArtifactError, one_line
 from automtl_core.registry.kinds import LISTENERS
-from automtl_core.run_dir.facts import Identity, Result
+from automtl_core.run_dir.facts import Budget, Identity, Result
 from automtl_core.run_dir.identity import check_checkpoint
 from automtl_core.run_dir.progress import TEST, Command, reduced, remove
 from automtl_core.run_dir.run import Run
-from automtl_core.search.strategy import Problem
+from automtl_core.search.strategy import Problem, SearchResult
 from automtl_core.search.trial import Executor
 from automtl_core.space import SearchSpace
 from automtl_core.system.state import State
@@ -26,7 +26,6 @@ from automtl_core.training.events import (
     Event,
     Listener,
     PhaseBegan,
-    Planned,
     Resumable,
     RunBegan,
     RunListener,
@@ -65,15 +64,9 @@ class Recorder:
         if self.stage == stage:
             try:
                 loop.load_state_dict(self.saved["state"])
-            except (
-                AttributeError,
-                KeyError,
-                TypeError,
-                ValueError,
-                RuntimeError,
-            ) as error:  # of other shapes
+            except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
                 raise ArtifactError(
-                    f"{self.run.path}: the checkpoint does not fit the run: {error}",
+                    f"{self.run.path}: the checkpoint does not fit the run or this version: {error}",
                     "restore it from a copy, or start again",
                 ) from None
             log.info("continues in stage %s after %d epochs", stage, len(self.reports))
@@ -130,20 +123,10 @@ class Work:
     """Runs the trials of the search; None for a search that needs none."""
     anyway: bool = False
     """Whether to continue in another environment than that of the start."""
-    later: int = 0
-    """Number of later runs of the command, for the remaining time."""
+    found: SearchResult | None = None
+    """The result of the search, whose network goes on; None if an earlier process did the search."""
     network: nn.Module | None = None
-    """The network of the search; None before its end, and if an earlier process did the search."""
-    epochs: int = 0
-    """Epochs that its weights are trained for."""
-    moments: State = field(default_factory=dict)
-    """Moments of its optimiser, from the run before an update."""
-    best_epochs: tuple[int, ...] = ()
-    """Where no training is left: the epochs of the weights, of an ensemble those of each member."""
-    trained: bool = False
-    """Whether no training is left."""
-    clock: Clock | None = None
-    """The clock of a time budget; None without one."""
+    """The trained network; None if an earlier process trained it."""
     start: float = field(default_factory=time.monotonic)
 
     @cached_property
@@ -152,23 +135,26 @@ class Work:
         return Recorder(self.run, self.listener)
 
     @cached_property
+    def clock(self) -> Clock | None:
+        """The clock of a time budget, which listens, and counts the seconds of earlier processes too."""
+        if (budget := self.run.get(Budget)) is None:
+            return None
+        recorder, shares = self.recorder, (budget.search, budget.train, self.start, budget.refit)
+        recorder.listener = Clock(recorder.listener, budget.seconds - sum(recorder.seconds.values()), *shares)
+        return recorder.listener
+
+    @cached_property
     def problem(self) -> Problem:
-        """The problem of the job or, after a search that chose settings, that of the training."""
-        return self.job.problem(self.prepared, space=self.checked_space())
+        """The problem of the training, with the settings that the search chose."""
+        config = self.run.config()
+        if config == self.run.initial_config():
+            return self.job.problem(self.prepared, space=self.checked_space())
+        return self.job.of(config).problem(self.prepared)
 
     def checked_space(self) -> SearchSpace:
         """Return the space of the job for the data; raises as `Job.checked`."""
         self.space = self.space or self.job.checked(self.prepared)
         return self.space
-
-    def turn_to_network(self) -> None:
-        """Take the data in the encoding of the trained network, after a refit of an earlier process too."""
-        if self.run.read(Result).refitted and not self.prepared.of_refit:
-            self.prepared, self.space = self.prepared.refit, None
-
-    def space_of_network(self) -> SearchSpace | None:
-        """Return the space of the trained network; None if it is not made, as after a search of settings."""
-        return self.space if self.run.config() == self.run.initial_config() else None
 
 
 @dataclass(frozen=True)
@@ -180,8 +166,6 @@ class Stage:
     """Does the stage, and records its result in the run."""
     done: Callable[[Work], bool]
     """Returns whether the run has its result."""
-    ahead: Callable[[Job, Prepared], Planned]
-    """Returns its largest amount of work, for the plan and the progress."""
 
 
 SECONDS = 1.0
@@ -198,20 +182,32 @@ def observed(work: Work, begin: PhaseBegan) -> Iterator[Listener]:
 
     """
     job, run, listener = work.job, work.run, work.listener
-    observers = [_Guarded(name, job, run, listener) for name in job.config.listeners]
+    path, settings = run.path.absolute(), job.config.model_dump(mode="json")
     state, written, error = Command(), float("-inf"), None
+    observers: dict[str, RunListener] = {}
+    names = list(job.config.listeners)
+
+    def observe(use: Callable[[str], None]) -> None:
+        """Use each listener of a plugin; one that fails is left out from then on."""
+        for name in list(names):
+            try:
+                use(name)
+            except Exception as failure:
+                names.remove(name)
+                about = f"the listener {name!r} of plugin {job.registry.supplier(LISTENERS, name).name!r}"
+                listener(Warned(f"{about} failed and is left out: {one_line(failure)}"))
 
     def pass_on(event: Event) -> bool:
         nonlocal state, written
         state = reduced(state, event, time.time())
         if event is not begin:
-            for observer in observers:
-                observer.call(lambda o: o.receive(event))
+            observe(lambda name: observers[name].receive(event))
         if time.monotonic() - written >= SECONDS:
             written = time.monotonic()
-            state.shown.progress.write(run.path)
+            state.shown.write(run.path)
         return listener(event)
 
+    observe(lambda name: observers.update({name: job.registry.get(LISTENERS, name)(path, settings)}))
     try:
         with phase(pass_on, begin):
             if begin.phase != TEST:
@@ -220,45 +216,9 @@ def observed(work: Work, begin: PhaseBegan) -> Iterator[Listener]:
         remove(run.path)
         result = run.get(Result)
         if result is not None and (test := result.test) is not None:
-            for observer in observers:
-                observer.call(lambda o: o.tested(test))
+            observe(lambda name: observers[name].tested(test))
     except BaseException as raised:
         error = raised
         raise
     finally:
-        for observer in observers:
-            observer.call(lambda o: o.close(error))
-
-
-class _Guarded:
-    """A listener of a plugin, which is left out after its first error.
-
-    Args:
-        name: Name of the listener.
-        job: The job of the run.
-        run: The run.
-        listener: Receives the warning.
-
-    """
-
-    def __init__(self, name: str, job: Job, run: Run, listener: Listener) -> None:
-        self._about = f"the listener {name!r} of plugin {job.registry.supplier(LISTENERS, name).name!r}"
-        self._warn = listener
-        self._listener: RunListener | None = None
-        settings = job.config.model_dump(mode="json")
-        with self._trying():
-            self._listener = job.registry.get(LISTENERS, name)(run.path.absolute(), settings)
-
-    def call(self, use: Callable[[RunListener], None]) -> None:
-        """Use the listener, unless it is left out."""
-        if (listener := self._listener) is not None:
-            with self._trying():
-                use(listener)
-
-    @contextmanager
-    def _trying(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            self._listener = None
-            self._warn(Warned(f"{self._about} failed and is left out: {one_line(error)}"))
+        observe(lambda name: observers[name].close(error))

@@ -52,7 +52,10 @@ from automtl_core.workflow.new_rows import (
     answers,
     check_log,
     measure,
+    not_among,
     passed_on,
+    time_column,
+    unseen,
     write_predictions,
 )
 from automtl_core.workflow.pipeline import Plan
@@ -61,7 +64,6 @@ from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.stage import stages
 from automtl_core.workflow.trained import Trained, of_finished
-from automtl_core.workflow.unseen import not_among, time_column, unseen
 from automtl_core.workflow.update import update_of
 from automtl_core.workflow.versions import environment
 from automtl_core.workflow.work import Work
@@ -138,24 +140,41 @@ class Workflow:
             said = (progress, lambda result: self.listener(EncodingsChosen(result)))
             return resolve_auto(job, prepared, self.trials(prepared), *said)
 
-    def trials(self, *prepared: Prepared, known: tuple[Job, SearchSpace] | None = None) -> Executor:
+    def trials(self, *prepared: Prepared) -> Executor:
         """Return the executor of trials on prepared data; arguments as in `TrialRunner`."""
-        return self.executor or Serial(TrialRunner(self.registry, *prepared, known=known))
+        return self.executor or Serial(TrialRunner(self.registry, *prepared))
 
     def plan(self, job: Job) -> Plan:
         """Return the plan of a search."""
         return pipeline.plan(job, self.prepare(job))
 
-    def search(self, job: Job, runs_dir: Path, name: str | None = None) -> Run:
+    def search(self, job: Job, runs_dir: Path, name: str | None = None, stem: str = "") -> Run:
         """Search, train and test in a new run directory.
 
         Args:
             job: The job to run.
             runs_dir: Folder of all runs.
-            name: Name of the run; None for the dataset's name with a number.
+            name: Name of the run; None for `stem` with a number.
+            stem: By default the name of the dataset.
 
         """
-        return next(self._runs(job, runs_dir, name))
+        start = time.monotonic()
+        if name is not None:
+            check_free(runs_dir / plain_name(name))
+        with suppress(ArtifactError):  # of a dataset without fields or tasks, which the preparation describes
+            job.checked(expected_schema(job.dataset()))  # before the preparation, which may take long
+        prepared = self.prepare(job)
+        space = job.checked(prepared)
+        self.check(job, prepared)
+        job = self.resolve_auto(job, prepared)
+        if space.schema.encodings != job.encodings():
+            space = job.checked(prepared)
+        if (budget := job.config.time_budget) is not None:
+            job = job.having(time_budget=max(budget - (time.monotonic() - start), 1.0))
+        make = partial(pipeline.start, job, prepared, space=space)
+        stem = stem or job.config.dataset.name
+        held = numbered(runs_dir, stem, make) if name is None else make(runs_dir / name)
+        return self._done(job, held, prepared, space)
 
     def update(
         self, path: Path, update: UpdateSettings, from_scratch: bool, runs_dir: Path, name: str | None = None
@@ -177,38 +196,7 @@ class Workflow:
             config = config.model_copy(update={"prepared_dir": prepared_folder()})
             job = Job.resolve(config, self.registry)
             stem = re.sub(r"-updated-\d+$", "", path.resolve().name) + "-updated"
-            return next(self._runs(job, runs_dir, name, stem))
-
-    def _runs(
-        self, job: Job, runs_dir: Path, name: str | None = None, stem: str = "", seeds: int = 1
-    ) -> Iterator[Run]:
-        """Make runs of a job, which share data, checks and settings `auto`, and do their stages.
-
-        Without a name they are numbered behind `stem`, by default the name of the dataset. Each has a seed,
-        from that of the job on.
-        """
-        start = time.monotonic()
-        if name is not None:
-            check_free(runs_dir / plain_name(name))
-        with suppress(ArtifactError):  # of a dataset without fields or tasks, which the preparation describes
-            job.checked(expected_schema(job.dataset()))  # before the preparation, which may take long
-        prepared = self.prepare(job)
-        space = pipeline.check(job, prepared)
-        self.check(job, prepared)
-        job = self.resolve_auto(job, prepared, seeds - 1)
-        if space.schema.encodings != job.encodings():
-            space = job.checked(prepared)
-        if (budget := job.config.time_budget) is not None:
-            job = job.having(time_budget=max(budget - (time.monotonic() - start), 1.0))
-        for number in range(seeds):
-            of_seed = job.having(seed=job.config.seed + number)
-            make = partial(pipeline.start, of_seed, prepared, space=space)
-            held = (
-                numbered(runs_dir, stem or job.config.dataset.name, make)
-                if name is None
-                else make(runs_dir / name)
-            )
-            yield self._done(of_seed, held, prepared, space, later=seeds - 1 - number)
+            return self.search(job, runs_dir, name, stem)
 
     def resume(self, path: Path, anyway: bool = False) -> Run:
         """Resume an interrupted run.
@@ -321,7 +309,7 @@ class Workflow:
         """Return the tasks of a run, and its answers to labelled examples; arguments as in `predict`.
 
         Raises:
-            DataError: the run has seen all rows, see `workflow.unseen`.
+            DataError: the run has seen all rows, see `workflow.new_rows`.
 
         """
         run = Run.open(path)
@@ -437,12 +425,9 @@ class Workflow:
         prepared: Prepared,
         space: SearchSpace | None,
         anyway: bool = False,
-        later: int = 0,
     ) -> Run:
         with held as run, _continuing(f"resume it: {resuming(run.path)}"):
-            work = Work(job, run, prepared, self.listener, space, anyway=anyway, later=later)
-            work.executor = self.trials(prepared, known=(job, work.checked_space()))
-            pipeline.run(work)
+            pipeline.run(Work(job, run, prepared, self.listener, space, self.trials(prepared), anyway))
         return run
 
 

@@ -1,11 +1,11 @@
 """Reads a board: test rows of several problems with the scores of models, and compares trainings on them.
 
 Rows, labels and scores are one Parquet file, with a row for each problem, task and test row, and a column
-`MODEL.SEED` for each training: README beside this file has the format. The error due to rows is that of a
-paired bootstrap over units (users or days), or over the rows of problems without these, in closed form, see
-`pseudo_values`. Seeds are no pairs: the variance over the trainings of either model is added, see `unpaired`.
+`MODEL.SEED` for each training: README beside this file has the format. The error due to rows follows from the
+influence of units (users or days), or of the rows of problems without these, as in comparisons. Seeds are no
+pairs: the variance over the trainings of either model is added, see `unpaired`.
 
-Letters: R rows, T tasks, C trainings of a model, N trainings of all models.
+Letters: R rows, T tasks, C trainings of a model, U units.
 """
 
 import json
@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 import duckdb
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr, stdtrit
 
-from automtl_comparison.statistics import Difference, noise
+from automtl_comparison.statistics import influences, noise
 from automtl_core.dataset.schema import Task
 from automtl_core.tasks.kind import Array, Floats, Groups
-from automtl_core.training.significance import losses_by_row
+from automtl_core.training.metrics import metrics_of
+from automtl_core.training.significance import Difference
 
 BOARD = Path(__file__).with_name("board.parquet")
 FORMAT = 1
@@ -86,12 +86,12 @@ class Trainings(NamedTuple):
     scores: Floats
     """Score of each training, [C]."""
     by_unit: Floats
-    """Values of U units, the same for all models, see `pseudo_values`, [C, U]."""
+    """Influence of each unit on the scores, [C, U]."""
 
     @property
     def variance(self) -> float | None:
         """Variance of the score over trainings, without that due to rows; None for one training."""
-        rows = noise([*self.by_unit]) if len(self.scores) > 1 else None
+        rows = noise([(0, of) for of in self.by_unit]) if len(self.scores) > 1 else None
         return None if rows is None else max(0.0, float(self.scores.var(ddof=1)) - rows.spread**2)
 
 
@@ -109,49 +109,28 @@ def unpaired(problems: Sequence[tuple[Trainings, Trainings, float]]) -> Differen
     for own, other, usual in problems:
         mean += float(own.scores.mean() - other.scores.mean()) / len(problems)
         of_rows = own.by_unit.mean(axis=0) - other.by_unit.mean(axis=0)
-        parts.append((float(of_rows.var(ddof=1)), np.inf))
+        parts.append((float(of_rows @ of_rows), np.inf))
         for one in (own, other):
             known, count = one.variance, len(one.scores)
             parts.append((usual, np.inf) if known is None else (known / count, count - 1))
     variance = sum(part for part, _ in parts)
     uncertain = sum(part**2 / freedom for part, freedom in parts)
     freedom = variance**2 / uncertain if uncertain else np.inf
-    error = variance**0.5 / len(problems)
-    half = float(stdtrit(freedom, 0.975)) * error
-    p = 2 * float(stdtr(freedom, -abs(mean) / error)) if error else float(mean == 0)
-    return Difference(mean, mean - half, mean + half, p, cells=len(problems))
+    return Difference.of(mean, variance**0.5 / len(problems), freedom=freedom, cells=len(problems))
 
 
 def trainings(problem: Problem) -> dict[str, Trainings]:
     """Return the AUC of all trainings by model, means over tasks."""
-    networks = np.concatenate([*problem.models.values()])  # [N, R, T]
-    of_tasks = [
-        1 - np.stack(losses, axis=1)
-        for t, (name, labels) in enumerate(problem.labels.items())
-        if (losses := losses_by_row(Task(name), labels, [*networks[:, :, t]], problem.units)) is not None
-    ]
-    by_row = np.mean(of_tasks, axis=0)  # [R, N]
-    by_unit = pseudo_values(by_row, problem.units)
-    scores, ends = by_row.mean(axis=0), np.cumsum([len(of) for of in problem.models.values()])[:-1]
-    each = zip(problem.models, np.split(scores, ends), np.split(by_unit, ends), strict=True)
-    return {model: Trainings(*of) for model, *of in each}
-
-
-def pseudo_values(by_row: Floats, units: Groups) -> Floats:
-    """Return values of U units, [R, M] -> [M, U]; their mean is that over rows, their deviation its error.
-
-    A bootstrap that draws units whole has this error, if it draws often and keeps the contributions of rows.
-
-    Args:
-        by_row: Contributions of rows to M scores.
-        units: Number of the unit of each row, [R]; None where the rows are independent.
-
-    """
-    of_rows = np.arange(len(by_row)) if units is None else units
-    names, unit = np.unique(of_rows, return_inverse=True)
-    mean, sums = by_row.mean(axis=0), np.zeros((len(names), by_row.shape[1]))
-    np.add.at(sums, unit, by_row - mean)
-    return np.asarray((mean + sums * (len(names) ** 0.5 / len(by_row))).T)
+    tasks, labels = list(map(Task, problem.labels)), np.stack([*problem.labels.values()], axis=1)
+    found = {}
+    for model, networks in problem.models.items():
+        metrics = [metrics_of(tasks, labels, logits, problem.units).values() for logits in networks]
+        by_unit = [
+            np.mean(influences(tasks, labels, logits, problem.units, None), axis=0) for logits in networks
+        ]
+        scores = [np.mean([m.score for m in of_tasks]) for of_tasks in metrics]
+        found[model] = Trainings(np.array(scores), np.array(by_unit))
+    return found
 
 
 def usual(of: Mapping[str, Trainings]) -> float:

@@ -35,7 +35,7 @@ from automtl_core.prepare.prepare import prepare
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.strategy import Problem
 from automtl_core.space import Chooser, SearchSpace
-from automtl_core.training.fit import TrainingData
+from automtl_core.training.learner import TrainingData
 from automtl_core.training.recipe import Recipe
 from automtl_desan.space import DESAN, DESANSettings
 from planted.dataset import Planted, PlantedSettings

@@ -139,12 +139,12 @@ def chosen(which: options.Dataset) -> Chosen:
     return Chosen(config.dataset.name, dataset, folder, config.prepared_dir)
 
 
-def check_new(path: Path, force: bool | None = None) -> None:
+def check_new(path: Path, force: bool) -> None:
     """Check that a configuration may be written to a path.
 
     Args:
         path: The file.
-        force: Whether an existing configuration is overwritten; None if the command cannot do so.
+        force: Whether an existing configuration is overwritten.
 
     Raises:
         RunExistsError: the file exists and is not overwritten.
@@ -154,8 +154,7 @@ def check_new(path: Path, force: bool | None = None) -> None:
     if not path.exists():
         return
     if not force:
-        force_too = ", or overwrite it: --force" if force is False else ""
-        raise RunExistsError(f"{path}: exists already", f"{other}{force_too}")
+        raise RunExistsError(f"{path}: exists already", f"{other}, or overwrite it: --force")
     try:
         held = read_yaml(path)
     except AutoMTLError:

@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from rich.filesize import decimal
 
 import automtl_core
 from automtl_cli import options
@@ -172,7 +175,7 @@ def device(of: "torch.device") -> Check:
     if of.type == "cuda":
         free, total = torch.cuda.mem_get_info(of)
         name = torch.cuda.get_device_name(of)
-        return Check("device", "ok", f"GPU {name}, {size(free)} of {size(total)} memory free")
+        return Check("device", "ok", f"GPU {name}, {decimal(free)} of {decimal(total)} memory free")
     result = f"CPU, {os.cpu_count()} cores"
     if torch.version.cuda is not None or not NVIDIA.exists():
         return Check("device", "ok", result)
@@ -212,39 +215,28 @@ def folder(name: str, path: Path, needed: int = 0) -> Check:
         result = f"{where}: not writable: {error.strerror}"
         return Check(title, "problem", result, f"choose another folder of {name}")
     if free >= (least := max(LEAST, needed)):
-        return Check(title, "ok", f"{where}: writable, {size(free)} of disk free")
-    remedy = f"free {size(least - free)} more, or choose a folder of {name} on another disk"
-    return Check(title, "warning", f"{where}: {size(free)} of disk free", remedy)
+        return Check(title, "ok", f"{where}: writable, {decimal(free)} of disk free")
+    remedy = f"free {decimal(least - free)} more, or choose a folder of {name} on another disk"
+    return Check(title, "warning", f"{where}: {decimal(free)} of disk free", remedy)
 
 
 def extras() -> Iterator[Check]:
     """Yield a check of each extra: whether its packages can be imported."""
-    for extra, packages in EXTRAS.items():
-        status, result = _imported(extra, packages)
-        remedy = None if status == "ok" else f"pip install 'automtl[{extra}]'"
-        yield Check(f"extra {extra}", status, result, remedy)
-
-
-def _imported(extra: str, packages: Sequence[str]) -> tuple[Status, str]:
-    """Return whether the packages of an extra can be imported, and their versions or the reason why not."""
     from automtl_core.system.process_state import library
 
-    if extra == "zst":
-        with suppress(ImportError):
-            library("compression.zstd")
-            return "ok", "part of Python"
-    missing, versions = [], []
-    for package in packages:
+    for extra, packages in EXTRAS.items():
+        name, install = f"extra {extra}", f"pip install 'automtl[{extra}]'"
+        if extra == "zst" and sys.version_info >= (3, 14):
+            packages = ()
         try:
-            versions.append(f"{package} {version(package)}")
-            library(package)
-        except PackageNotFoundError:
-            missing.append(package)
+            versions = ", ".join(f"{package} {version(package)}" for package in packages)
+            for package in packages:
+                library(package)
+            yield Check(name, "ok", versions or "part of Python")
+        except PackageNotFoundError as error:
+            yield Check(name, "optional", f"not installed: {error.name}", install)
         except Exception as error:  # such as a shared library that is missing
-            return "warning", f"{package} cannot be imported: {one_line(error)}"
-    if missing:
-        return "optional", f"not installed: {', '.join(missing)}"
-    return "ok", ", ".join(versions)
+            yield Check(name, "warning", f"cannot be imported: {one_line(error)}", install)
 
 
 def plugins(registry: Registry) -> Iterator[Check]:
@@ -293,7 +285,7 @@ def data(job: "Job") -> Iterator[Check]:
         yield Check(name, "problem", f"faulty rows: {faults}", remedy)
     elif not broken:
         files = ", ".join(f"{file.file} ({file.accepted:,})" for file in validation.files)
-        yield Check(name, "ok", f"{size(raw_size(job))}; first rows are as declared: {files}")
+        yield Check(name, "ok", f"{decimal(raw_size(job))}; first rows are as declared: {files}")
 
 
 def raw_size(job: "Job") -> int:
@@ -305,12 +297,3 @@ def raw_size(job: "Job") -> int:
     except AutoMTLError:
         return 0
     return sum(source.path.stat().st_size for files in sources.values() for source in files)
-
-
-def size(amount: float) -> str:
-    """Return a number of bytes as text."""
-    for unit in ("bytes", "KiB", "MiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} GiB"

@@ -6,9 +6,9 @@ from typing import Any
 import typer
 
 from automtl_cli import options
-from automtl_cli.output import Entry, emit, entry
+from automtl_cli.output import emit
 from automtl_core.commands import AsJson, Output, argument
-from automtl_core.errors import UsageError, did_you_mean, listing
+from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import DATASETS, KINDS, Kind
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow
@@ -28,19 +28,17 @@ def list_names(
 ) -> Output:
     """List the registered names of a kind, such as ops or metrics.
 
-    With NAME, show a dataset: source, raw files, fields, tasks, settings.
+    With NAME, show a dataset: source, raw files, fields, tasks.
     """
     if kind not in KINDS:
         raise UsageError(f"nothing is called {kind!r}{did_you_mean(kind, KINDS)}", f"known: {listing(KINDS)}")
-    if name is not None and kind != DATASETS.plural:
+    if name is None:
+        return names(KINDS[kind])
+    if kind != DATASETS.plural:
         fix = f"leave it out: automtl list {kind}; `automtl settings` explains settings"
         raise UsageError(f"only datasets are shown by name, given {name!r}", fix)
-    if kind != DATASETS.plural:
-        return names(KINDS[kind])
     from automtl_cli.data import catalogue
 
-    if name is None:
-        return Output(catalogue.datasets(), catalogue.view_datasets)
     return Output(catalogue.dataset(name), catalogue.view_dataset)
 
 
@@ -79,11 +77,19 @@ def explain_settings(
 
 def names(kind: Kind[Any]) -> Output:
     """Return the registered names of a kind, with description and plugin."""
-    registry = load_registry()
-    return Output({name: entry(registry, kind, name) for name in registry.names(kind)}, _view)
+    registry, described = load_registry(), dict[str, dict[str, str]]()
+    for name in registry.names(kind):
+        row = registry.supplier(kind, name)
+        try:
+            description = registry.describe(kind, name)
+        except PluginError as error:
+            description = f"NOT USABLE: {error}"
+        plugin = f"{row.name} ({row.distribution} {row.version})"
+        described[name] = {"description": description, "plugin": plugin}
+    return Output(described, _view)
 
 
-def _view(described: Mapping[str, Entry]) -> Section:
+def _view(described: Mapping[str, dict[str, str]]) -> Section:
     rows = [(name, entry["description"], entry["plugin"]) for name, entry in described.items()]
     return table(["name", "description", "plugin"], rows)
 

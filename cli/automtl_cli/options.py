@@ -70,7 +70,7 @@ def _starting(incomplete: str, known: Iterable[str]) -> list[str]:
 
 def names(text: str) -> list[str]:
     """Return the names in a text with commas."""
-    return [name for name in text.split(",") if name]
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def memory_limit() -> str | None:

@@ -5,13 +5,11 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from automtl_core.errors import PluginError, StorageError, on_one_line, printable
-from automtl_core.registry.kinds import Kind
-from automtl_core.registry.registry import Registry
+from automtl_core.errors import StorageError, on_one_line, printable
 
 if TYPE_CHECKING:
     from automtl_core.system.progress import Progress
@@ -62,26 +60,18 @@ def say_lines(text: str) -> None:
 @contextmanager
 def stages(doing: str) -> "Iterator[Progress]":
     """Yield a function that shows the current stage and its progress: a bar on a terminal, else lines."""
-    from automtl_cli.terminal import bar, draws  # which imports rich
+    from automtl_cli.terminal import bars, draws, live  # which imports rich
 
-    if draws():
-        with bar() as progress:
-            task = progress.add_task("", total=1.0)
-
-            def move(stage: str, done: float) -> None:
-                progress.update(task, description=printable(f"{doing}: {stage}"), completed=done)
-
-            yield move
-        return
-    current = ""
+    drawn, latest = draws(), (doing, 0.0, "")
 
     def show(stage: str, done: float) -> None:
-        nonlocal current
-        if stage != current:
+        nonlocal latest
+        if not drawn and stage != latest[2]:
             say(f"{doing}: {stage}")
-        current = stage
+        latest = doing, done, stage
 
-    yield show
+    with live(lambda: bars([latest])) if drawn else nullcontext():
+        yield show
 
 
 def lenient_streams() -> None:
@@ -101,17 +91,3 @@ def _value(value: Any) -> Any:
     if hasattr(value, "to_json"):
         return value.to_json()
     return {field.name: getattr(value, field.name) for field in fields(value)}
-
-
-Entry = dict[str, str]
-"""Description of a registered name, or why it is not usable, and its plugin."""
-
-
-def entry(registry: Registry, kind: Kind[Any], name: str) -> Entry:
-    """Return the description of a name, or the reason why it is not usable, and its plugin."""
-    row = registry.supplier(kind, name)
-    try:
-        description = registry.describe(kind, name)
-    except PluginError as error:
-        description = f"NOT USABLE: {error}"
-    return {"description": description, "plugin": f"{row.name} ({row.distribution} {row.version})"}

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import yaml
+
 from automtl_core.dataset.encodings import Encodings
 from automtl_core.registry.kinds import ENGINES, LOSSES
 from automtl_core.registry.registry import Registry
@@ -66,14 +68,14 @@ def row(setting: Setting) -> Sequence[str]:
 
 def written(value: object) -> str:
     """Return a value as in YAML; a dash for null and for empty values."""
-    match value:
-        case None | "":
-            return "-"
-        case str():
-            return value
-        case list():
-            return f"[{', '.join(map(written, value))}]" if value else "-"
-        case dict():
-            items = ", ".join(f"{key}: {written(item)}" for key, item in value.items())
-            return f"{{{items}}}" if items else "-"
-    return json.dumps(value)
+    if isinstance(value, str) or value in (None, [], {}):
+        return str(value or "-")
+    return in_yaml(value) if isinstance(value, list | dict) else json.dumps(value)
+
+
+def in_yaml(value: object) -> str:
+    """Return a value as YAML in one printable line."""
+    text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=1 << 30)[1:-2]
+    if text.isprintable():
+        return text
+    return yaml.safe_dump([value], default_flow_style=True, default_style='"', width=1 << 30)[1:-2]

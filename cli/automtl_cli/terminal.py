@@ -2,23 +2,27 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console, JustifyMethod, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text as RichText
 
 from automtl_core.errors import on_one_line, printable
-from automtl_core.views.plain import cell, plain
 from automtl_core.views.values import Grid, Preformatted, Section, Text
+from automtl_report.plain import cell, plain
 
 WITHOUT = 10_000
 """Width without a terminal: each row and each sentence is one line, for other programs."""
 TEXT, TITLE, GAP = 20, 12, 2
 """Widths to which a column of texts and a title may be narrowed, and the gap between columns."""
+BAR = 24
+"""Width of a bar."""
+Row = tuple[str, float, str]
+"""Name of what is at work, its finished share, and a note."""
 SIDES: Mapping[str, JustifyMethod] = {"l": "left", "c": "center", "r": "right"}
 
 
@@ -86,27 +90,23 @@ def _line(text: str) -> RichText:
     return RichText(on_one_line(text))
 
 
-def bar() -> Progress:
-    """Return a progress bar with percentage and remaining time, for a terminal."""
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %", markup=False),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console(), transient=True)
+def bars(rows: Iterable[Row]) -> Table:
+    """Return rows with a bar each."""
+    table = Table.grid(padding=(0, 1))
+    for name, share, note in rows:
+        bar = ProgressBar(total=1.0, completed=min(share, 1.0), width=BAR)
+        table.add_row(line(name), bar, line(f"{min(share, 1.0):4.0%}"), line(note))
+    return table
 
 
-def live(view: RenderableType) -> Live:
+def line(text: str, style: str = "") -> RichText:
+    """Return a text in one line, which ends at the border of the terminal."""
+    return RichText(printable(text), style, no_wrap=True, overflow="ellipsis")
+
+
+def live(view: Callable[[], RenderableType]) -> Live:
     """Return a display of a view below all other lines, which vanishes at its end."""
-    return Live(
-        view,
-        console=console(),
-        transient=True,
-        refresh_per_second=4,
-        redirect_stdout=False,
-        vertical_overflow="crop",
-    )
+    return Live(get_renderable=view, console=console(), transient=True, redirect_stdout=False)
 
 
 def draws() -> bool:

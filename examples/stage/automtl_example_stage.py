@@ -57,4 +57,4 @@ def automtl_register_stages() -> dict[str, type[Groups]]:
 @hookimpl
 def automtl_register_report_sections() -> dict[str, Any]:
     """Register the section of the report that shows what the stage records."""
-    return {"example-groups": section}
+    return {"example-stage": section}

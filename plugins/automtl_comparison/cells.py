@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from automtl_comparison.document import CellResult, Failed, Measured
-from automtl_comparison.statistics import Samples, samples
+from automtl_comparison.statistics import Influences, influences_of
 from automtl_core.data.store import Prepared
 from automtl_core.errors import ArtifactError, DivergedError, InputMissingError, RunInUseError
 from automtl_core.registry.kinds import STRATEGIES
@@ -21,7 +21,6 @@ from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import Costs, Identity, Result, Status
 from automtl_core.run_dir.identity import check_checkpoint
 from automtl_core.run_dir.run import Run
-from automtl_core.run_dir.run_list import CELLS, write_cells
 from automtl_core.search.parameters import Suggests, parameters_of_settings, suggested_settings, usable
 from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.trial import (
@@ -40,6 +39,7 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.run_trial import FAULTS
 from automtl_core.workflow.search_inputs import changed, domains_of, values_of
 from automtl_core.workflow.versions import versions
+from automtl_report.run_list import CELLS, write_cells
 
 PAUSE = 0.5
 """Seconds between attempts to run trials that other processes hold."""
@@ -129,10 +129,10 @@ class CellRunner:
         results = faults | self._run([cell for cell in cells if cell not in faults], False, called, later)
         return {cell: results[cell] for cell in cells}
 
-    def tested(self, cells: Sequence[Cell]) -> dict[Cell, tuple[CellResult, Samples]]:
+    def tested(self, cells: Sequence[Cell]) -> dict[Cell, tuple[CellResult, Influences]]:
         """Test the trained cells that are not tested yet, and return the results of all cells.
 
-        Each result comes with the scores on resampled test rows; these are empty for a cell without results.
+        Each result comes with the influences of test rows on its scores, empty for a cell without results.
         """
         return {cell: _tested(cell, result) for cell, result in self._run(cells, True).items()}
 
@@ -166,14 +166,14 @@ class CellRunner:
         return {cell: results[spec] for spec, cell in by_spec.items()}
 
 
-def _tested(cell: Cell, result: TrialResult) -> tuple[CellResult, Samples]:
+def _tested(cell: Cell, result: TrialResult) -> tuple[CellResult, Influences]:
     if result.error:
         return without_results(cell, result), {}
     while True:
         try:
             run = Run.open(cell.path)
-            return _measured(cell, run), samples(cell.job, run, cell.prepared)
-        except RunInUseError:  # another process computes the scores of resamples
+            return _measured(cell, run), influences_of(cell.job, run, cell.prepared)
+        except RunInUseError:  # another process computes them
             time.sleep(PAUSE)
         except FAULTS as error:
             return without_results(cell, TrialResult.failed(error, str(cell.path))), {}
@@ -303,7 +303,7 @@ def tuned(jobs: Mapping[str, Job], trials: int, bench: CellRunner, later: int = 
     for count in batches(trials):
         left -= count
         trainings = [(name, t) for name, s in schedulers.items() for t in iter(s.ask, None)]
-        cells = [bench.cell(name, changed(plain[name], t.candidate.overrides)) for name, t in trainings]
+        cells = [bench.cell(name, changed(plain[name], t.overrides)) for name, t in trainings]
         once = {cell.path: cell for cell in cells}
         results = bench.trained(list(once.values()), "trial", left * len(jobs) + later)
         for (name, training), cell in zip(trainings, cells, strict=True):
@@ -315,7 +315,7 @@ def tuned(jobs: Mapping[str, Job], trials: int, bench: CellRunner, later: int = 
         if not (ranked := scheduler.ranked()):
             what = f"{name}: training fails with all settings: {'; '.join(errors[name])}"
             raise DivergedError(what, "lower training.learning_rate")
-        best[name] = changed(jobs[name], ranked[0].candidate.overrides)
+        best[name] = changed(jobs[name], ranked[0].overrides)
     return best
 
 

@@ -4,29 +4,37 @@ A `Comparison` holds the measured values. Means, differences, costs and verdicts
 demand, so that they are always consistent, also after reading from JSON.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import nan
 from typing import Any
 
-from automtl_comparison.statistics import Difference, Noise, Summary, holm, paired, summary
+import numpy as np
+
+from automtl_comparison.statistics import Influences, Noise, Summary, paired, summary
 from automtl_core.choices import Decision
 from automtl_core.modules.cost import cost_in_words
 from automtl_core.system.documents import Value, plain
 from automtl_core.tasks.kind import Measure, TaskKind
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import Metrics, flat, mean_over_tasks, measures
+from automtl_core.training.significance import IN_WORDS, Difference
 from automtl_core.views.numbers import change, p_value
 
 MEAN = "mean"
 """Column of the mean over tasks of two classes with enough positives; errors in the units of different labels
 have no mean."""
+
+
+def with_mean(of_tasks: Influences, counting: Sequence[str]) -> Influences:
+    """Return the influences on the score of each task, and on the mean over those that count."""
+    mean = {MEAN: np.mean([of_tasks[task] for task in counting], axis=0)} if counting else {}
+    return {**of_tasks, **mean}
+
+
 ALONE = "single-task"
 """The model that negative transfer is measured against."""
-
-SURE = 0.05
-"""A p value below this, corrected for the number of models, is significant."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +156,7 @@ class Comparison(Value):
     splits: Mapping[int, Split]
     """Seed of a split -> its data."""
     user: str | None
-    """The user field, whose values are resampled in the bootstrap; None where rows are resampled."""
+    """The user field, whose values are units of the test part; None where rows are."""
     min_positives: int
     """Test rows of either class that a task needs to count."""
     trials: int
@@ -229,23 +237,21 @@ class Comparison(Value):
     def differences(self, reference: str) -> dict[str, dict[str, Difference]]:
         """Return the difference of each other model to `reference`, in the score of each task.
 
-        A difference is positive where the model is better, and its p value is corrected for the number of
-        models. The result is empty if the reference is not among the models.
+        It is corrected for the number of models and of scores that verdicts are based on. The result is empty
+        if the reference is not among the models.
         """
         if reference not in self.models:
             return {}
-        gains = {name: self._gains(name) for name in self.models}
+        gains = {name: self.main_scores(name, signed=True) for name in self.models}
         stored: dict[str, dict[str, Difference]] = {name: {} for name in gains if name != reference}
         noises = self.noises.get(reference, {})
+        looks = len(stored) * max(1, sum(len(self.judged(kind)) for kind in self.kinds))
         for task, base in gains[reference].items():
-            known = {}
             for name in stored:
                 scores = gains[name].get(task, {})
                 if common := sorted(scores.keys() & base.keys()):
                     pair = [scores[cell] for cell in common], [base[cell] for cell in common]
-                    known[name] = paired(*pair, noises.get(name, {}).get(task))
-            for name, difference in holm(known).items():
-                stored[name][task] = difference
+                    stored[name][task] = paired(*pair, noises.get(name, {}).get(task), looks)
         return stored
 
     def validated(self, model: str) -> dict[Place, float]:
@@ -266,13 +272,14 @@ class Comparison(Value):
                 of[decision] = of.get(decision, 0) + 1
         return found
 
-    def _gains(self, model: str) -> Scores:
-        """Return the score of each task, signed so that higher is better."""
-        gains: dict[str, dict[Place, float]] = {}
-        for kind in self.kinds:  # the mean is that of the first kind
+    def main_scores(self, model: str, signed: bool = False) -> Scores:
+        """Return the score of each task, and the mean of the first kind; signed: higher is always better."""
+        found: dict[str, Mapping[Place, float]] = {}
+        for kind in self.kinds:
+            sign = kind.score.sign if signed else 1
             for task, by_place in self.scores(model, kind.score).items():
-                gains.setdefault(task, {at: kind.score.sign * value for at, value in by_place.items()})
-        return gains
+                found.setdefault(task, {at: sign * value for at, value in by_place.items()})
+        return found
 
     def relative(self, model: str) -> dict[str, float | None]:
         """Return the mean costs of a model, divided by those of the reference; None where unknown.
@@ -308,15 +315,14 @@ class Comparison(Value):
         """Return a sentence on the best model, its equals and the cheapest of them; None without a mean."""
         best = self.best
         against = {} if best is None else self.differences(best)
-        known = {name: d.adjusted_p for name, of in against.items() if (d := of.get(MEAN)) is not None}
-        sure = {name: p for name, p in known.items() if p is not None}
-        if best is None or not sure:
+        known = {name: of[MEAN].standing() for name, of in against.items() if MEAN in of}
+        if best is None or not any(known.values()):
             return None
-        level = [name for name, p in sure.items() if p >= SURE]
+        level = [name for name, standing in known.items() if standing == "level"]
         text = f"`{best}` has the best mean test {self.kinds[0].score.title}"
         if not level:
             return f"{text}, and is ahead of all others"
-        text += f"; not distinguishable from it: {', '.join(f'`{name}`' for name in level)}"
+        text += f"; level with it: {', '.join(f'`{name}`' for name in level)}"
         costs = {name: self.models[name].mean_costs()["flops_per_row"] for name in (best, *level)}
         flops = {name: cost.mean for name, cost in costs.items() if cost and cost.mean}
         cheapest = min(flops, key=lambda name: flops[name], default=best)
@@ -366,10 +372,8 @@ def verdict(reference: str, differences: Mapping[str, tuple[Measure, Difference]
 
 
 def _standing(reference: str, metric: Measure, difference: Difference) -> str:
-    gain = change(difference.mean, form=metric.form)
-    if (p := difference.adjusted_p) is None:
-        return f"{gain} against {reference}, without a significance test"
-    # With one pair of trainings, p is over rows.
-    over = " over rows" if difference.cells == 1 else ""
-    side = "not distinguishable from" if p >= SURE else "ahead of" if difference.mean > 0 else "behind"
-    return f"{side} {reference} ({gain}, p {p_value(p)}{over})"
+    words = change(difference.mean, form=metric.form)
+    if (p := difference.adjusted_p) is not None:
+        # With one pair of trainings, p is over rows.
+        words += f", p {p_value(p)}" + " over rows" * (difference.cells == 1)
+    return f"{IN_WORDS[difference.standing()]} {reference} ({words})"

@@ -1,52 +1,35 @@
 """Finished models on rows that none of them has seen: which one predicts them better, beyond chance.
 
 The first model is the champion, the one in use; the others are challengers. A model is a run, or a file with
-the predictions of any other system. The bootstrap draws users, or rows without these, and gives all models
-the same draws, so that the errors of two models on the same rows cancel.
+the predictions of any other system. The error of a difference is that over other users, or rows without
+these, whose influences on two models are subtracted, so that what both have in common cancels.
 
-Another seed changes a model too: a challenger is better only where the whole interval of the difference is
+Another seed changes a model too: a challenger is ahead only where the whole interval of the difference is
 above a margin.
 
-Letters: R rows, T tasks, B resamples.
+Letters: R rows, T tasks, U units.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
-from automtl_comparison.document import MEAN, SURE
+from automtl_comparison.document import MEAN, with_mean
 from automtl_comparison.predictions import doubts, is_file, logits_of, table_of
-from automtl_comparison.statistics import resampled
+from automtl_comparison.statistics import Influences, influences
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import DataError, UsageError, listing
 from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
-from automtl_core.tasks.kind import Floats
 from automtl_core.tasks.kinds import plain_kind
 from automtl_core.training.metrics import Metrics, mean_over_tasks, metrics_of
+from automtl_core.training.significance import Difference, Standing
 from automtl_core.workflow.new_rows import Answers
 from automtl_core.workflow.workflow import Workflow
-
-Verdict = Literal["better", "level", "worse"]
-
-
-@dataclass(frozen=True)
-class Gain(Value):
-    """The score of a challenger minus that of the champion; positive where the challenger is better."""
-
-    mean: float
-    low: float
-    """Lower end of the interval, 95 % for all challengers and `deciding` scores together."""
-    high: float
-
-    def verdict(self, margin: float) -> Verdict:
-        """Return the verdict on the challenger: its interval is above the margin, below it, or neither."""
-        return "better" if self.low > margin else "worse" if self.high < -margin else "level"
 
 
 @dataclass(frozen=True)
@@ -57,9 +40,9 @@ class Entrant(Value):
     test: Metrics
     mean: float | None
     """Mean score over the tasks of two classes with enough rows."""
-    gains: Mapping[str, Gain]
+    gains: Mapping[str, Difference]
     """Task, or `MEAN` -> gain over the champion; empty for the champion itself."""
-    verdict: Verdict | None
+    verdict: Standing | None
     """None for the champion."""
 
 
@@ -69,17 +52,17 @@ class OnRows(Value):
 
     rows: int
     units: int | None
-    """Number of users, which the bootstrap draws; None where it draws rows."""
+    """Number of users, the units; None where they are rows."""
     margin: float
     min_positives: int
     entrants: tuple[Entrant, ...]
     notes: tuple[str, ...] = ()
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Standing:
         """The verdict on the best challenger."""
         verdicts = {one.verdict for one in self.entrants}
-        return "better" if "better" in verdicts else "level" if "level" in verdicts else "worse"
+        return "ahead" if "ahead" in verdicts else "level" if "level" in verdicts else "behind"
 
 
 def on_rows(
@@ -115,19 +98,23 @@ def on_rows(
         notes += doubts(name, tasks, rows[name].labels, rows[name].logits, least)
     decide = deciding(metrics[champion], least)
     averaged = [t for t, m in metrics[champion].items() if m.type.two_classes and m.is_informative(least)]
-    drawn = {name: _drawn(tasks, of, averaged) for name, of in rows.items()}
+    influence = dict[str, Influences]()
+    for name, of in rows.items():
+        found = influences(tasks, of.labels, of.logits, of.users, of.groups)
+        influence[name] = with_mean({task.name: found[t] for t, task in enumerate(tasks)}, averaged)
     points = {name: _scores(of, averaged, least) for name, of in metrics.items()}
-    width = float(-ndtri(SURE / 2 / (len(names) - 1) / max(1, len(decide))))
+    looks = (len(names) - 1) * max(1, len(decide))
     signs = {task.name: task.type.score.sign for task in tasks}
     margins = {task.name: margin * task.deviation for task in tasks if task.type.score.in_units}
     entrants = [Entrant(champion, metrics[champion], points[champion][MEAN], {}, None)]
     for name in names[1:]:
-        gains = {
-            task: gain
-            for task in drawn[name]
-            if (gain := _gain(points, drawn, (name, champion), task, signs.get(task, 1), width)) is not None
-        }
-        verdict = _verdict([gains[t].verdict(margins.get(t, margin)) for t in decide if t in gains])
+        gains = dict[str, Difference]()
+        for task, of_champion in influence[champion].items():
+            own, base = points[name][task], points[champion][task]
+            error = float(np.linalg.norm(influence[name][task] - of_champion))
+            if own is not None and base is not None and np.isfinite(error):
+                gains[task] = Difference.of(signs.get(task, 1) * (own - base), error, looks)
+        verdict = _verdict([gains[t].standing(margins.get(t, margin)) for t in decide if t in gains])
         entrants.append(Entrant(name, metrics[name], points[name][MEAN], gains, verdict))
     users = rows[champion].users
     units = None if users is None else len(np.unique(users[users > 0]))
@@ -170,37 +157,10 @@ def _answered(
     return tasks, {name: rows[name].some(new) for name in names}, notes
 
 
-def _drawn(tasks: Sequence[Task], rows: Answers, averaged: Sequence[str]) -> dict[str, Floats]:
-    """Return the score of each task, and their mean, on resamples, [B]; the draws follow from the rows."""
-    scores = resampled(tasks, rows.labels, rows.logits, rows.users, rows.groups, len(rows.labels))
-    of_tasks = {task.name: scores[:, t] for t, task in enumerate(tasks)}
-    mean = {MEAN: np.mean([of_tasks[task] for task in averaged], axis=0)} if averaged else {}
-    return of_tasks | mean
-
-
 def _scores(test: Metrics, averaged: Sequence[str], least: int) -> dict[str, float | None]:
     """Return the score of each task, and their mean."""
     values = {task: m.score for task, m in test.items()}
     return {**values, MEAN: mean_over_tasks(values, {task: test[task] for task in averaged}, least)}
-
-
-def _gain(
-    points: Mapping[str, Mapping[str, float | None]],
-    drawn: Mapping[str, Mapping[str, Floats]],
-    pair: tuple[str, str],
-    task: str,
-    sign: int,
-    width: float,
-) -> Gain | None:
-    """Return the gain of the first of a pair in a task or `MEAN`; None where a score is undefined."""
-    own, base = (points[name][task] for name in pair)
-    one, other = (drawn[name][task] for name in pair)
-    by_draw = sign * (one - other)
-    known = by_draw[np.isfinite(by_draw)]
-    if own is None or base is None or len(known) < 2:
-        return None
-    mean, half = sign * (own - base), width * float(known.std(ddof=1))
-    return Gain(mean, mean - half, mean + half)
 
 
 def deciding(test: Metrics, least: int) -> list[str]:
@@ -212,10 +172,10 @@ def deciding(test: Metrics, least: int) -> list[str]:
     ]
 
 
-def _verdict(of_tasks: Sequence[Verdict]) -> Verdict:
-    """Return the verdict over tasks: better in one and worse in none, or the other way round, else level."""
-    one_way = [verdict for verdict in ("better", "worse") if verdict in of_tasks]
-    return one_way[0] if len(one_way) == 1 else "level"  # type: ignore[return-value]
+def _verdict(of_tasks: Sequence[Standing | None]) -> Standing:
+    """Return the verdict over tasks: ahead in one and behind in none, or the other way round, else level."""
+    ahead, behind = "ahead" in of_tasks, "behind" in of_tasks
+    return "level" if ahead == behind else "ahead" if ahead else "behind"
 
 
 def _shared(tasks: Sequence[Sequence[Task]]) -> set[str]:

@@ -24,7 +24,6 @@ from automtl_comparison.cells import (
 )
 from automtl_comparison.document import (
     ALONE,
-    MEAN,
     CellResult,
     Comparison,
     ModelResult,
@@ -32,8 +31,9 @@ from automtl_comparison.document import (
     Place,
     Split,
     TaskFacts,
+    with_mean,
 )
-from automtl_comparison.statistics import Noise, Samples, noise
+from automtl_comparison.statistics import Influences, Noise, noise
 from automtl_core.data.store import Prepared
 from automtl_core.errors import RunExistsError, StorageError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import STRATEGIES
@@ -42,12 +42,11 @@ from automtl_core.run_dir.config import Layer, split as divided
 from automtl_core.run_dir.facts import differences, without_places
 from automtl_core.system.documents import read_signed, write_signed
 from automtl_core.training.metrics import metrics_of
-from automtl_core.workflow import pipeline
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common
 from automtl_core.workflow.workflow import Workflow
 
-Tested = Mapping[Cell, tuple[CellResult, Samples]]
+Tested = Mapping[Cell, tuple[CellResult, Influences]]
 FILE = "configuration.json"
 
 
@@ -201,10 +200,10 @@ def compare(
 
 
 def _check(by_split: Mapping[int, Mapping[str, Job]], bench: CellRunner) -> None:
-    """Check all models before the first training; raises as `pipeline.check` does."""
+    """Check all models before the first training; raises as `Job.checked` does."""
     for split, prepared in bench.prepared.items():
         for job in by_split[split].values():
-            pipeline.check(job, prepared)
+            job.checked(prepared)
 
 
 def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
@@ -229,11 +228,10 @@ def _noises(outcome: Comparison, tested: Tested) -> Noises:
     """Return the contribution of test rows to the variance of each difference."""
     kind = outcome.kinds[0]
     counting = [task for task in outcome.of_kind(kind) if kind.two_classes and outcome.tasks[task].counts]
-    by_model: dict[str, dict[Place, Samples]] = {name: {} for name in outcome.models}
-    for cell, (_, scores) in tested.items():
-        if scores:
-            mean = {MEAN: np.mean([scores[task] for task in counting], axis=0)} if counting else {}
-            by_model[cell.model][cell.split, cell.seed] = {**scores, **mean}
+    by_model: dict[str, dict[Place, Influences]] = {name: {} for name in outcome.models}
+    for cell, (_, found) in tested.items():
+        if found:
+            by_model[cell.model][cell.split, cell.seed] = with_mean(found, counting)
     bases = dict.fromkeys((outcome.reference, ALONE, outcome.best))
     against = [name for name in bases if name in by_model]
     return {
@@ -242,11 +240,11 @@ def _noises(outcome: Comparison, tested: Tested) -> Noises:
     }
 
 
-def _noise(cells: Mapping[Place, Samples], base: Mapping[Place, Samples]) -> dict[str, Noise]:
+def _noise(cells: Mapping[Place, Influences], base: Mapping[Place, Influences]) -> dict[str, Noise]:
     """Return the contribution of test rows by task, for one model against another one."""
     common = sorted(cells.keys() & base.keys())
     tasks = cells[common[0]] if common else ()
-    noises = {task: noise([cells[place][task] - base[place][task] for place in common]) for task in tasks}
+    noises = {task: noise([(at[0], cells[at][task] - base[at][task]) for at in common]) for task in tasks}
     return {task: of_rows for task, of_rows in noises.items() if of_rows is not None}
 
 

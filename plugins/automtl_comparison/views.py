@@ -8,18 +8,19 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from automtl_comparison.document import ALONE, COSTS, MEAN, SURE, Comparison, Failed, Place
-from automtl_comparison.on_rows import Entrant, OnRows, deciding
-from automtl_comparison.statistics import Difference, Summary, trend
+from automtl_comparison.document import ALONE, COSTS, MEAN, Comparison, Failed, Place
+from automtl_comparison.on_rows import OnRows, deciding
+from automtl_comparison.statistics import Summary, trend
 from automtl_core.errors import ArtifactError, listing
 from automtl_core.system.documents import read_json
 from automtl_core.system.files import write_atomic
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import TaskMetrics, flat, too_few
-from automtl_core.views.metrics import by_user
-from automtl_core.views.numbers import change, elapsed, of_changes, p_value, percent
-from automtl_core.views.plain import markdown
+from automtl_core.training.significance import Difference
+from automtl_core.views.numbers import change, elapsed, interval, of_changes, p_value, percent
 from automtl_core.views.values import Bar, Bars, Block, Grid, Plot, Section, Text, lines, table
+from automtl_report.metrics import by_user
+from automtl_report.plain import markdown
 
 DECISIONS = 20
 """Largest number of decisions that are listed."""
@@ -35,7 +36,7 @@ def comparison(result: Comparison) -> Iterator[Section]:
 def outcome(result: Comparison) -> Iterator[Section]:
     """Yield the verdicts, a table with a row for each model, and the differences by task."""
     if len(result.models) > 1:
-        note = "significant: p below .05 after Holm's correction; cost: FLOPs per row"
+        note = "ahead, behind: p is below .05 for all models together; cost: FLOPs per row"
         rows, title = result.verdicts().items(), f"verdict against {result.reference}"
         notes = [*filter(None, [result.advice()]), note]
         yield table(["model", "verdict"], rows, "l", title, notes)
@@ -58,40 +59,33 @@ def standing(result: OnRows) -> Iterator[Section]:
     champion, *challengers = result.entrants
     yield lines(f"{result.rows:,} rows{f' of {result.units:,} users' if result.units else ''}", *result.notes)
     few = {name: m for name, m in champion.test.items() if not m.is_informative(result.min_positives)}
-    names = [*champion.test, *([MEAN] if champion.mean is not None else [])]
-    columns = [f"{name} *" if name in few else name for name in names]
-    scores = ([one.name, *(_score(one, name) for name in names)] for one in result.entrants)
+    forms = {name: m.type.score.form for name, m in champion.test.items()}
+    if champion.mean is not None:
+        forms[MEAN] = next(m.type.score.form for m in champion.test.values() if m.type.two_classes)
+    columns = [f"{name} *" if name in few else name for name in forms]
+    scores = list[list[object]]()
+    for one in result.entrants:
+        values = {**{name: m.score for name, m in one.test.items()}, MEAN: one.mean}
+        known = (None if values[name] is None else f"{values[name]:{form}}" for name, form in forms.items())
+        scores.append([one.name, *known])
     measures = listing(kind.score.title for kind in distinct(m.kind for m in champion.test.values()))
     yield table(["model", *columns], scores, "lr", measures, list(too_few(few)))
-    cells = [[one.name, *(_gain(one, name) for name in names), one.verdict] for one in challengers]
+    cells = [
+        [
+            one.name,
+            *((gain := one.gains.get(name)) and interval(gain, form) for name, form in forms.items()),
+            one.verdict,
+        ]
+        for one in challengers
+    ]
     decide = deciding(champion.test, result.min_positives)
     counts = (len(challengers), "challengers"), (len(decide), "scores")
     several = " and ".join(f"{count} {what}" for count, what in counts if count > 1)
     drawn = ("users" if result.units else "rows") + (several and f", for {several} together")
-    note = f"95 % confidence interval of a paired bootstrap over {drawn}; better or worse: "
+    note = f"95 % confidence interval of paired differences over {drawn}; ahead or behind: "
     note += f"the whole interval of {' or '.join(decide) or 'a score'} is beyond {result.margin:g}"
     note += ", for numbers times their standard deviation" * bool({*decide} - {MEAN})
     yield table(["model", *columns, "verdict"], cells, "lr", f"against {champion.name}", [note])
-
-
-def _score(one: Entrant, task: str) -> str | None:
-    """Return the score of a model in a task, or its mean."""
-    value = one.mean if task == MEAN else one.test[task].score
-    return None if value is None else f"{value:{_form(one, task)}}"
-
-
-def _gain(one: Entrant, task: str) -> str | None:
-    """Return the gain of a challenger in a task, with its interval."""
-    if (gain := one.gains.get(task)) is None:
-        return None
-    form = _form(one, task)
-    return change(gain.mean, gain.low, gain.high, form)
-
-
-def _form(one: Entrant, task: str) -> str:
-    """Return the format of the score of a task, or of the mean."""
-    of_tasks = {name: m.type.score.form for name, m in one.test.items()}
-    return of_tasks.get(task) or next(m.type.score.form for m in one.test.values() if m.type.two_classes)
 
 
 def page(result: Comparison) -> str:
@@ -202,11 +196,8 @@ def _models(result: Comparison) -> Grid:
 
 def _difference(value: Difference, form: str) -> tuple[str, str, str]:
     """Return a difference with its interval, its p value, and the standing of the model."""
-    p = value.adjusted_p
-    if p is None:
-        return change(value.mean, form=form), "", ""
-    standing = "level" if p >= SURE else "ahead" if value.mean > 0 else "behind"
-    return change(value.mean, value.low, value.high, form), p_value(p), standing
+    p = "" if value.adjusted_p is None else p_value(value.adjusted_p)
+    return interval(value, form), p, value.standing() or ""
 
 
 def _gains(result: Comparison, against: str) -> Iterator[Bars]:
@@ -216,7 +207,7 @@ def _gains(result: Comparison, against: str) -> Iterator[Bars]:
     for task, score in {MEAN: result.kinds[0].score, **scores}.items():
         gains = {name: of_model[task] for name, of_model in differences.items() if task in of_model}
         bars = [
-            Bar(name, gain.mean, gain.low, gain.high, gain.adjusted_p is not None and gain.adjusted_p < SURE)
+            Bar(name, gain.mean, gain.low, gain.high, gain.standing() in ("ahead", "behind"))
             for name, gain in gains.items()
         ]
         if bars:
@@ -318,7 +309,7 @@ def _over_splits(name: str, gains: Mapping[int, tuple[float | None, float | None
     gains_of = [change(mean, form=form) for mean in (validation, test)]
     sentence = f"{name}: {gains_of[0]} on validation rows, {gains_of[1]} on test rows"
     if len(known) > 2 and (slope := trend([(-split, b) for split, (_, b) in known.items()])):
-        sentence += f"; trend by window {change(slope.mean, slope.low, slope.high, form)}"
+        sentence += f"; trend by window {interval(slope, form)}"
     return sentence
 
 
@@ -370,10 +361,10 @@ def method(result: Comparison) -> str:
     """Return the method of the confidence intervals and p values of differences, in words."""
     rows = f"test rows, grouped by {result.user}" if result.user else "test rows"
     if _repeated(result):
-        method = f"from the spread over {_over(result)} and a paired bootstrap over {rows}"
+        method = f"from the spread over {_over(result)} and over {rows}"
     else:
-        method = f"of a paired bootstrap over {rows} of one training of each model, and not over trainings"
-    return f"95 % confidence interval {method}; p after Holm's correction; level: p is .05 or more"
+        method = f"over {rows} of one training of each model, and not over trainings"
+    return f"95 % confidence interval {method}; it and p are for all models together; level: p is .05 or more"
 
 
 def _costs(result: Comparison) -> Section:

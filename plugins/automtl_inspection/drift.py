@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.frames import NewExamples
+from automtl_core.data.frames import NewExamples, numbered
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import Part, joined, some_rows
 from automtl_core.data.store import Prepared
@@ -31,9 +31,8 @@ from automtl_core.training.compute import guarded
 from automtl_core.training.events import PhaseBegan, phase
 from automtl_core.training.significance import NORMAL, error_of_mean, losses_by_row
 from automtl_core.views.values import Section, lines, next_commands, table
-from automtl_core.workflow.new_rows import numbered
+from automtl_core.workflow.new_rows import time_column
 from automtl_core.workflow.trained import Trained, of_finished, predictions
-from automtl_core.workflow.unseen import time_column
 from automtl_core.workflow.workflow import Workflow
 from automtl_inspection.guess.guess import TableGuess, guess
 from automtl_inspection.guess.peek import peek

@@ -9,7 +9,7 @@ import pandas as pd
 
 from automtl_core.data.frames import hashes_of_rows
 from automtl_core.data.known import Hashes, Seen, digest_of
-from automtl_core.dataset.dataset import Dataset, list_columns, names_of, reads_of, weights_of
+from automtl_core.dataset.dataset import Dataset, Label, list_columns, names_of, reads_of, weights_of
 from automtl_core.errors import RunExistsError
 from automtl_core.fields.encode import OWN, texts
 from automtl_core.prepare.examples import rows_of
@@ -34,6 +34,22 @@ def _bags(
             values = f"string_agg(CAST(b.value AS VARCHAR), {sign} ORDER BY b.value)"
             texts[name] = f"(SELECT {values} FROM {quoted(f'bags of {name}')} AS b WHERE {of_row})"
     return texts
+
+
+def _labels(dataset: Dataset) -> dict[str, str]:
+    """Return SQL for the columns of labels as `Dataset.new_file` reads them: numbers, or texts."""
+    found: dict[str, str] = {}
+    texts: dict[str, list[Label]] = {}
+    for label in dataset.labels:
+        texts.setdefault(label.source, []).append(label)
+        found[label.source] = quoted(label.name)
+    for source, labels in texts.items():
+        if labels[0].positive:
+            ones = (f"WHEN {quoted(one.name)} = 1 THEN {literal(one.positive[0])}" for one in labels)
+            known = " OR ".join(f"{quoted(one.name)} = 0" for one in labels)
+            other = literal(f"not {labels[0].positive[0]}")
+            found[source] = f"CASE {' '.join(ones)} WHEN {known} THEN {other} END"
+    return found
 
 
 def export(
@@ -79,11 +95,13 @@ def export(
         names = list(dict.fromkeys([*columns, *weights_of(dataset).values()]))
         values = {column: quoted(column) for column in names}
         values |= _bags(db, dataset, "examples", "|")
-        written_as = {dataset.time: dataset.time_column} if dataset.time_column else {}
-        untold = () if labels else names_of(dataset.labels)
-        chosen = ", ".join(
-            f"{v} AS {quoted(written_as.get(n) or n)}" for n, v in values.items() if n not in untold
-        )
+        of_labels, files = _labels(dataset), {one.name: one.source for one in dataset.labels}
+        if not labels:
+            values = {name: value for name, value in values.items() if name not in files}
+        if isinstance(dataset.time, str) and dataset.time_column:
+            files[dataset.time] = dataset.time_column
+        values = {(n := files.get(name, name)): of_labels.get(n, v) for name, v in values.items()}
+        chosen = ", ".join(f"{value} AS {quoted(name)}" for name, value in values.items())
         written = work_dir / f"table{path.suffix}"
         rows = "FROM examples"
         if some is not None:

@@ -162,7 +162,7 @@ def _of_known(values: NDArray[Any], users: NDArray[Any] | None) -> tuple[NDArray
     return values[known].astype(np.float64), None if users is None else users[known]
 
 
-def _clusters(rows: int, users: NDArray[Any] | None) -> NDArray[np.int64]:
+def clusters(rows: int, users: NDArray[Any] | None) -> NDArray[np.int64]:
     """Return the number of the cluster of each row: its user, or the row itself without one, [R]."""
     if users is None:
         return np.arange(rows)
@@ -175,7 +175,7 @@ def _clusters(rows: int, users: NDArray[Any] | None) -> NDArray[np.int64]:
 def _mean(values: NDArray[Any], users: NDArray[Any] | None) -> tuple[float, float]:
     """Return the mean of rows, and its variance by clusters."""
     mean = float(values.mean())
-    sums = np.bincount(_clusters(len(values), users), values - mean)
+    sums = np.bincount(clusters(len(values), users), values - mean)
     return mean, float((sums**2).sum() / len(values) ** 2)
 
 
@@ -187,7 +187,7 @@ def _shares(
     parts = []
     for of, by in ((codes[: len(before)], users), (codes[len(before) :], later_users)):
         parts.append(
-            (np.bincount(of, minlength=len(names)), *_variances(of, len(names), _clusters(len(of), by)))
+            (np.bincount(of, minlength=len(names)), *_variances(of, len(names), clusters(len(of), by)))
         )
     (counts, *earlier), (later_counts, *later) = parts
     return {

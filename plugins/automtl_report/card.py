@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from automtl_core.dataset.schema import Task, scores_of
 from automtl_core.run_dir.facts import Calibration, Data, Environment, Refreshed, Search
 from automtl_core.training.metrics import TaskMetrics, flat, measures, too_few
-from automtl_core.views.metrics import by_user
-from automtl_core.views.plain import markdown
 from automtl_core.views.values import Block, Grid, Section, Text
 from automtl_inspection.behaviour import Behaviour
 from automtl_report.measured import strongest
+from automtl_report.metrics import by_user
+from automtl_report.plain import markdown
 from automtl_report.record import RunRecord
 from automtl_report.run import costs, data, inputs
 

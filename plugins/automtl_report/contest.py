@@ -4,22 +4,13 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
-from statistics import NormalDist
 
 from automtl_core.search.evidence import Point, ranking
-from automtl_core.training.significance import NORMAL
-from automtl_core.views.numbers import change, percent
+from automtl_core.training.significance import IN_WORDS, Difference
+from automtl_core.views.numbers import interval, percent
 from automtl_core.views.values import Grid, Section, Text
 from automtl_report.record import RunRecord
 from automtl_report.search import measure
-
-STANDINGS = {
-    "worse": "ahead of {}",
-    "level": "level with {}",
-    "better": "behind {}",
-    "": "without an interval against {}",
-}
-"""Standing of another model -> that of the chosen one in words."""
 
 
 @dataclass(frozen=True)
@@ -31,24 +22,9 @@ class Contest:
     chosen: Point
     """The chosen one."""
 
-    def ahead(self, point: Point) -> tuple[float, float | None]:
-        """Return the lead of the chosen model, and half of its 95 % interval, corrected after Bonferroni."""
-        normal = NormalDist()
-        width = -normal.inv_cdf(normal.cdf(-NORMAL) / (len(self.ranked) - 1))
-        return point.loss - self.chosen.loss, None if point.error is None else width * point.error
-
-    def standing(self, point: Point) -> str:
-        """Return the standing of another model beside the chosen one, a key of `STANDINGS`."""
-        lead, half = self.ahead(point)
-        if half is None:
-            return ""
-        return "level" if abs(lead) <= half else "worse" if lead > 0 else "better"
-
-    def difference(self, point: Point, sign: int) -> str:
-        """Return the lead of the chosen model, or with sign -1 that of the other one, with its interval."""
-        lead, half = self.ahead(point)
-        ends = () if half is None else (sign * lead - half, sign * lead + half)
-        return change(sign * lead, *ends)
+    def lead(self, point: Point, sign: int = 1) -> Difference:
+        """Return the lead of the chosen model over another one, or with sign -1 that of the other one."""
+        return Difference.of(sign * (point.loss - self.chosen.loss), point.error, len(self.ranked) - 1)
 
     @property
     def others(self) -> list[Point]:
@@ -77,10 +53,12 @@ def rank(record: RunRecord) -> Iterator[Text]:
     """Yield the rank of the chosen model and its cost in a sentence."""
     if (contest := contested(record)) is None:
         return
-    chosen, standing = contest.chosen, dict[str, list[str]]()
+    chosen, names = contest.chosen, {standing: list[str]() for standing in IN_WORDS}
     for point in contest.others:
-        standing.setdefault(contest.standing(point), []).append(f"`{point.name}`")
-    parts = [text.format(", ".join(standing[key])) for key, text in STANDINGS.items() if key in standing]
+        names[contest.lead(point).standing()].append(f"`{point.name}`")
+    parts = [
+        f"{words} {', '.join(names[standing])}" for standing, words in IN_WORDS.items() if names[standing]
+    ]
     mmoe = next((point.cost for point in contest.others if point.name == "mmoe"), inf)
     if max(mmoe, chosen.cost) < inf:
         parts.append(f"{percent(chosen.cost / mmoe)} of the FLOPs of `mmoe`")
@@ -92,7 +70,7 @@ def cheaper(record: RunRecord) -> Iterator[Text]:
     if (contest := contested(record)) is None:
         return
     chosen, points = contest.chosen, record.search.front
-    level = [point for point in contest.others if contest.standing(point) == "level"]
+    level = [point for point in contest.others if contest.lead(point).standing() == "level"]
     least = min(level, key=lambda point: point.cost, default=chosen)
     if least.cost < chosen.cost < inf:
         model = shlex.quote(f"{record.path}@{points.index(least) + 1}")
@@ -107,9 +85,9 @@ def models(record: RunRecord) -> Iterator[Section]:
         return
     rows: list[list[object]] = []
     for point in contest.ranked:
-        beside = (
-            [None, "chosen"] if point.chosen else [contest.difference(point, -1), contest.standing(point)]
-        )
+        lead = contest.lead(point, -1)
+        known = [interval(lead), lead.standing() or ""]
+        beside = [None, "chosen"] if point.chosen else known
         rows.append([point.name, 1 - point.loss, *beside, point.flops_per_row or None])
     scores = measure(record, "and")
     note = (

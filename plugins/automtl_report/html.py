@@ -14,10 +14,10 @@ from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data
 from automtl_core.run_dir.run import Run
 from automtl_core.system.files import write_atomic
-from automtl_core.views.plain import cell
 from automtl_core.views.values import Bars, Block, Curves, Grid, Matrix, Plot, Section
 from automtl_report.charts import LONG, chart, legible, template
 from automtl_report.drawing import drawn
+from automtl_report.plain import cell
 from automtl_report.record import read_record
 from automtl_report.run import report
 

@@ -6,14 +6,13 @@ from automtl_core.modules.sharing import group_and_word
 from automtl_core.run_dir.facts import Refreshed, Result, Updated
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded
 from automtl_core.training.significance import LEAST, SIGNIFICANCE
-from automtl_core.views.metrics import metrics
 from automtl_core.views.numbers import change, p_value, some
 from automtl_core.views.values import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
 from automtl_inspection.baselines import Baseline
-from automtl_inspection.behaviour import Behaviour
-from automtl_inspection.calibration import calibration_error
+from automtl_inspection.behaviour import Behaviour, calibration_error
 from automtl_inspection.importance import MARGIN, FieldEffect, Importance
 from automtl_inspection.shifts import Drifted, differences
+from automtl_report.metrics import metrics
 from automtl_report.record import RunRecord
 from automtl_report.search import optimism
 from automtl_report.sharing import natural

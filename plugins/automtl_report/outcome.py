@@ -6,14 +6,14 @@ from pathlib import Path
 from automtl_core.modules.cost import Cost
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.run import resuming
-from automtl_core.run_dir.run_list import Summary
-from automtl_core.views.metrics import metrics
 from automtl_core.views.numbers import elapsed
 from automtl_core.views.values import Section, Text, facts, lines, preformatted, table
 from automtl_core.workflow.evaluation import Evaluation
 from automtl_core.workflow.new_rows import Predicted, Tested
 from automtl_core.workflow.pipeline import Plan
+from automtl_report.metrics import metrics
 from automtl_report.run import COSTS, numbers
+from automtl_report.run_list import Summary
 
 MEASURED = ["FLOPs per row", "time"]
 """Columns of the costs of a run."""

@@ -11,7 +11,6 @@ from automtl_core.modules.cost import Cost
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment
-from automtl_core.views.plain import cell
 from automtl_core.views.values import (
     Bar,
     Bars,
@@ -26,6 +25,7 @@ from automtl_core.views.values import (
 )
 from automtl_inspection.importance import Importance
 from automtl_report import contest, measured, search, sharing, verdict
+from automtl_report.plain import cell
 from automtl_report.record import RunRecord
 from automtl_report.sharing import BODY, networks
 

@@ -8,12 +8,11 @@ from typing import Any
 from automtl_core.dataset.encodings import Aggregate, Encodings
 from automtl_core.errors import listing
 from automtl_core.run_dir.facts import EncodingSearch
-from automtl_core.search.encoding.aggregates import Gain
 from automtl_core.search.encoding.search import LOSSES, EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.significance import NORMAL, SIGNIFICANCE
-from automtl_core.views.numbers import change, p_value
+from automtl_core.views.numbers import change, interval, p_value
 from automtl_core.views.values import Block, Grid, Plot, Section, Text
 from automtl_report.record import RunRecord
 
@@ -197,7 +196,7 @@ def aggregates(record: RunRecord) -> Iterator[Section]:
         [
             key.aggregate.name.removeprefix("by "),
             key.cells,
-            *(_interval(key.gains[task]) for task in tasks),
+            *(interval(key.gains[task]) for task in tasks),
             p_value(key.p),
         ]
         for key in keys
@@ -208,10 +207,6 @@ def aggregates(record: RunRecord) -> Iterator[Section]:
     )
     grid = Grid(["key", "combinations", *tasks, "p"], rows, f"lr{'r' * len(tasks)}r")
     yield Section("aggregates", [Text(note), grid])
-
-
-def _interval(gain: Gain) -> str:
-    return change(gain.mean, gain.low, gain.high)
 
 
 def encodings(record: RunRecord) -> Iterator[Section]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import mean_over_tasks
-from automtl_core.views.numbers import elapsed, percent, some
+from automtl_core.views.numbers import elapsed, interval, percent, some
 from automtl_core.views.values import Bar, Bars, Block, Figures, Section, Text
 from automtl_inspection.importance import Importance
 from automtl_report.contest import cheaper, contested, is_rival, rank
@@ -73,8 +73,8 @@ def _gain(record: RunRecord) -> Iterator[Figure]:
     if is_rival(contest.chosen):
         yield "gain", ("none", f"`{rival.name}` is the best model on validation rows, and is hand-designed")
         return
-    value, _, interval = contest.difference(rival, 1).partition(" ")
-    best = f"{interval} over `{rival.name}`, the best hand-designed model"
+    value, _, ends = interval(contest.lead(rival)).partition(" ")
+    best = f"{ends} over `{rival.name}`, the best hand-designed model"
     yield f"gain of {scores}", (value, f"{best}, on validation rows")
 
 

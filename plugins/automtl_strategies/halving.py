@@ -27,11 +27,11 @@ from typing import Any, ClassVar, NamedTuple
 from pydantic import Field
 
 from automtl_core.plugin import (
+    Candidate,
     HeldOutSettings,
     Proposals,
     Recipe,
     Scheduler,
-    Training,
     TrialResult,
     difference,
 )
@@ -121,7 +121,7 @@ class Halving(Scheduler[HalvingSettings]):
 
     def __init__(self, settings: HalvingSettings, proposals: Proposals) -> None:
         super().__init__(settings, proposals)
-        self.entrants = {candidate.name: Training(candidate) for candidate in proposals.known}
+        self.entrants = {candidate.name: candidate for candidate in proposals.known}
         count, on_sample = len(self.entrants), proposals.on_sample
         self.rungs = settings.rungs(count, proposals.recipe, proposals.epoch_steps, on_sample)
         self.rung = 0
@@ -130,7 +130,7 @@ class Halving(Scheduler[HalvingSettings]):
         self._left = deque(self.alive)  # entrants that this rung has not asked for
         self._open = 0  # trainings without a result
 
-    def ask(self) -> Training | None:
+    def ask(self) -> Candidate | None:
         """Return the next training of this rung; None while the rung is not complete."""
         if not self._left:
             return None
@@ -139,7 +139,7 @@ class Halving(Scheduler[HalvingSettings]):
         entrant = self.entrants[self._left.popleft()]
         return replace(entrant, epochs=self.rungs[self.rung].epochs, loss_rows=rows)
 
-    def tell(self, training: Training, result: TrialResult) -> None:
+    def tell(self, training: Candidate, result: TrialResult) -> None:
         """Receive a result; after the last one of a rung, the next rung begins."""
         self.results[training.name] = result
         self._open -= 1
@@ -160,7 +160,7 @@ class Halving(Scheduler[HalvingSettings]):
             going = going[: max(1, len(going) // ETA) + (self.settings.ahead > 0)]
         return found
 
-    def ranked(self) -> list[Training]:
+    def ranked(self) -> list[Candidate]:
         """Return the remaining entrants by their validation scores, then all others."""
         first = self._ranked(self.alive)
         others = [name for name, r in self.results.items() if r.metrics and name not in first]

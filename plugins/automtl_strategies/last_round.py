@@ -34,7 +34,6 @@ from automtl_core.plugin import (
     SearchResult,
     SearchStrategy,
     State,
-    Training,
     TrialLoop,
     UsageError,
     Warned,
@@ -176,21 +175,21 @@ class LastRound:
                 return self.favourite(listener)
             self._warn(listener)
             best = self._whole(ranked) if self.settings.ensemble > 1 else ranked[:1]
-            networks = {t.name: trained_fit(self._problem(t.candidate), trials.spec(t)).network for t in best}
+            networks = {t.name: trained_fit(self._problem(t), trials.spec(t)).network for t in best}
         names, losses = [best[0].name], loop.latest[best[0].name][1].losses
         together = Together(names, losses, losses)
         if len(networks) > 1:
-            together = self._ensemble(self._problem(best[0].candidate), networks)
+            together = self._ensemble(self._problem(best[0]), networks)
             losses = together.alone
             if together.is_ahead(self.settings.ahead):
                 names, losses = together.names, together.losses
         points = dict[str, Point]()
         for name, (training, result) in loop.latest.items():
             if result.metrics:
-                point = self._point(replace(training.candidate, name=name), result.metrics)
+                point = self._point(training, result.metrics)
                 error = None if names == [name] else _error(result.losses, losses)
                 points[name] = replace(point, error=error)
-        chosen, network, title = best[0].candidate, networks[best[0].name], names[0]
+        chosen, network, title = best[0], networks[best[0].name], names[0]
         if len(together.names) > 1:
             mean = Ensemble([networks[name] for name in together.names])
             average = self._average([loop.latest[name][0] for name in together.names])
@@ -201,7 +200,7 @@ class LastRound:
         front = [replace(point, chosen=name == title) for name, point in points.items()]
         front.sort(key=lambda point: (point.cost, point.name))
         epochs = tuple(loop.latest[name][1].best_epoch for name in names)
-        of_space = any("name" not in loop.latest[n][0].candidate.overrides.get("space", {}) for n in names)
+        of_space = any("name" not in loop.latest[n][0].overrides.get("space", {}) for n in names)
         return SearchResult(
             chosen.architecture,
             network,
@@ -219,34 +218,34 @@ class LastRound:
         tunable = self.problem.tunable
         return tunable.problem(candidate.overrides) if tunable and candidate.overrides else self.problem
 
-    def _whole(self, ranked: Sequence[Training]) -> list[Training]:
+    def _whole(self, ranked: Sequence[Candidate]) -> list[Candidate]:
         """Return the best training, and those that can be averaged with it, of the same inputs.
 
         They are trained to their end or, on a sample of the rows, for as many epochs as any. Trainings that
         the listener has ended can all be averaged as they are.
         """
-        latest, inputs = self.loop.latest, self._problem(ranked[0].candidate).space.schema
+        latest, inputs = self.loop.latest, self._problem(ranked[0]).space.schema
         most = max(training.epochs or 0 for training, _ in latest.values())
 
         def fits(name: str) -> bool:
             training, result = latest[name]
             whole = result.state == "done" or (self.problem.samples and training.epochs == most)
             whole = whole or not self.loop.going_on
-            return whole and training.candidate.overrides.keys() <= {"space"}
+            return whole and training.overrides.keys() <= {"space"}
 
         if self.problem.average is None or not fits(ranked[0].name):
             return list(ranked[:1])
         return [
             training
             for training in ranked
-            if fits(training.name) and self._problem(training.candidate).space.schema == inputs
+            if fits(training.name) and self._problem(training).space.schema == inputs
         ]
 
-    def _average(self, trainings: Sequence[Training]) -> Candidate:
+    def _average(self, trainings: Sequence[Candidate]) -> Candidate:
         """Return the mean of several models as a candidate."""
         assert self.problem.average is not None  # noqa: S101 - see `_whole`
         name = f"mean of {' + '.join(training.name for training in trainings)}"
-        return self.problem.average(name, [training.candidate for training in trainings])
+        return self.problem.average(name, trainings)
 
     def _ensemble(self, problem: Problem, networks: Mapping[str, nn.Module]) -> "Together":
         """Return the members of the best ensemble, one if no mean is better.

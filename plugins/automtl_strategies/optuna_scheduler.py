@@ -6,22 +6,13 @@ Candidates are suggested in batches, whose trainings may run side by side, and t
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from warnings import catch_warnings, simplefilter
 
 from pydantic import Field
 
-from automtl_core.plugin import (
-    Candidate,
-    Metrics,
-    Proposals,
-    Scheduler,
-    Settings,
-    Training,
-    TrialResult,
-    seeds,
-)
+from automtl_core.plugin import Candidate, Metrics, Proposals, Scheduler, Settings, TrialResult, seeds
 from automtl_strategies.halving import ETA, first_rung
 
 if TYPE_CHECKING:
@@ -119,7 +110,7 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         self._open: dict[str, Tried] = {}  # trials without a result, by name
 
     @quiet()
-    def ask(self) -> Training | None:
+    def ask(self) -> Candidate | None:
         """Return the next training of this rung; None while the rung is not complete."""
         if not self._left and not self._open:
             self._batch = self._alive = [self._suggested() for _ in range(self._count())]
@@ -128,17 +119,17 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
             return None
         tried = self._left.popleft()
         self._open[tried.candidate.name] = tried
-        return Training(tried.candidate, (*self.rungs, None)[self._rung])
+        return replace(tried.candidate, epochs=(*self.rungs, None)[self._rung])
 
     @quiet()
-    def tell(self, training: Training, result: TrialResult) -> None:
+    def tell(self, training: Candidate, result: TrialResult) -> None:
         """Receive a result; after the last one of a rung, the next rung or the next batch begins."""
         self._open.pop(training.name).result = result
         stopped = any(tried.result and tried.result.state == "stopped" for tried in self._alive)
         if not self._left and not self._open and not stopped:
             self._end_rung()
 
-    def ranked(self) -> list[Training]:
+    def ranked(self) -> list[Candidate]:
         """Return a training of each trial with a score, best first.
 
         If no trial has come to its end, these are the trials that were begun.
@@ -148,7 +139,7 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         scored = [tried for tried in self.tried if tried.value is not None]
         pool = [tried for tried in scored if tried.complete] or scored
         pool.sort(key=lambda tried: -(tried.value or 0.0))
-        return [Training(tried.candidate) for tried in pool]
+        return [tried.candidate for tried in pool]
 
     def _rungs(self) -> list[int]:
         """Return the epochs after which trials may end early."""

@@ -27,7 +27,6 @@ from automtl_core.plugin import (
     SearchStrategy,
     State,
     Suggests,
-    Training,
     TrialLoop,
     Tunable,
     UsageError,
@@ -105,20 +104,19 @@ class StudySearch(SearchStrategy[StudySettings]):
             if not (ranked := loop.best()):
                 return SearchResult(next(iter(probes(self.problem).values())))
             best = ranked[0]
-            overrides, result = best.candidate.overrides, loop.latest[best.name][1]
+            overrides, result = best.overrides, loop.latest[best.name][1]
             network = trained_fit(self.tunable.problem(overrides), trials.spec(best)).network
             points: dict[str, Point] = {}  # of equal candidates the first one
-            names = {training.name for training in ranked}
-            for training, trained in [loop.latest[name] for name in loop.latest if name in names]:
-                candidate = training.candidate
+            names = {one.name for one in ranked}
+            for candidate, trained in [loop.latest[name] for name in loop.latest if name in names]:
                 cost = self.costs.get(candidate.name) or self.problem.space.cost(candidate.architecture)
                 point = point_of(candidate, cost, self.problem.recipe, trained.metrics)
-                form = trials.spec(Training(candidate)).name
-                points.setdefault(form, replace(point, chosen=training.name == best.name))
+                form = trials.spec(candidate).name
+                points.setdefault(form, replace(point, chosen=candidate.name == best.name))
         complete = result.state == "done"
         front = sorted(points.values(), key=lambda point: (point.flops_per_row, point.name))
         return SearchResult(
-            best.candidate.architecture,
+            best.architecture,
             network,
             result.best_epoch,
             complete,

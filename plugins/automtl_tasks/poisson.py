@@ -1,10 +1,8 @@
-"""Counts, rates and amounts. Letters: B batch, T tasks, R rows, b resamples."""
+"""Counts, rates and amounts. Letters: B batch, T tasks, R rows."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from automtl_core.plugin import Array, Floats, Groups, Measure, Measured, TaskKind
@@ -79,17 +77,9 @@ class Poisson(TaskKind):
         """Return the deviances, divided by the mean one of the mean label."""
         return deviances(labels, logits) / _of_constant(labels)
 
-    def resampled(
-        self, labels: Array, logits: Floats, groups: Groups
-    ) -> Callable[[NDArray[np.int32]], Floats]:
-        """Return the function from counts, [b, R], to the mean deviance, [b]."""
-        by_row = deviances(labels.astype(np.float64), logits)
-
-        def scores(counts: NDArray[np.int32]) -> Floats:
-            with np.errstate(invalid="ignore"):
-                return np.asarray(counts @ by_row / counts.sum(axis=1))
-
-        return scores
+    def score_by_row(self, labels: Floats, logits: Floats, groups: Groups) -> Floats:
+        """Return the deviances."""
+        return deviances(labels, logits)
 
 
 def deviances(labels: Floats, logits: Array) -> Floats:

@@ -14,7 +14,8 @@ from automtl_core.system.state import State
 from automtl_core.training.balancer import Balancer, balancer_of, task_losses
 from automtl_core.training.batches import Batch, take
 from automtl_core.training.compute import CPU
-from automtl_core.training.fit import Fit, TrainingData
+from automtl_core.training.fit import Fit
+from automtl_core.training.learner import TrainingData
 from automtl_core.training.loop import objective
 from automtl_core.training.recipe import Recipe
 from automtl_testing.requirements import Watch, same_weights

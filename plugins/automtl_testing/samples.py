@@ -27,7 +27,7 @@ from automtl_core.search.strategy import Problem
 from automtl_core.settings.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 from automtl_core.tasks.kind import TaskKind
-from automtl_core.training.fit import TrainingData
+from automtl_core.training.learner import TrainingData
 from automtl_core.training.metrics import TaskMetrics
 from automtl_core.training.recipe import Recipe
 

@@ -127,18 +127,6 @@ def test_a_run_that_has_predicted_is_copied_and_sent_to_other_processes_as_its_p
     assert len(pickle.dumps(run)) < 500
 
 
-def test_a_frame_in_memory_opens_no_database_and_writes_no_file(found, monkeypatch):
-    run, _ = found
-    frame = shop()
-    run = automtl.load(run.path)
-    expected = run.predict(frame)  # which loads the network
-    for opens in ("duckdb.connect", "tempfile.mkdtemp", "tempfile.NamedTemporaryFile", "os.open", "os.mkdir"):
-        monkeypatch.setattr(opens, lambda *_, **__: pytest.fail("a file or database is opened"))
-    monkeypatch.setattr(Path, "open", lambda *_, **__: pytest.fail("a file is opened"))
-    pd.testing.assert_frame_equal(run.predict(frame), expected)
-    pd.testing.assert_frame_equal(frame, shop())
-
-
 def test_it_warns_of_new_rows_without_a_known_user(found):
     run, _ = found
     frame = shop(200).assign(user_id=lambda shop: shop.user_id + 1000)
@@ -172,29 +160,6 @@ def test_rows_that_are_at_fault_are_named_or_left_out(found, tmp_path):
         assert list(run.predict(dict(frame), bad_rows="skip").index) == [0, 1, 3]
     with pytest.raises(automtl.AutoMTLError, match="has no effect without skip"):
         run.predict(frame, max_bad_rows=3)
-
-
-def test_it_is_exported(found, here):
-    run, _ = found
-    assert (run.export("out", "torch") / "example.py").exists()
-    with pytest.raises(automtl.AutoMTLError):
-        run.export("out", "torch")
-
-
-def test_finished_models_are_compared_on_rows_that_none_has_seen(here):
-    settings = {"training": {"epochs": 1, "min_positives": 1}, "features": "ids"}
-    models = ("mmoe", "shared-bottom")
-    runs = [automtl.train(shop(600), ["click"], model=name, settings=settings) for name in models]
-    rows = shop(400).assign(price=lambda rows: rows["price"].fillna(0) + 0.25).sample(frac=1, random_state=1)
-    theirs = pd.DataFrame({"click": np.full(len(rows), 0.5)})
-    theirs.to_csv("theirs.csv", index=False)
-    found = automtl.compare_on(rows, [*runs, "theirs.csv"], margin=0.0)
-    assert [one.name for one in found.entrants] == [*(str(run.path) for run in runs), "theirs.csv"]
-    assert found.rows == 400
-    assert found.verdict in ("better", "level", "worse")
-    assert found.entrants[0].test["click"].score == pytest.approx(runs[0].evaluate(rows).loc["click", "auc"])
-    with pytest.raises(automtl.AutoMTLError, match="at least two models"):
-        automtl.compare_on(rows, runs[:1])
 
 
 def test_models_are_compared_on_a_frame(here):

@@ -7,7 +7,6 @@ import pytest
 import automtl
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import Prepared
-from automtl_core.tasks.builtin import auc
 from automtl_export.encoder import exported
 
 CLOSE = 2e-6
@@ -102,38 +101,8 @@ def test_a_log_and_prepared_rows_are_predicted_alike_with_a_copy_of_the_vectors(
     assert encoder.vectors()["item:vector"].shape == (ITEMS, 3)
 
 
-@pytest.mark.filterwarnings("ignore:validation scores still improved")
-def test_new_items_are_predicted_better_with_vectors(tmp_path, monkeypatch):
-    """In the last tenth of the rows, every second one has an item that no row before has."""
-    monkeypatch.chdir(tmp_path)
-    random, count = np.random.default_rng(0), 12_000
-    when = np.arange(count)
-    period = when * 10 // count
-    newest = period * 40 + random.integers(0, 40, count)
-    older = (random.random(count) * period * 40).astype(np.int64)
-    items = np.where((random.random(count) < 0.5) | (period == 0), newest, older)
-    of_items = random.standard_normal((400, 16))
-    frame = pd.DataFrame({"user": random.integers(0, 800, count), "item": items, "when": when})
-    for task in ("click", "cart", "buy"):
-        logits = 1.3 * (of_items @ random.standard_normal(16) / 4)[items] - 0.5
-        frame[task] = (random.random(count) < 1 / (1 + np.exp(-logits))).astype(int)
-    described = pd.DataFrame({"item": np.arange(400), "vector": list(of_items)})
-    found = {}
-    for use in (False, True):
-        monkeypatch.setenv("AUTOMTL_PREPARED", str(tmp_path / str(use)))
-        settings = {
-            "dataset": {"time": "when", "split": "time", "vectors": {"item": described} if use else {}},
-            "features": "ids",
-            "training": {"epochs": 12, "patience": 3, "embedding_decay": 0.1},
-            "space": {"expert_layers": [32, 16]},
-        }
-        run = automtl.train(frame, ["click", "cart", "buy"], settings=settings, name=str(use))
-        config = run._folder.config()
-        found_data = config.prepared_dir.glob(f"{config.dataset.name}-*")
-        data = max(found_data, key=lambda path: path.stat().st_mtime)
-        part = Prepared.open(data).part("test")
-        unseen = part.ids[:, 1] == 0
-        assert 0.45 < unseen.mean() < 0.65  # some are new in the validation part
-        logits = run._trained.predict_logits(part)
-        found[use] = np.mean([auc(part.labels[unseen, t], logits[unseen, t]) for t in range(3)])
-    assert found[True] > found[False] + 0.05
+def test_an_update_keeps_the_vectors(run):
+    later = rows().assign(when=lambda table: table["when"] + 1200)
+    updated = run.update(later, run.path.with_name("later"), history=pd.concat([rows(), later]))
+    vectors_of = [one._trained.encoder.vectors()["item:vector"] for one in (run, updated)]
+    assert np.array_equal(*vectors_of)

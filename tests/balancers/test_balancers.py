@@ -1,24 +1,11 @@
 """Weights by uncertainty; gradients and losses combined by TorchJD. Letters: T tasks."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 from torch import nn
 
-from automtl_balancers.balancers import (
-    MGDA,
-    STCH,
-    GeometricMean,
-    GradDrop,
-    PCGrad,
-    Uncertainty,
-    UPGrad,
-    torchjd,
-)
+from automtl_balancers.balancers import MGDA, STCH, GeometricMean, GradDrop, PCGrad, Uncertainty, UPGrad
 from automtl_core.dataset.schema import Task
-from automtl_core.errors import UsageError
 from automtl_core.settings.settings import Settings
 from automtl_core.training.balancer import MEAN
 
@@ -140,19 +127,3 @@ def test_a_task_without_a_label_has_no_part_in_it():
 def test_the_smooth_maximum_is_almost_the_largest_loss():
     smaller, larger = scalar_gradient(make(STCH, mu=0.1), [1.0, 2.0])  # as in runs of earlier versions
     assert larger > 10 * smaller > 0
-
-
-@pytest.mark.parametrize("missing", ["torchjd.aggregation", "qpsolvers"])
-def test_a_missing_library_is_named(monkeypatch, missing):
-    for name in [name for name in sys.modules if name.startswith("torchjd")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, missing, None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == missing else name)
-    with pytest.raises(UsageError, match=r"training\.balancer: UPGrad needs TorchJD") as error:
-        torchjd("aggregation", "UPGrad")
-    assert error.value.fix == "install them: pip install 'automtl[torchjd]'"
-
-
-def test_torchjd_is_not_imported_before_it_is_needed():
-    code = "import sys, automtl_balancers.balancers; sys.exit('torchjd' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -18,7 +18,7 @@ from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
 from automtl_datasets.kuairand import KuaiRand
-from automtl_inspection.expert_use import expert_use
+from automtl_inspection.behaviour import expert_use
 from automtl_testing.samples import sample_part, sample_problem, sample_schema
 from automtl_testing.spaces import check_space
 

@@ -1,7 +1,5 @@
 """Boosting: the trees of a task, what they read, and that it is a model like any other."""
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,15 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from automtl_baselines.boosting import (
-    Boosting,
-    BoostingSettings,
-    Grower,
-    GrownTrees,
-    Rows,
-    Trees,
-    check_installed,
-)
+from automtl_baselines.boosting import Boosting, BoostingSettings, Grower, GrownTrees, Rows
 from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
@@ -25,20 +15,16 @@ from automtl_core.dataset.schema import DenseField, Pretrained, Schema, SparseFi
 from automtl_core.errors import UsageError
 from automtl_core.modules.embedding import PretrainedVectors
 from automtl_core.modules.network import Ensemble
-from automtl_core.registry.kinds import EXPORTERS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.batches import take
 from automtl_core.training.events import EventHandler
-from automtl_core.training.fit import TrainingData
-from automtl_core.training.learner import LearnerFit
+from automtl_core.training.fit import Fit
+from automtl_core.training.learner import TrainingData
 from automtl_core.workflow.workflow import Workflow
-from automtl_export.encoder import exported as encoder_of
 from automtl_export.exporter import graph, inputs
-from automtl_export.folder import export
-from automtl_export.formats import Onnx
 from automtl_testing.samples import sample_part, sample_problem, sample_schema
 
 GROWER = Grower(BoostingSettings(learning_rate=0.3, leaves=4, rounds=30, patience=5))
@@ -77,28 +63,6 @@ def test_where_validation_does_not_tell_there_are_as_many_trees_as_patience():
         assert (grown.rounds, grown.score) == (5, -np.inf)
     nobody = Rows(rows(2).columns[:0], np.empty(0, np.float32))
     assert grow(validation=nobody).text == grown.text
-
-
-def test_lightgbm_that_is_missing_is_told(monkeypatch):
-    monkeypatch.setitem(sys.modules, "lightgbm", None)
-    with pytest.raises(UsageError, match="boosting needs lightgbm") as error:
-        check_installed()
-    assert error.value.fix == "install it: pip install 'automtl[boosting]'"
-    trees = Trees()
-    trees.text = torch.ones(1, dtype=torch.uint8)
-    for call in (grow, lambda: trees(torch.from_numpy(rows(1).columns)), lambda: space(SCHEMA).choices()):
-        with pytest.raises(UsageError, match="boosting needs lightgbm"):
-            call()
-
-
-@pytest.mark.parametrize("raised", ["ImportError('broken')", "OSError('libgomp.so.1: cannot open')"])
-def test_a_library_that_cannot_be_imported_is_named(tmp_path, monkeypatch, raised):
-    (tmp_path / "lightgbm.py").write_text(f"raise {raised}")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "lightgbm")
-    with pytest.raises(UsageError, match=r"which cannot be imported: \w+: (broken|libgomp)") as error:
-        check_installed()
-    assert "libgomp1" in str(error.value.fix)
 
 
 pytest.importorskip("lightgbm", reason="LightGBM is not installed: pip install 'automtl[boosting]'")
@@ -232,7 +196,7 @@ def test_it_learns_with_bags_a_regression_and_labels_that_are_often_missing(enco
     schema = sample_schema().encoded(encodings)
     problem = sample_problem(space(schema, rounds=200, patience=20), rows=1000, missing=0.4)
     model = model_of(schema, rounds=200, patience=20)
-    lesson = LearnerFit(model, problem.data, problem.recipe, 0, problem.compute)
+    lesson = Fit(model, problem.data, problem.recipe, 0, problem.compute)
     metrics = lesson.run(EventHandler())
     assert metrics["price"].values["r2"] > 0.4, "of 0.64 that can be learned"
     assert min(metrics[task].values["auc"] for task in ("click", "like")) > 0.7
@@ -301,11 +265,6 @@ def test_it_needs_something_to_read():
     assert space(bags.encoded(plain().with_answers(aggregates=("tags",)))).choices() == {}
 
 
-def test_lightgbm_is_not_imported_before_it_is_needed():
-    code = "import sys, automtl_baselines.boosting; sys.exit('lightgbm' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 @pytest.fixture(scope="module", params=["ids", {"aggregates": ["kind", ["kind", "size"]], "history": []}])
 def run(tmp_path_factory, request):
     """Return a line, and a run on a file of categories, numbers with blanks, and labels with blanks."""
@@ -346,25 +305,11 @@ def test_new_rows_are_scored(run):
     assert tested.rows == 200, "the test rows"
 
 
-@pytest.mark.parametrize("form", ["torch", pytest.param("onnx", marks=pytest.mark.needs_extra("onnx"))])
-def test_an_export_predicts_as_the_run(run, tmp_path, form):
-    line, found, folder = run
-    told = export(found, line.trained(found), form, out := tmp_path / "out", "", load_registry())
-    assert (told.rows, told.real) == (200, True)
-    assert told.largest_difference < 1e-6
-    line.predict(found.path, folder / "own.csv", tmp_path / "scores.csv", [])
-    given = encoder_of(out / "encode.py", out / "encoder")(pd.read_csv(folder / "own.csv").to_dict("list"))
-    scores = REGISTRY.get(EXPORTERS, form).load(out)(given)
-    assert scores == pytest.approx(pd.read_csv(tmp_path / "scores.csv").to_numpy(), rel=1e-6)
-
-
-HISTORY = sample_schema(histories=True).encoded(plain().with_answers(history=("matches", "last-2")))
+HISTORY = sample_schema(histories=True).encoded(KEYS.with_answers(history=("matches", "last-2")))
 VECTORS = SparseField("seen:vector", 9, vectors=Pretrained("seen", 3))
 
 
-@pytest.mark.parametrize(
-    "schema", [sample_schema().encoded(KEYS), HISTORY, replace(sample_schema(), sparse=(VECTORS,))]
-)
+@pytest.mark.parametrize("schema", [HISTORY, replace(sample_schema(), sparse=(VECTORS,))])
 def test_its_graph_predicts_as_it_for_any_number_of_rows(schema):
     train, validation = (sample_part(schema, 300, seed) for seed in (1, 2))
     train.labels[:, 0] = np.nan  # a task without trees
@@ -377,23 +322,3 @@ def test_its_graph_predicts_as_it_for_any_number_of_rows(schema):
         part = sample_part(schema, rows, 3)
         assert torch.allclose(traced(*inputs(part, schema).values()), logits_of(model, part), atol=1e-6)
     assert logits_of(model, part)[:, 1:].any(0).all()
-
-
-class Columns(torch.nn.Module):
-    """What the trees of a model read."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, features):
-        return self.model._columns(features)
-
-
-@pytest.mark.needs_extra("onnx")
-def test_ages_in_an_export_are_the_same_to_the_last_digit(tmp_path):
-    schema = sample_schema(histories=True).encoded(plain().with_answers(history=("last-2",)))
-    read, part = Columns(model_of(schema)), sample_part(schema, 5000, 0, missing=0.0)
-    Onnx.write(graph(read, schema, part.some(slice(32)), None), tmp_path)
-    found = Onnx.load(tmp_path)({name: value.numpy() for name, value in inputs(part, schema).items()})
-    assert (found != logits_of(read, part).numpy()).any(1).mean() < 0.002

@@ -10,7 +10,8 @@ from command_line import SMALL, Ended
 
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
-from automtl_cli.runs.flow import Terminal, epoch_line
+from automtl_cli.runs.flow import Terminal
+from automtl_cli.runs.live_view import epoch_line
 from automtl_core.system.process_state import SIGNALS
 from automtl_core.training.events import EpochEnded, StepEnded
 

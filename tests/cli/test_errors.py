@@ -8,12 +8,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 from failures import DATASET, PAGE, SEARCH, check
 
-from automtl_cli.errors import Stop, report
 from automtl_core import errors
 from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.run import Run
@@ -35,67 +33,6 @@ def test_every_exit_code_is_documented():
     documented = {int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)}
     known = {error.exit_code for error in all_errors(errors.AutoMTLError)}
     assert documented == {0, 1, 129, 130, 143} | known
-
-
-USAGE = {
-    "unknown command": (["serach"], "No such command 'serach'"),
-    "unknown flag": (["search", "--sed", "1"], "No such option: --sed"),
-    "missing argument": (["show"], "Missing argument 'RUN'"),
-    "no number": (["search", "--seed", "x"], "Invalid value for '--seed'"),
-    "unknown space": (["search", "--space", "desam"], r"no space is called 'desam' \(did you mean 'desan'"),
-    "unknown strategy": (["search", "--strategy", "x"], "no strategy is called 'x'; known: .*pd-darts"),
-    "unknown dataset": (["search", "--dataset", "x"], "no dataset is called 'x'; known: .*synthetic"),
-    "unknown preset": (["search", "--preset", "papr"], r"no preset is called 'papr' \(did you mean 'paper'"),
-    "unknown key": (
-        ["search", "--set", "training.epoch=3"],
-        r"training.epoch is not a setting \(did you mean 'epochs'",
-    ),
-    "unknown key of what a flag names": (
-        ["search", "--strategy", "random", "--set", "strategy.rounds=2"],
-        "strategy.rounds is not a setting",
-    ),
-    "wrong value": (["search", "--set", "training.epochs=many"], "training.epochs: .*given 'many'"),
-    "no assignment": (["search", "--set", "training.epochs"], "is not of the form a.b=value"),
-    "no YAML": (["search", "--set", "training.epochs=[1"], "not valid YAML"),
-    "a layer of no width": (
-        ["train", "--model", "mmoe", "--dataset", "synthetic", "--set", "space.expert_layers=[-5]"],
-        r"space.expert_layers\[0\]: expected a whole number from 1 to 65536, given -5",
-    ),
-    "thousands of layers": (
-        ["train", "--model", "mmoe", "--set", f"space.expert_layers={[8] * 5000}"],
-        "space.expert_layers: ",
-    ),
-}
-
-
-@pytest.mark.parametrize(("command", "message"), USAGE.values(), ids=USAGE.keys())
-def test_usage(automtl, command, message):
-    check(automtl(*command), 2, message)
-    assert not Path("runs").exists()
-
-
-REMEDIES = {
-    "a table to search": (
-        ["search", "log.csv.gz"],
-        "make settings of a table: automtl data init log.csv.gz, then automtl search --config log.yaml",
-    ),
-    "a file of settings": (["train", "mine.yaml"], "automtl train --config mine.yaml"),
-    "a model": (["train", "mmoe"], "automtl train --model mmoe"),
-    "one argument too many": (["show", "a", "b"], "see `automtl show --help`"),
-    "models to compare": (["compare", "mmoe", "ple"], "or models to train: --models mmoe,ple"),
-    "a table as settings": (["search", "--config", "log.csv"], "`automtl data init log.csv` writes one"),
-    "no kind": (["plugins", "new", "swish"], "give one of op, space, "),
-    "another name": (["compare", "--models", "LightGBM"], r"called 'LightGBM' \(did you mean 'boosting'\?"),
-    "seconds or minutes": (["search", "--time-budget", "30"], "give one such as 30s, 30m or 1h30m"),
-}
-
-
-@pytest.mark.parametrize(("command", "remedy"), REMEDIES.values(), ids=REMEDIES.keys())
-def test_what_a_newcomer_may_write_is_answered_with_what_to_write(automtl, command, remedy):
-    Path("log.csv").write_text('at,click\n"12:30",1\n')
-    ended = automtl(*command)
-    check(ended, 2, "")
-    assert re.search(remedy, ended.err), ended.err
 
 
 def test_a_run_among_models_that_does_not_exist_is_named(automtl):
@@ -251,19 +188,6 @@ def test_a_line_break_in_a_name_forges_no_line(automtl):
             assert [line for line in lines if line.startswith(("error: forged", "  fix: rm"))] == []
 
 
-@pytest.mark.parametrize(("limit", "code"), [(1 << 50, 71), (-1, 1)])
-def test_the_interpreter_fails_under_a_limit_of_memory(monkeypatch, capsys, limit, code):
-    monkeypatch.setattr(resource, "getrlimit", lambda kind: (limit, limit))
-    assert report(SystemError("error return without exception set"), Stop()) == code
-    said = capsys.readouterr().err
-    assert ("this is a bug" in said, "out of memory" in said) == (code == 1, code == 71)
-
-
-def test_a_message_without_memory_leaves_its_exit_code(monkeypatch):
-    monkeypatch.setattr("automtl_cli.errors.say", Mock(side_effect=MemoryError))
-    assert report(MemoryError(), Stop()) == 71
-
-
 @pytest.mark.parametrize("words", [["foo"], ["plugins", "list"], ["train", "--foo", "1"]], ids=" ".join)
 def test_a_wrong_command_beside_a_damaged_package(automtl, install, words):
     """Its explanation imports libraries, which cannot be imported there."""
@@ -347,19 +271,3 @@ def test_a_fault_of_a_plugin_names_it(automtl, install, options, message):
     assert "Traceback" not in ended.err
     for log in Path("runs").glob("*/log.txt"):
         assert "Traceback" in log.read_text() or "SearchResult" in log.read_text()
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "{",
-        "[]",
-        '{"format": 1, "origin": {"space": 1}, "decisions": {}}',
-        '{"format": 1, "origin": null, "decisions": {"a": 1}}',
-        '{"format": 1, "origin": null, "decisions": ' + "9" * 10_000 + "}",
-    ],
-    ids=["no JSON", "list", "origin", "decision", "huge number"],
-)
-def test_a_file_without_an_architecture_is_not_shown(automtl, content):
-    Path("a.json").write_text(content)
-    check(automtl("show", "a.json"), 65, "")

@@ -76,31 +76,6 @@ def test_answers_without_importing_torch(commands, codes):
     assert done.returncode == 0, done.stderr
 
 
-LOADED = """
-import sys
-from automtl_cli.app import run
-from automtl_cli.errors import Stop
-run(sys.argv[1:], Stop())
-heavy = {"torch", "duckdb", "pandas", "numpy", "scipy", "lightgbm", "pydantic"}
-print("loaded:", *sorted(heavy & sys.modules.keys()))
-"""
-
-
-@pytest.mark.parametrize(
-    ("command", "allowed"),
-    # Newer versions of typer import pydantic to call a command, if it is installed.
-    [("--help", set()), ("--version", set()), ("plugins", {"pydantic"})],
-)
-def test_a_quick_answer_imports_no_heavy_library(command, allowed):
-    done = subprocess.run([sys.executable, "-c", LOADED, command], check=True, capture_output=True, text=True)
-    assert {*done.stdout.splitlines()[-1].split()[1:]} <= allowed
-
-
-def test_without_a_command_is_help(automtl):
-    assert automtl() == automtl("--help")
-    assert "evaluate" in automtl().out
-
-
 def test_version(automtl):
     assert automtl("--version").out == f"automtl {automtl_core.__version__}\n"
 
@@ -120,25 +95,6 @@ def test_plugins_are_rows_of_what_they_provide(automtl, install):
     assert line.split() == ["mine", module, "1.5", "ops:", "made,", "lost"]
 
 
-@pytest.mark.parametrize(
-    ("source", "reason"),
-    [
-        ("import automtl_no_such_module", "ModuleNotFoundError"),
-        ("raise SystemExit(0)", "SystemExit: 0"),
-        ("raise RuntimeError('red \\x1b[31m\\u202e')", "RuntimeError: red \\x1b[31m\\u202e"),
-        ("", "it implements no hook"),
-    ],
-    ids=["import", "exit", "escape", "empty"],
-)
-def test_a_broken_plugin_is_listed_with_its_reason(automtl, install, source, reason):
-    install(source, "broken")
-    shown = automtl("plugins")
-    assert shown.code == 0
-    (line,) = [line for line in shown.out.splitlines() if line.startswith("broken ")]
-    assert f"NOT LOADED: {reason}" in line
-    assert automtl("list", "ops").code == 0
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_names_are_listed_with_a_line_each(automtl, kind):
     described = automtl("list", kind, "--json").json()
@@ -156,15 +112,4 @@ def test_what_cannot_be_used_is_listed_with_its_reason(automtl, install):
     assert described["made"]["plugin"].startswith("mine (")
     assert described["lost"]["description"].startswith(
         "NOT USABLE: the op 'lost' of plugin 'mine' cannot be used: ModuleNot"
-    )
-
-
-def test_an_unknown_kind_gets_the_nearest(automtl):
-    ended = automtl("list", "opps")
-    assert (ended.code, ended.out) == (2, "")
-    assert ended.err == (
-        "error: nothing is called 'opps' (did you mean 'ops'?)\n"
-        "  fix: known: balancers, commands, datasets, engines, exporters, field-kinds, history-encoders, "
-        "listeners, losses, metrics, ops, presets, report-sections, "
-        "spaces, strategies, task-kinds\n"
     )

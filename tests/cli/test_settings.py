@@ -13,26 +13,6 @@ from automtl_core.registry.kinds import SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 
 
-def test_the_settings_of_a_space(automtl):
-    found = automtl("settings", "space", "desan", "--json").json()
-    assert (found["key"], found["name"]) == ("space", "desan")
-    assert found["settings"][0] == {
-        "name": "embedding_dim",
-        "default": 16,
-        "takes": "a whole number from 1 to 4096",
-        "tuned": "",
-        "description": "Embedding dimension d: the length of the vector of each id.",
-    }
-    shown = automtl("settings", "space", "desan").out
-    assert shown.startswith("desan: Choice of the fields and ops of each expert")
-    for setting in found["settings"]:
-        (line,) = [line for line in shown.splitlines() if line.startswith(f"{setting['name']} ")]
-        assert written(setting["default"]) in line
-        assert setting["takes"] in line
-        assert setting["description"] in line
-    assert "--set space.embedding_dim=VALUE" in shown
-
-
 def test_what_tuning_draws_from_stands_beside_what_a_setting_takes(automtl):
     shown = automtl("settings", "training").out
     (line,) = [line for line in shown.splitlines() if line.startswith("learning_rate ")]
@@ -45,14 +25,6 @@ def test_the_settings_of_a_component_within_a_part_have_its_key(automtl):
     assert "--set training.balancer.c=VALUE" in automtl("settings", "balancer", "cagrad").out
     assert "--set training.losses.TASK.gamma=VALUE" in automtl("settings", "loss", "focal").out
     assert "uncertainty" in automtl("settings", "balancer", "--json").json()
-
-
-@pytest.mark.parametrize("kind", ["run", "training", "encoding_search", "importance"])
-def test_parts_of_a_configuration_have_no_name(automtl, kind):
-    assert automtl("settings", kind).code == 0
-    ended = automtl("settings", kind, "x")
-    assert (ended.code, ended.out) == (2, "")
-    assert f"leave it out: automtl settings {kind}" in ended.err
 
 
 def test_what_is_inside_of_a_mapping_is_explained(automtl):
@@ -73,19 +45,6 @@ def test_settings_of_another_plugin_are_safe_to_print(automtl, install):
     assert "weight   1e-06    a number  What it \\x1b[31m weighs." in shown
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["spac", "desan"], "nothing is called 'spac' (did you mean 'space'?)"),
-        (["space", "desam"], "no space is called 'desam' (did you mean 'desan'?)"),
-    ],
-)
-def test_unknown_kinds_and_names(automtl, arguments, message):
-    ended = automtl("settings", *arguments)
-    assert (ended.code, ended.out) == (2, "")
-    assert message in ended.err
-
-
 def test_values_are_written_as_in_yaml():
     values = [None, [], {}, True, 1e-6, 2048, "a", ["a", 1], {"a": [0.5]}]
     assert list(map(written, values)) == [
@@ -100,21 +59,6 @@ def test_a_bare_name_stands_for_what_it_names(automtl, here):
     assert (config["space"]["name"], config["space"]["layers"]) == ("desan", 1)
     assert config["strategy"]["candidates"] == 8
     assert config["dataset"]["rows"] == 500
-
-
-def test_remedies_name_settings_and_parts(automtl):
-    ended = automtl("settings", "desan")
-    assert ended.code == 2
-    assert "fix: run: automtl settings space desan" in ended.err
-    ended = automtl("train", "--model", "mmoe", "--epochs", "3")
-    assert ended.code == 2
-    assert "fix: it is a setting: --set training.epochs=VALUE" in ended.err
-    for command in (("update", "runs/x", "--name", "x"), ("show", "runs/x", "--epochs", "3")):
-        ended = automtl(*command)
-        assert ended.code == 2
-        assert f"fix: see `automtl {command[0]} --help`" in ended.err
-    missing = automtl("show", "runs/nothing").err
-    assert "`automtl runs` shows all; of a comparison, see `automtl report FOLDER`" in missing
 
 
 @pytest.fixture

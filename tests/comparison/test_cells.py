@@ -14,7 +14,7 @@ from stopping import StopAfter
 from automtl_comparison import cells
 from automtl_comparison.cells import CellRunner, CellWaits, in_split, recipe, split_of, tuned
 from automtl_comparison.document import Failed, Measured
-from automtl_comparison.spec import compare, split_seeds
+from automtl_comparison.spec import split_seeds
 from automtl_core.errors import DivergedError, RunExistsError, UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
@@ -492,12 +492,6 @@ def test_each_model_tries_as_many_settings_of_which_the_first_are_its_own(tiny):
 
 
 @needs_study
-def test_later_trials_learn_from_earlier_ones(tiny):
-    found = [each["training.learning_rate"] for each in tried(tiny()["one.yaml"], 40)]
-    assert sum(found[-12:]) > 1.5 * sum(found[:12])
-
-
-@needs_study
 def test_a_value_outside_of_its_domain_is_the_first_one_tried(tiny):
     own = {"learning_rate": 0.05, "embedding_decay": 0.0, "epochs": 2}
     job = tiny(training=own)["one.yaml"]
@@ -505,14 +499,6 @@ def test_a_value_outside_of_its_domain_is_the_first_one_tried(tiny):
     assert [each["training.embedding_decay"] for each in found] == [0.0] * 6, "0 is not on a log scale"
     assert found[0]["training.learning_rate"] == 0.05
     assert len({each["training.learning_rate"] for each in found}) == 6
-
-
-@needs_study
-def test_optuna_that_is_missing_is_told(monkeypatch, bench, tiny):
-    monkeypatch.setattr("automtl_strategies.study.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"^a search by Optuna needs optuna$") as error:
-        compare(tiny(), [0], 2, "one.yaml", bench()[0])
-    assert error.value.fix == "install it: pip install 'automtl[study]'"
 
 
 @needs_study
@@ -533,23 +519,6 @@ def test_recipes_that_diverge_are_left_out_unless_that_leaves_none(tiny):
         tuned(tiny(), 4, Given(lambda job: None))
 
 
-@needs_study
-def test_the_best_recipe_is_not_trained_again(tiny, bench, monkeypatch):
-    run, trained = pipeline.run, []
-
-    def watched(work, stages, **how):
-        if stages == pipeline.FIT:
-            trained.append(recipe(work.job))
-        return run(work, stages, **how)
-
-    monkeypatch.setattr(pipeline, "run", watched)
-    made, worked = bench()
-    job = tuned({"one.yaml": tiny()["one.yaml"]}, 2, made)["one.yaml"]
-    made.tested([made.cell("one.yaml", job)])
-    assert len(worked) == len(trained) == 2
-    assert recipe(job) in trained
-
-
 def test_a_cell_is_refitted_and_the_trials_of_its_tuning_are_not(tiny, bench):
     job = tiny(refit=True)["one.yaml"]
     made, _ = bench(splits={0: job.prepare()})
@@ -558,10 +527,9 @@ def test_a_cell_is_refitted_and_the_trials_of_its_tuning_are_not(tiny, bench):
     assert [trial.refitted for trial in trials] == [False, False]
     cell = made.cell("one.yaml", best)
     made.trained([cell])
-    ((measured, scores),) = made.tested([cell]).values()
+    ((measured, influences),) = made.tested([cell]).values()
     run = Run.open(cell.path)
     assert run.read(Result).refitted
     seconds = run.read(Costs).seconds
     assert measured.train_seconds == seconds["train"] + seconds["refit"] > seconds["train"]
-    for task, m in measured.test.items():
-        assert np.nanmean(scores[task]) == pytest.approx(m.score, abs=0.03)
+    assert influences.keys() == measured.test.keys()

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from automtl_comparison.document import Comparison, Failed, verdict
-from automtl_comparison.statistics import Difference
 from automtl_core.errors import ArtifactError
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.metric import MetricValue
+from automtl_core.training.significance import Difference
 
 AUC, LOG_LOSS = task_kind("binary").measures
 RMSE, MAE, R2 = task_kind("regression").measures
@@ -46,10 +46,10 @@ def test_differences_are_positive_where_a_model_is_better(compared):
 
 def test_differences_are_corrected_for_the_number_of_models(compared):
     found = compared("click")
-    both = [by_task["click"] for by_task in found.differences("one.yaml").values()]
-    small, large = sorted(both, key=lambda difference: difference.p)
-    assert small.adjusted_p == pytest.approx(2 * small.p)
-    assert large.adjusted_p == pytest.approx(max(large.p, 2 * small.p))
+    for by_task in found.differences("one.yaml").values():
+        assert by_task["click"].adjusted_p == pytest.approx(2 * by_task["click"].p)
+    scored = compared("click", "price").differences("one.yaml")["two.yaml"]["click"]
+    assert scored.adjusted_p == pytest.approx(min(1, 4 * scored.p)), "of two models and two scores"
     alone = replace(found, models={name: found.models[name] for name in ("one.yaml", "two.yaml")})
     difference = alone.differences("one.yaml")["two.yaml"]["click"]
     assert difference.adjusted_p == difference.p < 1
@@ -127,14 +127,14 @@ def test_a_model_without_operations_that_are_counted_has_no_relative_cost(compar
 
 def test_verdicts_say_who_is_ahead_and_at_what_cost(compared):
     assert compared("click").verdicts() == {
-        "two.yaml": "not distinguishable from one.yaml (+0.0150, p .39); half its FLOPs",
-        "single-task": "not distinguishable from one.yaml (-0.0200, p .39); equal FLOPs",
+        "two.yaml": "level with one.yaml (+0.0150, p .39); half its FLOPs",
+        "single-task": "level with one.yaml (-0.0200, p .59); equal FLOPs",
     }
     assert compared("click", reference="same").verdicts() == {
         "shifted": "ahead of same (+0.0500, p < .001); equal FLOPs"
     }
     both = compared("click", "price", "age").verdicts()["two.yaml"]
-    assert both.startswith("mean: not distinguishable from one.yaml (+0.0150, p .39); price: ")
+    assert both.startswith("mean: level with one.yaml (+0.0150, p .77); price: ")
     assert "age" not in both, "too few rows"
 
 
@@ -145,7 +145,7 @@ def test_the_best_model_is_named_with_its_equals_and_the_cheapest_of_them(compar
     of_rows = found.noises["one.yaml"]
     known = replace(found, noises={**found.noises, "two.yaml": of_rows})
     assert known.advice() == (
-        "`two.yaml` has the best mean test AUC; not distinguishable from it: `one.yaml`, `single-task`"
+        "`two.yaml` has the best mean test AUC; level with it: `one.yaml`, `single-task`"
     )
     better = replace(found.models["one.yaml"], cells=found.models["two.yaml"].cells)
     dear = replace(better, cells=tuple(replace(cell, flops_per_row=20) for cell in better.cells))
@@ -161,7 +161,7 @@ def test_the_best_model_is_named_with_its_equals_and_the_cheapest_of_them(compar
 def test_of_what_cannot_be_told_the_verdict_says_so(compared):
     assert compared("buy").verdicts()["two.yaml"].startswith("no reliable score")
     found = replace(compared("click"), noises={})
-    assert found.verdicts()["two.yaml"].startswith("+0.0150 against one.yaml, without a significance test")
+    assert found.verdicts()["two.yaml"].startswith("without an interval against one.yaml (+0.0150);")
     assert found.differences("one.yaml")["two.yaml"]["click"].p is None
 
 
@@ -218,23 +218,19 @@ def test_registered_metrics_are_among_the_metrics_of_their_tasks(compared):
     assert found.verdicts() == outcome.verdicts(), "models are compared by AUC and RMSE"
 
 
-def difference(mean, p):
-    return Difference(mean, mean - 1, mean + 1, p, p)
-
-
 @pytest.mark.parametrize(
-    ("mean", "p", "cost", "words"),
+    ("mean", "error", "cost", "words"),
     [
-        (0.0004, 0.61, 0.5, "not distinguishable from mmoe (+0.0004, p .61); half its FLOPs"),
-        (0.0, 1.0, 1.0, "not distinguishable from mmoe (+0.0000, p 1.00); equal FLOPs"),
-        (0.0041, 0.0123, 0.34, "ahead of mmoe (+0.0041, p .012); a third of its FLOPs"),
-        (-0.006, 0.001, 1.3, "behind mmoe (-0.0060, p .001); 1.3 times its FLOPs"),
-        (-0.06, 0.0009, None, "behind mmoe (-0.0600, p < .001)"),
-        (0.004, 0.05, 0.4, "not distinguishable from mmoe (+0.0040, p .050); 40 % of its FLOPs"),
+        (0.0004, 0.0008, 0.5, "level with mmoe (+0.0004, p .62); half its FLOPs"),
+        (0.0, 0.0, 1.0, "level with mmoe (+0.0000, p 1.00); equal FLOPs"),
+        (0.0041, 0.00164, 0.34, "ahead of mmoe (+0.0041, p .012); a third of its FLOPs"),
+        (-0.006, 0.00184, 1.3, "behind mmoe (-0.0060, p .001); 1.3 times its FLOPs"),
+        (-0.06, 0.01, None, "behind mmoe (-0.0600, p < .001)"),
+        (0.004, 0.00205, 0.4, "level with mmoe (+0.0040, p .051); 40 % of its FLOPs"),
     ],
 )
-def test_words_say_where_it_stands_and_what_it_costs(mean, p, cost, words):
-    assert verdict("mmoe", {"mean": (AUC, difference(mean, p))}, cost) == words
+def test_words_say_where_it_stands_and_what_it_costs(mean, error, cost, words):
+    assert verdict("mmoe", {"mean": (AUC, Difference.of(mean, error, cells=2))}, cost) == words
 
 
 @pytest.mark.parametrize(
@@ -252,4 +248,4 @@ def test_words_say_where_it_stands_and_what_it_costs(mean, p, cost, words):
     ],
 )
 def test_costs_in_words(cost, words):
-    assert verdict("mmoe", {"mean": (AUC, difference(0.0, 1.0))}, cost).endswith(f"; {words}")
+    assert verdict("mmoe", {"mean": (AUC, Difference.of(0.0, 1.0))}, cost).endswith(f"; {words}")

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_comparison.on_rows import Gain, _verdict, on_rows
+from automtl_comparison.on_rows import _verdict, on_rows
 from automtl_comparison.views import standing
 from automtl_core.errors import DataError, UsageError
 from automtl_core.registry.plugins import load_registry
-from automtl_core.views.plain import markdown
 from automtl_core.workflow.workflow import Workflow
+from automtl_report.plain import markdown
 
 DAYS, EACH = 8, 900
 TABLE = {
@@ -91,7 +91,7 @@ def predictions(folder, name, columns, order=None, run="today"):
 def test_a_model_of_newer_rows_is_better_and_an_older_one_worse(trained):
     found = compared(trained, "runs/old", "runs/today")
     champion, today = found.entrants
-    assert (found.rows, found.verdict, champion.verdict, today.verdict) == (EACH, "better", None, "better")
+    assert (found.rows, found.verdict, champion.verdict, today.verdict) == (EACH, "ahead", None, "ahead")
     assert found.units == pytest.approx(150, abs=2)
     assert today.gains["click"].mean == pytest.approx(
         today.test["click"].score - champion.test["click"].score
@@ -101,11 +101,11 @@ def test_a_model_of_newer_rows_is_better_and_an_older_one_worse(trained):
     assert not champion.gains
     assert found.notes == ()
     back = compared(trained, "runs/today", "runs/old")
-    assert back.verdict == "worse"
+    assert back.verdict == "behind"
     assert back.entrants[1].gains["mean"].mean == pytest.approx(-today.gains["mean"].mean)
     text = markdown("", standing(found))
     assert f"{EACH} rows of {found.units} users" in text
-    assert "better" in text
+    assert "ahead" in text
 
 
 def test_equal_models_are_level_and_a_large_margin_levels_all(trained):
@@ -119,7 +119,7 @@ def test_predictions_of_another_system_are_a_model(trained, order):
     name = predictions(trained, f"other {order}.csv", ["row"], shuffled)
     found = compared(trained, "runs/old", "runs/today", name)
     _, run, other = found.entrants
-    assert other.verdict == "better"
+    assert other.verdict == "ahead"
     for task, gain in run.gains.items():
         assert other.gains[task].mean == pytest.approx(gain.mean, abs=1e-6)
         assert other.gains[task].low == pytest.approx(gain.low, abs=1e-6)
@@ -264,8 +264,8 @@ def test_number_labels_decide_too(trained, tmp_path):
     old = pd.read_csv(trained / predictions(trained, "old.csv", ["row"], run="old"))
     today.assign(stay=old["stay"]).to_csv(tmp_path / "stay.csv", index=False)
     old.assign(stay=today["stay"]).to_csv(tmp_path / "clicks.csv", index=False)
-    assert compared(trained, "runs/today", tmp_path / "stay.csv").verdict == "worse"
-    assert compared(trained, tmp_path / "stay.csv", "runs/today").verdict == "better"
+    assert compared(trained, "runs/today", tmp_path / "stay.csv").verdict == "behind"
+    assert compared(trained, tmp_path / "stay.csv", "runs/today").verdict == "ahead"
     mixed = compared(trained, tmp_path / "stay.csv", tmp_path / "clicks.csv", "runs/old")
     assert mixed.entrants[1].verdict == "level", "better in stay, and worse in the mean"
     assert "the whole interval of mean or stay is beyond" in markdown("", standing(mixed))
@@ -275,7 +275,7 @@ def test_the_margin_of_a_number_does_not_depend_on_its_unit(trained, tmp_path):
     today = pd.read_csv(trained / predictions(trained, "today.csv", ["row"]))
     noisy = today.assign(stay=today["stay"] + np.where(today["row"] % 2, 2.0, -2.0))
     noisy.to_csv(tmp_path / "noisy.csv", index=False)
-    for margin, verdict in ((0.1, "worse"), (0.6, "level")):  # RMSE is .8 worse, and the deviation 3
+    for margin, verdict in ((0.1, "behind"), (0.6, "level")):  # RMSE is .8 worse, and the deviation 3
         assert compared(trained, "runs/today", tmp_path / "noisy.csv", margin=margin).verdict == verdict
 
 
@@ -328,8 +328,6 @@ def test_what_cannot_be_compared(trained, names):
         compared(trained, "runs/today", "runs/today")
 
 
-def test_a_verdict_is_beyond_the_margin():
-    gains = Gain(0.01, 0.002, 0.018), Gain(0.01, 0.0005, 0.02), Gain(-0.01, -0.02, -0.002)
-    assert [gain.verdict(0.001) for gain in gains] == ["better", "level", "worse"]
-    assert _verdict(["better", "level"]) == "better"
-    assert _verdict(["better", "worse"]) == _verdict(["level", "level"]) == "level"
+def test_a_verdict_over_scores_is_ahead_in_one_and_behind_in_none():
+    assert _verdict(["ahead", "level"]) == "ahead"
+    assert _verdict(["ahead", "behind"]) == _verdict(["level", "level"]) == "level"

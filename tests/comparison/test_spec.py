@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from stopping import StopAfter
 
-from automtl_comparison import statistics as samples
+from automtl_comparison import statistics
 from automtl_comparison.cells import CellBegan, split_of
 from automtl_comparison.document import Comparison, Failed, Measured, TaskFacts
 from automtl_comparison.spec import FILE, ComparisonSpec, compare, take, task_facts
@@ -227,11 +227,11 @@ def test_each_split_has_its_own_recipe_of_its_own_validation_rows(tiny, bench, b
     assert set(found.models["one.yaml"].recipes) == {0, 1}
 
 
-def test_a_model_is_not_distinguishable_from_itself(tiny, bench):
+def test_a_model_is_level_with_itself(tiny, bench):
     made, _ = bench()
     job = tiny()["one.yaml"]
     found = compare({"one.yaml": job, "again": job}, [0], 0, "one.yaml", made)
-    words = "not distinguishable from one.yaml (+0.0000, p 1.00 over rows); equal FLOPs"
+    words = "level with one.yaml (+0.0000, p 1.00 over rows); equal FLOPs"
     assert found.verdicts() == {"again": words}
 
 
@@ -307,12 +307,12 @@ def test_a_cell_that_is_damaged_after_its_training_leaves_the_others(tiny, bench
     jobs = tiny()
     compare(jobs, [0], 0, "one.yaml", made)
     cell = made.cell("one.yaml", jobs["one.yaml"])
-    (cell.path / "resampled.safetensors").unlink()
+    (cell.path / statistics.FILE).unlink()
 
     def damaged(*given):
         raise ArtifactError(f"{cell.path / 'weights.safetensors'}: damaged", "restore it from a copy")
 
-    monkeypatch.setattr(samples, "predict_logits", damaged)
+    monkeypatch.setattr(statistics, "predict_logits", damaged)
     found = compare(jobs, [0], 0, "one.yaml", made)
     assert [type(cell) for model in found.models.values() for cell in model.cells] == [Failed, Measured]
     assert f"damaged; remove the folder {cell.path}, and repeat" in found.failed[0]

@@ -61,10 +61,10 @@ def test_differences_have_intervals_and_standings_and_say_against_what(compared)
     found = compared("click", "price")
     rows = {(task, model): rest for task, model, *rest in grid(found, "AUC and reduction of RMSE").rows}
     assert next(iter(rows)) == ("mean", "two.yaml")
-    assert rows["price", "two.yaml"][0].startswith("+1.25 [")
-    assert rows["price", "single-task"][0].startswith("+2.25 [")
+    assert rows["price", "two.yaml"][0].startswith("+1.2 [")
+    assert rows["price", "single-task"][0].startswith("+2.2 [")
     against = grid(found, "AUC and reduction of RMSE against single-task").rows
-    assert next(row for row in against if row[0] == "price")[2].startswith("-2.25 [")
+    assert next(row for row in against if row[0] == "price")[2].startswith("-2.2 [")
     _, model, two, p, standing = grid(compared("click"), "AUC against one.yaml").rows[0]
     assert (model, standing) == ("two.yaml", "level"), "two seeds say little"
     assert two.startswith("+0.0150 [")
@@ -151,7 +151,7 @@ def test_the_verdict_comes_first_with_its_words_and_costs_beside_the_reference(c
     verdicts = grid(found, "verdict")
     assert verdicts.rows[0] == ("two.yaml", found.verdicts()["two.yaml"])
     assert verdicts.align == "l", "words, not numbers"
-    assert "| two.yaml | not distinguishable from one.yaml (+0.0150" in page(found)
+    assert "| two.yaml | level with one.yaml (+0.0150" in page(found)
     known = replace(found, noises={**found.noises, "two.yaml": found.noises["one.yaml"]})
     assert known.advice() in page(known)
     assert known.advice() in str(next(iter(of_comparison(known))).blocks)
@@ -165,7 +165,7 @@ def test_the_verdict_comes_first_with_its_words_and_costs_beside_the_reference(c
 def test_it_is_told_what_an_interval_holds_and_p_values_are_over(compared):
     found = compared("click")
     (note,) = notes(found, "AUC against")
-    assert "from the spread over 2 seeds and a paired bootstrap over test rows; p after" in note
+    assert "from the spread over 2 seeds and over test rows; it and p are for" in note
     one = {name: replace(model, cells=model.cells[:1]) for name, model in found.models.items()}
     (note,) = notes(replace(found, models=one, user="user_id"), "AUC against")
     assert "over test rows, grouped by user_id of one training of each model, and not over trainings" in note

@@ -24,9 +24,8 @@ from automtl_core.search.trial import Candidate
 from automtl_core.settings.settings import Component, domains
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
-from automtl_core.training.events import EventHandler
-from automtl_core.training.fit import Fit, TrainingData
-from automtl_core.training.learner import Learner, LearnerFit
+from automtl_core.training.fit import Fit
+from automtl_core.training.learner import Learner, TrainingData
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
@@ -233,27 +232,6 @@ def test_a_setting_of_a_strategy_changes_its_search(name, setting):
     assert differs(name, cls.settings_class, setting, outcome), f"{name}.{setting} is not used"
 
 
-LEARNERS = [pytest.param("boosting", marks=pytest.mark.needs_extra("boosting")), "linear"]
-
-
-@pytest.mark.parametrize("setting", Recipe.model_fields)
-@pytest.mark.parametrize("name", LEARNERS)
-def test_a_setting_of_the_recipe_changes_what_learns_by_itself_unless_that_ignores_it(name, setting):
-    """`min_positives` is for those who compare."""
-    read = []
-
-    class Spy(Recipe):
-        def __getattribute__(self, key):
-            read.append(key)
-            return super().__getattribute__(key)
-
-    model = space(name, BASES[name]).supernet().network
-    train, validation = (sample_part(SCHEMA, 200, seed) for seed in (1, 2))
-    LearnerFit(model, TrainingData(train, validation, SCHEMA.tasks), Spy(), 0, CPU).run(EventHandler())
-    ignored = f"training.{setting}" in REGISTRY.get(SPACES, name).ignores
-    assert ignored == (setting not in read and setting != "min_positives")
-
-
 @pytest.mark.parametrize(
     ("layer", "ignored"),
     [
@@ -320,10 +298,11 @@ OF_JOBS = ("monitor_metric",)
 """Settings of the recipe that change what judges a training: see their tests in tests/core/workflow."""
 
 
-def fitted(values):
-    """Return the reports, the best epoch and the weights of a small network."""
+def fitted(values, model="shared-bottom"):
+    """Return the reports, the best epoch and the weights of a small network, or of another model."""
     torch.manual_seed(0)
-    network = space("shared-bottom", {"expert_layers": [8], "tower_layers": []}).supernet().network
+    settings = {"expert_layers": [8], "tower_layers": []} if model == "shared-bottom" else BASES[model]
+    network = space(model, settings).supernet().network
     train, validation = (sample_part(SCHEMA, 128, seed) for seed in (1, 2))
     lists = np.arange(128, dtype=np.int32) // 8
     train = replace(train, lists=lists)
@@ -339,6 +318,15 @@ def fitted(values):
 @pytest.mark.parametrize("setting", [name for name in Recipe.model_fields if name not in OF_JOBS])
 def test_a_setting_of_the_recipe_changes_the_training(setting):
     assert differs("recipe", Recipe, setting, fitted), f"training.{setting} is not used"
+
+
+@pytest.mark.parametrize("setting", Recipe.model_fields)
+@pytest.mark.parametrize(
+    "name", [pytest.param("boosting", marks=pytest.mark.needs_extra("boosting")), "linear"]
+)
+def test_a_setting_of_the_recipe_that_is_ignored_changes_no_model_that_learns_by_itself(name, setting):
+    if f"training.{setting}" in REGISTRY.get(SPACES, name).ignores:
+        assert not differs("recipe", Recipe, setting, partial(fitted, model=name))
 
 
 @pytest.mark.parametrize(("name", "setting"), of(LOSSES))

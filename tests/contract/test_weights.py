@@ -18,7 +18,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.training.balancer import task_losses
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
-from automtl_core.training.fit import TrainingData
+from automtl_core.training.learner import TrainingData
 from automtl_core.training.loop import objective
 from automtl_core.training.recipe import Recipe
 

@@ -1,7 +1,5 @@
 """One's own tables: what each setting makes of columns, labels, numbers and files."""
 
-import importlib.util
-
 import duckdb
 import numpy as np
 import pandas as pd
@@ -15,12 +13,6 @@ from automtl_core.errors import DataError, UsageError
 from automtl_core.prepare.prepare import prepare
 
 from .tables import HEADED, rows, table
-
-NEEDS_ZSTD = pytest.mark.skipif(
-    not any(importlib.util.find_spec(name) for name in ("compression", "backports")),
-    reason="no package to read .zst",
-)
-
 
 # Columns and labels
 
@@ -148,11 +140,6 @@ def test_files_without_header_and_with_another_separator(rows_of):
     assert rows_of(found, {"clicks.csv": "1;x;a\n0;;b\n"}) == [("a", 1), ("b", 0)]
 
 
-def test_tabs_are_known_by_the_name(rows_of):
-    assert rows_of(table(files="a.tsv"), {"a.tsv": "user\tclick\na,b\t1\n"}) == [("a,b", 1)]
-    assert table(files="a.tab.gz").files()["all 0"].separator == "\t"
-
-
 def test_patterns_and_lists_of_files_whose_headers_differ_in_order(rows_of):
     files = {
         "c-1.csv": "user,item,click\na,1,1\n",
@@ -161,19 +148,6 @@ def test_patterns_and_lists_of_files_whose_headers_differ_in_order(rows_of):
     }
     found = table(files=["c-*.csv", "d.csv"], sparse=["user", "item"])
     assert rows_of(found, files) == [("a", "1", 1), ("b", "2", 0), ("c", "3", 1)]
-
-
-@pytest.mark.parametrize("ending", ["gz", pytest.param("zst", marks=NEEDS_ZSTD)])
-def test_compressed_files(tmp_path, ending):
-    names = ["clicks.csv", f"clicks.csv.{ending}"]
-    (tmp_path / names[0]).write_text(rows(100))
-    with duckdb.connect() as db:
-        db.read_csv(str(tmp_path / names[0])).write_csv(
-            str(tmp_path / names[1]), compression={"gz": "gzip", "zst": "zstd"}[ending]
-        )
-    parts = [prepare(table(files=name), "table", tmp_path, tmp_path / "out").part("train") for name in names]
-    assert np.array_equal(parts[0].ids, parts[1].ids)
-    assert np.array_equal(parts[0].labels, parts[1].labels)
 
 
 def test_parquet_files(tmp_path, rows_of):
@@ -192,15 +166,6 @@ def test_a_file_that_is_named_twice(tmp_path):
         (tmp_path / name).write_text(rows(50))
     with pytest.raises(DataError, match=r"b\.csv: 2 names or patterns of dataset table match it"):
         prepare(table(files={"train": "*.csv", "test": "b.csv"}), "table", tmp_path, tmp_path / "out")
-
-
-def test_any_name_of_a_column(prepared):
-    names = ['a/b "c"', "../d", "e.f", "part", "%", "Ünï code"]
-    header = ",".join('"' + name.replace('"', '""') + '"' for name in [*names, "is.click/day"])
-    text = f"{header}\n" + "".join(f"{'x,' * 6}{n % 2}\n" for n in range(100))
-    found = prepared({"clicks.csv": text}, sparse=names[:-1], multi=names[-1], labels="is.click/day")
-    assert [found.vocabulary(name) for name in names] == [["x"]] * 6
-    assert not found.part("train").bags[5].values.any() - 1
 
 
 BLANKS = "user,age,click,buy,tags\n" + "".join(

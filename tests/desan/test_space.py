@@ -5,7 +5,7 @@ import torch
 
 from automtl_core.choices import AnyOf, Architecture, OneOf
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.errors import UnknownNameError, UsageError
+from automtl_core.errors import UnknownNameError
 from automtl_core.modules.features import Features
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
@@ -193,32 +193,6 @@ def test_preset_paper_is_the_papers_space_exactly():
     assert set(preset("paper")) == set(paper), "whatever the defaults become"
 
 
-def test_preset_quick_is_a_part_of_the_default_space():
-    quick, default = DESANSettings.parse(preset("quick"), "space"), DESANSettings()
-    smaller = {"ops": quick.ops, "experts": quick.experts, "blocks": quick.blocks}
-    assert quick == default.model_copy(update=smaller)
-    assert set(quick.ops) < set(default.ops)
-    assert quick.experts < default.experts
-    assert quick.blocks < default.blocks
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"layers": 0}, "space.layers: expected a whole number from 1 to 100, given 0"),
-        ({"dropout": 1.0}, "space.dropout: expected a number from 0 and below 1, given 1.0"),
-        ({"ops": ()}, "space.ops"),
-        ({"gating": "closed"}, "space.gating"),
-        ({"tables": "chosen"}, "this version does not have the setting tables"),
-        ({"expert": 3}, "space.expert is not a setting (did you mean 'experts'?)"),
-    ],
-)
-def test_bad_settings_are_named(change, message):
-    with pytest.raises(UsageError) as error:
-        DESANSettings.parse(change, "space")
-    assert message in str(error.value)
-
-
 OPS = ("identity", "mlp-16", "mlp-8", "mlp-linear-16+factorised-8")
 
 
@@ -306,11 +280,6 @@ def test_hand_designed_models_are_the_widest_mlp_in_one_block():
 )
 def test_the_widest_mlp(ops, widest):
     assert with_landmarks(ops=ops).landmarks()["mmoe"].decisions["layer0/expert0/block0"] == widest
-
-
-def test_without_identity_all_blocks_are_the_mlp():
-    decisions = with_landmarks(ops=("zero", "mlp-8"), blocks=2, layers=2).landmarks()["mmoe"].decisions
-    assert {d for d in decisions.values() if isinstance(d, str)} == {"mlp-8"}
 
 
 def test_everything_open_with_one_op():

@@ -1,6 +1,5 @@
 """Small problems for the device and for the CPU, with equal initial weights and no dropout."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,13 +13,9 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.training.fit import Fit
 from automtl_testing.samples import plain_schema, sample_problem, sample_schema
 
-SIMULATED = "AUTOMTL_SIMULATED_DEVICE"
-"""Environment variable of a process with the simulated device."""
 REGISTRY = load_registry()
 LEARNERS = ["boosting"]
 """Spaces whose models train themselves, on the CPU."""
-FUSED = ["gru"] if SIMULATED in os.environ else []
-"""History encoders with kernels of a GPU that the simulated device cannot compute on the CPU."""
 SMALL: Mapping[str, Mapping[str, Any]] = {
     "desan": {
         "embedding_dim": 4, "experts": 2, "blocks": 1, "expert_width": 8, "tower_width": 8,
@@ -30,7 +25,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
 BY_HAND = {"embedding_dim": 4, "expert_layers": [8], "tower_layers": [4]}
 ENCODINGS = {
     "aggregates": ("user", ("item", "tab")), "numbers": "bins", "bins": 3,
-    "history": ("matches", "last-2", *(n for n in REGISTRY.names(HISTORY_ENCODERS) if n not in FUSED)),
+    "history": ("matches", "last-2", *REGISTRY.names(HISTORY_ENCODERS)),
 }  # fmt: skip
 PLAIN = plain_schema()
 

@@ -106,8 +106,6 @@ def test_a_training_continues_on_either_device(then, compute, pins, monkeypatch,
 
 
 def test_products_in_bf16(compute, pins):
-    if compute.device.type != "cuda":
-        pytest.skip("the simulated device has no mixed precision")
     half = Compute(compute.device, "bf16")
     fit, kinds = fit_of(problem("mmoe", PLAIN, half)), []
     linear = next(m for m in fit.network.modules() if isinstance(m, torch.nn.Linear))

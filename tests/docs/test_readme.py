@@ -22,7 +22,6 @@ from automtl_cli.errors import Stop
 from automtl_core.dataset.dataset import names_of
 from automtl_core.registry.kinds import BALANCERS, DATASETS, METRICS, PRESETS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
-from automtl_datasets.synthetic.dataset import KINDS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -41,6 +40,7 @@ SHOWN = {
 """Pages whose commands are run."""
 PAGES = [
     ROOT / "README.md",
+    ROOT / "AGENTS.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
     *sorted(ROOT.glob("docs/**/*.md")),
@@ -166,11 +166,6 @@ def test_the_demo_ends_with_the_verdict_on_its_search(tmp_path, monkeypatch):
     assert "FLOPs" in verdict
 
 
-def test_commands_are_found():
-    assert commands("```console\n$ a b\n$ c\n```\ntext\n```bash\nd\n```\n") == ["a b", "c", "d"]
-    assert len(commands(README)) > 10
-
-
 def test_every_target_that_pages_name_is_in_the_makefile():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {
@@ -205,37 +200,7 @@ def test_all_that_comes_with_automtl_is_named(kind):
     assert {name for row in own for name in row.provides.get(kind.plural, ())} <= words
 
 
-@pytest.mark.parametrize(
-    ("heading", "kind"),
-    [("## Strategies", STRATEGIES), ("## Presets", PRESETS)],
-    ids=["strategies", "presets"],
-)
-def test_the_tables_of_strategies_and_presets_are_complete(heading, kind):
-    assert {name for name, *_ in rows_of(MODELS, heading)} == set(load_registry().names(kind))
-
-
-def test_the_table_of_kinds_is_complete():
-    rows = {
-        name: (number, tasks) for name, _, number, tasks in rows_of(DATASETS_PAGE, "## Kinds of `synthetic`")
-    }
-    assert rows == {
-        name: (f"{kind.rows:,}", "; ".join(", ".join(tasks) for tasks in kind.groups.values()))
-        for name, kind in KINDS.items()
-    }
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
         assert link.startswith("https://") or (page.parent / link).exists(), link
-
-
-def test_the_models_that_are_named_can_be_compared():
-    section = MODELS.split("| `--models` |")[1]
-    hand_designed = re.search(r"a hand-designed model: (.*?) \|", section)
-    assert hand_designed
-    names = set(re.findall(r"`([a-z-]+)`", hand_designed[1]))
-    assert names == set(load_registry().names(SPACES)) - {"desan"}
-    strategies = re.search(r"a search space and a strategy: (.*?) \|", section)
-    assert strategies
-    assert set(re.findall(r"`([a-z-]+)`", strategies[1])) == set(load_registry().names(STRATEGIES))

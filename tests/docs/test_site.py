@@ -4,7 +4,6 @@
 """
 
 import re
-import runpy
 import shlex
 from itertools import chain
 from pathlib import Path
@@ -48,16 +47,6 @@ def test_each_page_is_in_the_contents_once():
     assert sorted(found) == PAGES
 
 
-def test_the_contents_for_language_models_have_links_to_all_pages_but_decisions():
-    text = runpy.run_path(str(DOCS / "make_llms.py"))["page"]()
-    title, summary = text.split("\n\n")[:2]
-    assert (title, summary[:12]) == ("# automtl", "> Multi-task")
-    links = re.findall(r"^- \[[^]]+\]\((.+)\.html\)(?:: .+)?$", text, re.MULTILINE)
-    assert len(links) == len(re.findall("^- ", text, re.MULTILINE)) == len({*links})
-    pages = {page.relative_to(DOCS).with_suffix("").as_posix() for page in PAGES}
-    assert {*links} == {page for page in pages if not re.match(r"adr/0|index$", page)}
-
-
 def test_configuration_files_are_valid():
     shown = [re.findall(r"```yaml\n(.*?)```", page.read_text("utf-8"), re.DOTALL) for page in PAGES]
     assert sum(map(len, shown)) > 10
@@ -96,12 +85,6 @@ def test_commands_that_are_not_run_are_valid(page):
         return
     wrong = {command: fault(command) for command in commands(page.read_text("utf-8"))}
     assert not {command: why for command, why in wrong.items() if why}
-
-
-def test_the_start_page_is_the_way_that_the_readme_runs():
-    start = [line.replace(" --preset quick", "") for line in commands((DOCS / "start.md").read_text("utf-8"))]
-    views = {"automtl show runs/feed --evidence", "automtl show runs/feed --fields"}
-    assert {*start} - views <= {*commands(SHOWN["README"])}
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,8 @@ import pytest
 import automtl
 from automtl_core.registry.kinds import FIELD_KINDS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Environment
 from automtl_core.run_dir.run import Run
-from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.workflow.workflow import Workflow
-from automtl_inspection.importance import Importance
 
 FILE = Path(__file__).parents[2] / "examples" / "field" / "automtl_example_field.py"
 SHOP = """
@@ -53,16 +50,6 @@ def frame(rows):
 def automtl_register_datasets():
     return {"pair-shop": Shop}
 """
-TABLE = """
-data_dir: .
-dataset:
-  name: table
-  files: visits.csv
-  sparse: [user]
-  fields:
-    user at shop: {kind: example-field, columns: [user, shop], buckets: 500}
-  labels: [click]
-"""
 SETTINGS = {
     "dataset": "pair-shop",
     "space": {"embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]},
@@ -82,39 +69,6 @@ taken = {one.name for one in session.get_inputs()}
 (scores,) = session.run(None, {name: inputs[name] for name in inputs if name in taken})
 print(json.dumps([inputs["ids"].tolist(), scores[:, 0].tolist()]))
 """
-
-
-def test_a_table_names_it_in_its_settings(install, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    install(FILE.read_text(), "pairs")
-    lines = [f"u{n % 12 or ''},s{n % 7},{int(n % 3 == 0)}" for n in range(2000)]
-    Path("visits.csv").write_text("\n".join(["user,shop,click", *lines]))
-    Path("visits.yaml").write_text(TABLE)
-    line = Workflow(load_registry())
-    job = line.job([SETTINGS, read_yaml(Path("visits.yaml"))])
-    path = line.search(job, tmp_path / "runs", "found").path
-    run = Run.open(path)
-    assert "pairs" in run.read(Environment).plugins
-    frame = pd.read_csv("visits.csv").head(50)
-    part = run.encoder(load_registry().field_encoders()).encode(frame, labelled=False)
-    assert ((part.ids[:, 1] == 0) == frame["user"].isna()).all()
-    assert set(part.ids[:, 1]) <= set(range(501))
-    line.predict(path, Path("visits.csv"), Path("out.csv"), [])
-    assert len(pd.read_csv("out.csv")) == 2000
-
-
-def test_its_values_are_permuted_as_one_field(install, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    pairs = install(FILE.read_text(), "pairs")
-    install(SHOP.replace("MODULE", pairs), "pair-shop")
-    line = Workflow(load_registry())
-    training = {"batch_size": 128, "epochs": 20, "embedding_decay": 0.001, "learning_rate": 0.01}
-    layer = {"dataset": {"name": "pair-shop", "test_fraction": 0.4}, "features": "ids", "training": training}
-    path = line.search(line.model("shared-bottom", [layer]), tmp_path / "runs", "trained").path
-    effects = Run.open(path).read(Importance).effects
-    verdicts = {field: by_task["click"].verdict for field, by_task in effects.items()}
-    assert verdicts["user at shop"] == "matters"
-    assert verdicts["price"] != "matters"
 
 
 @pytest.mark.needs_extra("onnx")

@@ -91,14 +91,6 @@ def test_no_file_holds_paths_or_source_lines_of_this_machine(made, tmp_path, for
         assert [place for place in places if place.encode() in path.read_bytes()] == [], path.name
 
 
-def test_the_code_in_it_may_be_used_without_conditions(made, tmp_path):
-    export(*made, "torch", tmp_path / "out", CARD, load_registry())
-    for code in ("encode.py", "example.py"):
-        assert (tmp_path / "out" / code).read_text().startswith("# SPDX-License-Identifier: 0BSD\n")
-    assert "for any purpose with or without fee" in (tmp_path / "out" / "LICENSE").read_text()
-    assert "without conditions, see `LICENSE`" in (tmp_path / "out" / "README.md").read_text()
-
-
 def test_columns_that_the_network_does_not_read_may_be_left_out(made, tmp_path):
     run, trained = made
     blind = deepcopy(trained.network)

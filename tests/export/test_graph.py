@@ -88,16 +88,6 @@ def test_a_regression_keeps_its_digits_beside_a_large_mean(form, tmp_path):
     assert (found - said(network, schema, part)) / [1, 0.25] == pytest.approx(0, abs=2e-6)
 
 
-def test_a_fault_of_the_machine_is_not_blamed_on_the_network(monkeypatch):
-    def fail(*_, **options):
-        raise FileExistsError(17, "File exists", "torchinductor_root")
-
-    monkeypatch.setattr(torch.export, "export", fail)
-    schema = sample_schema()
-    with pytest.raises(FileExistsError):
-        _ = graph(network_of("mmoe", schema), schema, sample_part(schema, 32, 0)).program
-
-
 @pytest.mark.parametrize("schema", [sample_schema(), plain_schema(0)], ids=["bags", "ids alone"])
 @pytest.mark.needs_extra("onnx")
 def test_onnx_predicts_as_the_network(schema, tmp_path):

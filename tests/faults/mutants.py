@@ -48,10 +48,10 @@ class Stale:
 MUTANTS = {
     f"{subject}: {'/'.join(path)}": Stale(subject, ("state", *path))
     for subject, path in (
-        ("train", ("epoch",)),
-        ("train", ("weights",)),
-        ("train", ("optimiser",)),
-        ("train", ("average", "weights")),
+        ("train", ("*", "epoch")),
+        ("train", ("*", "weights")),
+        ("train", ("*", "optimiser")),
+        ("train", ("*", "average", "weights")),
         ("search pd-darts", ("paths", "relaxed", "epoch")),
         ("search pd-darts", ("paths", "relaxed", "supernet")),
         ("search pd-darts", ("paths", "average")),

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import logit
 from scipy.stats import binomtest
 
-from automtl_inspection.calibration import Bin, calibration, calibration_error
+from automtl_inspection.behaviour import Bin, calibration, calibration_error
 
 
 def test_groups_have_exact_means_of_known_labels():

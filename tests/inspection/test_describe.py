@@ -1,5 +1,4 @@
 import json
-import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -138,23 +137,6 @@ def test_a_constant_label_has_no_correlation(given, tmp_path):
         {"user": random.integers(0, 9, 500), "city": city, "price": 1.0, "click": click, "buy": buy}
     )
     assert describe(prepare(dataset, "given", None, tmp_path)).correlation == ((1.0, None), (None, 1.0))
-
-
-def test_rows_are_read_in_chunks(given, tmp_path, monkeypatch):
-    """What is kept is a hash a training row: the arrays of this part have 96 bytes a row."""
-    rows, fields = 125_000, [f"f{n}" for n in range(20)]
-    random = np.random.default_rng(0)
-    columns = {name: random.integers(0, 20, rows) for name in fields}
-    labels = {name: random.integers(0, 2, rows) for name in ("click", "buy")}
-    dataset = given({**columns, "x": 1.0, "y": 2.0, **labels})
-    dataset.fields = (*map(Sparse, fields), Dense("x"), Dense("y"))
-    prepared = prepare(dataset, "given", None, tmp_path)
-    monkeypatch.setattr("automtl_core.data.part.CHUNK", 5000)
-    tracemalloc.start()
-    describe(prepared)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert 8 * 100_000 < peak < 40 * 100_000
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The view of drift has shares in percent, and means as they are."""
 
-from automtl_core.views.plain import markdown
 from automtl_inspection.shifts import Shift, differences
+from automtl_report.plain import markdown
 
 
 def test_differences_are_rows_of_a_table():

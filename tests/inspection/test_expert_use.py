@@ -6,7 +6,7 @@ from torch import nn
 
 from automtl_core.modules.network import Ensemble, Mixed, Mixture
 from automtl_core.training.compute import CPU
-from automtl_inspection.expert_use import ExpertUse, expert_use
+from automtl_inspection.behaviour import ExpertUse, expert_use
 from automtl_testing.samples import plain_schema, sample_part
 
 NAMES = ["a", "b", "c"]

@@ -51,6 +51,17 @@ def test_columns_of_lists_are_written_too(given, tmp_path):
     assert (header, sorted(rows)) == ("item,click,page", ["x,0,4.0", "y,1,4.0", "z,0,"])
 
 
+def test_labels_that_are_texts_are_written_as_texts(given, tmp_path):
+    dataset = given({"item": ["x", "y", "z"], "bought": [1, 0, None], "kept": [0, 1, None]})
+    bought, kept = (Label(name, positive=(name[0], "1"), column="act") for name in ("bought", "kept"))
+    dataset.fields = (Sparse("item"),)
+    for labels, texts in (((bought,), ["b", "not b", ""]), ((bought, kept), ["b", "k", ""])):
+        dataset.labels = labels
+        (out := tmp_path / "out.csv").unlink(missing_ok=True)
+        export(dataset, "given", None, out)
+        assert pd.read_csv(out).fillna("").sort_values("item")["act"].tolist() == texts
+
+
 @pytest.mark.parametrize("dates", [False, True])
 def test_rows_of_a_part_are_written_with_or_without_labels(given, tmp_path, dates):
     days = pd.date_range("2024-01-01", periods=40) if dates else range(40)

@@ -1,15 +1,13 @@
 """Event files for TensorBoard hold each epoch once."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from automtl_core.errors import UsageError
 from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.training.events import EpochEnded, RunBegan, StepEnded
 from automtl_core.training.metric import MetricValue
-from automtl_listeners.listeners import TensorBoard, flat, in_words
+from automtl_listeners.listeners import TensorBoard
 from automtl_testing import check_listener
 from automtl_testing.samples import binary_metrics, regression_metrics
 
@@ -52,34 +50,6 @@ def test_an_epoch_has_losses_and_defined_metrics_by_phase_and_task():
         "warm-up/click/gauc": 0.6, "warm-up/price/rmse": 3.0, "warm-up/price/mae": 2.0,
         "warm-up/price/r2": 0.1, "warm-up/entropy": 0.2,
     }  # fmt: skip
-
-
-def test_settings_are_named_by_their_path():
-    settings = {"seed": 1, "space": {"name": "desan", "ops": ["zero"], "deep": {"a": None}}}
-    assert dict(flat(settings)) == {
-        "seed": 1, "space.name": "desan", "space.ops": ["zero"], "space.deep.a": None
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("evidence", "sentence"),
-    [
-        (
-            Evidence("layer", "mlp-8", "chosen", "better", "zero", -0.01, 0.002),
-            "layer: mlp-8 chosen instead of zero; effect on held-out loss -0.0100 [-0.0139, -0.0061]",
-        ),
-        (Evidence("gate", "user", "closed", "by logit"), "gate: user closed"),
-    ],
-)
-def test_a_decision_in_words(evidence, sentence):
-    assert in_words(evidence) == sentence
-
-
-def test_a_missing_library_is_named_with_the_command_that_installs_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(UsageError, match="tensorboard needs a library that is not installed") as raised:
-        TensorBoard.check()
-    assert raised.value.fix == "install it: pip install 'automtl[tensorboard]'"
 
 
 pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install 'automtl[tensorboard]'")

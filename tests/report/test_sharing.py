@@ -6,15 +6,12 @@ import pytest
 
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.modules.sharing import Sharing
-from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Data, Search
 from automtl_core.search.evidence import EVERYWHERE, Evidence
-from automtl_core.settings.settings import Component
-from automtl_core.views.values import Bar, Bars, Matrix, Text
-from automtl_inspection.behaviour import Behaviour
-from automtl_inspection.expert_use import ExpertUse
+from automtl_core.views.values import Text
+from automtl_inspection.behaviour import Behaviour, ExpertUse
 from automtl_report.sharing import ALL, BODY, MOST, matrices, natural, networks, notes
-from automtl_testing.samples import plain_schema, sample_schema
+from automtl_testing.samples import sample_schema
 from tests.shared.records import record, searched
 
 FIELDS = ("user", "item", "noise")
@@ -50,18 +47,6 @@ def schema(fields):
     return Schema(sparse, tuple(DenseField("price") for name in fields if name == "price"), (Task("click"),))
 
 
-def test_a_matrix_a_layer(sharing):
-    fields, layer, tasks = matrices(sharing)
-    assert fields == Matrix(
-        "layer0",
-        ["expert0", "expert1"],
-        {"user": [True, False], "item": [True, False], "noise": [False, False]},
-    )
-    assert matrices(sharing, unread=False)[0].rows.keys() == {"user", "item"}
-    assert (layer.corner, layer.rows) == ("layer1", {"expert0": [True]})
-    assert (tasks.columns, list(tasks.rows)) == (["click", "like"], ["expert10", "layer0/expert2"])
-
-
 def test_what_nobody_reads(sharing):
     read, reason, always = said(sharing, [*FIELDS, "price"])
     assert read == "The network reads 3 of 4 fields, without noise"
@@ -69,31 +54,6 @@ def test_what_nobody_reads(sharing):
     assert always == "Fields that are always read: price"
     many = replace(sharing, fields=(*FIELDS, *(f"f{k}" for k in range(20))))
     assert said(many, many.fields)[0].endswith("without noise, f0, f1, f2, f3, f4, f5, f6 and 13 more")
-
-
-def test_serving_needs_the_fields_that_gates_read(sharing):
-    gated = replace(sharing, gates=("task/click", "layer1/expert10"))
-    assert said(gated)[:2] == [
-        "Serving needs all 3 fields: the gates of click, layer1/expert10 read them",
-        "Experts read 2 of 3 fields, without noise",
-    ]
-
-
-def test_the_effect_of_a_removal_has_its_interval(sharing):
-    """Of two removals it is the one with the higher end, and only of fields that nothing reads."""
-    evidence = [
-        Evidence("layer0/expert0/single", "noise", "closed", "no significant effect", None, 1e-4, 2e-4),
-        Evidence("layer0/expert1/single", "noise", "closed", "no significant effect", None, -3e-4, 1e-3),
-        Evidence("layer0/expert2/single", "noise", "kept", "required", None, 0.1, 1e-3),
-        Evidence("layer0/expert1/single", "user", "closed", "no significant effect", None, 0.1, 1e-3),
-    ]
-    (chart,) = (block for block in noted(sharing, evidence=evidence) if isinstance(block, Bars))
-    assert chart.bars == [Bar("noise", -3e-4, pytest.approx(-3e-4 - 1.96e-3), pytest.approx(-3e-4 + 1.96e-3))]
-
-
-def test_a_network_that_reads_all_fields_says_so(sharing):
-    everything = replace(sharing, sees={"layer0/expert0": FIELDS})
-    assert said(everything)[0] == "The network reads all 3 fields"
 
 
 @pytest.mark.parametrize(("read", "needs", "seen", "missed"), [
@@ -137,17 +97,6 @@ def drawn(sharing=SHARING, decisions=DECISIONS, use=None, evidence=EVIDENCE, sch
     return list(networks(made))
 
 
-def test_parts_and_edges_of_a_searched_network():
-    (one,) = drawn()
-    kinds = {
-        kind: [n.label for n in one.nodes if n.kind == kind and not n.pruned]
-        for kind in ("input", "expert", "task")
-    }
-    assert kinds == {"input": list(COLUMNS[:2]), "expert": ["layer0/e0"], "task": TASKS}
-    read = [(edge.source, edge.target) for edge in one.edges if not edge.pruned]
-    assert read == [*((f, "layer0/e0") for f in COLUMNS[:2]), *(("layer0/e0", f"task/{t}") for t in TASKS)]
-
-
 def test_pruned_inputs_experts_and_edges_are_marked_and_evidence_is_there():
     (one,) = drawn()
     nodes = {node.name: node for node in one.nodes}
@@ -172,22 +121,6 @@ def test_what_the_whole_network_reads_is_a_part_that_leads_to_all_tasks():
     assert "network" not in {node.name for node in one.nodes}, "it reads nothing"
 
 
-def test_weights_of_gates_are_those_of_edges():
-    use = ExpertUse(10, {f"task/{task}": {"e0": 0.25} for task in TASKS}, {})
-    (one,) = drawn(use=use)
-    assert {edge.weight for edge in one.edges if edge.target.startswith("task/") and not edge.pruned} == {
-        0.25
-    }
-
-
-def test_hand_designed_networks_are_drawn_from_their_gates():
-    gates = {f"task/{task}": {"expert0": 0.4, "expert1": 0.6} for task in TASKS}
-    (one,) = drawn(Sharing({}, {}, ()), {}, ExpertUse(10, gates, {}), ())
-    columns = [[node.label for node in one.nodes if node.column == k] for k in range(3)]
-    assert columns == [[ALL], ["expert0", "expert1"], TASKS]
-    assert len(one.edges) == 2 + 2 * len(TASKS)
-
-
 def test_networks_without_gates_are_a_box_and_levels_of_gates_are_columns():
     weights = {
         "level0/a": {"a-expert0": 1.0},
@@ -200,15 +133,6 @@ def test_networks_without_gates_are_a_box_and_levels_of_gates_are_columns():
     assert ("level0/shared", "task:shared-expert0") in [(edge.source, edge.target) for edge in one.edges]
     (one,) = drawn(Sharing({}, {}, ()), {}, None, ())
     assert [(node.kind, node.label) for node in one.nodes][:2] == [("input", ALL), ("expert", BODY)]
-
-
-def test_members_of_an_ensemble_have_drawings_of_their_own():
-    decisions = {f"member {k}/{name}": decision for k in (1, 2) for name, decision in DECISIONS.items()}
-    both = Sharing.together({"member 1": SHARING, "member 2": SHARING})
-    space = load_registry().space(Component(name="average", models=["desan", "desan"]), plain_schema())
-    first, second = drawn(both, decisions, space=space)
-    assert first.title.startswith("member 1: ")
-    assert [node.label for node in first.nodes] == [node.label for node in second.nodes]
 
 
 def test_the_fields_of_a_member_are_shown_beside_one_without_choices():

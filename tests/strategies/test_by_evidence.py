@@ -88,15 +88,6 @@ def test_every_decision_is_told(whole):
     assert found.architecture == search.last_round.entrants["searched"].architecture
 
 
-def test_it_starts_from_the_landmark_that_held_out_rows_like_best():
-    search = make(epochs=1)
-    search._warm_up(EventHandler())
-    loss = [float(search.paths.score(a).losses.mean()) for a in search.landmarks.values()]
-    assert loss == sorted(loss)
-    assert set(search.landmarks) == set(search.problem.space.landmarks())
-    assert search.ablation.decisions == next(iter(search.landmarks.values())).decisions
-
-
 @pytest.mark.parametrize("rounds", [1, 2, 4])
 def test_rounds_share_out_the_choose_ones(rounds):
     search, watch = make(epochs=1, rounds=rounds), Watch()
@@ -109,24 +100,6 @@ def test_rounds_share_out_the_choose_ones(rounds):
         fixed.append(2 - left)
     assert [len(report.fixed) for report in watch.reports] == fixed
     assert sorted(search.fixed) == BLOCKS
-
-
-@pytest.mark.parametrize(("rounds_left", "singly"), [(2, False), (1, True)])
-def test_single_options_are_weighed_in_the_last_round_alone(rounds_left, singly):
-    """What is closed everywhere is closed in two or four places here."""
-    search = make(epochs=1, rounds=2)
-    search._warm_up(EventHandler())
-    start, counts, score = dict(search.ablation.decisions), set(), search.paths.score
-    gates = [name for name, choice in search.ablation.choices.items() if isinstance(choice, AnyOf)]
-
-    def noted(architecture):
-        counts.add(sum(len(start[name]) - len(architecture.decisions[name]) for name in gates))
-        return score(architecture)
-
-    search.paths.score = noted
-    search._decide_some(rounds_left, EventHandler())
-    assert any(count % 2 for count in counts) == singly
-    assert max(counts) > 1
 
 
 def test_an_epoch_after_which_held_out_rows_are_predicted_worse_is_taken_back():

@@ -82,13 +82,6 @@ def test_warm_up_moves_weights_and_no_logit():
     assert not torch.equal(watch.weights[0], watch.weights[1])
 
 
-def test_search_moves_weights_and_logits():
-    _, watch, _ = search(warmup_epochs=1, search_epochs=2, fix_per_epoch=1)
-    moved = [not torch.equal(watch.logits[0][k], v) for k, v in watch.logits[1].items()]
-    assert all(moved)
-    assert not torch.equal(watch.weights[0], watch.weights[1])
-
-
 def test_the_most_certain_decisions_are_fixed_to_their_argmax_and_the_rest_at_the_end():
     strategy = ByEntropy(
         EntropySettings(warmup_epochs=0, search_epochs=3, fix_per_epoch=3, learning_rate=1e-9), problem()
@@ -222,14 +215,6 @@ def test_all_is_fixed_at_the_end_and_not_before():
     assert watch.reports[-1].fixed == found.architecture.decisions == search.supernet.favourites()
     assert all(0 < r.entropy < 1.1 for r in watch.reports)
     assert search.retrain == "scratch"
-
-
-def test_the_network_of_the_search_has_its_weights():
-    search = strategy(epochs=2)
-    found = search.search(EventHandler())
-    assert found.epochs == 2
-    theirs = search.supernet.network.tasks[0].tower[-1].weight
-    assert torch.equal(found.network.tasks[0].tower[-1].weight, theirs)
 
 
 def test_each_step_of_each_epoch_draws_anew():

@@ -70,7 +70,7 @@ def alone(halving, name):
     """Return the training from scratch of an entrant, by `Fit`, and its reports."""
     given = halving.problem
     seeds.seed_torch(given.seed, "network")
-    network = given.space.network(halving.halving.entrants[name].candidate.architecture)
+    network = given.space.network(halving.halving.entrants[name].architecture)
     fit, watch = Fit(network, given.data, given.recipe, given.seed, given.compute), Watch()
     fit.run(watch)
     fit.restore_best()
@@ -158,14 +158,6 @@ def test_entrants_that_are_level_by_lists_are_ranked_over_all_rows(kind, ahead, 
         other = np.full(1000, 1 - area)
         halving.results[name] = TrialResult("done", metrics, losses=losses, other_view=other)
     assert "".join(halving._ranked([*"abcd"])) == order
-
-
-def test_a_rung_longer_than_the_recipe_trains_all_to_their_end(monkeypatch):
-    script(monkeypatch, [0.6, 0.6, 0.7, 0.6, 0.5, 0.5, 0.5, 0.5])
-    halving = make(4, rung_epochs=9, epochs=2)
-    name, _, trained = run(halving)
-    assert trained == [1, 1, 2, 2, 3, 3, 4, 4]
-    assert name == "entrant 2"
 
 
 def test_for_an_ensemble_as_many_are_trained_to_the_end_as_it_has_members(monkeypatch):

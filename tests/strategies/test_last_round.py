@@ -12,7 +12,7 @@ from automtl_core.errors import UsageError
 from automtl_core.modules.network import Ensemble
 from automtl_core.search.evidence import Evidence
 from automtl_core.search.held_out import HeldOut, Scored, difference, shortfall
-from automtl_core.search.trial import Candidate, Training, TrialResult
+from automtl_core.search.trial import Candidate, TrialResult
 from automtl_core.training.events import Noted, Warned
 from automtl_core.training.loop import evaluate
 from automtl_strategies.last_round import LastRound, LastRoundSettings, RandomSearch, RandomSettings, Together
@@ -261,7 +261,7 @@ def test_models_of_other_settings_or_in_part_trained_are_not_averaged(monkeypatc
     other = {"b": {"space": {"members": 1}}, "c": {"training": {"learning_rate": 0.1}}}
     paused = {"d": 1, "f": 4}
     names = [best, *(name for name in "abcdef" if name != best)]
-    ranked = [Training(Candidate(name, overrides=other.get(name, {}))) for name in names]
+    ranked = [Candidate(name, overrides=other.get(name, {})) for name in names]
     for training in ranked:
         state = "paused" if training.name in paused else "done"
         result = TrialResult(state, {"click": binary_metrics(0.7, 0.5, 100, 400)})
@@ -337,13 +337,4 @@ def test_of_one_candidate_nothing_is_trained():
     found, watch = searched(search)
     assert found.architecture == search.architectures[0]
     assert (found.network, found.trained) == (None, False)
-    assert not watch.reports
-
-
-def test_candidates_that_are_all_equal_are_not_trained(monkeypatch):
-    given = problem()
-    monkeypatch.setattr(type(given.space), "choices", lambda self: {})
-    monkeypatch.setattr(type(given.space), "canonical", lambda self, architecture: architecture)
-    found, watch = searched(random(given, candidates=4))
-    assert found.architecture.decisions == {}
     assert not watch.reports

@@ -89,16 +89,6 @@ def test_of_many_rows_each_epoch_draws_some(monkeypatch):
     assert paths.average.span == 2
 
 
-def test_batches_of_the_supernet_have_half_of_the_rows_of_a_training():
-    given, read = problem(), []
-    paths = Paths(given, PathSettings())
-    step = paths.relaxed.step
-    paths.relaxed.step = lambda batch, moving: read.append(len(batch.labels)) or step(batch, moving)
-    paths.step_epoch("supernet", EventHandler())
-    assert set(read) == {given.recipe.batch_size // 2}
-    assert len(read) == paths.epoch_steps == 2 * make(given).epoch_steps
-
-
 def test_nothing_closed_is_drawn_and_what_is_fixed_stays():
     paths = make()
     closed = {**paths.relaxed.supernet.favourites(), GATE: ("item",), BLOCK: "mlp-linear-4"}
@@ -221,18 +211,6 @@ def test_once_narrowed_the_best_is_that_of_the_decisions():
     assert_same(weights(paths.supernet), before)
 
 
-def test_the_average_is_scored():
-    paths = make()
-    paths.step_epoch("supernet", EventHandler())
-    assert paths.supernet is not paths.relaxed.supernet
-    probe = paths._probe
-    before = paths.score(probe)
-    with torch.no_grad():
-        for p in paths.relaxed.supernet.parameters():
-            p.zero_()
-    assert np.array_equal(paths.score(probe).losses, before.losses)
-
-
 @pytest.mark.parametrize("settings", [{"epochs": 3}, {"narrow": True, "epochs": 2}])
 def test_a_state_goes_on_to_the_same_weights(tmp_path, settings):
     whole, half = make(**settings), make(**settings)
@@ -264,14 +242,3 @@ def test_without_landmarks_probes_are_uniform():
     ]  # fmt: skip
     assert all(a.decisions["gate"] == ("x", "y") for a in found.values())
     assert list(probes(SimpleNamespace(space=SimpleNamespace(choices=dict, landmarks=dict)))) == ["uniform 1"]
-
-
-def test_decisions_have_rows_of_their_own():
-    p = problem()
-    halves = (slice(0, len(p.data.train) // 2), slice(len(p.data.train) // 2, None))
-    learned, decided = (p.data.train.some(half) for half in halves)
-    paths = Paths(replace(p, data=replace(p.data, train=learned, held_out=decided)), PathSettings())
-    paths.step_epoch("supernet", EventHandler())
-    probe = paths._probe
-    assert len(paths.score(probe).losses) == len(decided)
-    assert len(paths.validated(probe).losses) == len(p.data.validation)

@@ -12,13 +12,11 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import default, load_config
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.training.events import EventHandler
-from automtl_core.training.fit import TrainingData
+from automtl_core.training.learner import TrainingData
 from automtl_core.training.recipe import Recipe
-from automtl_core.workflow.job import Job
 from automtl_testing.samples import sample_problem
 from automtl_testing.spaces import check_space
 
@@ -130,61 +128,3 @@ def test_random_search_takes_the_best_that_it_has_drawn():
     strategy, found = search(planted(), "random", candidates=18, rung_epochs=1)
     worths = [worth(architecture) for architecture in strategy.architectures]
     assert worth(found.architecture) == max(worths) > np.mean(worths) + 1
-
-
-class Gates(EventHandler):
-    """Keeps the logits of gates over single fields, mean over experts, while there are any."""
-
-    def __init__(self, strategy):
-        self.strategy = strategy
-
-    def epoch(self, report):
-        questions = getattr(self.strategy, "procedure", self.strategy).supernet.logits()
-        if found := [v.detach() for label, v in questions.items() if label.endswith("/single")]:
-            fields = [field.name for field in self.strategy.problem.space.schema.sparse]
-            self.logits = dict(zip(fields, torch.stack(found).mean(0).tolist(), strict=True))
-        return True
-
-
-@pytest.fixture(scope="module")
-def synthetic(tmp_path_factory):
-    """A problem on the dataset `synthetic`, and what is true of it."""
-    config = {
-        "dataset": {"rows": 10_000},
-        "space": {
-            "embedding_dim": 4,
-            "embedding_std": 0.1,
-            "layers": 1,
-            "experts": 2,
-            "blocks": 1,
-            "expert_width": 16,
-            "tower_width": 16,
-            "members": 1,
-            "ops": ["mlp-16", "zero"],
-        },
-        "training": {"batch_size": 256, "learning_rate": 5e-3},
-        "prepared_dir": tmp_path_factory.mktemp("prepared"),
-    }
-    job = Job.resolve(load_config(default(REGISTRY), config), REGISTRY)
-    return job.problem(job.prepare()), job.dataset().truth()
-
-
-@pytest.mark.parametrize(
-    ("name", "settings"),
-    [
-        ("pd-darts-entropy", {"warmup_epochs": 1, "search_epochs": 4, "fix_per_epoch": 1}),
-        ("darts", {"epochs": 6}),
-        ("darts", {"epochs": 6, "order": "second"}),
-    ],
-)
-def test_gates_tell_fields_that_matter_from_noise(synthetic, name, settings):
-    problem, truth = synthetic
-    cls = REGISTRY.get(STRATEGIES, name)
-    strategy = cls(cls.settings_class(learning_rate=0.02, **settings), problem)
-    gates = Gates(strategy)
-    strategy.search(gates)
-    noise = [logit for field, logit in gates.logits.items() if field in truth["noise"]]
-    assert len(noise) == 2
-    for field in ("appeal", "engage_only"):
-        assert field in truth["tasks"]["click"]["fields"]
-        assert gates.logits[field] > max(noise) + 0.2

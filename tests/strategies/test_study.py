@@ -42,18 +42,17 @@ class Scores:
 
 
 @pytest.fixture
-def searched(monkeypatch, tmp_path):
+def searched(monkeypatch):
     """Return a function that searches with these scores, and returns strategy, result and specs."""
     monkeypatch.setattr(
         "automtl_strategies.study.trained_fit", lambda problem, spec: SimpleNamespace(network=spec)
     )
 
-    def search(auc, run="run", **settings):
+    def search(auc, **settings):
         given = problem(epochs=8)
         with trials_of(given) as trials:
             executor = Scores(auc)
-            trials = replace(trials, executor=executor, run=tmp_path / run)
-            (tmp_path / run).mkdir(exist_ok=True)
+            trials = replace(trials, executor=executor)
             tunable = Tunable(lambda overrides: given, RATE, OWN)
             given = replace(given, trials=trials, tunable=tunable)
             strategy = StudySearch(StudySettings(**settings), given)
@@ -117,7 +116,7 @@ def test_trainings_that_diverge_are_left_out_unless_all_do(searched):
     assert any(one.error for one in study.tried)
     assert found.overrides["training"]["rate"] <= 0.01
     with pytest.raises(DivergedError, match="not finite"):
-        searched(lambda spec: None, "other", trials=3)
+        searched(lambda spec: None, trials=3)
 
 
 def test_under_a_time_budget_there_are_trials_until_it_is_spent(searched):

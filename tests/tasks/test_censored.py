@@ -74,17 +74,3 @@ def test_metrics_by_hand_and_without_a_known_order():
     values, reason, *_ = KIND.metrics(np.array([0.0, -2.0]), np.zeros(2), None)
     assert values == {"concordance": 0.5, "log_rmse": None}
     assert reason == "no time above 0 is exact"
-    assert KIND.resampled(np.array([-1.0, -2.0]), np.zeros(2), None)(
-        np.ones((1, 2), np.int32)
-    ) == pytest.approx(np.nan, nan_ok=True)
-
-
-def test_resampled_indices_are_near_those_of_the_resampled_rows():
-    draw = np.random.default_rng(0)
-    logits = draw.standard_normal(2000)
-    labels = np.exp(logits + draw.standard_normal(2000)) * np.where(draw.random(2000) < 0.2, -1, 1)
-    counts = np.stack([np.bincount(draw.integers(0, 2000, 2000), minlength=2000) for _ in range(50)])
-    counts = counts.astype(np.int32)
-    exact = super(Censored, KIND).resampled(labels, logits, None)(counts)
-    found = KIND.resampled(labels, logits, None)(counts)
-    assert np.abs(found - exact).max() < 0.2 * exact.std()

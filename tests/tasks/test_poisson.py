@@ -87,14 +87,6 @@ def test_metrics_by_their_definitions():
     assert reason is None
 
 
-def test_the_quick_resamples_are_those_of_repeated_rows():
-    draw = np.random.default_rng(0)
-    labels, logits = draw.poisson(3.0, 50).astype(np.float64), draw.standard_normal(50)
-    counts = np.stack([draw.integers(0, 3, 50), np.zeros(50)]).astype(np.int32)
-    slow = super(Poisson, KIND).resampled(labels, logits, None)(counts)
-    assert KIND.resampled(labels, logits, None)(counts) == pytest.approx(slow, nan_ok=True)
-
-
 def test_without_labels_that_differ_the_share_is_undefined():
     values, reason, *_ = KIND.metrics(np.zeros(3), np.zeros(3), None)
     assert values == {"deviance": 2.0, "d2": None, "rmse": 1.0, "mae": 1.0}

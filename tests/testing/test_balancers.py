@@ -8,26 +8,6 @@ from automtl_core.training.balancer import Balancer, WeightedMean
 from automtl_testing import check_balancer
 
 
-class ForgetsThePenalty(Balancer):
-    def backward(self, losses, penalty, inputs):
-        (losses.mean() + 0 * penalty).backward(inputs=inputs)
-
-
-class ForgetsSome(Balancer):
-    def backward(self, losses, penalty, inputs):
-        (losses.mean() + penalty).backward(inputs=inputs[:-1])
-
-
-class MovesAll(Balancer):
-    def backward(self, losses, penalty, inputs):
-        (losses.mean() + penalty).backward()
-
-
-class Divides(Balancer):
-    def backward(self, losses, penalty, inputs):
-        (losses.log().mean() + penalty).backward(inputs=inputs)
-
-
 class Densifies(WeightedMean):
     def backward(self, losses, penalty, inputs):
         super().backward(losses, penalty, inputs)
@@ -59,25 +39,38 @@ class Counts(Balancer):
         (losses.mean() / self.count + losses[0] + penalty).backward(inputs=inputs)
 
 
-class Draws(Balancer):
-    def backward(self, losses, penalty, inputs):
-        weight = torch.rand((), generator=self.generator)
-        (weight * losses.mean() + penalty).backward(inputs=inputs)
+GENERATOR = torch.Generator()
 
-    generator = torch.Generator()
+
+def drawn(me, losses, penalty, inputs):
+    (torch.rand((), generator=GENERATOR) * losses.mean() + penalty).backward(inputs=inputs)
+
+
+def but(backward):
+    """Return a balancer with other gradients."""
+    return type("Other", (Balancer,), {"backward": backward})
 
 
 @pytest.mark.parametrize(
     ("balancer", "promise"),
     [
-        (ForgetsThePenalty, "the penalty must count in full"),
-        (ForgetsSome, "every parameter that a loss reaches needs a gradient"),
-        (MovesAll, "a parameter outside of `inputs` must have no gradient"),
-        (Divides, "gradients must be finite where no row has a label of click"),
+        (but(lambda me, y, p, x: (y.mean() + 0 * p).backward(inputs=x)), "the penalty must count in full"),
+        (
+            but(lambda me, y, p, x: (y.mean() + p).backward(inputs=x[:-1])),
+            "every parameter that a loss reaches needs a gradient",
+        ),
+        (
+            but(lambda me, y, p, x: (y.mean() + p).backward()),
+            "a parameter outside of `inputs` must have no gradient",
+        ),
+        (
+            but(lambda me, y, p, x: (y.log().mean() + p).backward(inputs=x)),
+            "gradients must be finite where no row has a label of click",
+        ),
         (Densifies, "the gradient of a sparse embedding must be sparse"),
         (Steps, "backward must not move parameters"),
         (Counts, "training that is resumed must end the same"),
-        (Draws, "training must depend on its seed alone"),
+        (but(drawn), "training must depend on its seed alone"),
     ],
 )
 def test_a_broken_promise_is_named(balancer, promise):

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from automtl_core.errors import UnknownNameError, UsageError
-from automtl_core.registry.kinds import DATASETS, FIELD_KINDS, KINDS, METRICS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import FIELD_KINDS, KINDS, SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
 from automtl_testing.contracts import (
@@ -54,20 +54,6 @@ def test_a_learner_has_a_contract_of_its_own(tmp_path):
     tests = dict(contract_tests(subject(SPACES, "boosting")))
     with pytest.raises(NotSupportedError, match="training algorithm"):
         tests["numbers alone"](tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("kind", "name", "settings", "fault"),
-    [
-        (STRATEGIES, "darts", {"epoch": 2}, "strategy.epoch"),
-        (DATASETS, "synthetic", {"rows": "many"}, "dataset.rows"),
-        (FIELD_KINDS, "dense", {"scaling": 3}, "field.scaling"),
-        (METRICS, "gauc", {"k": 3}, "the metric 'gauc' has no settings"),
-    ],
-)
-def test_wrong_settings_are_errors(kind, name, settings, fault):
-    with pytest.raises(UsageError, match=fault):
-        list(contract_tests(subject(kind, name, **settings)))
 
 
 def test_settings_reach_the_object(tmp_path):
@@ -166,13 +152,6 @@ def test_a_space_without_a_network_fails_on_all_data_that_it_supports(install):
     install(BROKEN, "broken")
     states = Counter(outcome.state for outcome in check_installed(load_registry(), "empty"))
     assert states == {"passed": 1, "failed": 4, "skipped": 1}
-
-
-def test_attributes_of_a_field_come_from_settings(install):
-    install(BROKEN, "broken")
-    settings = {"field-kinds": {"columns": ["a", "b"]}}
-    *_, outcome = check_installed(load_registry(), "lengths", settings)
-    assert outcome.reason == "sample: train ids must be below the size"
 
 
 def test_members_stand_for_a_family():

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import dropout
 
 from automtl_testing import check_history_encoder, check_op
 
@@ -16,36 +17,6 @@ class Op(nn.Module):
         return self.linear(x)
 
 
-class OtherWidth(Op):
-    def forward(self, x):
-        return super().forward(x)[:, :-1]
-
-
-class OtherType(Op):
-    def forward(self, x):
-        return super().forward(x).float()
-
-
-class InPlace(Op):
-    def forward(self, x):
-        return super().forward(x.mul_(2))
-
-
-class AlwaysRandom(Op):
-    def forward(self, x):
-        return super().forward(nn.functional.dropout(x, 0.5, True))
-
-
-class Undefined(Op):
-    def forward(self, x):
-        return super().forward(x) / torch.zeros(())
-
-
-class AcrossRows(Op):
-    def forward(self, x):
-        return super().forward(x - x.mean(0))
-
-
 class Forgetful(Op):
     def __init__(self, *sizes):
         super().__init__(*sizes)
@@ -53,17 +24,6 @@ class Forgetful(Op):
 
     def forward(self, x):
         return self.scale * super().forward(x)
-
-
-class WronglyNarrowed(Op):
-    def narrow(self, columns):
-        return nn.Linear(len(columns), self.linear.out_features).double()
-
-
-class WronglyMixed(Op):
-    @classmethod
-    def mixture(cls, ops, weights, x):
-        return sum(op(x) for op in ops)
 
 
 class Sharing(Op):
@@ -88,52 +48,54 @@ class Sharing(Op):
         return op
 
 
-class RegisteredTwice(Sharing):
-    @classmethod
-    def share(cls, ops):
-        for op in ops:
-            op.linear = ops[0].linear
-
-
-class StillShared(Sharing):
-    def alone(self):
-        op = super().alone()
-        op.linear = self.layer()
-        return op
-
-
-class OtherAlone(Sharing):
-    def alone(self):
-        op = super().alone()
-        op.linear.bias.data += 1
-        return op
-
-
-class OtherNames(Sharing):
-    def alone(self):
-        return super().alone().linear
-
-
 @pytest.mark.parametrize("op", [Op, Sharing])
 def test_a_good_op_passes(op):
     check_op(op)
 
 
+def but(base, **methods):
+    """Return a class with other methods."""
+    return type("Other", (base,), methods)
+
+
+def share_twice(ops):
+    for op in ops:
+        op.linear = ops[0].linear
+
+
+def still_shared(op):
+    op.linear, alone = op.layer(), Sharing.alone(op)
+    alone.linear = op.layer()
+    return alone
+
+
+def other_bias(op):
+    alone = Sharing.alone(op)
+    alone.linear.bias.data += 1
+    return alone
+
+
 @pytest.mark.parametrize(
     ("op", "promise"),
     [
-        (OtherWidth, r"expected \(6, 5\)"),
-        (OtherType, "dtype of the input must be kept"),
-        (InPlace, "must not be changed in place"),
-        (Undefined, "outputs must be finite"),
-        (AlwaysRandom, "evaluation must be deterministic"),
-        (AcrossRows, "rows must not depend on each other"),
+        (but(Op, forward=lambda op, x: op.linear(x)[:, :-1]), r"expected \(6, 5\)"),
+        (but(Op, forward=lambda op, x: op.linear(x).float()), "dtype of the input must be kept"),
+        (but(Op, forward=lambda op, x: op.linear(x.mul_(2))), "must not be changed in place"),
+        (but(Op, forward=lambda op, x: op.linear(x) / torch.zeros(())), "outputs must be finite"),
+        (but(Op, forward=lambda op, x: op.linear(dropout(x, 0.5, True))), "evaluation must be deterministic"),
+        (but(Op, forward=lambda op, x: op.linear(x - x.mean(0))), "rows must not depend on each other"),
         (Forgetful, "state_dict must hold all that the module learned"),
-        (WronglyNarrowed, r"narrow\(columns\) must equal the op"),
-        (WronglyMixed, "mixture must equal the weighted sum"),
-        (RegisteredTwice, "shared must be registered by one op"),
-        (StillShared, "must have weights of its own"),
-        (OtherAlone, r"alone\(\) must equal the op"),
+        (
+            but(Op, narrow=lambda op, columns: nn.Linear(len(columns), op.linear.out_features).double()),
+            r"narrow\(columns\) must equal the op",
+        ),
+        (
+            but(Op, mixture=staticmethod(lambda ops, weights, x: sum(op(x) for op in ops))),
+            "mixture must equal the weighted sum",
+        ),
+        (but(Sharing, share=staticmethod(share_twice)), "shared must be registered by one op"),
+        (but(Sharing, alone=still_shared), "must have weights of its own"),
+        (but(Sharing, alone=other_bias), r"alone\(\) must equal the op"),
     ],
 )
 def test_a_broken_promise_is_named(op, promise):
@@ -143,7 +105,7 @@ def test_a_broken_promise_is_named(op, promise):
 
 def test_what_is_taken_out_must_have_the_names_of_an_op():
     with pytest.raises(RuntimeError, match="Missing key"):
-        check_op(OtherNames)
+        check_op(but(Sharing, alone=lambda op: Sharing.alone(op).linear))
 
 
 class Encoder(nn.Module):
@@ -153,36 +115,6 @@ class Encoder(nn.Module):
 
     def forward(self, events, query, known):
         return events.sum(1)
-
-
-class TooWide(Encoder):
-    def forward(self, events, query, known):
-        return torch.cat([events.sum(1), query], dim=1)
-
-
-class NoTensor(Encoder):
-    def forward(self, events, query, known):
-        return "summary"
-
-
-class NotFinite(Encoder):
-    def forward(self, events, query, known):
-        return events.sum(1) / known.sum(1, keepdim=True)
-
-
-class ReadsPadding(Encoder):
-    def forward(self, events, query, known):
-        return events.mean(1)
-
-
-class ReadsOtherRows(Encoder):
-    def forward(self, events, query, known):
-        return events.sum(1) - events.sum(1).mean(0)
-
-
-class Random(Encoder):
-    def forward(self, events, query, known):
-        return events.sum(1) + torch.rand(1)
 
 
 class Forgets(Encoder):
@@ -199,17 +131,21 @@ def test_a_sum_is_an_encoder():
 
 
 @pytest.mark.parametrize(
-    ("encoder", "fault"),
+    ("forward", "fault"),
     [
-        (TooWide, "expected"),
-        (NoTensor, "must be a tensor, got str"),
-        (NotFinite, "must be finite"),
-        (ReadsPadding, "padding must have no effect"),
-        (ReadsOtherRows, "rows must not depend on each other"),
-        (Random, "must be deterministic"),
-        (Forgets, "state_dict must hold"),
+        (lambda me, x, query, known: torch.cat([x.sum(1), query], dim=1), "expected"),
+        (lambda me, x, query, known: "summary", "must be a tensor, got str"),
+        (lambda me, x, query, known: x.sum(1) / known.sum(1, keepdim=True), "must be finite"),
+        (lambda me, x, query, known: x.mean(1), "padding must have no effect"),
+        (lambda me, x, query, known: x.sum(1) - x.sum(1).mean(0), "rows must not depend on each other"),
+        (lambda me, x, query, known: x.sum(1) + torch.rand(1), "must be deterministic"),
     ],
 )
-def test_a_fault_is_named(encoder, fault):
+def test_a_fault_is_named(forward, fault):
     with pytest.raises(AssertionError, match=fault):
-        check_history_encoder(encoder)
+        check_history_encoder(but(Encoder, forward=forward))
+
+
+def test_what_is_learned_is_kept():
+    with pytest.raises(AssertionError, match="state_dict must hold"):
+        check_history_encoder(Forgets)

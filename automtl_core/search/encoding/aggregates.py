@@ -35,7 +35,7 @@ from automtl_core.dataset.encodings import MOST_FIELDS, Aggregate
 from automtl_core.fields.lookup import by_example
 from automtl_core.search.encoding.rows import Rows
 from automtl_core.system.documents import Value
-from automtl_core.training.significance import holm
+from automtl_core.training.significance import Difference, holm
 
 Floats = NDArray[np.float64]
 Key = tuple[str, ...]
@@ -64,24 +64,14 @@ EXACT = 6
 
 
 @dataclass(frozen=True)
-class Gain(Value):
-    """The share of the variance of a label that a key explains on held-out rows, beyond the other keys."""
-
-    mean: float
-    low: float
-    """Lower end of the 95 % interval."""
-    high: float
-
-
-@dataclass(frozen=True)
 class SelectedKey(Value):
     """A key that was selected."""
 
     key: Key
     cells: int
     """Number of cells that occur."""
-    gains: Mapping[str, Gain]
-    """Task -> its gain."""
+    gains: Mapping[str, Difference]
+    """Task -> share of the variance of its label that the key explains on held-out rows beyond others."""
     p: float
     """One-sided p value of the sum of the gains, after Holm's correction for all selected keys."""
     half_life: float | None = None
@@ -422,8 +412,8 @@ SURE = 1.645
 """Standard errors by which the loss of a key must exceed 0."""
 
 
-def _gains(model: Additive, by_row: Floats) -> Iterator[tuple[str, Gain]]:
+def _gains(model: Additive, by_row: Floats) -> Iterator[tuple[str, Difference]]:
     for t, name in enumerate(model.names):
         counted = by_row[model.looked[:, t], t]
         mean, error = float(counted.mean()), float(counted.std() / max(len(counted), 1) ** 0.5)
-        yield name, Gain(mean, mean - 1.96 * error, mean + 1.96 * error)
+        yield name, Difference.of(mean, error)

@@ -14,7 +14,7 @@ from pydantic import Field
 from automtl_core.data.aggregates import numbers_as_of
 from automtl_core.data.earlier import Earlier
 from automtl_core.data.fitting import Encoded, encoded
-from automtl_core.data.part import Part, latest_rows, some_rows, units_of
+from automtl_core.data.part import Part, some_rows, units_of
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import Refresh
 from automtl_core.dataset.schema import Schema, Task
@@ -148,14 +148,14 @@ def _chosen(
 ) -> NDArray[np.int64]:
     """Return at most `most` rows: the latest ones, which are most like the test part, or random ones."""
     if times is not None and len(part) > most:
-        return latest_rows(times, most)
+        return np.sort(np.argsort(times, kind="stable")[-most:])
     return some_rows(len(part), most, random, part.lists)
 
 
 def _looked(
     prepared: Prepared,
     places: NDArray[np.int64],
-    times: NDArray[np.int32] | None,
+    times: NDArray[np.float64] | None,
     random: np.random.Generator,
     share: float,
 ) -> NDArray[np.bool_]:

@@ -1,41 +1,20 @@
-"""The catalogue of datasets: names, descriptions, raw files and settings."""
+"""The description of a dataset: source, raw files, fields and tasks."""
 
 import inspect
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 
 from automtl_cli import options
 from automtl_cli.configuration import chosen
-from automtl_cli.output import Json, entry
-from automtl_cli.settings import written
-from automtl_core.dataset.dataset import NOT_NEGATIVE, RawFile, stated
-from automtl_core.errors import PluginError
-from automtl_core.registry.kinds import DATASETS
-from automtl_core.registry.plugins import load_registry
-from automtl_core.registry.registry import Registry
-from automtl_core.settings.settings import explain
+from automtl_cli.output import Json
+from automtl_core.dataset.dataset import NOT_NEGATIVE, RawFile
 from automtl_core.views.values import Section, lines, table
-
-
-def datasets() -> dict[str, Json]:
-    """Return the datasets by name, with description, tasks and plugin."""
-    registry = load_registry()
-    return {name: _listed(registry, name) for name in registry.names(DATASETS)}
-
-
-def view_datasets(described: Mapping[str, Json]) -> Section:
-    """Return a table of datasets."""
-    rows = [(name, d["description"], d["tasks"] or None, d["plugin"]) for name, d in described.items()]
-    return table(["name", "description", "tasks", "plugin"], rows)
 
 
 def dataset(name: str) -> Json:
     """Return everything about a dataset that is known before its preparation; raises as `chosen` does."""
     which = chosen(options.Dataset(name))
     result, folder = which.dataset, which.folder
-    values = result.settings.model_dump(mode="json")
-    settings = [setting for setting in explain(type(result).settings_class) if setting.name in values]
     return {
         "name": name,
         "description": inspect.cleandoc(type(result).__doc__ or ""),
@@ -46,10 +25,6 @@ def dataset(name: str) -> Json:
         "tasks": [{key: getattr(label, key) for key in ("name", "kind", "after")} for label in result.labels],
         "splits": ["random", *(split for split in ("user", "time") if getattr(result, split))],
         "published_parts": result.part is not None,
-        "settings": {
-            s.name: {"value": values[s.name], "takes": s.takes, "description": s.description}
-            for s in settings
-        },
     }
 
 
@@ -72,21 +47,7 @@ def view_dataset(result: Json) -> Iterator[Section]:
         yield table(["fields", ""], kinds.items())
     if result["tasks"]:
         yield table(["task", "kind", "comes after"], ([*task.values()] for task in result["tasks"]))
-    rows = [(k, written(s["value"]), s["takes"], s["description"]) for k, s in result["settings"].items()]
-    yield table(["setting", "value", "takes", "description"], rows)
-
-
-def _listed(registry: Registry, name: str) -> Json:
-    about = entry(registry, DATASETS, name)
-    try:
-        result = registry.get(DATASETS, name)
-    except PluginError:  # the description contains this error
-        return {**about, "tasks": []}
-    labels = stated(result, "labels")
-    if labels is None:  # they depend on settings
-        with suppress(Exception):  # such as for settings without defaults
-            labels = result(result.settings_class()).labels
-    return {**about, "tasks": [label.name for label in labels or ()]}
+    yield lines(f"settings: automtl settings dataset {result['name']}")
 
 
 def _file(file: RawFile, folder: Path | None) -> Json:

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from automtl_cli import options
 from automtl_cli.configuration import check_new, write_new
 from automtl_cli.output import Json
+from automtl_cli.settings import in_yaml
 from automtl_core.dataset.dataset import DatasetSettings
 from automtl_core.errors import listing, on_one_line
 from automtl_core.training.recipe import Recipe
@@ -23,20 +23,9 @@ from automtl_inspection.guess.rules import Role, parts_of_date
 SHOWN = 30
 """Maximum number of characters that are shown of a value."""
 HELP: Mapping[Role, str] = {
-    "labels": """\
-Labels, the columns to predict: check these first. A blank is a missing label, and the row does not count for
-the task. Optional settings in braces, separated by commas:
-  kind: regression    a number to predict, in place of 0 or 1
-  kind: poisson       a count or an amount from 0; other kinds: `automtl list task-kinds`
-  positive: ["yes"]   texts that mean 1; all other texts mean 0
-  after: click        label of the action that comes before this one
-  given: click        label that must be 1 for this label to count""",
+    "labels": "Labels, the columns to predict: check these first. A row with a blank does not count for it.",
     "sparse": "Categorical fields: text, or integer if any other value is a fault.",
-    "dense": """\
-Numeric fields. Optional settings in braces:
-  scaling: log        or minmax, none; the default is standard
-  missing: 0          number that replaces a blank
-  buckets: 10         number of categories of equal frequency, in place of a number""",
+    "dense": "Numeric fields.",
     "multi": "Multi-valued fields, with the separator between values.",
 }
 """Role -> help for its correction."""
@@ -70,8 +59,8 @@ def init(
     """
     path = out if out is not None else Path(f"{_stem(files)}.yaml")
     check_new(path, force)
-    seen = peek(files, _names(columns))
-    named = _names(labels)
+    seen = peek(files, options.names(columns or ""))
+    named = options.names(labels or "")
     if labels in [facts.name for facts in seen.columns]:
         named = [labels or ""]
     guessed = TableGuess(seen, guess(seen, named, choose=True))
@@ -97,10 +86,6 @@ def init(
         "may_be_labels": [column.name for column in guessed.candidates],
         "next": commands,
     }
-
-
-def _names(names: str | None) -> list[str]:
-    return [name.strip() for name in (names or "").split(",") if name.strip()]
 
 
 def _remarks(seen: Glimpse, named: bool) -> Iterator[str]:
@@ -146,11 +131,11 @@ def settings(guessed: TableGuess, commands: Sequence[str]) -> str:
         amount = f"its {seen.rows:,} rows"
     lines = [
         f"# Settings of {on_one_line(seen.pattern)}, guessed by `automtl data init` from {amount}.",
-        "# Correct wrong guesses, then:",
+        "# Correct wrong guesses (`automtl settings dataset table` explains all settings), then:",
         *(f"#   {on_one_line(command)}" for command in commands),
-        f"data_dir: {_yaml(layer['data_dir'])}",
+        f"data_dir: {in_yaml(layer['data_dir'])}",
         "dataset:",
-        *(f"  {key}: {_yaml(dataset[key])}{end}" for key, end in FORMAT.items() if key in dataset),
+        *(f"  {key}: {in_yaml(dataset[key])}{end}" for key, end in FORMAT.items() if key in dataset),
     ]
     for role in HELP:
         lines += _section(role, guessed)
@@ -228,7 +213,7 @@ def _section(role: Role, guessed: TableGuess) -> Iterator[str]:
     columns = guessed.of(role)
     if columns or role == "labels":
         yield ""
-        yield from (f"  # {line}" for line in HELP[role].splitlines())
+        yield f"  # {HELP[role]}"
     if columns and role == "sparse":
         ids = sum(column.facts.values for column in columns)
         yield f"  # In these rows they have {ids:,} values. Each value gets an embedding."
@@ -237,10 +222,12 @@ def _section(role: Role, guessed: TableGuess) -> Iterator[str]:
     elif role == "labels":
         yield f"  {role}: []  # no column looks like a label: name some, such as [click]"
     for column in columns:
-        yield f"    {_yaml(column.name)}: {_yaml(column.setting)}  # {about(column, guessed.seen)}"
+        yield f"    {in_yaml(column.name)}: {in_yaml(column.setting)}  # {about(column, guessed.seen)}"
     if role == "labels" and guessed.candidates:
         known = {column.name: as_label(column.facts) for column in guessed.candidates}
-        named = (on_one_line(name) + (f": {on_one_line(_yaml(s))}" if s else "") for name, s in known.items())
+        named = (
+            on_one_line(name) + (f": {on_one_line(in_yaml(s))}" if s else "") for name, s in known.items()
+        )
         yield f"  # These columns have two values too, and may be labels: {', '.join(named)}"
         yield "  # They are not used. Name each here, or in `sparse` if it is known before the prediction."
 
@@ -248,10 +235,10 @@ def _section(role: Role, guessed: TableGuess) -> Iterator[str]:
 def _split(guessed: TableGuess, dataset: Mapping[str, Any]) -> Iterator[str]:
     """Yield settings of the split and the vocabularies."""
     if name := dataset.get("user"):
-        yield f"user: {_yaml(name)}  # for metrics by user: GAUC, NDCG"
+        yield f"user: {in_yaml(name)}  # for metrics by user: GAUC, NDCG"
         yield "# split: user  # all rows of a user go to one part"
     if at := guessed.time:
-        yield f"time: {_yaml(at.name)}  # {about(at, guessed.seen)}"
+        yield f"time: {in_yaml(at.name)}  # {about(at, guessed.seen)}"
         if unit := dataset.get("time_unit"):
             yield f"time_unit: {unit}  # of its numbers: s, ms, us or ns"
         sign = "" if "split" in dataset else "# "
@@ -267,13 +254,13 @@ def _split(guessed: TableGuess, dataset: Mapping[str, Any]) -> Iterator[str]:
             parts = ("hour", "weekday") if of_day else ("weekday",)
             yield f"# fields:  # {' and '.join(parts)} as fields; predictions then need the time"
             for part in parts:
-                setting = f"kind: time-part, column: {_yaml(at.name)}, part: {part}"
-                yield f"#   {_yaml(f'{at.name}:{part}')}: {{{setting}}}"
+                setting = f"kind: time-part, column: {in_yaml(at.name)}, part: {part}"
+                yield f"#   {in_yaml(f'{at.name}:{part}')}: {{{setting}}}"
     if of_list := guessed.lists:
         yield "# Rows that are ranked against each other, seen at the moment when their list begins:"
-        yield f"list: {_yaml(of_list.name)}  # {about(of_list, guessed.seen)}"
+        yield f"list: {in_yaml(of_list.name)}  # {about(of_list, guessed.seen)}"
     if counts := dataset.get("min_count"):
-        yield f"min_count: {_yaml(counts)}  # most of their values are in one row only, and become unseen ids"
+        yield f"min_count: {in_yaml(counts)}  # most of their values are in one row, and become unseen ids"
     else:
         yield "# min_count: 2  # values in fewer training rows become unseen ids"
 
@@ -302,11 +289,3 @@ def _stem(files: str) -> str:
 def _value(value: str) -> str:
     shown = on_one_line(value)
     return f"{shown[:SHOWN]}..." if len(shown) > SHOWN else shown
-
-
-def _yaml(value: object) -> str:
-    """Return a value as YAML in one printable line."""
-    text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=1 << 30)[1:-2]
-    if text.isprintable():
-        return text
-    return yaml.safe_dump([value], default_flow_style=True, default_style='"', width=1 << 30)[1:-2]

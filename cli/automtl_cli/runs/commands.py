@@ -274,8 +274,8 @@ def list_runs(runs_dir: options.RunsDir = Path("runs")) -> Output:
 
     They are ranked by the mean validation score, such as the AUC. Unfinished runs are marked.
     """
-    from automtl_core.run_dir.run_list import summaries
     from automtl_report.outcome import listed
+    from automtl_report.run_list import summaries
 
     runs = summaries(runs_dir)
     return Output({"folder": str(runs_dir), "runs": runs}, lambda _: listed(runs_dir, runs))

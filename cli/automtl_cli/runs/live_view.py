@@ -1,156 +1,97 @@
-"""The live view of a command: its phase and remaining time, the scores of the tasks, the latest decisions."""
+"""How far a run or a comparison is: as a live view of a terminal, and as lines."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from statistics import fmean
 
-from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
-from rich.progress_bar import ProgressBar
+from rich.console import RenderableType, group
 from rich.table import Table
-from rich.text import Text
 
-from automtl_core.errors import printable
+from automtl_cli.terminal import Row, bars, console, line
 from automtl_core.run_dir.progress import Progress
-from automtl_core.run_dir.run_list import Watched
 from automtl_core.search.evidence import Evidence
+from automtl_core.tasks.kind import Measure
 from automtl_core.training.events import EpochEnded
 from automtl_core.views.numbers import change
-from automtl_core.views.plain import duration
+from automtl_report.plain import duration
+from automtl_report.run_list import Watched
 
-NARROW = 72
-"""Width below which columns are left out."""
-
-
-Shown = tuple[str, Progress | None, Sequence[EpochEnded]]
-"""Title of a run, its progress (None where there is none), and its epochs so far."""
+Cells = Sequence[tuple[str, Watched | None]]
+"""Names and states of the runs of a comparison; None for one that has not begun."""
 
 
-@dataclass(frozen=True)
-class LiveView:
-    """Draws the latest state of a run at each refresh, within the size of the terminal."""
-
-    state: Callable[[], Shown]
-    """Returns the state."""
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield the parts of the view, which fit into the terminal."""
-        width, height = options.max_width, console.size.height - 1
-        title, state, reports = self.state()
-        yield _line(title, "bold")
-        if state is None:
-            return
-        yield from _stages(state)
-        yield from _bars(state, width)
-        left = height - 4
-        if reports := [report for report in reports if report.metrics]:  # those of a refit have none
-            # Tasks leave some lines free for decisions.
-            tasks, after = list(reports[-1].losses), 4 if state.decisions else 0
-            shown = tasks[: max(left - 2 - after, 1)]
-            yield _line("")
-            yield _scores(reports, shown, width, options.ascii_only)
-            left -= 2 + len(shown)
-        if state.decisions and left > 2:
-            yield _line("")
-            yield _decisions(state.decisions[::-1][: left - 2], width)
+@group()
+def of_run(title: str, now: Progress, reports: Sequence[EpochEnded]) -> Iterator[RenderableType]:
+    """Return the view of a run: its stages, time left, latest decisions, and scores."""
+    yield line(title, "bold")
+    if now.phase:
+        names = [f"[{one.stage}]" if one.stage == now.stage else one.stage for one in now.stages]
+        if names:
+            yield line(" > ".join(names))
+        name = f"{now.phase}, epoch {now.epoch}" if now.epoch else now.detail or now.phase
+        rate = "" if now.rows_per_second is None else f"{now.rows_per_second:,.0f} rows/s"
+        whole = ("in total", _whole(now), ", ".join(_left(now)) or "remaining time unknown")
+        yield bars([(name, now.share, rate), whole] if names else [(name, now.share, rate)])
+        yield from (line(decision(one)) for one in now.decisions[:-5:-1])
+    if reports := [report for report in reports if report.metrics]:  # those of a refit have none
+        yield scores(reports)
 
 
-@dataclass(frozen=True)
-class CellsView:
-    """Draws the runs of a comparison, and the progress of those that processes work on."""
-
-    title: str
-    states: Callable[[], Sequence[tuple[str, Watched | None]]]
-    """Returns the name and the state of each run."""
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield the title, and a table with the runs at work first, then those that wait."""
-        states = list(self.states())
-        ended = sum(state is not None and state.ended for _, state in states)
-        yield _line(f"{self.title}: {ended} of {len(states)} runs have ended", "bold")
-        ordered = sorted(states, key=_urgency)
-        room = console.size.height - 3
-        shown = ordered if len(ordered) <= room else ordered[: room - 1]
-        table = _table(["run", "state", "phase", "epoch", "", "left"], wide=True)
-        for name, state in shown:
-            table.add_row(*map(_text, _cell(name, state)))
-        yield table
-        if len(shown) < len(ordered):
-            yield _line(f"and {len(ordered) - len(shown)} more", "dim")
+@group()
+def of_cells(title: str, states: Cells) -> Iterator[RenderableType]:
+    """Return the view of a comparison: the runs at work first, then those that wait."""
+    ended = sum(state is not None and state.ended for _, state in states)
+    yield line(f"{title}: {ended} of {len(states)} runs have ended", "bold")
+    rows = [_cell(*one) for one in states]
+    yield bars(sorted(rows, key=lambda row: (row[1] == 1.0, row[2] == "waiting")))
 
 
-def _urgency(one: tuple[str, Watched | None]) -> int:
-    """Return the place of a run in the view: at work, interrupted, trained, waiting, ended."""
-    state = one[1]
+def _cell(name: str, state: Watched | None) -> Row:
     if state is None:
-        return 3
-    return 4 if state.ended else {"running": 0, "trained": 2}.get(state.in_words, 1)
+        return name, 0.0, "waiting"
+    if not state.running:
+        return name, float(state.ended), state.in_words
+    now = state.progress
+    at = f"{now.phase} {now.epoch or ''}".strip()
+    return name, _whole(now), ", ".join(["running", at, *_left(now)])
 
 
-def _cell(name: str, state: Watched | None) -> list[str]:
-    """Return the cells of a run: name, state, phase, epoch, share of the epoch, remaining time."""
-    if state is None:
-        return [name, "waiting", "", "", "", ""]
-    last = state.reports[-1] if state.reports else None
-    if (now := state.progress) is None or not state.running:
-        return [name, state.in_words, last.phase if last else "", str(last.epoch) if last else "", "", ""]
-    left = "" if now.left is None else duration(*now.left)
-    return [name, "running", now.phase, str(now.epoch or ""), f"{now.share:.0%}", left]
+def _whole(now: Progress) -> float:
+    """Return the finished share of a run; 0 where it is unknown."""
+    return 0.0 if now.left is None else now.finished(sum(now.left) / 2)
 
 
-def progress(state: Progress | None) -> str:
-    """Return the progress of the whole work, for the begin of a line; empty where it is unknown."""
-    done, most, unit = (0.0, None, "") if state is None else state.reached
-    if state is None or most is None:
-        return ""
-    left = "" if state.left is None else f", {duration(*state.left)} left"
-    return f"{done:.0f} of at most {most:.0f} {unit}{left} | "
+def so_far(now: Progress) -> str:
+    """Return the epochs of the current stage, and the remaining time; empty where both are unknown."""
+    done, most = now.current.done, now.current.epochs
+    epochs = [f"{done:.0f} of at most {most} epochs"] if done and most else []
+    return ", ".join(epochs + _left(now))
 
 
-def _stages(state: Progress) -> Iterator[Text]:
-    """Yield the stages of the run, the current one in bold."""
-    line = Text(no_wrap=True, overflow="ellipsis")
-    for stage in state.stages:
-        line.append(" > " if line else "", "dim")
-        now, style = stage.stage == state.stage, "" if state.is_ahead(stage) else "dim"
-        line.append(f"[{stage.stage}]" if now else stage.stage, "bold reverse" if now else style)
-    if line:
-        yield line
+def _left(now: Progress) -> list[str]:
+    return [] if now.left is None else [f"{duration(*now.left)} left"]
 
 
-def _bars(state: Progress, width: int) -> Iterator[Table]:
-    """Yield the bar of the epoch or phase, and that of the whole work."""
-    name = f"{state.phase}, epoch {state.epoch}" if state.epoch else state.detail or state.phase
-    rate = "" if state.rows_per_second is None else f"{state.rows_per_second:,.0f} rows/s"
-    table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", width=min(width // 3, 28))  # so that bars keep theirs
-    table.add_column(ratio=1)
-    table.add_column(justify="right", no_wrap=True, width=len("100%"))
-    table.add_column(no_wrap=True, overflow="ellipsis", width=len("1 h 20 min to 2 h 5 min left"))
-    whole, rest = None, "remaining time unknown"
-    if state.left is not None:
-        whole = state.seconds / max(state.seconds + sum(state.left) / 2, 1e-9)
-        rest = f"{duration(*state.left)} left"
-    for text, share, note in ((name, state.share, rate), ("in total", whole, rest)):
-        finished = min(share or 0.0, 1.0)
-        percent = "" if share is None else f"{finished:.0%}"
-        table.add_row(_text(text), ProgressBar(total=1.0, completed=finished), _text(percent), _text(note))
-    yield table
+def decision(one: Evidence) -> str:
+    """Return a decision with its effect on the held-out loss."""
+    effect = "" if one.difference is None else f", loss {change(one.difference, *one.interval)}"
+    return f"{one.choice}: {one.option} {one.action}{effect}"
 
 
-def _scores(reports: Sequence[EpochEnded], tasks: Sequence[str], width: int, plain: bool) -> Table:
+def scores(reports: Sequence[EpochEnded]) -> Table:
     """Return the table of tasks: loss, latest and best score, and the trend of the phase."""
-    last = reports[-1]
-    same = [report for report in reports if report.phase == last.phase]
-    trends = ["trend"] if width >= NARROW and not plain else []
-    table = _table(["task", "loss", "score", last.phase, "best", "epoch", *trends], right=(1, 3, 4, 5))
-    for task in tasks:
-        measure, value = last.metrics[task].type.score, last.metrics[task].score
-        values = [(report.epoch, report.metrics[task].score) for report in same]
-        known = [(epoch, float(score)) for epoch, score in values if score is not None]
-        best, top = max(known, key=lambda one: measure.sign * one[1], default=(None, None))
-        cells = [task, shown(last.losses.get(task), ".4f"), measure.title, shown(value, measure.form)]
-        cells += [shown(top, measure.form), shown(best, "d")]
-        trend = [_text(sparkline([score for _, score in known][-16:]), "cyan") for _ in trends]
-        table.add_row(*map(_text, cells), *trend)
+    last, trends = reports[-1], [] if console().options.ascii_only else ["trend"]
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    for name in ("task", "loss", "score", "latest", "best", "epoch", *trends):
+        table.add_column(line(name), no_wrap=True)
+    for task, metrics in last.metrics.items():
+        measure = metrics.type.score
+        same = [(one.epoch, one.metrics[task].score) for one in reports if one.phase == last.phase]
+        known = [(epoch, float(score)) for epoch, score in same if score is not None]
+        epoch, best = max(known, key=lambda one: measure.sign * one[1], default=(None, None))
+        cells = [task, shown(last.losses.get(task), ".4f"), measure.title, shown(metrics.score, measure.form)]
+        cells += [shown(best, measure.form), shown(epoch, "d")]
+        cells += [sparkline([score for _, score in known][-16:]) for _ in trends]
+        table.add_row(*map(line, cells))
     return table
 
 
@@ -161,40 +102,27 @@ def shown(value: float | None, form: str) -> str:
 
 def sparkline(values: Sequence[float]) -> str:
     """Return values as a line of characters of eight heights."""
-    if not values:
-        return ""
-    low, high = min(values), max(values)
-    span = high - low or 1.0
-    return "".join("▁▂▃▄▅▆▇█"[round((value - low) / span * 7)] for value in values)
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    return "".join("▁▂▃▄▅▆▇█"[round((value - low) / (high - low or 1.0) * 7)] for value in values)
 
 
-def _decisions(decisions: Sequence[Evidence], width: int) -> Table:
-    """Return the table of the latest decisions, the newest first."""
-    table = _table(["latest decisions", "effect on loss"], wide=True, right=(1,))
-    for one in decisions:
-        effect = ""
-        if one.difference is not None:
-            effect = change(one.difference, *(one.interval if width >= NARROW else ()))
-        elif one.certainty is not None:
-            effect = f"certainty {one.certainty:.0%}"
-        against = f" (not {one.against})" if one.against else ""
-        table.add_row(_text(f"{one.choice}: {one.option} {one.action}{against}"), _text(effect))
-    return table
+def epoch_line(report: EpochEnded) -> str:
+    """Return an epoch as one line: the score of each task, of many tasks their mean, and the mean loss."""
+    scores: dict[Measure, dict[str, float | None]] = {}
+    for task, metrics in report.metrics.items():
+        scores.setdefault(metrics.type.score, {})[task] = metrics.score
+    parts = [_values(measure, values) for measure, values in scores.items()]
+    if losses := [loss for loss in report.losses.values() if loss is not None]:
+        parts.append(f"loss {fmean(losses):.4f}")
+    if report.change is not None:
+        parts.append(f"change {report.change:+.2%}")
+    if report.fixed:
+        parts.append(f"{len(report.fixed)} decided")
+    return f"{report.phase} {report.epoch}: {' | '.join(parts)}"
 
 
-def _table(names: Sequence[str], wide: bool = False, right: Sequence[int] = ()) -> Table:
-    """Return an empty table; if it is wide, its first column takes what the others leave."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0), expand=wide)
-    for place, name in enumerate(names):
-        side: JustifyMethod = "right" if place in right else "left"
-        table.add_column(_text(name), no_wrap=True, justify=side, ratio=1 if wide and not place else None)
-    return table
-
-
-def _text(text: str, style: str = "") -> Text:
-    """Return a cell of a table."""
-    return Text(printable(text), style, no_wrap=True, overflow="ellipsis", end="")
-
-
-def _line(text: str, style: str = "") -> Text:
-    return Text(printable(text), style, no_wrap=True, overflow="ellipsis")
+def _values(measure: Measure, values: dict[str, float | None]) -> str:
+    if len(values) <= 6:
+        return " ".join([measure.title, *(f"{k} {shown(v, measure.form)}" for k, v in values.items())])
+    known = [float(value) for value in values.values() if value is not None]
+    return f"{measure.title} mean of {len(known)} {shown(fmean(known) if known else None, measure.form)}"

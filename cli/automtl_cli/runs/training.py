@@ -121,7 +121,7 @@ def compare(
     command share the work, too.
 
     With --on, nothing is trained: the first model is the champion, the others are challengers. The exit code
-    is 0 if a challenger is better, 80 if the best one is level, and 81 if all are worse.
+    is 0 if a challenger is ahead, 80 if the best one is level, and 81 if all are behind.
     """
     if on is not None:
         given = {"--models": models, "--out": out, "--reference": reference, "--config": configuration.config}
@@ -148,9 +148,9 @@ def compare(
     from automtl_cli.runs.flow import training  # which imports torch
     from automtl_comparison.spec import ComparisonSpec
     from automtl_comparison.views import FILES, outcome, page_of, write
-    from automtl_core.run_dir.run_list import CELLS
     from automtl_core.views.values import lines
     from automtl_report.html import write_page
+    from automtl_report.run_list import CELLS
 
     called = None if configuration.config is None else configuration.config.stem
     workers = execution.workers or 1
@@ -182,8 +182,8 @@ def _on_rows(on: Path, entrants: list[str], history: Path | None, margin: float)
 
     result = on_rows(workflow("reading new rows"), on, entrants, history, margin)
     champion, level = result.entrants[0].name, result.verdict == "level"
-    what = "the best one is level with it" if level else "all are worse"
+    what = "the best one is level with it" if level else "all are behind"
     error = (NotBetterError if level else AllWorseError)(
-        f"no challenger is better than {champion}: {what}", f"keep {champion}"
+        f"no challenger is ahead of {champion}: {what}", f"keep {champion}"
     )
-    return Output(result, standing, None if result.verdict == "better" else error)
+    return Output(result, standing, None if result.verdict == "ahead" else error)

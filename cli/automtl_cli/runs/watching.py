@@ -1,32 +1,28 @@
 """The command that follows a run or a comparison of other processes, from its files alone."""
 
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import RenderableType
 
 from automtl_cli.output import emit, say, until_output
-from automtl_cli.runs.flow import epoch_line
-from automtl_cli.runs.live_view import CellsView, LiveView, progress
-from automtl_cli.terminal import console, draws, live
+from automtl_cli.runs.live_view import Cells, epoch_line, of_cells, of_run, so_far
+from automtl_cli.terminal import draws, live
 from automtl_core.errors import InputMissingError, RunFailedError, RunStoppedError
 from automtl_core.run_dir.run import Run, resuming
-from automtl_core.run_dir.run_list import Watched, cells, idle_seconds, is_comparison, summary
+from automtl_core.search.evidence import Evidence
 from automtl_core.views.values import Section, lines
 from automtl_report.outcome import side_by_side
+from automtl_report.run_list import Watched, cells, idle_seconds, is_comparison, summary
 
 PAUSE = 0.5
 """Seconds between two looks at the files."""
 IDLE = 20.0
 """Seconds without a process after which a comparison counts as stopped: between two runs there is none."""
 
-Json = dict[str, Any]
-Cells = Sequence[tuple[str, Watched | None]]
 State = TypeVar("State")
 
 
@@ -39,159 +35,110 @@ def watch(path: Path, as_json: bool) -> None:
         RunFailedError: the run failed.
 
     """
-    if is_comparison(path):
-        return _watch_comparison(path, as_json)
+    outcome = (_comparison if is_comparison(path) else _run)(path, as_json)
+    if not as_json:
+        emit(None, lambda _: outcome, False)
+
+
+def _run(path: Path, as_json: bool) -> Section:
     try:
         run = Run.open(path)
     except InputMissingError as error:
         later = "if it prepares data or searches feature encodings, it has no folder yet: repeat this later"
         raise InputMissingError(str(error), f"{error.fix}; {later}") from None
-    _watch_run(run, as_json)
-
-
-def _watch_run(run: Run, as_json: bool) -> None:
-    state = _followed(
+    epochs, decisions, when = 0, tuple[Evidence, ...](), 0.0
+    for state in _states(
         lambda: Watched.of(run),
-        lambda latest: LiveView(lambda: (str(run.path), latest().progress, latest().reports)),
-        News().of,
         lambda state: not state.running,
+        lambda state: of_run(str(path), state.progress, state.reports),
         as_json,
-    )
+    ):
+        now = state.progress
+        for report in state.reports[epochs:]:
+            known = so_far(now) if state.running and report is state.reports[-1] else ""
+            words = " | ".join(filter(None, (known, epoch_line(report))))
+            _tell({"event": "epoch", **report.to_json()}, words, as_json)
+        for one in now.decisions:
+            if one not in decisions:
+                _tell({"event": "decision", **one.to_json()}, "", as_json)
+        values = {key: value for key, value in now.to_json().items() if key != "decisions"}
+        if now.time > when:
+            _tell({"event": "progress", **values}, "", as_json)
+        epochs, decisions, when = len(state.reports), now.decisions or decisions, max(now.time, when)
     test = None if state.test is None else {task: m.to_json() for task, m in state.test.items()}
-    _tell({"event": "end", "state": state.in_words, "error": state.status.error, "test": test}, "", as_json)
-    _check(state)
-    if state.done:
-        _end(side_by_side([summary(state.path)], f"{state.path}: the run is done"), as_json)
-    else:
-        _end(lines(f"{state.path}: the network is trained, and not tested yet"), as_json)
-
-
-def _watch_comparison(folder: Path, as_json: bool) -> None:
-    states = _followed(
-        lambda: list(cells(folder)),
-        lambda latest: CellsView(str(folder), latest),
-        CellNews().of,
-        lambda states: _over(folder, states),
-        as_json,
-    )
-    ended = sum(state is not None and state.ended for _, state in states)
-    count = f"{ended} of {len(states)} runs have ended"
-    _tell({"event": "end", "ended": ended, "runs": len(states)}, "", as_json)
-    if ended < len(states):
-        raise RunStoppedError(
-            f"{folder}: {count}, and no process works on the others",
-            "run the command of the comparison again: it continues",
-        )
-    _end(lines(f"{folder}: the comparison has ended: {count}"), as_json)
-
-
-def _followed(
-    read: Callable[[], State],
-    view: Callable[[Callable[[], State]], RenderableType],
-    news: Callable[[State], Iterator[tuple[Json, str]]],
-    is_last: Callable[[State], bool],
-    as_json: bool,
-) -> State:
-    """Print the events of states, each as JSON or as a line, until the last state, which is returned.
-
-    A terminal shows a view of the latest state instead of lines.
-    """
-    state = read()
-    drawn = view(lambda: state) if not as_json and draws() else None
-    if drawn and is_last(state):
-        console().print(drawn)
-    elif drawn:
-        until_output(live(drawn))
-    while True:
-        for document, line in news(state):
-            _tell(document, "" if drawn else line, as_json)
-        if is_last(state):
-            return state
-        time.sleep(PAUSE)
-        state = read()
-
-
-def _over(folder: Path, states: Cells) -> bool:
-    """Return whether all runs of a comparison have ended, or no process works on it."""
-    left = [state for _, state in states if state is None or not state.ended]
-    return not left or (
-        not any(state is not None and state.running for state in left) and idle_seconds(folder) > IDLE
-    )
-
-
-def _tell(document: Json, line: str, as_json: bool) -> None:
-    """Print an event, as a line of JSON on standard output or as a line for people on standard error."""
-    if as_json:
-        sys.stdout.write(json.dumps(document) + "\n")
-        sys.stdout.flush()
-    elif line:
-        say(line)
-
-
-def _end(outcome: Section, as_json: bool) -> None:
-    if not as_json:
-        emit(None, lambda _: outcome, False)
-
-
-def _check(state: Watched) -> None:
-    """Check that a run has come to its end; raises as `watch` does."""
-    status, where = state.status, state.path
+    status = state.status
+    _tell({"event": "end", "state": state.in_words, "error": status.error, "test": test}, "", as_json)
     if status.state == "failed":
         raise RunFailedError(
-            f"{where}: the run failed: {status.error}",
-            f"correct the cause, and resume it: {resuming(where)}",
+            f"{path}: the run failed: {status.error}",
+            f"correct the cause, and resume it: {resuming(path)}",
             status.exit_code or 1,
         )
     if status.state == "stopped":
         last = state.reports[-1] if state.reports else None
         at = f" after epoch {last.epoch} ({last.phase})" if last else " before its first epoch ended"
         raise RunStoppedError(
-            f"{where}: the run has stopped{at}: {status.error}", f"resume it: {resuming(where)}"
+            f"{path}: the run has stopped{at}: {status.error}", f"resume it: {resuming(path)}"
         )
+    if state.done:
+        return side_by_side([summary(path)], f"{path}: the run is done")
+    return lines(f"{path}: the network is trained, and not tested yet")
 
 
-@dataclass
-class News:
-    """Finds the new events of a run."""
-
-    epochs: int = 0
-    time: float = 0.0
-    decisions: list[Json] = field(default_factory=list)
-
-    def of(self, state: Watched) -> Iterator[tuple[Json, str]]:
-        """Yield the new epochs, decisions and progress of a run, each as JSON and as a line."""
-        now = state.progress
-        for report in state.reports[self.epochs :]:
-            known = now if state.running and report is state.reports[-1] else None
-            yield {"event": "epoch", **report.to_json()}, f"{progress(known)}{epoch_line(report)}"
-        self.epochs = len(state.reports)
-        if now is None:
-            return
-        made = [one.to_json() for one in now.decisions]
-        for one in made:
-            if one not in self.decisions:
-                yield {"event": "decision", **one}, ""
-        self.decisions = made or self.decisions
-        if now.time > self.time:
-            self.time = now.time
-            values = now.to_json()
-            yield {"event": "progress", **{k: v for k, v in values.items() if k != "decisions"}}, ""
-
-
-@dataclass
-class CellNews:
-    """Finds the new events of the runs of a comparison."""
-
-    states: dict[str, tuple[str, int]] = field(default_factory=dict)
-
-    def of(self, states: Cells) -> Iterator[tuple[Json, str]]:
-        """Yield the runs whose state or epoch has changed, each as JSON and as a line."""
+def _comparison(folder: Path, as_json: bool) -> Section:
+    told: dict[str, tuple[str, int]] = {}
+    for states in _states(
+        lambda: list(cells(folder)),
+        lambda states: _over(folder, states),
+        lambda states: of_cells(str(folder), states),
+        as_json,
+    ):
         for name, state in states:
-            word = "waiting" if state is None else state.in_words
             last = state.reports[-1] if state is not None and state.reports else None
-            now = (word, last.epoch if last else 0)
-            if now != self.states.get(name, ("waiting", 0)):
-                self.states[name] = now
+            now = ("waiting" if state is None else state.in_words, last.epoch if last else 0)
+            if now != told.get(name, ("waiting", 0)):
+                words = f"{name}: {now[0]}" + (f" | {epoch_line(last)}" if last else "")
                 report = last.to_json() if last else None
-                line = f"{name}: {word}" + (f" | {epoch_line(last)}" if last else "")
-                yield {"event": "run", "run": name, "state": word, "epoch": report}, line
+                _tell({"event": "run", "run": name, "state": now[0], "epoch": report}, words, as_json)
+            told[name] = now
+    ended = sum(state is not None and state.ended for _, state in states)
+    _tell({"event": "end", "ended": ended, "runs": len(states)}, "", as_json)
+    count = f"{ended} of {len(states)} runs have ended"
+    if ended < len(states):
+        raise RunStoppedError(
+            f"{folder}: {count}, and no process works on the others",
+            "run the command of the comparison again: it continues",
+        )
+    return lines(f"{folder}: the comparison has ended: {count}")
+
+
+def _states(
+    read: Callable[[], State],
+    is_last: Callable[[State], bool],
+    view: Callable[[State], RenderableType],
+    as_json: bool,
+) -> Iterator[State]:
+    """Yield the states until the last one; a terminal shows a view of the latest state."""
+    state = read()
+    if not as_json and draws() and not is_last(state):
+        until_output(live(lambda: view(state)))
+    yield state
+    while not is_last(state):
+        time.sleep(PAUSE)
+        state = read()
+        yield state
+
+
+def _over(folder: Path, states: Cells) -> bool:
+    """Return whether all runs of a comparison have ended, or no process works on it."""
+    left = [state for _, state in states if state is None or not state.ended]
+    at_work = any(state is not None and state.running for state in left)
+    return not left or (not at_work and idle_seconds(folder) > IDLE)
+
+
+def _tell(document: dict[str, Any], words: str, as_json: bool) -> None:
+    """Print an event: a line of JSON on standard output or, without a view, a line on standard error."""
+    if as_json:
+        print(json.dumps(document), flush=True)
+    elif words and not draws():
+        say(words)

@@ -11,28 +11,6 @@ from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from simulated import SIMULATORS
 
-LOST = """
-from automtl_core import hookimpl
-
-@hookimpl
-def automtl_register_datasets():
-    return {"shop": "automtl_no_such_module:Shop"}
-"""
-
-
-def test_datasets_are_listed_with_tasks(automtl):
-    found = automtl("list", "datasets", "--json").json()
-    assert set(found) == set(load_registry().names(DATASETS))
-    assert found["userbehavior"]["tasks"] == ["click", "buy", "cart", "favourite"]
-    assert [line.split()[0] for line in automtl("list", "datasets").out.splitlines()] == ["name", *found]
-
-
-def test_a_dataset_that_cannot_be_used_is_listed_with_its_reason(automtl, install):
-    install(LOST, "shop")
-    found = automtl("list", "datasets", "--json").json()["shop"]
-    assert found["description"].startswith("NOT USABLE: ")
-    assert found["tasks"] == []
-
 
 @pytest.mark.parametrize("name", load_registry().names(DATASETS))
 def test_every_dataset_can_be_shown(automtl, name):
@@ -40,33 +18,11 @@ def test_every_dataset_can_be_shown(automtl, name):
     adapter = load_registry().get(DATASETS, name)
     assert found["description"].startswith(load_registry().describe(DATASETS, name))
     assert found["preparation"] == adapter.preparation
-    assert set(found["settings"]) == set(adapter.settings_class.model_fields)
-    assert all(setting["description"] for setting in found["settings"].values())
     shown = automtl("list", "datasets", name)
     assert shown.code == 0, shown.err
     for file in found["files"].values():
         assert file["found"] == 0
         assert f"\n{file['path']} (missing)" in shown.out
-
-
-def test_showing_tells_files_tasks_and_settings(automtl, shop):
-    found = automtl("list", "datasets", "shop", "--json").json()
-    assert found["folder"] == str(shop.parent)
-    assert found["files"] == {
-        "log": {
-            "path": "log.csv", "found": 1, "rows": None, "header": True, "separator": ",",
-            "columns": {"user": "integer", "coupon": "text", "click": "0 or 1"},
-        }
-    }  # fmt: skip
-    assert found["tasks"] == [{"name": "click", "kind": "binary", "after": None}]
-    assert found["settings"]["min_count"] == {
-        "value": 1,
-        "takes": "a whole number from 1 or a mapping of names to whole numbers from 1",
-        "description": "Minimum number of training rows of a categorical value. Rarer values become unseen "
-        "ids. A mapping such as {item_id: 2} is about the fields that it names.",
-    }
-    assert automtl("list", "datasets", "shopp").code == 2
-    assert automtl("list", "ops", "mlp-64").code == 2
 
 
 SMALL = ("--set", "dataset.rows=1000")
@@ -138,31 +94,6 @@ def test_a_memory_limit_is_kept(automtl, monkeypatch, tmp_path):
     assert automtl(*small).code == 0
 
 
-def test_describing_shows_all_parts_and_warns_of_leaks(automtl, shop):
-    skip = ("--set", "dataset.bad_rows=skip")
-    found = automtl("data", "describe", "shop", *skip, "--json").json()
-    assert found["prepared"] == {
-        **automtl("data", "prepare", "shop", *skip, "--json").json(), "reused": False, "rejected": 3
-    }  # fmt: skip
-    assert list(found["data"]) == [
-        "rows", "sparse", "dense", "tasks", "correlation", "rules", "alone", "duplicates", "histories",
-        "warnings",
-    ]  # fmt: skip
-    assert [
-        predictor["name"] for predictor in found["data"]["alone"]["click"] if predictor["suspicious"]
-    ] == ["coupon"]
-    shown = automtl("data", "describe", "shop", *skip)
-    for heading in (
-        "sparse field",
-        "task and part",
-        "correlation",
-        "share of rows",
-        "best single predictor of",
-    ):
-        assert f"\n\n{heading}" in shown.out
-    assert "\nwarning: coupon alone predicts click (AUC 1.000): is it known only after" in shown.out
-
-
 def test_sampled_rows_are_raw_values(automtl, shop):
     raw = pd.read_csv(shop, dtype=str).dropna()
     rows = automtl(
@@ -197,20 +128,6 @@ def test_validating_tells_every_faulty_row(automtl, shop):
         'log.csv:103: expected 3 columns, found 2: "7,a"',
         'log.csv:104: click: expected 0 or 1, found "3": "8,a,3"',
     ]
-
-
-@pytest.mark.parametrize(
-    ("options", "code"),
-    [
-        ((), 65),
-        (("--set", "dataset.bad_rows=skip"), 0),
-        (("--set", "dataset.bad_rows=skip", "--set", "dataset.max_bad_rows=3"), 0),
-        (("--set", "dataset.bad_rows=skip", "--set", "dataset.max_bad_rows=2"), 65),
-        (("--set", "dataset.bad_rows=pass"), 2),
-    ],
-)
-def test_settings_say_how_many_faulty_rows_may_be(automtl, shop, options, code):
-    assert automtl("data", "validate", "shop", *options).code == code
 
 
 def test_all_faulty_rows_are_written_down(automtl, shop):

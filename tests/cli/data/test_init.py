@@ -138,28 +138,10 @@ def test_labels_without_a_telling_name_have_to_be_named(automtl, offers):
     assert "error: dataset.labels names no column\n  fix: name the columns to predict" in ended.err
     named = "labels: {seen: {}, taken: {after: seen, given: seen}}"
     Path("offers.yaml").write_text(re.sub(r"labels: \[\].*", named, text))
-    weights = ("--set", "training.loss_weights={taken: 2}")
-    found = automtl("search", "--config", "offers.yaml", *SMALL, *weights, "--json").json()
     prepared = automtl("data", "prepare", "table", "--config", "offers.yaml", "--json").json()["path"]
     told = json.loads(Path(prepared, "manifest.json").read_text())["labels"]
     rows = {task: sum(parts[task]["rows"] for parts in told.values()) for task in ("seen", "taken")}
     assert rows == {"seen": ROWS, "taken": int(offers.taken[offers.seen == 1].notna().sum())}
-    assert found["result"]["test"]["taken"]["rows"] < found["result"]["test"]["seen"]["rows"]
-
-
-def test_a_third_label_is_no_input(automtl, here):
-    lines = [f"{n % 30},{n % 2},{n % 3 % 2},{n % 5 % 2}" for n in range(200)]
-    Path("films.csv").write_text("\n".join(["user_id,liked,disliked,loved", *lines]))
-    shown = automtl("data", "init", "films.csv").out
-    chosen, text = settings("films.yaml"), Path("films.yaml").read_text()
-    assert chosen["labels"] == {"liked": {}, "disliked": {}}
-    assert chosen["sparse"] == {"user_id": "integer"}
-    assert "  # These columns have two values too, and may be labels: loved\n  # They are not used. " in text
-    Path("filme.csv").write_text("\n".join(lines).replace(",0", ",nein").replace(",1", ",ja"))
-    automtl("data", "init", "filme.csv")
-    assert "may be labels: c2: {positive: [ja]}, c3: {positive: [ja]}, c4: " in Path("filme.yaml").read_text()
-    assert "  #   loved: a label, or a categorical field, such as 0\n" in text
-    assert "loved     unused  a label, or a categorical field" in shown
 
 
 def test_a_parquet_table_with_a_split_by_time(automtl, visits):
@@ -168,10 +150,10 @@ def test_a_parquet_table_with_a_split_by_time(automtl, visits):
     assert chosen["labels"] == {"is_click": {}, "purchase": {}}
     assert (chosen["time"], chosen["sparse"]) == ("at", {"page": "integer", "referrer": "text"})
     assert chosen["split"] == "time"
-    found = automtl("search", "--config", "visits.yaml", *SMALL, "--json").json()
+    prepared = automtl("data", "prepare", "table", "--config", "visits.yaml", "--json").json()["path"]
+    told = json.loads(Path(prepared, "manifest.json").read_text())["labels"]
     latest = visits.sort_values("at").tail(ROWS // 10)
-    test = found["result"]["test"]
-    assert {task: m["positives"] for task, m in test.items()} == {
+    assert {task: parts["positives"] for task, parts in told["test"].items()} == {
         "is_click": latest.is_click.sum(),
         "purchase": latest.purchase.sum(),
     }
@@ -187,24 +169,6 @@ def test_the_commands_that_it_tells_work_from_anywhere(automtl, films, tmp_path,
     monkeypatch.chdir(tmp_path)
     assert automtl("data", "describe", "table", "--config", out).code == 0
     assert automtl("search", "--config", out, "--dry-run").code == 0
-
-
-def test_what_was_seen_is_told_in_comments(automtl, films):
-    shown = automtl("data", "init", "data/films.csv").out
-    text = Path("films.yaml").read_text()
-    share = f"{films.liked.mean():.1%}"
-    for column, said in (
-        ("row", "a different value in each row, such as 0"),
-        ("country", "3 values: it, no, on"),
-        ("liked", f"{share} are 1"),
-        ("genres", f"6 values, 2.0 a row, most often {films.genres.mode()[0]}"),
-        ("age", f"; {films.age.isna().mean():.1%} blank"),
-    ):
-        assert re.search(rf"^ +(#   )?{column}: .*{re.escape(said)}", text, re.MULTILINE)
-        assert re.search(rf"^{column} .*{re.escape(said)}", shown, re.MULTILINE)
-    assert text.startswith("# Settings of films.csv, guessed by `automtl data init` from its 1,500 rows.\n")
-    assert "\n  batch_size: 128  # for 1,500 rows\n" in text
-    assert "  # In these rows they have " in text
 
 
 def test_patterns_and_tables_without_a_header(automtl, here):
@@ -266,14 +230,6 @@ MESSY = "user_id,age,at,liked,saved,loved,buy\n" + "".join(
 )
 
 
-def test_faulty_rows_are_named(automtl, here):
-    lines = [f"{n % 30},{n % 2}" for n in range(200)]
-    Path("films.csv").write_text("\n".join(["user_id,liked", *lines[:50], "1,2,3", *lines[50:]]))
-    shown = automtl("data", "init", "films.csv").out
-    assert "\n1 faulty row: films.csv:52: expected 2 columns, found 3" in shown
-    assert "\nrepair it, or leave it out by `bad_rows: skip` in films.yaml\n" in shown
-
-
 def test_from_a_messy_file_to_prepared_data(automtl, here):
     Path("films.csv").write_text(MESSY)
     shown = automtl("data", "init", "films.csv", "--labels", "liked,loved,buy").out
@@ -312,68 +268,6 @@ def test_from_python_settings_are_those_that_are_written(automtl, here, content)
     written, seen = settings("table.yaml"), peek("table.csv")
     assert written == TableGuess(seen, guess(seen)).dataset()
     assert TableSettings.parse({k: v for k, v in written.items() if k != "name"}, "dataset")
-
-
-def test_the_split_and_what_is_uncertain_are_said(automtl, here):
-    Path("log.csv").write_text(ACTIONS.replace("item", "x"))
-    shown = automtl("data", "init", "log.csv").out
-    assert (
-        "\nrows are split by time (at): the latest 10% are for the test, the 10% before for validation"
-        in shown
-    )
-    doubt = "integers without a telling name; if they are ids or codes, move them to `sparse`"
-    assert f"\nx: taken as dense, since these are {doubt}\n" in shown
-    assert re.search(rf"^    x: .*; {re.escape(doubt)}$", Path("log.yaml").read_text(), re.MULTILINE)
-
-
-MIXED = {
-    "units": (lambda n: (1_704_067_307 + n) * (1000 if n % 2 else 1), "1704067307 and 1704067308000"),
-    "forms": (
-        lambda n: f"01/02/2024 0{n % 10}:21" if n % 2 else f"2024-02-01 0{n % 10}:21:00",
-        "2024-02-01 00:21:00 and 01/02/2024 01:21",
-    ),
-}
-
-
-@pytest.mark.parametrize(("cell", "examples"), MIXED.values(), ids=MIXED)
-def test_times_in_several_forms_are_said_with_an_example_of_each(automtl, here, cell, examples):
-    lines = [f"{n % 30},{cell(n)},{n % 2}" for n in range(300)]
-    Path("log.csv").write_text("\n".join(["user_id,at,click", *lines]))
-    shown = automtl("data", "init", "log.csv").out
-    assert f"\nat: unused, since these are times in several forms or units, such as {examples}; if" in shown
-    assert "write one form: until then the split is random\n" in shown
-    assert "at: times in several forms or units, such as" in Path("log.yaml").read_text()
-    assert not {"time", "split"} & settings("log.yaml").keys()
-
-
-def test_ids_that_are_not_written_as_whole_numbers_are_said(automtl, here):
-    lines = [
-        f"{n % 30 + n % 50 // 49 / 2},{50_000 + n % 20:.6e},{n % 20 + 0.25},{n % 20 + 11}{0:018},{n % 2}"
-        for n in range(300)
-    ]
-    Path("log.csv").write_text("\n".join(["user_id,film_id,hs_code,long_id,click", *lines]))
-    shown, text = automtl("data", "init", "log.csv").out, Path("log.yaml").read_text()
-    for name, found in (("user_id", "6 are not written as whole ones, such as 19.5"),
-                        ("film_id", "300 are not written as whole ones, such as 5.000000e+04")):  # fmt: skip
-        doubt = f"numbers, of which {found}, kept as text, where 7, 7.0 and 7e0 are different values; if they"
-        assert f"\n{name}: taken as sparse, since these are {doubt} are ids, write whole numbers\n" in shown
-        assert re.search(rf"^    {name}: text  # .*; {re.escape(doubt)}", text, re.MULTILINE)
-    assert "\nhs_code: " not in shown  # codes with points
-    assert "\nlong_id: " not in shown  # whole numbers beyond 64 bits
-
-
-def test_a_column_of_actions_becomes_labels(automtl, here):
-    Path("log.csv").write_text(ACTIONS)
-    shown = automtl("data", "init", "log.csv").out
-    assert "action=buy   labels  1 where action holds buy, 0 where it holds another text" in shown
-    chosen = settings("log.yaml")
-    assert chosen["labels"] == {"action=buy": {}, "action=cart": {}}
-    assert (chosen["user"], [*chosen["sparse"]]) == ("user", ["user", "item"])
-    made = automtl("data", "prepare", "table", "--config", "log.yaml", "--json").json()
-    told = json.loads(Path(made["path"], "manifest.json").read_text())["labels"]
-    assert sum(parts["action=buy"]["positives"] for parts in told.values()) == 500
-    automtl("data", "init", "log.csv", "--force", "--labels", "action=view")
-    assert settings("log.yaml")["labels"] == {"action=view": {}}
 
 
 def test_text_in_another_encoding_is_read(automtl, here):
@@ -415,12 +309,6 @@ def test_a_file_that_is_misspelt(automtl, here):
     assert "(did you mean 'log.yaml'?)" in ended.err
 
 
-def test_the_table_without_settings_tells_how_to_write_them(automtl):
-    ended = automtl("search", "--dataset", "table")
-    assert ended.code == 2
-    assert "fix: write them by `automtl data init FILE`" in ended.err
-
-
 def test_columns_without_a_header_are_named_by_an_option(automtl, here):
     Path("log.csv").write_text(ACTIONS.partition("\n")[2])
     shown = automtl("data", "init", "log.csv").out
@@ -449,36 +337,6 @@ def test_names_that_do_not_fit_the_columns(automtl, here, content, columns, prob
     assert not Path("a.yaml").exists()
 
 
-LIKED = {
-    "1 and 2": (lambda n: 1 + n % 2, "{positive: ['2']}", "two values, of which 2 is taken as 1"),
-    "fractions": (
-        lambda n: (0.1, 0.8)[n % 2],
-        "{kind: regression}",
-        "2 values, taken as numbers; to predict one of them, write `positive` with it in place of `kind`",
-    ),
-    "0, 1 and 2": (
-        lambda n: n % 3,
-        "{kind: regression}",
-        "3 values, taken as numbers; to predict one of them",
-    ),
-    "one class": (lambda n: 1, "{}", "the same value in all rows, so there is nothing to learn"),
-}
-
-
-@pytest.mark.parametrize(("cell", "setting", "doubt"), LIKED.values(), ids=LIKED)
-def test_a_label_of_other_values_is_written_with_a_choice_and_its_doubt(automtl, here, cell, setting, doubt):
-    lines = [f"{n % 30},{n % 7 / 2},{cell(n)}" for n in range(1000)]
-    Path("films.csv").write_text("\n".join(["user_id,price,liked", *lines]))
-    shown = automtl("data", "init", "films.csv", "--labels", "liked")
-    assert shown.code == 0, shown.err
-    assert f"\nliked: label with {doubt}" in shown.out
-    line = next(line for line in Path("films.yaml").read_text().splitlines() if "liked: " in line)
-    assert line.startswith(f"    liked: {setting}  # ")
-    assert doubt in line
-    prepared = automtl("data", "prepare", "table", "--config", "films.yaml")
-    assert prepared.code == (65 if setting == "{}" else 0)
-
-
 def test_few_rows_and_dates_in_three_columns_are_said(automtl, here):
     months = ("May", "June", "July")
     lines = [f"{n % 60},{2015 + n // 500},{months[n % 3]},{n % 28 + 1},{n % 2}" for n in range(1000)]
@@ -494,22 +352,6 @@ def test_few_rows_and_dates_in_three_columns_are_said(automtl, here):
     assert "parts of a date" not in shown
 
 
-def test_a_date_with_the_name_of_its_month_is_the_time_of_the_rows(automtl, here):
-    days = pd.date_range("2023-12-01", periods=500).strftime("%B %-d, %Y")
-    lines = [f'{n % 30},"{day}",{n % 3 % 2}' for n, day in enumerate(days)]
-    Path("visits.csv").write_text("\n".join(["user_id,visited,click", *lines]))
-    shown = automtl("data", "init", "visits.csv").out
-    assert "visited  time    December 1, 2023 to April 13, 2025" in shown
-    text = Path("visits.yaml").read_text()
-    for sign in ("fields:", "  'visited:weekday':"):
-        text = text.replace(f"# {sign}", sign)
-    Path("visits.yaml").write_text(text)
-    made = automtl("data", "prepare", "table", "--config", "visits.yaml", "--json").json()
-    assert (made["rows"]["test"], made["fields"]) == (50, 2)
-    automtl("data", "export", "table", "--config", "visits.yaml", "--out", "t.csv", "--part", "test")
-    assert pd.read_csv("t.csv")["user_id"].tolist() == [n % 30 for n in range(450, 500)]
-
-
 def test_a_label_that_tells_another_one_is_no_leak_and_no_warning_is_said_twice(automtl, here):
     lines = [f"{n % 50},{n % 7 / 2},{n // 50 % 5},{int(n // 50 % 5 > 2)},0" for n in range(2000)]
     Path("films.csv").write_text("\n".join(["user_id,price,rating,liked,gone", *lines]))
@@ -520,49 +362,3 @@ def test_a_label_that_tells_another_one_is_no_leak_and_no_warning_is_said_twice(
     assert re.search(r"liked +rating +label +AUC +1.0000", shown.out)
     assert "alone predicts" not in shown.out + shown.err
     assert (shown.out + shown.err).count("the same in all training rows: gone") == 1
-
-
-def test_lists_of_rows_are_proposed_with_their_reason(automtl, here):
-    lines = [
-        f"u{k % 20},i{(7 * k + 11 * n) % 30},r{k},{1_700_000_000_000 + 3_600_000 * k + n},{(k + n) % 3 % 2}"
-        for k in range(60)
-        for n in range(5)
-    ]
-    Path("shown.csv").write_text("\n".join(["user,item,request_id,ts,click", *lines]))
-    shown = automtl("data", "init", "shown.csv").out
-    assert "request_id  list    60 lists of 5.0 rows on average, which have one user and close times" in shown
-    text, chosen = Path("shown.yaml").read_text(), settings("shown.yaml")
-    assert (chosen["list"], chosen["time_unit"]) == ("request_id", "ms")
-    assert "request_id" not in chosen["sparse"]
-    assert (
-        "  list: request_id  # 60 lists of 5.0 rows on average, which have one user and close times" in text
-    )
-    assert "# list: {" not in text
-    described = automtl("data", "describe", "table", "--config", "shown.yaml")
-    assert "lists: 60 with 5 rows (median; largest 5), 100% with at least two; test lists" in described.out
-    assert (
-        "warning: lists: fewer than 100 lists of validation rows have both classes (click 6)" in described.err
-    )
-    json_of = automtl("data", "prepare", "table", "--config", "shown.yaml", "--json").json()["lists"]
-    assert (json_of["lists"], json_of["mixed"]["test"]) == (60, {"click": 6})
-
-
-@pytest.mark.parametrize(
-    ("form", "proposal"),
-    [
-        ("2024-01-{day:02} 10:0{n}:00", "{user, gap: 30m}  # rows of a user without a gap of 30 minutes are"),
-        ("2024-01-{day:02}", "{user, every: 1d}  # rows of a user of a day are ranked against each other"),
-    ],
-)
-def test_without_such_a_column_lists_of_users_are_a_comment(automtl, here, form, proposal):
-    lines = [
-        f"u{k % 20},{form.format(day=k % 28 + 1, n=n)},{(k + n) % 2}" for k in range(60) for n in range(5)
-    ]
-    Path("shown.csv").write_text("\n".join(["user_id,at,click", *lines]))
-    automtl("data", "init", "shown.csv")
-    text = Path("shown.yaml").read_text()
-    assert f"  # list: {proposal}" in text
-    Path("shown.yaml").write_text(text.replace("# list:", "list:"))
-    described = automtl("data", "describe", "table", "--config", "shown.yaml")
-    assert described.code == 0
-    assert "lists: 60 with 5 rows" in described.out

@@ -16,17 +16,6 @@ def two(finished, here):
     return here
 
 
-def test_runs_are_listed(automtl, two):
-    assert automtl("runs", "--runs-dir", "nowhere").out == "nowhere: no runs\n"
-    lines = automtl("runs").out.splitlines()
-    assert lines[0].split()[:4] == ["run", "dataset", "model", "seed"]
-    assert [line.split()[:4] for line in lines[1:]] == [
-        [name, "synthetic", "desan:pd-darts-entropy", "3"] for name in ("one", "two")
-    ]
-    told = automtl("runs", "--json").json()
-    assert [run["state"] for run in told["runs"]] == ["done", "done"]
-
-
 def test_what_was_stopped_goes_on_with_resume(automtl, two):
     status = two / "runs" / "two" / "status.json"
     automtl("search", "--config", "small.yaml", "--name", "three", "--set", "training.epochs=0")
@@ -56,35 +45,6 @@ def test_a_report_is_written_into_the_run_or_elsewhere(automtl, finished, here):
     assert Path("new/other.html").read_text() == text
 
 
-def test_a_graph_has_the_parts_of_the_architecture(automtl, finished, here):
-    shutil.copytree(finished, here, dirs_exist_ok=True)
-    lines = automtl("show", "runs/done", "--dot").out.splitlines()
-    shown = json.loads(automtl("show", "runs/done", "--json").out)
-    reads, sees = shown["sharing"]["reads"], shown["sharing"]["sees"]
-    kept = [line for line in lines if "dashed" not in line]
-    assert sum(" -> " in line for line in kept) == sum(map(len, [*reads.values(), *sees.values()]))
-    experts = {part for part in {**reads, **sees} if part.startswith("layer")}
-    assert sum('[label="layer' in line for line in kept) == len(experts)
-
-
-def test_an_architecture_file_is_drawn_without_weights(automtl, finished, here):
-    shutil.copy(finished / "runs/done/architecture.json", here)
-    text = automtl("show", "architecture.json", "--dot").out
-    assert " -> " in text
-    assert "penwidth" not in text
-
-
-def test_faults_are_named_with_a_remedy(automtl, finished, here):
-    shutil.copytree(finished, here, dirs_exist_ok=True)
-    missing = automtl("report", "nowhere")
-    assert missing.code == 66
-    assert "nowhere: not a run directory" in missing.err
-    Path("runs/done/result.json").unlink()
-    unfinished = automtl("report", "runs/done")
-    assert unfinished.code == 65
-    assert not Path("runs/done/report.html").exists()
-
-
 @pytest.fixture
 def done(finished, here):
     (here / "runs").symlink_to(finished / "runs")
@@ -105,14 +65,6 @@ def test_a_format_that_is_none_is_told(automtl, done):
     ended = automtl("export", "runs/done", "--format", "onxx")
     assert ended.code == 2
     assert "no exporter is called 'onxx' (did you mean 'onnx'?); known: onnx, torch" in ended.err
-
-
-@pytest.mark.needs_extra("onnx")
-def test_an_ensemble_is_exported(automtl, ensembled, here):
-    (here / "runs").symlink_to(ensembled / "runs")
-    told = automtl("export", "runs/done", "--json").json()
-    assert told["folder"] == "exports/done-onnx"
-    assert told["largest_difference"] < 1e-5
 
 
 SETTINGS = """

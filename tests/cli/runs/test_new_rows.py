@@ -50,30 +50,6 @@ def test_new_rows_are_predicted_as_the_test_rows_were_to_the_last_bit(automtl, m
     assert sorted(p.name for p in here.iterdir()) == ["mine", "new.csv", "out.csv", "small.yaml"]
 
 
-def test_new_rows_without_a_known_user_are_a_warning(automtl, moved):
-    here, _, _ = moved
-    rows = list(csv.DictReader((here / "new.csv").read_text().splitlines()))
-    with (here / "other.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows({**row, "user_id": f"new {row['user_id']}"} for row in rows)
-    for command in (["predict", "mine", "--output", "out.csv"], ["evaluate", "mine"]):
-        ended = automtl(*command, "--input", "other.csv")
-        assert ended.code == 0
-        assert "warning: user_id: none of the " in ended.err
-    assert "none of the" not in automtl("evaluate", "mine", "--input", "new.csv").err
-
-
-def test_what_is_kept_stands_in_front(automtl, moved):
-    here, _, expected = moved
-    ended = automtl("predict", "mine", "--input", "*.csv", "--output", "out.csv", "--keep", "user_id,item_id")
-    assert ended.code == 0
-    assert ended.out.startswith(f"out.csv: {len(expected)} rows of click, like, skip, hide")
-    header, first, *_ = (here / "out.csv").read_text().splitlines()
-    assert header == "user_id,item_id,click,like,skip,hide"
-    assert len(first.split(",")) == 6
-
-
 def test_no_rows_have_no_predictions_and_cannot_be_tested(automtl, moved):
     here, result, _ = moved
     header = (here / "new.csv").read_text().splitlines()[0]

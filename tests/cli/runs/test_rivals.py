@@ -114,13 +114,6 @@ def test_an_unknown_rival_is_refused_at_the_start(automtl):
     assert not Path("runs/wrong").exists()
 
 
-def test_a_removed_setting_says_what_to_write(automtl):
-    search = ("search", "--config", "small.yaml", "--strategy", "pd-darts", "--dry-run", "--set")
-    ended = automtl(*search, "strategy.landmarks=2")
-    assert (ended.code, "write strategy.rivals, such as [mmoe, ple]" in ended.err) == (2, True), ended.err
-    assert automtl(*search, "strategy.landmarks=1").code == 0, "runs of earlier versions have it"
-
-
 def test_one_member_may_be_the_result(automtl):
     strategy = "{name: pd-darts, epochs: 1, rounds: 1, steps: 15, rung_epochs: 1, rivals: [desan]}"
     few = re.sub("strategy: .*", f"strategy: {strategy}", CLOSED).replace("members: 1", "members: 4")

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from automtl_core import __version__
 from automtl_core.run_dir.facts import Environment, Result
@@ -27,6 +26,8 @@ def test_a_search_ends_with_a_run_that_holds_all(automtl):
     found = automtl(*SEARCH, "--json").json()
     run = Path(found["run"])
     assert run == Path("runs/synthetic-1")
+    baselines = found["result"].pop("baselines")
+    assert baselines
     assert Run.open(run).read(Result).to_json() == found["result"]
     assert json.loads((run / "architecture.json").read_text()) == found["architecture"]
     assert Run.open(run).status().state == "done"
@@ -50,11 +51,12 @@ def test_people_see_progress_and_equal_seeds_make_equal_bytes(automtl, finished)
     lines = [line.split(":")[0] for line in shown.err.splitlines() if "AUC" in line]
     assert all(" left | " in line for line in lines[:4])
     epochs = [re.sub(r", [^|]* left", "", line) for line in lines]
-    phases = ["warm-up 1", "search 2", "search 3", "train 4"]
-    assert epochs[:4] == [f"{k} of at most 8 epochs | {phase}" for k, phase in enumerate(phases, start=1)]
+    searched = ["warm-up 1", "search 2", "search 3"]
+    expected = [f"{k} of at most 3 epochs | {phase}" for k, phase in enumerate(searched, start=1)]
+    assert epochs[:4] == [*expected, "1 of at most 5 epochs | train 4"]
     assert "preparing data: encode" in shown.err
     assert shown.err.rstrip().splitlines()[-1] == "permutation importance: permute fields"
-    assert "fixed" in shown.err
+    assert " decided" in shown.err
     for part in (
         "architecture (search space desan)",
         "layer0 ",
@@ -78,25 +80,6 @@ def test_runs_are_numbered_in_the_folder_of_the_environment(automtl, monkeypatch
 
 def plan(automtl, *options):
     return automtl("search", "--dry-run", "--json", *options).json()
-
-
-def test_a_dry_run_shows_plan_and_configuration_and_leaves_no_run(automtl):
-    shown = automtl(*SEARCH, "--dry-run")
-    assert not Path("runs").exists()
-    config, facts, *costs = shown.out.split("\n\n")
-    assert "train 800" in facts
-    assert [table.split()[0] for table in costs] == ["choice", "network"]
-    assert re.search(r"layer0/expert0/block0 and \d more +identity +[\d,]+ +[\d,]+\n", costs[0])
-    assert re.search(r"\nmmoe +[\d,]+ +[\d,]+\n", costs[1])
-    document = plan(automtl, "--config", "small.yaml")
-    assert yaml.safe_load(config) == document["config"]
-    assert document["plan"]["tasks"] == ["click", "like", "skip", "hide"]
-
-
-def test_products_may_be_less_precise(automtl):
-    assert plan(automtl, "--config", "small.yaml", "--set", "precision=bf16")["config"]["precision"] == "bf16"
-    faulty = automtl(*SEARCH, "--set", "precision=fp8", "--dry-run")
-    assert (faulty.code, "precision: expected fp32 or bf16" in faulty.err) == (2, True)
 
 
 def test_flags_go_before_file_before_preset_before_defaults(automtl):
@@ -153,22 +136,3 @@ def test_a_search_ends_in_time(automtl, here):
     assert "time budget: time ended phase 'train' in epoch " in ended.out
     told = json.loads((here / "runs" / "short" / "budget.json").read_text())
     assert told["seconds"] < 3
-
-
-@pytest.mark.parametrize(("workers", "seconds"), [(1, 900), (2, 1800)])
-def test_a_comparison_shares_the_time(automtl, here, workers, seconds):
-    small = ("dataset.rows=1000", "training.epochs=1", "space.embedding_dim=4", "space.experts=2")
-    told = automtl(
-        "compare", "--models", "mmoe,shared-bottom", *(word for one in small for word in ("--set", one)),
-        "--seeds", "2", "--json", "--time-budget", "1h", "--workers", str(workers),
-    ).json()  # fmt: skip
-    assert len(told["models"]) == 2
-    for path in (here / "comparisons" / "synthetic" / "cells").iterdir():
-        assert f"time_budget: {seconds}.0" in (path / "config.yaml").read_text()
-
-
-def test_what_is_no_time_is_told(automtl):
-    for command in (["search"], ["train", "--model", "mmoe"], ["compare", "--models", "mmoe"]):
-        ended = automtl(*command, "--time-budget", "soon")
-        assert ended.code == 2
-        assert "--time-budget 'soon' is not a duration" in ended.err

@@ -1,7 +1,6 @@
 """What a search found, why, and what else there was; another point is picked."""
 
 import json
-import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,6 @@ from automtl_core.choices import Architecture
 from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Evidence, Point
-from automtl_inspection.importance import Importance
 
 EVIDENCE = (
     Evidence(
@@ -49,66 +47,6 @@ def told(finished, here):
     return run
 
 
-def after(text, start):
-    """Return the lines of a text from the first that begins with `start` on, one blank between words."""
-    lines = [" ".join(line.split()) for line in text.splitlines()]
-    return lines[next(k for k, line in enumerate(lines) if line.startswith(start)) :]
-
-
-def test_who_shares_what(automtl, told):
-    shown = automtl("show", told.path).out
-    decisions = told.architecture().decisions
-    assert re.search(rf"layer0/expert1/block0 +{decisions['layer0/expert1/block0']}", shown)
-    fields = after(shown, "layer0 expert0")
-    assert fields[0] == "layer0 expert0", "expert1 leads to no task"
-    assert fields[1:12:10] == ["user_id ●", "noise_large ·"]
-    assert after(shown, "layer1 expert0")[1] == "layer0/expert0 ●"
-    assert after(shown, "task click")[:2] == ["task click like skip hide", "layer1/expert0 ● ● ● ●"]
-    assert after(shown, "The network reads")[:7] == [
-        "The network reads 11 of 13 fields, without noise_small, noise_large",
-        "A removal is a decision about cost and estimated effect, and no proof that a field is useless",
-        "Fields that are always read: dense_signal, dense_noise",
-        "Removal of fields change of held-out loss, 95 % interval",
-        "noise_small +0.0001 [-0.0003, +0.0005]",
-        "Loss: the mean over tasks of 1 - AUC or 1 - R2; intervals are not corrected for the number of "
-        "removals",
-        "Known truth: experts leave out all noise fields: no (read: dense_noise)",
-    ]
-
-
-def test_all_evidence(automtl, told):
-    shown = automtl("show", told.path, "--evidence").out
-    table = after(shown, "choice option")
-    assert table[0] == (
-        "choice option verdict against effect on loss p FLOPs saved parameters saved certainty epoch"
-    )
-    assert table[1:5] == [
-        "layer0/expert0/single noise_small closed no significant effect +0.0001 [-0.0003, +0.0005] 320 2,048",
-        "layer0/expert1/block0 mlp-4 chosen better identity -0.0012 [-0.0018, -0.0006] < .001 -96 4",
-        "layer0/expert0/block0 mlp-4 chosen no significant effect identity +0.0000 [-0.0002, +0.0002]",
-        "layer1/expert0/block0 identity chosen at chance 0.0010 5",
-    ]
-    told.write(Search(EVIDENCE[:1]))
-    table = after(automtl("show", told.path, "--evidence").out, "choice option")
-    assert table[0] == "choice option verdict effect on loss FLOPs saved parameters saved"
-
-
-def test_the_front_is_a_table(automtl, told):
-    shown = after(automtl("show", told.path).out, "point front AUC")
-    assert shown[:6] == [
-        "point front AUC loss FLOPs per row parameters weights",
-        "1 shared-bottom yes 0.8105 0.5200 9,000 70,000 inherited",
-        "2 evolution 3 * yes 0.8210 0.5000 40,000 90,000 trained",
-        "3 mmoe yes 0.8310 0.4900 70,000 90,000 trained",
-        "* selected",
-        "Scores are of validation rows; inherited weights improve by training",
-    ]
-    assert shown[-1] == (
-        "To train another point: `automtl train --model runs/done@N`, or with `@cost`, `@200000flops` or "
-        "`@2.5ms` in place of `@N`"
-    )
-
-
 def test_what_is_shown_as_json(automtl, told):
     found = automtl("show", told.path, "--json").json()
     architecture = json.loads((told.path / "architecture.json").read_text())
@@ -129,60 +67,6 @@ def test_a_file_is_shown_as_far_as_it_tells(automtl, told):
     assert whole.startswith(alone.partition("Fields that are always read")[0])
     assert "decisions:" not in alone
     assert "at chance" not in alone
-
-
-def test_effects_of_fields_are_shown(automtl, told):
-    found, shown = told.read(Importance), automtl("show", told.path).out
-    assert "Effect of each field: automtl show runs/done --fields" in shown
-    assert f"permutation on {found.rows} test rows" in shown or "Strongest fields" in shown
-    table = after(automtl("show", told.path, "--fields").out, "field task")
-    assert table[0] == "field task drop of AUC, 95 % interval p verdict"
-    lines = table[1 : 1 + 4 * len(found.effects)]
-    assert {line.split()[0] for line in lines[::4]} == {*found.effects}
-    assert [line.split()[1] for line in lines[:4]] == ["click", "like", "skip", "hide"]
-    assert automtl("show", told.path, "--json").json()["importance"] == found.to_json()
-
-
-def test_a_run_without_effects_is_shown_as_before(automtl, told):
-    with_effects = automtl("show", told.path).out
-    (told.path / "importance.json").unlink()
-    shown = automtl("show", told.path).out
-    assert "test rows" not in shown
-    assert all(line in with_effects for line in shown.splitlines())
-    assert automtl("show", told.path, "--json").json()["importance"] is None
-    assert "Effects of fields are not known: " in automtl("show", told.path, "--fields").out
-
-
-HAND_MADE = {
-    "format": 1,
-    "origin": None,
-    "decisions": {
-        "op": "mlp-4",
-        "gate": [],
-        "a/x/use": ["e10", "e2"],
-        "a/y/use": ["e2"],
-        "a": "both",
-        "a/x": "z",
-    },
-}
-
-
-def test_any_labels_can_be_shown(automtl):
-    Path("mine.json").write_text(json.dumps(HAND_MADE))
-    assert automtl("show", "mine.json").out == (
-        "architecture\n"
-        "choice   decision\n"
-        "a        both\n"
-        "a/x      z\n"
-        "a/x/use  e10, e2\n"
-        "a/y/use  e2\n"
-        "gate     none\n"
-        "op       mlp-4\n"
-        "\n"
-        "a    x  y\n"
-        "e2   ●  ●\n"
-        "e10  ●  ·\n"
-    )
 
 
 def test_a_space_that_is_not_here_is_told(automtl, told, monkeypatch):

@@ -14,8 +14,8 @@ from automtl_core.run_dir.facts import Status
 from automtl_core.run_dir.folders import locked
 from automtl_core.run_dir.progress import Progress, StageProgress
 from automtl_core.run_dir.run import Run
-from automtl_core.run_dir.run_list import write_cells
 from automtl_core.search.evidence import Evidence
+from automtl_report.run_list import write_cells
 
 PROGRESS = Progress(
     (StageProgress("training", 8, done=3),), "training", phase="train", epoch=1, left=(40, 40), time=1.0

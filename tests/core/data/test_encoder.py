@@ -1,7 +1,5 @@
 """What an encoder makes of new examples, saved and read again; of all datasets in tests/contract."""
 
-import os
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -94,17 +92,6 @@ def test_saved_and_read_again_it_is_the_same(encoder, tmp_path):
     again.save(tmp_path / "run" / "encoder")
     saved = {file.name: file.read_bytes() for file in (tmp_path / "run" / "encoder").iterdir()}
     assert saved == {file.name: file.read_bytes() for file in (tmp_path / "encoder").iterdir()}
-
-
-def test_a_saved_one_needs_nothing_of_the_first(encoder, tmp_path, monkeypatch):
-    def refuse(*_):
-        raise OSError("another file system")
-
-    monkeypatch.setattr(os, "link", refuse)
-    encoder.save(tmp_path / "copy")
-    expected = content(encoder.encode(ROWS))
-    shutil.rmtree(tmp_path / "encoder")
-    assert content(Encoder.load(tmp_path / "copy").encode(ROWS)) == expected
 
 
 def test_decoding_gives_back_what_is_known(encoder):

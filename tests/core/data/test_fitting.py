@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
-from automtl_core.data import fitting
 from automtl_core.data.earlier import rule_of
 from automtl_core.data.fitting import bin_edges, encoded
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.errors import AutoMTLError
 
 
 def schema(**encodings):
@@ -69,20 +67,6 @@ def test_numbers_stand_behind_the_dense_fields(monkeypatch, chunk):
     assert not np.isclose(found.train.dense[:, 2:], of_train[:, 2:]).all(), "rows do not see themselves"
 
 
-def test_numbers_are_computed_once_for_prepared_data(tmp_path, monkeypatch):
-    first, expected = (encoded(TRAIN, VALIDATION, KEYS, RULE, path) for path in (tmp_path, None))
-    assert arrays(first) == arrays(expected)
-    with monkeypatch.context() as patch:
-        patch.setattr(fitting, "fit", None)
-        again = encoded(TRAIN, VALIDATION, KEYS, RULE, tmp_path)
-    assert arrays(again) == arrays(expected)
-    assert isinstance(again.train.dense, np.memmap)
-    one, other = (made.aggregates.of_part(VALIDATION, KEYS).dense for made in (again, expected))
-    assert np.array_equal(one, other)
-    encoded(TRAIN, VALIDATION, schema(aggregates=("a",)), RULE, tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2, "other keys have a folder of their own"
-
-
 @pytest.mark.parametrize("file", ["train.npy", "aggregates.json", "aggregates-*.npz"])
 @pytest.mark.parametrize("damage", ["cut", "delete"])
 def test_a_damaged_folder_is_computed_again(tmp_path, file, damage):
@@ -95,12 +79,3 @@ def test_a_damaged_folder_is_computed_again(tmp_path, file, damage):
         path.write_bytes(content[:-9])
     assert arrays(encoded(TRAIN, VALIDATION, KEYS, RULE, tmp_path)) == expected
     assert path.stat().st_size == len(content)
-
-
-def test_where_nothing_can_be_kept_numbers_are_computed_in_memory(tmp_path, monkeypatch):
-    def refuse(*given, **named):
-        raise AutoMTLError("the folder is read-only", "")
-
-    monkeypatch.setattr(fitting, "publish_folder", refuse)
-    found = encoded(TRAIN, VALIDATION, KEYS, RULE, tmp_path)
-    assert arrays(found) == arrays(encoded(TRAIN, VALIDATION, KEYS, RULE))

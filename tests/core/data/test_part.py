@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from automtl_core.data.part import Bags, Part, chunks, drawn, held, latest_rows, some_rows
+from automtl_core.data.part import Bags, Part, chunks, drawn, held, some_rows
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import ArtifactError
@@ -88,10 +88,3 @@ def test_a_sample_has_whole_groups_and_rows_without_one_are_drawn_alone():
     assert all(whole)
     assert len(whole) > 200
     assert alone[-1] == 50 > alone[2] > 0
-
-
-@pytest.mark.parametrize("count", [1, 30, 31, 99, 100])
-def test_the_latest_rows_are_the_last_of_a_stable_order(count):
-    times = np.random.default_rng(0).integers(0, 12, 100).astype(np.int32)
-    expected = np.sort(np.argsort(times, kind="stable")[-count:])
-    assert np.array_equal(latest_rows(times, count), expected)

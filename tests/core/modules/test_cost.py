@@ -1,18 +1,14 @@
 """Parameters and operations, by hand; the time of a prediction; modules without weights."""
 
-import subprocess
-import sys
-
 import torch
 from torch import nn
 
 from automtl_core.dataset.schema import Schema, SparseField, Task
-from automtl_core.modules import cost as module
-from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow, latency
+from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow
 from automtl_core.modules.network import Ensemble
 from automtl_core.registry.plugins import load_registry
 from automtl_desan.space import DESAN, DESANSettings
-from automtl_testing import plain_schema, sample_schema
+from automtl_testing import plain_schema
 
 
 class Net(nn.Module):
@@ -86,35 +82,3 @@ def test_what_is_counted_takes_no_memory():
     made = hollow(net)
     assert sum(p.numel() for p in made.parameters()) == 3 * 10**12 + 16
     assert made["a"](torch.tensor([10**11])).tolist() == [[0.0, 0.0, 0.0]]
-
-
-class Slow(nn.Module):
-    """Counts its rows, and moves a clock by a millisecond for each of its calls so far."""
-
-    def __init__(self, clock):
-        super().__init__()
-        self.clock, self.rows = clock, []
-
-    def forward(self, features):
-        self.rows.append(len(features.dense))
-        assert not self.training
-        assert not torch.is_grad_enabled()
-        self.clock[0] += 0.001 * len(self.rows)
-        return features.dense
-
-
-def test_it_is_the_median_of_several_predictions_after_a_first_one(monkeypatch):
-    clock = [0.0]
-    monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
-    network = Slow(clock).train()
-    assert round(latency(network, sample_schema()), 6) == 5, "of calls two to eight"
-    assert network.rows == [1000] * 8
-
-
-def test_the_compiler_of_torch_is_not_imported():
-    code = (
-        "import sys; from torch import nn; from automtl_core.modules.cost import meta\n"
-        "with meta(): nn.Sequential(nn.Embedding(3, 2), nn.Linear(2, 2), nn.GRU(2, 2))\n"
-        "print('torch._dynamo' in sys.modules)"
-    )
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"

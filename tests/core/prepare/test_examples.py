@@ -1,7 +1,6 @@
 import pytest
 
 from automtl_core.errors import DataError, PluginError, UsageError
-from automtl_core.prepare import examples
 from automtl_core.prepare.examples import make_examples
 from automtl_core.prepare.values import codes
 from automtl_core.raw.connection import connect
@@ -17,20 +16,6 @@ def test_examples_are_sorted_and_hold_places_of_values(tmp_path, given):
         values = {name: db.sql(f"FROM {codes(name)} ORDER BY code").fetchall() for name in ("user", "city")}
     assert rows == [(0, 0, None, 1, 0)] * 10 + [(1, 1, 1.0, 0, 1)] * 10
     assert values == {"user": [("a", 0), ("b", 1)], "city": [(9, 0), (10, 1)]}
-
-
-@pytest.mark.parametrize("joined", [1, 2, 3])
-def test_many_fields_are_numbered_some_at_a_time(tmp_path, given, monkeypatch, joined):
-    def rows(place, **settings):
-        (tmp_path / place).mkdir()
-        with connect(None, tmp_path / place) as db:
-            make_examples(db, given({**GOOD, "user": ["b", "a", None, "c"] * 5}, **settings), "shop")
-            return db.sql("SELECT * FROM examples").fetchall()
-
-    whole, hashed = rows("whole"), rows("hashed", hashed={"user": 2})
-    monkeypatch.setattr(examples, "JOINED", joined)
-    assert rows("some") == whole
-    assert rows("some-hashed", hashed={"user": 2}) == hashed
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ def contents(prepared, names=PARTS):
     for name in names:
         part, columns = prepared.part(name), {}
         columns = prepared.encoder.decode(part)
-        for key in ("users", "lists", "times"):
-            of = prepared.times(name) if key == "times" else getattr(part, key)
+        for key in ("users", "lists"):
+            of = getattr(part, key)
             columns[key] = [None] * len(part) if of is None else of.tolist()
         columns["seconds"] = prepared.seconds(name).tolist()
         columns["weights"] = part.weights.tolist()
@@ -53,7 +53,7 @@ def test_rows_are_those_of_a_preparation_of_all(form, tmp_path):
         for event, item in zip(mine[row]["past:item"], one["past:item"], strict=True):
             if item is None or not item.startswith("unseen"):
                 assert event == item or (item not in known["item"] and event.startswith("unseen"))
-    for key in ("users", "lists", "times"):  # other numbers, equal where they were equal
+    for key in ("users", "lists"):  # other numbers, equal where they were equal
         whole_ones = {row: one for row, one in wanted.items() if not form or len(sides[one["lists"]]) == 1}
         pairs = {(mine[row][key], one[key]) for row, one in whole_ones.items()}
         assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs}), key
@@ -82,7 +82,7 @@ def test_data_grows_again(tmp_path):
     mine, wanted = contents(twice), contents(direct)
     for row, one in wanted.items():
         same = {key for key in one if mine[row][key] == one[key]}
-        assert {"price", "click", "spent", "seconds", "weights", "past:click", "times"} <= same
+        assert {"price", "click", "spent", "seconds", "weights", "past:click"} <= same
     assert twice.manifest["fresh"] == once.manifest["rows"]["train"]
     assert {*once.vocabulary("item")} <= {*twice.vocabulary("item")}
     items = [v for v in direct.vocabulary("item") if v in twice.vocabulary("item")]

@@ -136,14 +136,6 @@ def test_a_damaged_preparation_is_not_reused(shop, shop_dir, tmp_path):
         prepare(shop, "shop", shop_dir, tmp_path / "out")
 
 
-@pytest.mark.parametrize("limit", ["64MiB", "1GB"])
-def test_the_memory_limit_changes_nothing(shop, shop_dir, tmp_path, limit):
-    first = prepare(shop, "shop", shop_dir, tmp_path / "first")
-    assert contents(first) == contents(
-        prepare(shop, "shop", shop_dir, tmp_path / "second", memory_limit=limit)
-    )
-
-
 @pytest.fixture
 def rows():
     n = range(60)

@@ -41,8 +41,6 @@ def test_users_are_identified_also_where_no_training_row_names_them(tmp_path, gi
     prepared = prepare(dataset, "given", None, tmp_path)
     for name in PARTS:
         numbers, told = prepared.users(name), prepared.oracle(name)
-        assert numbers is not None
-        assert told is not None
         pairs = {(int(number), round(p * 250)) for number, p in zip(numbers, told[:, 0], strict=True)}
         assert len({number for number, _ in pairs}) == len({who for _, who in pairs}) == len(pairs)
         assert all((number == 0) == (who == 0) for number, who in pairs)
@@ -56,9 +54,7 @@ def test_a_split_by_time_keeps_the_order_of_times(tmp_path, given):
     # the price tells when a row was
     pairs = []
     for name in PARTS:
-        times = prepared.times(name)
-        assert times is not None
-        pairs += zip(times.tolist(), prepared.part(name).dense[:, 0].tolist(), strict=True)
+        pairs += zip(prepared.times(name).tolist(), prepared.part(name).dense[:, 0].tolist(), strict=True)
     times, prices = zip(*sorted(set(pairs)), strict=True)
     assert len(pairs) == ROWS
     assert list(prices) == sorted(set(prices)) == list(range(300))

@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from automtl_core.errors import DataError, OutOfMemoryError, StorageError
-from automtl_core.raw.connection import connect, limits, workshop
+from automtl_core.raw.connection import connect
 from automtl_core.raw.sql import one_file
 
 
@@ -92,21 +92,3 @@ def test_a_folder_called_as_the_home_folder_is_no_other(tmp_path, monkeypatch):
     with connect(None, work):
         assert (tmp_path / "~" / "work" / "raw.duckdb").exists()
     assert not (tmp_path / "home").exists()
-
-
-def test_the_database_leaves_some_of_the_memory_limit(shop_dir, tmp_path, monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: 16)
-    with workshop(shop_dir, tmp_path, "1GiB") as (db, _):
-        memory, threads = db.execute(
-            "SELECT current_setting('memory_limit'), current_setting('threads')"
-        ).fetchall()[0]
-    assert memory == "424.0 MiB"
-    assert threads == 3
-
-
-@pytest.mark.parametrize(
-    ("memory", "limit"),
-    [("512mib", "209715KiB"), ("1GiB", "434176KiB"), ("8 GB", "7198100KiB"), ("0.1TiB", "106759782KiB")],
-)
-def test_python_has_600_mib_or_more_than_half_of_a_small_limit(memory, limit):
-    assert limits(memory)[0] == limit

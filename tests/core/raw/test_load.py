@@ -7,9 +7,7 @@ import pytest
 
 from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, Column, RawFile
 from automtl_core.errors import DataError
-from automtl_core.raw import records
 from automtl_core.raw.connection import connect, workshop
-from automtl_core.raw.delimited import opened
 from automtl_core.raw.find import source_of
 from automtl_core.raw.load import REPAIR, load, read as read_tables
 from automtl_core.system.progress import silent
@@ -122,23 +120,6 @@ def test_the_line_is_right_far_into_a_large_file(folders):
 def test_a_blank_value_too_many_is_noticed(folders, tail):
     with pytest.raises(DataError, match=r"log\.csv:2: expected 3 columns, found 4"):
         read(folders, b"1,a,0\n2,b,1,\n" + tail, CUT)
-
-
-def test_a_clean_file_with_quotes_is_looked_at_once(tmp_path, monkeypatch):
-    """Its format, its first line, whether DuckDB may read it; then DuckDB does."""
-    seen = []
-
-    def counted(path):
-        seen.append(path)
-        return opened(path)
-
-    monkeypatch.setattr(records, "opened", counted)
-    (tmp_path / "log.csv").write_text('a\n"x,y"\n"z"\n')
-    source = source_of(tmp_path / "log.csv", RawFile("log.csv", {"a": TEXT}), tmp_path)
-    with connect(tmp_path, tmp_path) as db:
-        assert load(db, "log", [source], tmp_path, None) == []
-        assert db.table("log").fetchall() == [("x,y",), ("z",)]
-    assert len(seen) == 3
 
 
 LABEL = Column("integer", ("0", "1"), remedy="say which values mean 1, such as {value}")

@@ -1,7 +1,6 @@
 """Records of delimited files: the grammar, and where the file ends."""
 
 import gzip
-import importlib
 import itertools
 import sys
 from dataclasses import replace
@@ -309,16 +308,6 @@ def test_zstandard(read):
     for damaged in (packed[:-3], packed + b"more", b"user,tag,click\n"):
         with pytest.raises(DataError, match=r"log\.csv\.zst: (cut off|not a \.zst file, or damaged)"):
             read(damaged, file)
-
-
-def test_zstandard_needs_a_package(read, monkeypatch):
-    def missing(name):
-        raise ModuleNotFoundError(name)
-
-    monkeypatch.setattr(importlib, "import_module", missing)
-    with pytest.raises(DataError, match=r"log\.csv\.zst: \.zst cannot be read") as error:
-        read(b"", RawFile("log.csv.zst", COLUMNS))
-    assert error.value.fix == "run `pip install 'automtl[zst]'`, or decompress the file"
 
 
 def test_a_file_that_is_not_there(tmp_path):

@@ -12,13 +12,7 @@ from automtl_cli.errors import Stop
 from automtl_core.errors import PluginError, UnknownNameError
 from automtl_core.registry.kinds import KINDS, OPS, Kind
 from automtl_core.registry.plugins import load_registry
-from automtl_core.registry.registry import PluginRow
 
-PLUGINS = [
-    "balancers", "baselines", "commands", "datasets", "desan", "engines", "export",
-    "histories", "inspection", "listeners", "losses", "metrics", "strategies", "tasks", "testing",
-]  # fmt: skip
-"""Built-in plugins."""
 BUILT_IN = {
     "ops": {"identity", "zero", "mlp-*"},
     "spaces": {"desan"},
@@ -74,20 +68,6 @@ def test_loading_does_not_import_torch():
         "import sys, automtl_core.registry.plugins as p; p.load_registry(); sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
-
-
-def test_built_ins_come_first_then_names(install):
-    for name in ("b-plugin", "a-plugin"):
-        install(OP % name, name)
-    names = [row.name for row in load_registry().rows]
-    assert names == [*PLUGINS, "a-plugin", "b-plugin"]
-
-
-def test_a_row_tells_where_a_plugin_comes_from(install):
-    module = install(OP % "linear", "mine")
-    expected = PluginRow("mine", module, "1.5", module, {"ops": ("linear",)})
-    registry = load_registry()
-    assert registry.supplier(OPS, "linear") == row(registry, "mine") == expected
 
 
 @pytest.mark.parametrize("metadata", [b"", b"Name: \xff\xfe\n"], ids=["empty", "no text"])

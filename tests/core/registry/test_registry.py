@@ -127,14 +127,6 @@ def test_an_unknown_name_gets_the_nearest_the_known_and_the_plugins_that_failed(
     assert "automtl plugins" in (error.value.fix or "")
 
 
-@pytest.mark.parametrize("plural", KINDS)
-def test_unknown_names_of_every_kind(plural):
-    registry, kind = load_registry(), KINDS[plural]
-    for call in (registry.get, registry.supplier, registry.describe):
-        with pytest.raises(UnknownNameError, match=f"no {kind.name} is called 'xyzzy'; known: .*"):
-            call(kind, "xyzzy")
-
-
 def test_described_by_the_first_line():
     registry = supplying(ops={"linear": linear, "silent": lambda *sizes: None, "wide-*": Wide})
     assert registry.describe(OPS, "linear") == "One layer."

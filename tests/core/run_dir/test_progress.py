@@ -71,12 +71,17 @@ class Events:
     @property
     def left(self):
         """The middle of the forecast; None without one."""
-        ends = self.state.shown.progress.left
+        ends = self.state.shown.left
         return None if ends is None else sum(ends) / 2
 
     @property
     def progress(self):
-        return self.state.shown.progress
+        return self.state.shown
+
+    @property
+    def reached(self):
+        """The finished epochs of the current stage, and their largest number."""
+        return self.progress.current.done, self.progress.current.epochs
 
 
 @pytest.fixture
@@ -104,7 +109,7 @@ def test_the_remaining_time_is_that_of_the_share_that_is_left(events):
     events.now += 500  # for preparations
     events.epoch("train", 1)
     assert events.left == pytest.approx(90)
-    assert events.progress.reached == (1, 10, "epochs")
+    assert events.reached == (1, 10)
     events.epoch("train", 2, seconds=21.25)
     assert events.left == pytest.approx((7.5 + 21.25) / 1.75 * 8)
 
@@ -115,7 +120,7 @@ def test_a_training_that_continues_has_its_earlier_epochs_behind_it(events, tmp_
     reports = tuple(EpochEnded(phase, epoch, {}, {}) for epoch, phase in enumerate(phases, start=1))
     events.send(PhaseBegan(TRAINING, (Planned(SEARCH, 5), TEN)), RunBegan(tmp_path, reports))
     events.epoch("train", 10)
-    assert events.progress.reached == (10, 12, "epochs")
+    assert events.reached == (8, 10)
     assert events.left == pytest.approx(20)
 
 
@@ -145,20 +150,20 @@ def test_a_search_tells_how_many_epochs_are_left(events):
     assert events.progress.left == pytest.approx((120, 160))
     events.epoch("searched", 2, change=-0.1)
     assert events.progress.left == pytest.approx((110, 150)), "the patience is that of a training"
-    assert events.progress.reached == (2, 358, "epochs")
+    assert events.reached == (2, 358)
 
 
 def test_later_stages_are_as_fast_by_row(events):
     stages = (Planned(SEARCH, 4, 100.0), Planned(TRAINING, 2, 200.0), Planned(TEST, 1, 50.0))
     events.send(PhaseBegan(TRAINING, stages)).epoch("warm-up", 1)
     assert events.left == pytest.approx(30 + 40 + 5)
-    assert events.progress.reached == (1, 6, "epochs")
+    assert events.reached == (1, 4)
     events.send(StepEnded("ablation", 1, 4, 1, 0))
     assert (events.progress.stage, events.progress.phase) == (SEARCH, "ablation")
-    assert events.progress.reached == (1, 6, "epochs"), "a step without rows finishes no epoch"
+    assert events.reached == (1, 4), "a step without rows finishes no epoch"
     events.epoch("train", 1)
     assert events.progress.stage == TRAINING
-    assert events.progress.reached == (2, 3, "epochs"), "the search took one epoch of four"
+    assert events.reached == (1, 2)
     events.send(ProgressMade(IMPORTANCE, "permute fields", 0.5))
     assert (events.progress.stage, events.progress.detail) == (TEST, "permute fields")
     events.now += 4
@@ -172,9 +177,8 @@ def test_a_refit_has_the_epochs_that_the_training_chose(events, tmp_path):
     plan = (TEN, Planned(REFIT, 10, 200.0, 3))
     events.send(PhaseBegan(TRAINING, plan), RunBegan(tmp_path))
     events.epoch("train", 1).epoch("train", 2)
-    assert events.progress.reached[1] == 20
     events.send(PhaseBegan(REFIT, (Planned(REFIT, 2, 200.0),)))
-    assert (events.progress.stage, events.progress.reached[:2]) == (REFIT, (2, 4))
+    assert (events.progress.stage, events.reached) == (REFIT, (0, 2))
     events.epoch("refit", 1, seconds=20.0)
     assert events.left == pytest.approx(20, rel=0.01)
     reports = tuple(EpochEnded(phase, 1, {}, {}) for phase in ("candidate 1", "train", "refit"))
@@ -190,7 +194,6 @@ def test_there_is_no_forecast_before_the_first_epoch_after_the_encoding_search(e
     events.send(ProgressMade(ENCODING_SEARCH, "trial 2 of at most 4", 0.25))
     assert events.left is None
     events.send(PhaseEnded(ENCODING_SEARCH), PhaseBegan(TRAINING, (TEN,)))
-    assert [stage.stage for stage in events.progress.stages] == [ENCODING_SEARCH, TRAINING]
     assert events.left is None
     events.epoch("train", 1)
     assert events.left == pytest.approx(90)
@@ -198,16 +201,16 @@ def test_there_is_no_forecast_before_the_first_epoch_after_the_encoding_search(e
 
 def test_a_search_of_unknown_length_has_no_remaining_time(events):
     events.send(PhaseBegan(TRAINING, (Planned(SEARCH, None, 100.0), TEN))).epoch("search", 1)
-    assert (events.progress.reached, events.left) == ((1, None, "epochs"), None)
+    assert (events.reached, events.left) == ((1, None), None)
     events.epoch("train", 1)
-    assert (events.progress.reached, events.left) == ((2, 11, "epochs"), pytest.approx(90))
+    assert (events.reached, events.left) == ((1, 10), pytest.approx(90))
 
 
-def test_a_time_budget_counts_in_seconds_and_limits_the_remaining_time(events):
+def test_a_time_budget_limits_the_remaining_time(events):
     events.send(PhaseBegan(TRAINING, (Planned(SEARCH, None, 100.0),), seconds=60))
     events.now += 15
     events.send(StepEnded("search", 1, 4, 1, 25))
-    assert (events.progress.reached, events.left) == ((15, 60, "s"), 45)
+    assert events.left == 45
 
 
 def test_the_share_of_a_command_is_that_of_its_runs(events):
@@ -221,11 +224,11 @@ def test_the_share_of_a_command_is_that_of_its_runs(events):
     assert events.left is None, "no epoch has ended"
     for trial in ("a", "b"):
         events.send(OfTrial(trial), EpochEnded("train", 1, {}, {}))
-    assert events.state.trials == ("a", "b")
+    assert list(events.state.runs) == ["a", "b"]
     assert events.left == pytest.approx(10 * (2 + 1.5) / 0.5, rel=0.01)
     events.send(OfTrial("a"), PhaseEnded(TRAINING), TrialEnded(TrialResult("done", {})))
     events.send(OfTrial("c"), PhaseBegan(TRAINING, (TEN,), later=1))
-    assert events.state.trials == ("b", "c")
+    assert list(events.state.runs) == ["b", "c"]
     assert events.state.ended == 1
 
 
@@ -241,7 +244,7 @@ def test_the_tests_of_a_command_are_not_as_slow_as_its_trainings(events):
 def test_a_trial_whose_result_was_there_is_not_at_work(events):
     events.send(OfTrial("a"), TrialEnded(TrialResult("done", {})))
     events.send(OfTrial("b"), PhaseBegan(TRAINING, (TEN,))).epoch("train", 1)
-    assert events.state.trials == ("b",)
+    assert list(events.state.runs) == ["b"]
     assert events.left == pytest.approx(90)
 
 
@@ -255,14 +258,6 @@ def test_the_speed_is_measured_after_the_first_step_of_an_epoch(events):
     assert events.progress.rows_per_second is None
 
 
-def test_epochs_of_earlier_processes_belong_to_the_run_and_another_run_begins_without(events, tmp_path):
-    reports = tuple(EpochEnded("train", epoch, {}, {}) for epoch in (1, 2))
-    events.send(PhaseBegan(TRAINING, (TEN,)), RunBegan(tmp_path, reports[:1]), reports[1])
-    assert events.state.shown.reports == reports
-    events.send(PhaseBegan(TRAINING, (TEN,)))
-    assert events.state.shown.reports == ()
-
-
 def test_the_latest_decisions_are_kept_and_the_state_before_an_event_stays(events):
     for number in range(25):
         events.send(DecisionMade(Evidence(f"choice {number}", "a", "chosen", "better")))
@@ -270,7 +265,7 @@ def test_the_latest_decisions_are_kept_and_the_state_before_an_event_stays(event
     assert [decisions[0].choice, decisions[-1].choice] == ["choice 5", "choice 24"]
     before = events.send(PhaseBegan(TRAINING, (TEN,))).state
     events.epoch("train", 1)
-    assert before.shown.progress.epoch == 0
+    assert before.shown.epoch == 0
     assert reduced(before, StepEnded("train", 1, 4, 1, 25), 1.0) == reduced(
         before, StepEnded("train", 1, 4, 1, 25), 1.0
     )

@@ -10,7 +10,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.search.held_out import Difference, HeldOut, difference, shortfall
 from automtl_core.tasks.builtin import auc
 from automtl_core.tasks.kinds import judged_by
-from automtl_core.training.fit import TrainingData
+from automtl_core.training.learner import TrainingData
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import (
     binary_metrics,

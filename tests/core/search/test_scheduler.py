@@ -6,7 +6,7 @@ import pytest
 
 from automtl_core.errors import ArtifactError, DivergedError
 from automtl_core.search.scheduler import Proposals, Scheduler, TrialLoop
-from automtl_core.search.trial import Candidate, Training, TrialResult, Trials, TrialSpec
+from automtl_core.search.trial import Candidate, TrialResult, Trials, TrialSpec
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import SILENT, EpochEnded, StepEnded
 from automtl_core.training.recipe import Recipe
@@ -44,7 +44,7 @@ class Named(Trials):
     """Makes specs of the names of candidates."""
 
     def spec(self, training):
-        return TrialSpec(folder=training.candidate.name, max_epochs=training.epochs)
+        return TrialSpec(folder=training.name, max_epochs=training.epochs)
 
 
 class Last:
@@ -67,7 +67,7 @@ class Last:
 
 
 def training(name, epochs=1):
-    return Training(Candidate(name), epochs)
+    return Candidate(name, epochs=epochs)
 
 
 def run(loop, listener=SILENT, executor=None):

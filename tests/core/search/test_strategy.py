@@ -5,7 +5,7 @@ import pytest
 from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
 from automtl_core.training.compute import CPU
-from automtl_core.training.fit import TrainingData
+from automtl_core.training.learner import TrainingData
 from automtl_core.training.recipe import Recipe
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from automtl_core.errors import ArtifactError, DivergedError
+from automtl_core.errors import ArtifactError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search import train_trial as module
 from automtl_core.search.held_out import HeldOut
 from automtl_core.search.train_trial import CHECKPOINT, train_trial, trained_fit, trials_of
-from automtl_core.search.trial import Candidate, Training, TrialBegan
+from automtl_core.search.trial import Candidate, TrialBegan
 from automtl_core.system import seeds
 from automtl_core.training.events import SILENT, EventHandler
 from automtl_core.training.fit import Fit
@@ -54,7 +54,7 @@ def spec(problem, trials):
     """Return a function that makes the spec of an architecture."""
     (architecture,) = sample_architectures(problem.space, 1)
     return lambda epochs=None, rows=0: trials.spec(
-        Training(Candidate("it", architecture), epochs, loss_rows=rows)
+        Candidate("it", architecture, epochs=epochs, loss_rows=rows)
     )
 
 
@@ -86,7 +86,7 @@ def test_a_pause_changes_nothing(problem, spec):
     result = train_trial(problem, spec(), second)
     with trials_of(problem) as others:
         (architecture,) = sample_architectures(problem.space, 1)
-        whole = train_trial(problem, others.spec(Training(Candidate("it", architecture))), alone := Heard())
+        whole = train_trial(problem, others.spec(Candidate("it", architecture)), alone := Heard())
     assert (result.metrics, result.best_epoch, result.epochs) == (
         whole.metrics,
         whole.best_epoch,
@@ -101,16 +101,14 @@ def test_after_a_kill_it_goes_on_and_tells_the_epoch_that_nobody_heard_of(
 ):
     monkeypatch.setattr(module, "CHECKPOINT_SECONDS", seconds)
     with pytest.raises(KeyboardInterrupt):
-        train_trial(
-            problem, spec(), Heard(kill_after=1)
-        )  # the second epoch is saved or not, and not heard of
+        train_trial(problem, spec(), Heard(kill_after=1))
     result = train_trial(problem, spec(), heard := Heard())
     with trials_of(problem) as others:
         (architecture,) = sample_architectures(problem.space, 1)
-        whole = train_trial(problem, others.spec(Training(Candidate("it", architecture))), alone := Heard())
+        whole = train_trial(problem, others.spec(Candidate("it", architecture)), alone := Heard())
         assert same(
             trained_fit(problem, spec()).network,
-            trained_fit(problem, others.spec(Training(Candidate("it", architecture)))).network,
+            trained_fit(problem, others.spec(Candidate("it", architecture))).network,
         )
     assert heard.reports == alone.reports
     assert result.metrics == whole.metrics
@@ -127,22 +125,10 @@ def test_a_listener_ends_a_trial(problem, spec):
     assert train_trial(problem, spec(), Heard(epochs=1)).state == "stopped"
 
 
-def test_one_that_diverged_does_so_again_without_training(problem, spec, monkeypatch):
-    def diverge(fit, listener):
-        raise DivergedError("the loss became nan")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Fit, "run", diverge)
-        first = train_trial(problem, spec(), SILENT)
-    again = train_trial(problem, spec(), heard := Heard())
-    assert first == again
-    assert (first.state, first.error, heard.begun) == ("diverged", "the loss became nan", 0)
-
-
 def test_a_file_in_the_place_of_another_is_refused_and_named(problem, trials):
     """Each file is intact, so that its digest does not show it: only its name and its trial do."""
     specs = [
-        trials.spec(Training(Candidate("it", architecture), epochs))
+        trials.spec(Candidate("it", architecture, epochs=epochs))
         for architecture in sample_architectures(problem.space, 2)
         for epochs in (1, 2)
     ]
@@ -165,7 +151,7 @@ def test_a_file_in_the_place_of_another_is_refused_and_named(problem, trials):
 def test_a_temporary_folder_is_removed(problem):
     with trials_of(problem) as trials:
         (architecture,) = sample_architectures(problem.space, 1)
-        spec = trials.spec(Training(Candidate("it", architecture), 1))
+        spec = trials.spec(Candidate("it", architecture, epochs=1))
         train_trial(problem, spec, SILENT)
         assert (Path(spec.folder) / CHECKPOINT).exists()
     assert not Path(spec.folder).exists()

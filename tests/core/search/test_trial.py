@@ -10,16 +10,7 @@ import numpy as np
 import pytest
 
 from automtl_core.choices import Architecture
-from automtl_core.search.trial import (
-    WEIGHTLESS,
-    Candidate,
-    Engine,
-    Serial,
-    Training,
-    TrialResult,
-    Trials,
-    TrialSpec,
-)
+from automtl_core.search.trial import WEIGHTLESS, Candidate, Engine, Serial, TrialResult, Trials, TrialSpec
 from automtl_core.settings.settings import Settings
 from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import Warned
@@ -75,12 +66,12 @@ def test_a_result_survives_a_checkpoint(tmp_path):
 def test_each_architecture_has_a_folder_of_its_own():
     trials = Trials(replace(SPEC, architecture=None), Serial(lambda spec, listener: None))
     candidates = [Candidate("it", Architecture({"op": op})) for op in ("a", "b")]
-    one, other = (trials.spec(Training(candidate)) for candidate in candidates)
+    one, other = (trials.spec(candidate) for candidate in candidates)
     assert one.folder == f"trials/{one.name}"
     assert one.folder != other.folder
-    assert trials.spec(Training(candidates[0], 4, loss_rows=2)).folder == one.folder
+    assert trials.spec(replace(candidates[0], epochs=4, loss_rows=2)).folder == one.folder
     tuned = replace(candidates[0], overrides={"training": {"learning_rate": 0.1}})
-    assert trials.spec(Training(tuned)).folder != one.folder
+    assert trials.spec(tuned).folder != one.folder
 
 
 def test_settings_change_a_part_and_with_a_name_they_replace_it():
@@ -88,7 +79,7 @@ def test_settings_change_a_part_and_with_a_name_they_replace_it():
     trials = Trials(replace(SPEC, config=json.dumps(config)), Serial(lambda spec, listener: None))
 
     def made(**overrides):
-        return json.loads(trials.spec(Training(Candidate("a", overrides=overrides))).config)
+        return json.loads(trials.spec(Candidate("a", overrides=overrides)).config)
 
     assert made(space={"layers": 1}, training={"patience": 3}) == {
         "space": {"name": "desan", "layers": 1}, "training": {"epochs": 2, "patience": 3},

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from filelock import FileLock, Timeout
 
 from automtl_core.errors import RunExistsError, StorageError
 from automtl_core.system import files
@@ -138,54 +137,10 @@ def test_the_draft_of_a_killed_process_is_removed_by_the_next_and_no_other_draft
     assert sorted(tmp_path.iterdir()) == sorted([*others, path])
 
 
-def test_a_folder_that_cannot_be_removed_keeps_its_lock_for_the_next_clean_up(tmp_path, monkeypatch):
-    with monkeypatch.context() as patch, scratch_folder(tmp_path) as folder:
-        patch.setattr(files.shutil, "rmtree", lambda *_, **__: None)
-        (folder / "rest").touch()
-    if not folder.with_name(f"{folder.name}.lock").exists():
-        pytest.skip("this version of filelock removes the file of a lock with the lock")
-    with monkeypatch.context() as patch:
-        files.remove_stale(tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_the_folder_of_a_process_at_work_stays(tmp_path):
     with scratch_folder(tmp_path) as first, scratch_folder(tmp_path) as second:
         assert first != second
         assert first.is_dir()
-
-
-def stealing(times):
-    """Return a lock whose file another lock holds first, as a clean-up does, in the first attempts."""
-    thieves = []
-
-    class Late(FileLock):
-        def acquire(self, *arguments, **options):
-            if len(thieves) < times:
-                thieves.append(FileLock(self.lock_file))
-                thieves[-1].acquire()
-            return super().acquire(*arguments, **options)
-
-    return Late, thieves
-
-
-def test_a_lock_file_that_a_clean_up_locks_first_is_replaced_by_another(tmp_path, monkeypatch):
-    late, thieves = stealing(times=2)
-    monkeypatch.setattr(files, "FileLock", late)
-    with scratch_folder(tmp_path) as folder:
-        assert folder.is_dir()
-        assert len(thieves) == 2
-        with pytest.raises(Timeout):
-            FileLock(f"{folder}.lock", timeout=0).acquire()
-    assert not folder.exists()
-
-
-def test_a_folder_without_file_locks_is_an_error_with_a_remedy(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "ATTEMPTS", 3)
-    monkeypatch.setattr(files, "FileLock", stealing(times=3)[0])
-    with pytest.raises(StorageError, match="no lock file can be locked") as error, scratch_folder(tmp_path):
-        pass
-    assert "file locks" in error.value.fix
 
 
 @pytest.mark.parametrize(

@@ -14,18 +14,6 @@ class Count(Poisson):
     whole = True
 
 
-DRAWS = np.array([[1, 1, 1, 1], [2, 0, 1, 0], [0, 0, 0, 0]], np.int32)
-
-
-@pytest.mark.parametrize("name", ["binary", "regression"])
-def test_the_quick_resamples_are_those_of_repeated_rows(name):
-    kind = task_kind(name)
-    labels, logits = np.array([1.0, 0.0, 0.0, 1.0]), np.array([0.3, 0.1, 0.4, 0.2])
-    quick, slow = (of(kind, labels, logits, None)(DRAWS) for of in (type(kind).resampled, TaskKind.resampled))
-    assert quick == pytest.approx(slow, nan_ok=True)
-    assert np.isnan(quick[2])
-
-
 @pytest.mark.parametrize(
     ("name", "wrong", "allowed"),
     [

@@ -66,16 +66,6 @@ def test_the_recipe_makes_a_balancer_with_its_settings_and_outlives_copies():
     assert balancer_of(copied, ()).settings == ScaledSettings(scale=3.0)
 
 
-def test_wrong_settings_and_balancers_that_are_not_looked_up_are_told():
-    with pytest.raises(UsageError, match=r"training\.balancer\.scale: expected a number above 0") as error:
-        balancer_of(recipe(scale=-1), ())
-    assert "automtl settings balancer scaled" in error.value.fix
-    with pytest.raises(UsageError, match="the recipe names 'scaled', but does not have its class"):
-        balancer_of(Recipe(balancer={"name": "scaled"}), ())
-    with pytest.raises(UsageError, match="names 'other'"):
-        balancer_of(recipe().model_copy(update={"balancer": Recipe(balancer="other").balancer}), ())
-
-
 @pytest.fixture
 def scaled(problem):
     """Return the problem with the balancer above in its recipe."""

@@ -24,15 +24,6 @@ def test_platt_scaling_finds_the_two_numbers():
     assert found.undone(found.slope * logits + found.offset) == pytest.approx(logits, abs=1e-5)
 
 
-def test_rows_in_chunks_give_the_same_numbers(monkeypatch):
-    labels, logits = wrong_logits(500)
-    labels[::9] = np.nan
-    whole = platt(labels, logits)
-    for module in ("training.calibration", "tasks.builtin"):
-        monkeypatch.setattr(f"automtl_core.{module}.CHUNK", 32)
-    assert platt(labels, logits).to_json() == pytest.approx(whole.to_json(), rel=1e-12)
-
-
 def test_few_or_reversed_rows_have_finite_numbers_or_none():
     labels = np.array([0, 0, 1, 1, np.nan], np.float32)
     found = platt(labels, np.array([-1, -2, 1, 2, 500.0]))

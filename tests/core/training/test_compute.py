@@ -11,7 +11,6 @@ from automtl_baselines.funnel import AITM
 from automtl_core.errors import OutOfMemoryError
 from automtl_core.modules.features import Features
 from automtl_core.registry.plugins import load_registry
-from automtl_core.training import compute as module
 from automtl_core.training.balancer import MEAN, TaskLosses
 from automtl_core.training.batches import Batch, take
 from automtl_core.training.compute import CPU, Compute, guarded, recalibrate_batchnorm
@@ -58,34 +57,6 @@ def test_a_step_in_bf16_keeps_the_penalty_and_a_float32_loss(aitm, batch):
 
 X86 = "flags\t\t: fpu sse4_2 avx512f {}\n"
 ARM = "Features\t: fp asimd sve {}\n"
-
-
-@pytest.mark.parametrize(
-    ("cpuinfo", "slow"),
-    [
-        (X86.format(""), True),
-        (X86.format("avx512_bf16 amx_bf16"), False),
-        (ARM.format("i8mm"), True),
-        (ARM.format("bf16"), False),
-        (None, False),
-    ],
-    ids=["x86", "x86 with bf16", "ARM", "ARM with bf16", "unknown"],
-)
-def test_bf16_is_slow_on_a_processor_without_instructions_for_it(cpuinfo, slow, tmp_path, monkeypatch):
-    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)  # as torch 2.4 and 2.5
-    monkeypatch.setattr(module, "CPUINFO", tmp_path / "cpuinfo")
-    if cpuinfo is not None:
-        (tmp_path / "cpuinfo").write_text(cpuinfo)
-    assert BF16.slow_precision is slow
-    assert not CPU.slow_precision
-    assert not Compute(torch.device("cuda"), "bf16").slow_precision
-
-
-def test_torch_knows_of_bf16_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "CPUINFO", tmp_path / "cpuinfo")
-    (tmp_path / "cpuinfo").write_text(X86.format(""))
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
-    assert not BF16.slow_precision
 
 
 class Net(nn.Module):

@@ -6,11 +6,10 @@ import torch
 from automtl_core.modules.network import Ensemble
 from automtl_core.system import seeds
 from automtl_core.system.state import load_state, save_state
-from automtl_core.training.ensemble import Before, EnsembleFit, model_fit
+from automtl_core.training.ensemble import Fits
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
-from automtl_core.training.learner import Learner, LearnerFit
-from automtl_core.training.loop import evaluate
+from automtl_core.training.learner import Learner
 
 EPOCHS, MEMBERS = 3, 3
 
@@ -29,14 +28,7 @@ def how(problem):
 
 
 def ensemble_of(problem, **more):
-    return EnsembleFit(Ensemble(list(networks(problem))), *how(problem), **more)
-
-
-class Two(EventHandler):
-    """Has enough after two epochs."""
-
-    def epoch(self, report):
-        return report.epoch < 2
+    return Fits(Ensemble(list(networks(problem))), *how(problem), **more)
 
 
 class Keeping(EventHandler):
@@ -60,14 +52,15 @@ def assert_same(one, other):
 
 @pytest.fixture
 def whole(problem, tmp_path):
-    """Return a finished training, its reports and metrics; the state of each epoch is in the folder."""
+    """Return a finished training and its reports; the state of each epoch is in the folder."""
     fit = ensemble_of(problem)
     watch = Keeping(fit, tmp_path)
-    return fit, watch.reports, fit.run(watch)
+    fit.run(watch)
+    return fit, watch.reports
 
 
 def test_each_member_is_trained_as_if_it_were_alone(problem, whole):
-    fit, reports, metrics = whole
+    fit, reports = whole
     data, recipe, seed, compute = how(problem)
     expected, best = [], []
     for member, network in enumerate(networks(problem)):
@@ -78,13 +71,12 @@ def test_each_member_is_trained_as_if_it_were_alone(problem, whole):
         best.append(alone.best_epoch)
     assert [r["epoch"] for r in reports] == list(range(1, MEMBERS * EPOCHS + 1))
     assert [{**r, "epoch": 0} for r in reports] == [{**r, "epoch": 0} for r in expected]
-    assert fit.best_epoch == max(best)
-    assert metrics == evaluate(fit.network, data.validation, data.tasks, recipe.batch_size, compute)
+    assert fit.best_epochs == tuple(best)
 
 
 @pytest.mark.parametrize("stop", [1, 3, 4, 6, 8, 9])
 def test_an_ensemble_goes_on_from_a_state_to_the_same_bytes(problem, whole, tmp_path, stop):
-    fit, reports, metrics = whole
+    fit, reports = whole
     rest = ensemble_of(problem)
     with torch.no_grad():  # also the weights before the training come from the state
         for parameter in rest.network.parameters():
@@ -92,26 +84,25 @@ def test_an_ensemble_goes_on_from_a_state_to_the_same_bytes(problem, whole, tmp_
     rest.load_state_dict(load_state(tmp_path / str(stop)))
     torch.manual_seed(99)
     watch = Keeping()
-    assert rest.run(watch) == metrics
+    rest.run(watch)
     assert watch.reports == reports[stop:]
     assert_same(rest.network, fit.network)
-    assert (rest.best_epoch, rest.cut_short) == (fit.best_epoch, fit.cut_short)
+    assert (rest.best_epochs, rest.cut_short) == (fit.best_epochs, fit.cut_short)
 
 
 def test_it_is_cut_short_if_one_of_its_members_is(problem):
-    fit = ensemble_of(problem)
-    fit.recipe = fit.recipe.model_copy(update={"patience": 1})
-    fit.trained = [1]
+    data, recipe, *others = how(problem)
+    recipe = recipe.model_copy(update={"patience": 1})
+    fit = Fits(Ensemble(list(networks(problem))), data, recipe, *others)
     assert not fit.cut_short
-    fit.trained = [EPOCHS]
+    fit.fits[0].common[0].epoch = EPOCHS
     assert fit.cut_short
 
 
-def test_a_refit_trains_each_member_until_its_chosen_epoch(problem, monkeypatch):
-    monkeypatch.setattr("automtl_core.training.fit.evaluate", None)
+def test_a_refit_trains_each_member_until_its_chosen_epoch(problem):
     chosen, (data, recipe, seed, compute) = (1, 3, 2), how(problem)
-    fit, watch = ensemble_of(problem, before=Before(chosen, Ensemble)), Keeping()
-    assert fit.run(watch) == {}
+    fit, watch = ensemble_of(problem, chosen=chosen), Keeping()
+    assert fit.run(watch) == {}, "no validation row is read"
     assert [report["epoch"] for report in watch.reports] == [1, 2, 3, 4, 5, 6]
     assert (fit.best_epochs, fit.exhausted) == (chosen, True)
     for member, network in enumerate(networks(problem)):
@@ -119,9 +110,6 @@ def test_a_refit_trains_each_member_until_its_chosen_epoch(problem, monkeypatch)
         alone = Fit(network, data, recipe, seed_of_member, compute, chosen=chosen[member : member + 1])
         alone.run(EventHandler())
         assert_same(fit.network.members[member], alone.network)
-    ended = ensemble_of(problem, before=Before(chosen, Ensemble))
-    ended.run(Two())
-    assert (ended.best_epoch, ended.exhausted) == (1, False)
 
 
 def test_under_a_limit_of_time_each_member_has_an_equal_share(problem):
@@ -130,8 +118,7 @@ def test_under_a_limit_of_time_each_member_has_an_equal_share(problem):
     fit = ensemble_of(problem, lasts=lambda share: len(watch.reports) < 2 * MEMBERS * share)
     fit.run(watch)
     assert len(watch.reports) == 2 * MEMBERS
-    assert fit.fit.epoch == 2
-    assert fit.epochs == 4
+    assert [one.epoch for one in fit.fits] == [2, 2, 2]
 
 
 def test_a_listener_that_has_enough_leaves_no_member_untrained(problem):
@@ -172,13 +159,13 @@ class Means(Learner):
 
 def mixed_of(problem, **more):
     first, *_ = networks(problem)
-    return EnsembleFit(Ensemble([first, Means()]), *how(problem), **more)
+    return Fits(Ensemble([first, Means()]), *how(problem), **more)
 
 
 def test_a_model_that_learns_by_itself_is_a_member(problem, tmp_path):
     fit, shares = mixed_of(problem), []
     watch = Keeping(fit, tmp_path)
-    metrics = fit.run(watch)
+    fit.run(watch)
     assert [report["epoch"] for report in watch.reports] == [1, 2, 3, 4]
     assert (fit.best_epochs[1], fit.exhausted) == (1, True)
     means = torch.tensor(problem.data.train.labels).nanmean(0)
@@ -186,22 +173,12 @@ def test_a_model_that_learns_by_itself_is_a_member(problem, tmp_path):
     for stop in (2, 3, 4):
         rest, later = mixed_of(problem), Keeping()
         rest.load_state_dict(load_state(tmp_path / str(stop)))
-        assert rest.run(later) == metrics
+        rest.run(later)
         assert later.reports == watch.reports[stop:]
         assert_same(rest.network, fit.network)
-    again = mixed_of(problem, before=Before(fit.best_epochs, lambda: fit.network))
+    again = mixed_of(problem, chosen=fit.best_epochs, before=lambda: fit.network)
     again.run(Keeping())
     assert torch.equal(again.network.members[1].means, means + 1)
     timed = mixed_of(problem, lasts=lambda share: shares.append(share) or True)
     timed.run(EventHandler())
     assert {0.5, 1.0} == set(shares), "each member has half of the time"
-
-
-def test_the_training_of_a_model_is_that_of_its_kind(problem):
-    data, recipe, seed, compute = how(problem)
-    network = next(networks(problem))
-    fit = model_fit(network, data, recipe, seed, compute, first_epoch=2)
-    assert isinstance(fit, Fit)
-    assert fit.first_epoch == 2
-    assert model_fit(network, data, recipe, seed, compute, before=Before((2,), Ensemble)).chosen == (2,)
-    assert isinstance(model_fit(Means(), data, recipe, seed, compute), LearnerFit)

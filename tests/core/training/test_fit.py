@@ -17,7 +17,8 @@ from automtl_core.registry.kinds import LOSSES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
-from automtl_core.training.fit import Fit, TrainingData
+from automtl_core.training.fit import Fit
+from automtl_core.training.learner import TrainingData
 from automtl_core.training.recipe import Recipe
 from automtl_testing.samples import sample_part, sample_schema
 

@@ -9,7 +9,8 @@ from automtl_core.errors import DivergedError
 from automtl_core.system.state import load_state, save_state
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
-from automtl_core.training.learner import Learner, LearnerFit
+from automtl_core.training.fit import Fit
+from automtl_core.training.learner import Learner
 
 
 class Counts(Learner):
@@ -58,7 +59,7 @@ class Watch(EventHandler):
 def lesson(problem):
     def make(model=None, compute=CPU, **how):
         model = Counts(2) if model is None else model
-        return LearnerFit(model, problem.data, problem.recipe, problem.seed, compute, **how)
+        return Fit(model, problem.data, problem.recipe, problem.seed, compute, **how)
 
     return make
 
@@ -115,17 +116,17 @@ def test_predictions_have_to_be_finite(lesson):
 def test_a_refit_takes_what_was_chosen_and_reads_no_validation_rows(lesson, problem, monkeypatch, tmp_path):
     before = lesson()
     before.run(EventHandler())
-    monkeypatch.setattr("automtl_core.training.learner.evaluate", None)
-    again, watch = lesson(chosen=lambda: before.network), Watch()
+    monkeypatch.setattr("automtl_core.training.fit.evaluate", None)
+    again, watch = lesson(chosen=(1,), before=lambda: before.network), Watch()
     assert again.run(watch) == {}
     assert again.network.pieces.tolist() == [5, 5]
     assert again.network.seen == (problem.data, problem.seed)
     assert [(report.phase, report.metrics) for report in watch.reports] == [("refit", {})]
     assert ([step[0] for step in watch.steps], again.exhausted) == (["refit"], True)
     save_state(tmp_path / "state", again.state_dict())
-    rest = lesson(chosen=None)
+    rest = lesson(chosen=(1,))
     rest.load_state_dict(load_state(tmp_path / "state"))
     assert rest.run(EventHandler()) == {}, "it is trained"
-    ended = lesson(chosen=lambda: before.network)
+    ended = lesson(chosen=(1,), before=lambda: before.network)
     ended.run(Watch(last=1))
     assert not ended.exhausted

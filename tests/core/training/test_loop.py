@@ -150,12 +150,3 @@ def test_two_epochs_have_two_orders_and_the_same_epoch_has_one():
     assert all(sorted(order) == list(range(9)) for order in orders), "each pass holds every row once"
     assert len(set(map(tuple, orders))) == 3
     assert orders[0] == flat(passed(1, size=3))
-
-
-@pytest.mark.parametrize(
-    ("rows", "size", "expected"), [(9, 4, [4, 4]), (9, 8, [8]), (8, 3, [3, 3, 2]), (9, 9, [9]), (1, 4, [])]
-)
-def test_a_last_batch_of_one_row_is_left_out(rows, size, expected):
-    assert [len(batch) for batch in passed(1, size, np.arange(rows))] == expected
-    if rows == 9:
-        assert [len(batch) for batch in passed(1, size)] == expected

@@ -17,7 +17,6 @@ from automtl_core.training.metrics import (
     metrics_from_json,
     metrics_of,
     relative_change,
-    too_few,
     with_others,
 )
 from automtl_testing.samples import binary_metrics, regression_metrics
@@ -116,19 +115,6 @@ def test_the_interval_holds_what_other_rows_give():
     assert 0.92 < np.mean(inside) < 0.98
     assert binary_metrics(1.0, 0.5, 5, 10).interval == (1.0, 1.0)
     assert binary_metrics(None, None, 0, 10).interval is None
-
-
-def test_the_note_on_tasks_says_how_few_rows_there_are():
-    rare, sure = binary_metrics(None, None, 18, 5000), binary_metrics(0.9, 0.1, 18, 5000)
-    said = list(too_few({"buy": rare, "like": sure, "age": price(2.0, 9)}))
-    assert said[0] == (
-        "* buy: 18 of 5,000 test rows are positive, too few of one class to be reliable; not in the mean"
-    )
-    assert "reliable (95 % interval of the AUC 0.8046 to 0.9954); not" in said[1]
-    assert said[2] == "* age: 9 test rows have the label, too few to be reliable"
-    assert list(too_few({f"label{k}": binary_metrics(None, None, k, 500) for k in range(20)})) == [
-        "* 20 tasks: 0 to 19 test rows are positive, too few of one class to be reliable; not in the mean"
-    ]
 
 
 def others(**values):

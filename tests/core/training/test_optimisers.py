@@ -6,15 +6,12 @@ from torch import nn
 
 from automtl_core.errors import PluginError
 from automtl_core.modules.features import Features
-from automtl_core.modules.table import RowAverage, RowTable, Table
+from automtl_core.modules.table import RowTable, Table
 from automtl_core.system.state import load_state, save_state
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
-from automtl_core.training.events import EventHandler
 from automtl_core.training.optimisers import Group, Optimiser, WeightAverage, weight_groups
 from automtl_core.training.recipe import Recipe
-
-from .fits import assert_resumes, make as make_fit
 
 
 class Model(nn.Module):
@@ -72,57 +69,6 @@ def test_sparse_gradients_are_those_of_a_table():
     model = nn.Sequential(nn.Embedding(3, 1, sparse=True))
     with pytest.raises(PluginError, match="sparse gradients"):
         weight_groups(model, dict(model.named_parameters()), Recipe())
-
-
-class SlowTable(RowTable):
-    """A kind of table that no other code knows: it moves by a hundredth of its gradient."""
-
-    def rule(self, learning_rate, decay):
-        return Slow(self)
-
-    def average(self, mean):
-        self.averages = [Last(self.weight, mean.weight)]
-        return self.averages[0]
-
-
-class Slow:
-    factor = 1.0
-
-    def __init__(self, table):
-        self.weight, self.settled = table.weight, 0
-        self.state = {"exp_avg_sq": torch.zeros(table.weight.shape)}
-
-    def step(self):
-        with torch.no_grad():
-            self.weight -= 0.01 * self.weight.grad.to_dense()
-
-    def load(self, state):
-        self.state = dict(state)
-
-    def settle(self):
-        self.settled += 1
-
-
-class Last(RowAverage):
-    """No average: the last rows."""
-
-    def update(self, share):
-        self.mean.data.copy_(self.weight)
-
-    def settle(self):
-        pass
-
-
-def test_a_kind_of_table_is_one_class(problem, monkeypatch, tmp_path):
-    monkeypatch.setattr("automtl_core.modules.embedding.table_of", SlowTable)
-    fit = make_fit(problem, average_weights=True, epochs=2)
-    (rule,) = fit.optimiser.rules.values()
-    before = rule.weight.detach().clone()
-    fit.run(EventHandler())
-    assert rule.settled == 2
-    assert not torch.equal(rule.weight, before)
-    assert "inputs.embedding.table.weight" in fit.optimiser.state_dict()
-    assert_resumes(problem, tmp_path / "state", 1, average_weights=True)
 
 
 class Net(nn.Module):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from automtl_core.run_dir.facts import Budget, Result
+from automtl_core.run_dir.facts import Budget
 from automtl_core.search.train_trial import train_trial
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 from automtl_core.workflow import budget as module, run_trial
@@ -76,25 +76,7 @@ def test_a_training_without_epochs_has_time_for_its_parts_by_their_share(clock):
     assert later.ended == {"train": 4}, "the epoch that ended before"
 
 
-def test_what_was_given_up_is_told():
-    assert Budget(60, 0.5, 0.9, 0.9).sentences() == []
-    assert Budget(60, 0.1, 0.9, 0.9, {"train": 2}, warned=("linear was left out",)).sentences() == [
-        "time ended phase 'train' in epoch 2",
-        "linear was left out",
-    ]
-
-
 EVIDENCE = {"strategy": {"name": "pd-darts", "epochs": 50}}
-
-
-def test_a_run_ends_in_time_with_a_tested_network(tmp_path):
-    job = make_job(tmp_path, EVIDENCE, {"time_budget": 2.0, "training": {"epochs": 1000, "patience": 1000}})
-    run = begin(job, tmp_path / "run")
-    told = run.read(Budget)
-    assert "train" in told.ended
-    assert [report["phase"] for report in run.reports()].count("warm-up") < 100
-    assert run.read(Result).test is not None
-    assert run.reports()[-1]["phase"] == "train"
 
 
 def test_a_stopped_run_goes_on_with_the_rows_it_had(tmp_path):
@@ -161,14 +143,3 @@ def test_the_trials_of_other_tables_read_all_rows(tmp_path):
     run = begin(job, tmp_path / "run")
     assert "train" not in [report["phase"] for report in run.reports()]
     assert "training" not in {stage.stage for stage in to_come(job, job.prepare())}
-
-
-@pytest.mark.parametrize(("phase", "left"), [("warm-up", "searched, mmoe"), ("searched", "mmoe")])
-def test_the_outcome_names_models_that_an_early_end_left_untrained(tmp_path, phase, left):
-    class Ends(EventHandler):
-        def epoch(self, report):
-            return report.phase != phase
-
-    plain = {"space": {"members": 1}}
-    run = begin(make_job(tmp_path, EVIDENCE, plain, {"time_budget": 600.0}), tmp_path / "run", Ends())
-    assert run.read(Budget).sentences() == [f"the search was ended before the training of {left}"]

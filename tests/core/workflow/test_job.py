@@ -37,11 +37,6 @@ def test_all_that_is_wrong_with_a_configuration_is_told_at_once():
     assert [remedy.rpartition("automtl settings ")[2] for remedy in remedies] == commands
 
 
-def test_a_wrong_name_and_a_wrong_setting_are_told_together():
-    with pytest.raises(UsageError, match=r"(?s)no space is called 'desam'.*dataset\.row is not a setting"):
-        Job.load(REGISTRY, default(REGISTRY), {"space": "desam", "dataset": {"row": 1}})
-
-
 def test_settings_are_parsed_once_and_written_out(small):
     job = small(space={"name": "desan", "experts": 3})
     assert job.components["space"].experts == job.config.space.settings["experts"] == 3

@@ -177,18 +177,6 @@ def test_a_point_of_a_front_is_its_decisions_with_the_space_of_the_run(front, re
     assert jobs["found"].config.decisions not in [point.decisions for point in points]
 
 
-@pytest.mark.parametrize("number", ["0", "3", "-1", "two", ""])
-def test_a_point_that_is_not_there_lists_those_that_are(front, number):
-    path, _ = front
-    with pytest.raises(UsageError, match=f"found@{number}: the run has no such point") as error:
-        layer(f"{path}@{number}", REGISTRY)
-    assert error.value.fix == (
-        "choose a point of its Pareto front by its number, by a preference (accuracy, balanced, cost) or by "
-        "a bound such as 200000flops or 2.5ms: 1 (small, 1,000 FLOPs per row), "
-        "2 (large, 25,000 FLOPs per row)"
-    )
-
-
 def test_a_run_whose_search_kept_no_front_says_so(front):
     path, _ = front
     Run(path).write(Search())
@@ -203,12 +191,6 @@ def test_a_run_that_does_not_know_its_space_is_refused(small, tmp_path):
         run.write_architecture(Architecture({}))
     with pytest.raises(ArtifactError, match="does not name its search space"):
         layer(str(run.path), REGISTRY)
-
-
-@pytest.mark.parametrize("name", ["mmo", "desan:pd-dart", "nothing"])
-def test_unknown_names(name):
-    with pytest.raises(UnknownNameError, match="known: "):
-        layer(name, REGISTRY)
 
 
 def test_what_all_models_share_cannot_be_set_by_one(tmp_path):

@@ -13,8 +13,7 @@ from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import DivergedError, UsageError
 from automtl_core.fields.numeric import Scale
 from automtl_core.fields.sparse import Hashed, Vocabulary
-from automtl_core.training.events import ProgressMade
-from automtl_core.workflow.new_rows import Unseen, measure, passed_on, skippable, write_predictions
+from automtl_core.workflow.new_rows import Unseen, measure, skippable, write_predictions
 from automtl_core.workflow.trained import Trained
 
 from .lines import begin, make_job
@@ -33,18 +32,6 @@ def given(tmp_path_factory):
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
     return trained, job.dataset(), part, folder
-
-
-def test_progress_ends_with_all(given, monkeypatch):
-    trained, dataset, part, folder = given
-    monkeypatch.setattr("automtl_core.workflow.new_rows.CHUNK", 100)  # less than a batch
-    told = []
-    reading = NewExamples(
-        dataset, folder / "new.csv", folder, **passed_on(lambda event: told.append(event) or True)
-    )
-    assert write_predictions(trained, reading, folder / "out.csv") == (len(part), [])
-    assert [event.stage for event in told if isinstance(event, ProgressMade)] == ["check", "read", "predict"]
-    assert told[-1] == ProgressMade("preparation", "predict", 1.0)
 
 
 @pytest.mark.parametrize(

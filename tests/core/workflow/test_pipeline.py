@@ -13,8 +13,6 @@ from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training.events import EventHandler
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.models import models
-from automtl_core.workflow.pipeline import plan
 
 from .lines import EQUAL, REGISTRY, SMALL, begin, contents, go_on, make_job, search, start, stopped
 
@@ -63,21 +61,6 @@ def test_a_run_keeps_why_its_search_decided_so_and_what_else_there_was(tmp_path)
     assert [point.decisions for point in kept.front] == [run.architecture().decisions]
 
 
-def test_a_run_without_a_search_keeps_nothing_of_one(tmp_path):
-    layer = {"dataset": {"name": "synthetic", "rows": 500}, "training": {"batch_size": 256, "epochs": 1}}
-    job = models(["mmoe"], REGISTRY, layer, {"prepared_dir": tmp_path / "prepared"})["mmoe"]
-    run = begin(job, tmp_path / "run")
-    assert not run.has(Search)
-
-
-def test_equal_seeds_give_equal_bytes_and_another_seed_another_run(job, whole, tmp_path):
-    run = begin(job, tmp_path / "again")
-    assert contents(run) == contents(whole)
-    job = make_job(tmp_path, {"seed": 1})
-    run = begin(job, tmp_path / "other")
-    assert contents(run)["metrics.jsonl"] != contents(whole)["metrics.jsonl"]
-
-
 @pytest.mark.parametrize("epochs", [3, 5], ids=["at the end of the search", "in the training"])
 def test_a_stopped_run_goes_on_to_the_same_bytes(job, whole, tmp_path, epochs):
     run = stopped(job, tmp_path / "stopped", epochs)
@@ -89,15 +72,6 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(job, whole, tmp_path, epochs):
 
 
 DARTS = {"name": "darts", "epochs": 2}
-
-
-def test_a_search_by_darts_that_is_stopped_goes_on_to_the_same_bytes(tmp_path):
-    job = make_job(tmp_path, {"strategy": {**DARTS, "order": "second"}, "training": {"epochs": 2}})
-    whole = begin(job, tmp_path / "whole")
-    for stop in (1, 3):  # in the search, in the training
-        run = stopped(job, tmp_path / f"stopped-{stop}", stop)
-        go_on(job, run)
-        assert contents(run) == contents(whole)
 
 
 @pytest.mark.parametrize(("strategy", "epochs"), [(SMALL["strategy"], 3), (DARTS, 2)])
@@ -152,21 +126,6 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(whole, job, tmp_
     assert "the checkpoint before the last one is used" in (run.path / "log.txt").read_text()
     for name in ("weights.safetensors", "metrics.jsonl"):
         assert (run.path / name).read_bytes() == (whole.path / name).read_bytes()
-
-
-def test_the_plan_tells_sizes_and_what_a_network_costs(job, tmp_path):
-    facts = plan(job, job.prepare())
-    assert facts.rows == {"train": 800, "validation": 100, "test": 100}
-    assert facts.steps_per_epoch == 4
-    space = job.space(job.prepare())
-    assert facts.choices == len(space.choices())
-    assert facts.answers == space.costs()
-    assert facts.points == {name: space.cost(a) for name, a in space.landmarks().items()}
-    layer = {"dataset": {"name": "synthetic", "rows": 500}, "prepared_dir": tmp_path / "prepared"}
-    job = models(["mmoe"], REGISTRY, layer)["mmoe"]
-    facts = plan(job, job.prepare())
-    assert (facts.answers, list(facts.points)) == ({}, ["the network"])
-    assert facts.points["the network"].flops_per_row > 0
 
 
 class First(nn.Module):

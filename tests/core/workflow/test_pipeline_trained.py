@@ -91,14 +91,6 @@ def test_the_members_of_an_ensemble_are_trained_in_the_search(ensemble):
     assert {task: metrics.to_json() for task, metrics in result.validation.items()} not in single
 
 
-@pytest.mark.parametrize("stop", [1, 5])
-def test_the_search_for_an_ensemble_goes_on_to_the_same_bytes(ensemble, tmp_path, stop):
-    job = make_job(tmp_path, TRAINED, ENSEMBLE)
-    run = stopped(job, tmp_path / "stopped", stop)
-    go_on(job, run)
-    assert contents(run) == contents(ensemble)
-
-
 def test_the_training_of_an_ensemble_goes_on_to_the_same_bytes(ensemble, tmp_path):
     data = {key: getattr(ensemble.config(), key).model_dump() for key in ("dataset", "training")}
     layer = {"prepared_dir": tmp_path / "prepared"}

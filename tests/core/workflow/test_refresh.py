@@ -77,6 +77,16 @@ def test_new_rows_count_like_prepared_ones(run, tmp_path):
     assert told["refreshes"]["never"] == {"click": run.metrics.loc["click", "auc"]}
 
 
+def test_rows_whose_labels_were_not_yet_known_are_taken_from_the_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = {**SETTINGS, "dataset": {**SETTINGS["dataset"], "label_delay": 5 * 86_400}}
+    made = automtl.train(table(), ["click"], model="shared-bottom", settings=settings)
+    again = made.refresh(table(), "whole")
+    known, whole = (one._folder.encoder().aggregates.states[0].totals[0] for one in (made, again))
+    assert (known < 0.8 * ROWS, whole) == (True, ROWS)
+    assert again._folder.read(Refreshed).rows == ROWS - known
+
+
 def test_rows_that_the_aggregates_have_seen_are_left_out(run, tmp_path):
     whole = table()
     once = run.refresh(whole.iloc[:-50], tmp_path / "once")  # with the training rows

@@ -11,7 +11,7 @@ from automtl_core.errors import ArtifactError, DivergedError
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import RunConfig, merge
-from automtl_core.run_dir.facts import Costs, EncodingSearch
+from automtl_core.run_dir.facts import EncodingSearch
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
 from automtl_core.search.trial import Serial, TrialResult
@@ -22,8 +22,6 @@ from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.workflow import Workflow
 from automtl_testing.samples import binary_metrics
-
-from .lines import start
 
 REGISTRY = load_registry()
 EXECUTOR = Serial(TrialRunner(REGISTRY))
@@ -229,13 +227,3 @@ def test_decisions_are_checked_once_nothing_is_open_that_questions_depend_on(job
     for given in (job("desan", features="ids"), job("mmoe", features="ids")):
         with pytest.raises(ArtifactError):
             given.having(decisions={"layer0": "x"}).checked(prepared)
-
-
-def test_a_run_has_the_seconds_of_its_encoding_search(asked, job, tmp_path):
-    prepared = job().prepare()
-    resolved = resolve_auto(job(), prepared, EXECUTOR)
-    assert resolved.encoding_seconds > 0
-    spent = replace(resolved, encoding_seconds=12.5)
-    with start(spent, prepared, tmp_path / "run") as run:
-        assert run.read(Costs).seconds == {"encoding_search": 12.5}
-    assert job(features="ids", training={"embedding_decay": 0.1}).encoding_seconds == 0

@@ -119,19 +119,6 @@ def test_a_spec_alone_gives_the_training_in_memory(job, prepared, spec, tmp_path
     assert replace(found, seconds=0) == replace(expected, seconds=0)
 
 
-def test_specs_that_share_a_problem_open_it_once_and_no_data_that_is_open(spec, runner, monkeypatch):
-    spec = replace(spec, architecture=Architecture({}).to_json())
-    opened = []
-    problem = Job.problem
-    monkeypatch.setattr(Job, "problem", lambda *given: opened.append(1) or problem(*given))
-    monkeypatch.setattr(run_trial.Prepared, "open", lambda path: pytest.fail(f"opens {path}"))
-    for epochs in (1, 2):
-        runner(replace(spec, max_epochs=epochs, loss_rows=epochs), SILENT)
-    assert len(opened) == 1
-    runner(replace(spec, train_rows=500, folder=f"{spec.folder}-other"), SILENT)
-    assert len(opened) == 2
-
-
 KNOWN = REGISTRY.adding(ENGINES, "queued", Queued)
 
 
@@ -151,12 +138,6 @@ def test_problems_of_several_spaces_are_kept_apart(spec, runner, job, prepared, 
     found = [runner(one, SILENT) for one in specs]
     assert len({str(result.metrics) for result in alone}) == len(opened) == 3
     assert [result.metrics for result in found] == [result.metrics for result in alone] * 2
-
-
-@pytest.mark.parametrize("workers", [None, 1])
-def test_one_worker_is_this_process(workers):
-    with run_trial.executor_of(KNOWN, workers, None) as executor:
-        assert executor is None
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.search.train_trial import trained_fit
-from automtl_core.search.trial import Candidate, Training
+from automtl_core.search.trial import Candidate
 from automtl_core.settings.settings import Search as Domain
 from automtl_core.training.events import EpochEnded
 from automtl_core.workflow.job import Job
@@ -37,7 +37,7 @@ class Tuned(SearchStrategy):
         for name, overrides in (("own", OWN), ("other", OTHER)):
             space = problem.tunable.problem(overrides).space
             architecture = space.canonical(next(iter(space.landmarks().values())))
-            spec = problem.trials.spec(Training(Candidate(name, architecture, overrides)))
+            spec = problem.trials.spec(Candidate(name, architecture, overrides))
             ((_, result),) = problem.trials.executor.run(deque([spec]), lambda spec, event: True)
             cost = space.cost(architecture)
             points.append(

@@ -1,7 +1,5 @@
 """The training of a run, of one network or of several, and the refit on training and validation rows."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,27 +7,16 @@ import torch
 from stopping import StopAfter
 
 import automtl
-from automtl_core.choices import Architecture
-from automtl_core.modules.network import Ensemble
-from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.facts import Chosen, Costs, Result
 from automtl_core.run_dir.run import Run
-from automtl_core.settings.settings import Component
-from automtl_core.system import seeds
-from automtl_core.training.ensemble import EnsembleFit
-from automtl_core.training.events import SILENT, EventHandler
-from automtl_core.training.fit import Fit
+from automtl_core.training.events import EventHandler
 from automtl_core.workflow.budget import Clock
 from automtl_core.workflow.evaluation import evaluate_run, predict_logits
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
-from automtl_core.workflow.training import _epochs, trainer, untrained
-from automtl_core.workflow.work import Work
 from automtl_core.workflow.workflow import Workflow
-from automtl_desan.space import DESAN, DESANSettings
 from automtl_report.record import read_record
-from automtl_testing.samples import plain_schema, sample_architectures, sample_problem
 
 from .lines import EQUAL, REGISTRY, TRAINING, begin, contents, go_on, make_job
 
@@ -124,16 +111,6 @@ def test_the_test_is_that_of_the_refitted_network_and_the_validation_that_before
     assert evaluate_run(job(), run, served) == result.test
     assert Workflow(REGISTRY).evaluate(run.path).repeats
     assert run.encoder().schema.sparse[1].size > plain.encoder().schema.sparse[1].size
-
-
-def test_the_record_tells_of_the_refit(whole, plain):
-    epochs = whole("search").read(Result).best_epoch
-    told = f"360 training and validation rows for {epochs} epoch"
-    searched = read_record(whole("search").path, REGISTRY)
-    assert told in searched.refit
-    assert searched.refit == searched.to_json()["refit"]
-    assert searched.optimism is None, "the validation score is not that of this network"
-    assert read_record(plain.path, REGISTRY).refit is None
 
 
 def test_new_rows_are_predicted_as_test_rows_are(job, whole):
@@ -249,51 +226,3 @@ def test_where_rows_are_split_by_time_or_where_it_is_asked_for(job, tmp_path):
     assert make_job(tmp_path, scratch, {"refit": True}).refits()
     assert plain.retrain() == "inherit"
     assert not plain.having(refit=True).refits()
-
-
-def test_members_are_trained_one_after_the_other_and_tasks_at_the_same_time():
-    chosen = Chosen((3, 5), False, {})
-    network = torch.nn.Linear(1, 1)
-    assert (_epochs(network, chosen), _epochs(Ensemble([network]), chosen)) == (5, 8)
-
-
-SETTINGS = DESANSettings(embedding_dim=4, experts=2, layers=1, expert_width=8, ops=("mlp-4",))
-
-
-@pytest.fixture(scope="module")
-def problem():
-    return sample_problem(DESAN(plain_schema(), SETTINGS, load_registry().op), epochs=1)
-
-
-def work(problem):
-    made = Work(None, None, None, SILENT)
-    made.problem = problem
-    return made
-
-
-def averaged(problem, count):
-    """Return the problem with the mean of a number of networks of its space."""
-    model = {"name": "desan", **SETTINGS.model_dump(mode="json")}
-    space = REGISTRY.space(Component(name="average", models=[model] * count), problem.space.schema)
-    return replace(problem, space=space)
-
-
-def test_each_member_of_an_ensemble_begins_with_the_weights_of_its_seed(problem):
-    average = averaged(problem, 3)
-    members = list(sample_architectures(problem.space, 3))
-    network = untrained(average, Architecture.ensemble(members))
-    assert isinstance(network, Ensemble)
-    for k, (member, architecture) in enumerate(zip(network.members, members, strict=True)):
-        own = untrained(replace(problem, seed=seeds.of_member(problem.seed, k)), architecture)
-        left, right = member.state_dict(), own.state_dict()
-        assert all(torch.equal(left[name], right[name]) for name in right)
-
-
-def test_the_trainer_is_that_of_the_network(problem):
-    (one,) = sample_architectures(problem.space, 1)
-    alone = untrained(problem, one)
-    ensemble = untrained(averaged(problem, 2), Architecture.ensemble([one, one]))
-    assert isinstance(trainer(work(problem), problem, ensemble), EnsembleFit)
-    fit = trainer(work(problem), problem, alone, first_epoch=2)
-    assert isinstance(fit, Fit)
-    assert fit.first_epoch == 2

@@ -18,7 +18,6 @@ from automtl_core.training.events import (
     PhaseBegan,
     RunBegan,
     RunListener,
-    StepEnded,
     Warned,
 )
 from automtl_core.workflow import work as module
@@ -28,25 +27,24 @@ from automtl_core.workflow.workflow import Workflow
 from .lines import REGISTRY, contents
 
 
-def work(space=None, changed=False):
+def work(space=None):
     made = []
     job = SimpleNamespace(
         checked=lambda prepared: made.append("space") or "space",
         problem=lambda prepared, space: made.append("problem") or ("problem", space),
     )
-    run = SimpleNamespace(initial_config=lambda: 1, config=lambda: 2 if changed else 1)
+    run = SimpleNamespace(initial_config=lambda: 1, config=lambda: 1)
     return Work(job, run, None, SILENT, space), made
 
 
-def test_space_and_problem_are_made_once_unless_a_search_changed_settings():
+def test_space_and_problem_are_made_once():
     once, made = work()
     assert once.problem == once.problem == ("problem", "space")
-    assert (once.checked_space(), once.space_of_network()) == ("space", "space")
+    assert once.checked_space() == "space"
     assert made == ["space", "problem"]
     known, made = work("known")
     assert known.problem == ("problem", "known")
     assert made == ["problem"]
-    assert work("known", changed=True)[0].space_of_network() is None
 
 
 REPORT = EpochEnded("train", 1, {}, {})
@@ -63,14 +61,6 @@ class Loop:
 
     def load_state_dict(self, state):
         self.number = state["number"]
-
-
-class Enough(EventHandler):
-    def step(self, *progress):
-        return False
-
-    def epoch(self, report):
-        return False
 
 
 @pytest.fixture
@@ -99,14 +89,6 @@ def test_a_folder_that_was_moved_is_an_error_that_says_so(run):
     with pytest.raises(StorageError, match="there is no such folder") as error:
         recorder(REPORT)
     assert "put the folder back" in error.value.fix
-
-
-@pytest.mark.parametrize(("listener", "answer"), [(EventHandler(), True), (Enough(), False)])
-def test_the_answer_of_the_listener_is_passed_on(run, listener, answer):
-    recorder = Recorder(run, listener)
-    recorder.follow("train", Loop(1))
-    assert recorder(StepEnded("train", 1, 10, 1, 100)) is answer
-    assert recorder(REPORT) is answer
 
 
 def test_a_loop_is_given_back_what_it_saved_in_its_stage(run):

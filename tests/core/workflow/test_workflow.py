@@ -1,25 +1,21 @@
 """The top of the line by itself: searched, stopped, resumed and tested without a command line."""
 
 import json
-from collections import Counter
 from dataclasses import replace
 
 import pytest
 import yaml
 
 from automtl_core.dataset.dataset import BIT, TEXT, Dataset, Label, RawFile, Sparse
-from automtl_core.dataset.schema import Schema
-from automtl_core.errors import ArtifactError, AutoMTLError, RunExistsError
+from automtl_core.errors import ArtifactError, AutoMTLError
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result, Status
 from automtl_core.run_dir.run import Run
-from automtl_core.space import SearchSpace
 from automtl_core.training import compute
 from automtl_core.training.events import EventHandler, PhaseBegan, Warned
-from automtl_core.workflow import pipeline, workflow
-from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.workflow import Workflow
+from automtl_report.record import read_record
 
 
 class Shop(Dataset):
@@ -98,41 +94,12 @@ def search(line, folder, name=None):
 def test_a_script_searches_resumes_and_tests(line, stopped, tmp_path):
     whole = search(line(), tmp_path, "whole")
     resumed = line().resume(stopped)
-    assert resumed.result == whole.result
-    assert resumed.architecture == whole.architecture
-    assert resumed.to_json()["result"] == whole.to_json()["result"]
+    assert resumed.read(Result) == whole.read(Result)
+    assert resumed.architecture() == whole.architecture()
     evaluation = line().evaluate(stopped)
     assert evaluation.repeats
     assert evaluation.changed == ()
-    assert evaluation.test == whole.result.test
-
-
-def test_the_work_of_a_search_is_done_once(line, tmp_path, monkeypatch):
-    """A space each: of the fields before the preparation, with all encodings, and with the chosen ones."""
-    counts = Counter()
-
-    def counted(owner, name, called=None):
-        function = getattr(owner, name)
-
-        def counting(*given, **how):
-            counts[called or name] += 1
-            return function(*given, **how)
-
-        monkeypatch.setattr(owner, name, counting)
-
-    counted(SearchSpace, "__init__", "space")
-    counted(SearchSpace, "supernet")
-    counted(Schema, "from_json", "schema")
-    counted(pipeline, "check")
-    counted(workflow, "resolve_auto")
-    counted(TrialRunner, "train", "trial")
-    job = line().job([SMALL, {"strategy": {"name": "pd-darts", "epochs": 1, "rounds": 1, "rivals": []}}])
-    line().search(job, tmp_path / "runs", "first")
-    assert counts["trial"] >= 1
-    assert counts["space"] <= 3
-    assert counts["supernet"] <= 4
-    assert counts["schema"] <= 5
-    assert counts["check"] == counts["resolve_auto"] == 1
+    assert evaluation.test == whole.read(Result).test
 
 
 def test_the_plan_counts_the_epochs_of_search_and_training_apart(line):
@@ -163,12 +130,14 @@ def test_a_network_whose_epochs_ended_too_soon_is_told(line, tmp_path):
     settings["space"] = {**SMALL["space"], "members": 1}  # with which each epoch is better
     job = line().job([SMALL, settings])
     found = line().search(job, tmp_path / "runs")
-    assert (found.result.best_epoch, found.result.cut_short) == (4, True)  # two of them in the search
-    (told,) = found.remarks
+    result = found.read(Result)
+    assert (result.best_epoch, result.cut_short) == (4, True)  # two of them in the search
+    (told,) = read_record(found.path, REGISTRY).remarks
     assert told.endswith(
         "in the last of 2 epochs: more epochs may be better, such as --set training.epochs=4"
     )
-    assert search(line(), tmp_path).remarks == []  # with more patience than epochs nobody waits
+    patient = search(line(), tmp_path)  # with more patience than epochs nobody waits
+    assert read_record(patient.path, REGISTRY).remarks == []
 
 
 EARLY = {
@@ -207,7 +176,7 @@ def test_other_raw_data_is_refused_before_anything_is_prepared(line, stopped, tm
     assert no.value.fix == "restore it, or start a new run"
     assert sorted((tmp_path / "prepared").iterdir()) == before
     log.write_text(text)
-    assert line().resume(stopped).result.test is not None
+    assert line().resume(stopped).read(Result).test is not None
 
 
 def edit(run, **values):
@@ -260,22 +229,4 @@ def test_a_network_that_is_not_tested_is_not_evaluated(line, tmp_path):
     with pytest.raises(ArtifactError, match="trained, but not tested yet") as refused:
         line().evaluate(run.path)
     assert refused.value.fix == f"resume the run: automtl search --resume {run.path}"
-    assert line().resume(run.path).result.test is not None
-
-
-def test_a_killed_run_says_that_it_can_go_on(line, stopped, tmp_path):
-    run = Run.open(stopped)
-    run.write(Status("running"))
-    way = f"automtl search --resume {stopped}"
-    assert run.status().state == "stopped"
-    for ask in (lambda: line().evaluate(stopped), run.architecture, run.weights):
-        with pytest.raises(ArtifactError) as refused:
-            ask()
-        assert refused.value.fix == f"resume the run: {way}"
-    with pytest.raises(RunExistsError) as there:
-        search(line(), tmp_path, "cut")
-    assert there.value.fix == f"choose another --name, or resume it: {way}"
-    line().resume(stopped)
-    with pytest.raises(RunExistsError) as there:
-        search(line(), tmp_path, "cut")
-    assert there.value.fix == "choose another --name"
+    assert line().resume(run.path).read(Result).test is not None

@@ -37,19 +37,6 @@ def test_values_are_counted_without_blanks_and_numbers_have_ends(facts):
 NUMBERS = [str(n) for n in range(100)]
 
 
-def test_the_kind_is_that_of_all_but_one_value(facts):
-    found = facts(*NUMBERS, "x12")
-    assert (found.kind, found.rows, found.values, found.high) == ("integer", 101, 100, "99")
-    assert found.odd == Odd(1, 102, "x12")
-    assert facts(*NUMBERS, "2.5").kind == "number"
-    assert facts(*NUMBERS, "inf").odd == Odd(1, 102, "inf")
-    dates = [f"2024-01-{n % 28 + 1:02}" for n in range(100)]
-    assert (facts(*dates, "soon").kind, facts(*dates, "soon").odd.value) == ("time", "soon")
-    found = facts(*NUMBERS, "a", "b")
-    assert (found.kind, found.odd.rows, found.values) == ("text", 2, 102)
-    assert facts("1", "2", "x").kind == "text"  # too few rows
-
-
 def test_blanks_among_numbers_and_texts(facts):
     found = facts(*NUMBERS, "NaN", "NA", "-", "\\N")
     assert (found.kind, found.rows, found.blanks) == ("integer", 100, ("-", "NA", "NaN", "\\N"))
@@ -97,28 +84,6 @@ def test_binary_columns(facts, texts, bits):
 )
 def test_forms_of_numbers(facts, texts, form):
     assert facts(*texts * 10).form == form
-
-
-class Counting:
-    """A connection that counts its queries."""
-
-    def __init__(self, db):
-        self.db, self.queries = db, 0
-
-    def execute(self, *words):
-        self.queries += 1
-        return self.db.execute(*words)
-
-
-@pytest.mark.parametrize("columns", [20, 400])
-def test_the_number_of_queries_does_not_grow_with_the_columns(columns):
-    with duckdb.connect() as db:
-        rows = db.sql("FROM range(100) t(n)")
-        values = [f"CAST((n * {k + 3}) % 7 % 2 AS VARCHAR) AS c{k}" for k in range(columns)]
-        rows.project(", ".join([*values, "n AS line"])).create("head")
-        counting = Counting(db)
-        assert len(facts_of(counting, [f"x{k}" for k in range(columns)])) == columns
-    assert counting.queries == 3
 
 
 def test_how_a_column_tells_a_time(facts):

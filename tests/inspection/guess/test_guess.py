@@ -111,31 +111,8 @@ def test_different_numbers_and_the_finest_time_are_used():
     assert [each.role for each in found] == ["unused", "time", "unused"]
 
 
-def test_names_that_differ_in_case_alone():
-    found = guessed(facts("city", "text"), facts("City", "text"))
-    assert (found[0].role, found[1].role) == ("sparse", "unused")
-    assert "its name differs from city in case only" in found[1].reason
-
-
-def test_columns_without_names_are_taken_by_their_values():
-    column = facts("c5", low="1511544070", high="1512316799", mean=1.5e9, clock="seconds")
-    assert [guessed(column, header=header)[0].role for header in (True, False)] == ["dense", "time"]
-    column = facts("c1", low="1", high="1003693")
-    assert [guessed(column, header=header)[0].role for header in (True, False)] == ["dense", "sparse"]
-    assert guessed(facts("c1"), header=False)[0].role == "dense"
-
-
 def of(labels, *columns):
     return guess(Glimpse(Path(), "a.csv", False, ",", True, SEEN, SEEN, columns), labels)
-
-
-def test_labels_that_are_named():
-    columns = [bits("click"), bits("seen", ("no", "yes")), facts("price"), bits("bought")]
-    found = of(["seen", "price"], *columns)
-    assert [each.role for each in found] == ["unused", "labels", "labels", "unused"]
-    assert [each.setting for each in found[1:3]] == [{"positive": ["yes"]}, {"kind": "regression"}]
-    chosen = {"seen": {"positive": ["no"]}, "bought": None}
-    assert [each.setting for each in of(chosen, *columns)][1::2] == [{"positive": ["no"]}, {}]
 
 
 @pytest.mark.parametrize(
@@ -155,25 +132,6 @@ def test_values_that_do_not_fit_the_role():
 
 def action(**others):
     return replace(facts("action", "text", 3, few=("buy", "cart", "view"), **others), example="view")
-
-
-def test_texts_of_a_column_that_are_named_as_labels():
-    *_, found, _ = of(["action=buy", "action=view"], action(), facts("price"))
-    assert (found.name, found.role, found.setting) == ("action=buy", "labels", {})
-    first, *_ = of({"action=buy": {"after": "click"}}, action(), bits("click"))
-    assert (first.role, first.reason) == ("unused", "its values are labels")
-    with pytest.raises(UsageError, match=r"no row holds 'by' in action \(did you mean 'buy'\?\)"):
-        of(["action=by"], action())
-    with pytest.raises(UsageError, match=r"label 'acton=buy' is not a column \(did you mean 'action'\?\)"):
-        of(["acton=buy"], action())
-
-
-def test_actions_are_labels_only_where_no_other_column_may_be_one():
-    assert [each.name for each in guessed(action()) if each.role == "labels"] == ["action=buy", "action=cart"]
-    for other in (bits("click"), bits("loved"), facts("rating", values=5)):
-        found, _ = guessed(action(), other)
-        assert found.role == "sparse"
-    assert [each.role for each in guessed(action(), replace(action(), name="event"))] == ["sparse", "sparse"]
 
 
 def test_users_and_long_tails():
@@ -220,46 +178,6 @@ def table(tmp_path):
         return peek(str(tmp_path / name))
 
     return write
-
-
-def test_columns_have_the_role_that_they_look_like(table, tmp_path):
-    assert settings(table(), []) == {
-        "data_dir": str(tmp_path),
-        "dataset": {
-            "name": "table",
-            "files": "t.csv",
-            "separator": ",",
-            "labels": {"click": {}, "buy": {"positive": ["yes"]}},
-            "sparse": {"user_id": "integer", "shop": "text"},
-            "dense": {"price": {}, "grade": {}},
-            "multi": {"tags": "|"},
-            "user": "user_id",
-            "time": "ts",
-            "split": "time",
-        },
-        "training": {"batch_size": 128},
-    }
-
-
-def test_what_labels_mean_can_be_said(table):
-    said = {"shop": {"positive": ["bs"]}, "buy": {"positive": ["no"]}}
-    assert settings(table(), said)["dataset"]["labels"] == {name: said[name] for name in ("shop", "buy")}
-    with pytest.raises(UsageError, match="label 'shop' holds as, bs: the positive value is"):
-        settings(table(), ["shop"])
-
-
-def test_columns_that_may_be_labels_are_no_inputs(tmp_path):
-    lines = [f"{n % 30},{n % 2},{n % 3 % 2},{n % 5 % 2}" for n in range(200)]
-    (tmp_path / "t.csv").write_text("\n".join(["user_id,liked,disliked,loved", *lines]))
-    seen = peek(str(tmp_path / "t.csv"))
-    for labels in ([], ["liked"]):
-        assert settings(seen, labels)["dataset"]["sparse"] == {"user_id": "integer"}
-        assert undecided(seen, labels, {}) == ["loved"]
-    assert settings(seen, ["loved"])["dataset"]["labels"] == {"loved": {}}
-    assert undecided(seen, ["loved"], {}) == []
-    assert undecided(seen, ["liked"], {"sparse": 5}) == ["loved"]
-    for told in ({"sparse": {"loved": "text"}}, {"sparse": ["loved"]}, {"labels": "loved"}):
-        assert undecided(seen, ["liked"], told) == []
 
 
 def test_the_split_by_time_is_about_the_guessed_time(table):

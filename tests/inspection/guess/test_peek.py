@@ -42,16 +42,6 @@ def test_what_separators_take_texts_apart_to(seen):
     assert "," not in c.parts  # brackets would be torn apart
 
 
-@pytest.mark.parametrize("separator", [",", "\t", ";", "|"])
-def test_the_separator_is_found_whatever_stands_in_quotes(seen, separator):
-    rows = [["name", "note", "n"], ['"a,b;c|d\te"', "1,5;2", "3"], ['"x\ny"', '""', "4"]]
-    quoted = [[f'"{value}"' if value[0] != '"' else value for value in row] for row in rows]
-    found = seen("\n".join(separator.join(row) for row in quoted) + "\n")
-    assert found.separator == separator
-    assert [facts.name for facts in found.columns] == ["name", "note", "n"]
-    assert found.seen == 2
-
-
 @pytest.mark.parametrize(
     ("text", "header"),
     [
@@ -86,16 +76,6 @@ def test_rows_are_those_that_are_prepared(seen, text):
     assert [facts.few for facts in found.columns] == [("1", "7"), ("2", "8")]
 
 
-def test_no_more_rows_are_looked_at_than_needed(seen, monkeypatch):
-    text = "n,m\n" + "".join(f"{n:06},x\n" for n in range(5000))
-    monkeypatch.setattr(module, "ROWS", 1000)
-    found = seen(text)
-    assert found.seen == 1000
-    assert found.rows == pytest.approx(5000, rel=0.01)
-    monkeypatch.setattr(module, "BYTES", 800)
-    assert seen(text).seen < 110
-
-
 def test_rows_of_compressed_files_and_patterns_are_estimated(tmp_path, monkeypatch):
     text = "n,m\n" + "".join(f"{n * 7919 % 10007},x\n" for n in range(5000))
     for name in ("c-1.csv.gz", "c-2.csv.gz"):
@@ -104,11 +84,6 @@ def test_rows_of_compressed_files_and_patterns_are_estimated(tmp_path, monkeypat
     found = peek(f"{tmp_path}/c-*.csv.gz")
     assert (found.folder, found.pattern) == (tmp_path, "c-*.csv.gz")
     assert found.rows == pytest.approx(10_000, rel=0.1)
-
-
-def test_a_name_with_signs_of_patterns_is_a_file_first(seen, tmp_path):
-    found = seen("a,b\n1,x\n", name="a[1].csv")
-    assert [path.name for path in tmp_path.glob(found.pattern)] == ["a[1].csv"]
 
 
 @pytest.mark.parametrize("name", ["lost.csv", "lost-*.csv", "lost/a.csv"])
@@ -125,13 +100,6 @@ def test_folders_and_links_to_other_places(tmp_path):
     (tmp_path / "inner/a.csv").symlink_to(tmp_path / "a.csv")
     with pytest.raises(DataError, match="links to a file outside of its folder"):
         peek(f"{tmp_path}/inner/a.csv")
-
-
-def test_faulty_rows_are_counted_and_the_first_is_named(seen, tmp_path):
-    found = seen("a,b\n1,2\n3\n4,5,6\n7,8\n9,10\n")
-    assert found.faulty == 2
-    assert found.fault == f'{tmp_path}/a.csv:3: expected 2 columns, found 1: "3"'
-    assert found.columns[0].few == ("1", "7", "9")
 
 
 def test_what_is_no_parquet_file(tmp_path):

@@ -1,7 +1,5 @@
 """What is planted is found: fields that give a label away, and labels that settle another one."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -191,27 +189,6 @@ def test_many_passes_give_what_one_gives(tmp_path, monkeypatch):
     assert alone(made) == once
 
 
-def test_rows_are_read_once_and_scores_kept_with_the_data(tmp_path, monkeypatch):
-    made = prepared(tmp_path, Table(click=clicks()))
-    both, fields = alone(made), alone(made, ["field"])
-    assert {one.kind for one in both["buy"]} == {"field", "label"}
-    assert {one.kind for one in fields["buy"]} == {"field"}
-    kept = (made.path / leaks.SCORES).read_text()
-
-    def tallies(*_):
-        raise AssertionError("the rows are read again")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(leaks, "_tallies", tallies)
-        assert (alone(made), alone(made, ["field"])) == (both, fields)
-        patch.setattr("automtl_core.__version__", "another")
-        with pytest.raises(AssertionError, match="read again"):
-            alone(made)
-    (made.path / leaks.SCORES).write_text(kept.replace("0", "1", 1))
-    assert alone(made) == both, "a damaged file is replaced"
-    assert (made.path / leaks.SCORES).read_text() == kept
-
-
 def test_the_prediction_of_a_field_is_the_mean_label_of_its_value(tmp_path):
     made = prepared(tmp_path, Table(click=clicks()))
     train, test = made.part("train"), made.part("test")
@@ -229,18 +206,3 @@ def test_tasks_before_and_after_are_declared_over_several_steps():
     assert declared(schema, "view", "buy")
     assert declared(schema, "buy", "view")
     assert not declared(schema, "hide", "click")
-
-
-def test_the_file_of_scores_grows_with_the_tasks_and_not_with_their_pairs(tmp_path):
-    class Many(Table):
-        labels = tuple(Label(f"y{n}") for n in range(40))
-
-    draw = np.random.default_rng(0)
-    labels = {one.name: draw.random(ROWS) < 0.3 for one in Many.labels}
-    made = prepared(tmp_path, Many(**{**labels, "y7": labels["y3"]}))
-    found = alone(made)
-    assert suspects(found)["y3"] == [("y7", "value")]
-    kept = json.loads((made.path / leaks.SCORES).read_text())["scores"]
-    assert max(map(len, kept.values())) <= 7  # three fields, three labels, and an event
-    (made.path / leaks.SCORES).unlink()
-    assert alone(made) == found == alone(made)

@@ -9,9 +9,8 @@ from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, Sparse
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.prepare.prepare import prepare
-from automtl_inspection.leaks import predictors as module
 from automtl_inspection.leaks.leaks import alone, warnings
-from automtl_inspection.leaks.predictors import event_predictors, predictors, spread_rows
+from automtl_inspection.leaks.predictors import event_predictors, predictors
 
 SCHEMA = Schema(
     (SparseField("tags", 4, "bag"), SparseField("item", 3)),
@@ -101,16 +100,6 @@ def test_events_without_outcomes_are_there_or_not_and_ranks_are_no_ages():
     )
     assert not [one.name for one in found if "age" in one.name or "before" in one.name]
     assert seen.dense.shape == (4, 1)
-
-
-def test_a_sample_of_rows_is_read_in_chunks(monkeypatch):
-    whole = event_predictors(OF_EVENTS, part(), part())[1]
-    monkeypatch.setattr(module, "CHUNK", 3)
-    assert np.array_equal(event_predictors(OF_EVENTS, part(), part())[1].ids, whole.ids)
-    monkeypatch.setattr(module, "SEEN", 2)
-    assert np.array_equal(event_predictors(OF_EVENTS, part(), part())[1].ids, whole.ids[::2])
-    assert spread_rows(10, 4).tolist() == [0, 3, 6, 9]
-    assert spread_rows(3, 4).tolist() == [0, 1, 2]
 
 
 class Shop(Dataset):

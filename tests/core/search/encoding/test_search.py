@@ -28,7 +28,8 @@ from automtl_core.search.trial import TrialResult
 from automtl_core.settings.settings import Component, Search
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import SILENT
-from automtl_core.training.fit import Fit, TrainingData
+from automtl_core.training.fit import Fit
+from automtl_core.training.learner import TrainingData
 from automtl_core.training.metrics import TaskMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 from automtl_testing.samples import binary_metrics, sample_schema

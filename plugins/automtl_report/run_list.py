@@ -113,8 +113,8 @@ class Watched:
 
     path: Path
     status: Status
-    progress: Progress | None
-    """None before the first one, and after the end."""
+    progress: Progress
+    """Empty before the first event and, but for the decisions, after the end."""
     reports: tuple[EpochEnded, ...]
     """The epochs so far."""
     test: Metrics | None
@@ -139,9 +139,8 @@ class Watched:
 
         """
         status = run.status()  # first, so that the files of a run that is done are complete
-        progress = Progress.read(run.path)
-        if progress is None and run.has(Search):
-            progress = Progress(decisions=run.read(Search).evidence)
+        decisions = run.read(Search).evidence if run.has(Search) else ()
+        progress = Progress.read(run.path) or Progress(decisions=decisions)
         reports = tuple(map(EpochEnded.from_json, run.reports()))
         test = run.read(Result).test if run.has(Result) else None
         return cls(run.path, status, progress, reports, test)

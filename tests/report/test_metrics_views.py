@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from automtl_core.registry.plugins import load_registry
 from automtl_core.training.metric import ByUser, MetricValue
-from automtl_core.views.metrics import metrics
-from automtl_core.views.plain import cell
 from automtl_core.views.values import Grid
+from automtl_report.metrics import metrics
+from automtl_report.plain import cell
 from automtl_testing.samples import binary_metrics, regression_metrics
 
 CLICK = binary_metrics(0.71, 0.5, 1200, 4000)
@@ -22,32 +21,6 @@ def shown(test, reachable=None, least=1):
     assert isinstance(grid, Grid)
     lines = [" ".join(" ".join(map(cell, row)).split()) for row in (grid.header, *grid.rows)]
     return [*lines, *(note.text for note in notes)]
-
-
-def test_binary_tasks_alone_have_the_columns_they_always_had():
-    like = binary_metrics(0.61, 0.25, 10, 4000)
-    assert shown({"click": CLICK, "like": like}, {"click": 0.75, "like": 0.65}) == [
-        "task test AUC optimal AUC log loss positives rows",
-        "click 0.7100 0.7500 0.5000 1,200 4,000",
-        "like 0.6100 0.6500 0.2500 10 4,000",
-        "mean 0.6600 0.7000 0.3750",
-    ]
-
-
-def test_what_can_be_reached_is_the_score_that_judges():
-    load_registry()
-    click = replace(CLICK, kind="binary by gauc", values={"gauc": 0.7, **CLICK.values})
-    assert shown({"click": click}, {"click": 0.73})[0].startswith("task test GAUC optimal GAUC AUC log loss")
-
-
-def test_errors_have_columns_of_their_own_and_no_mean():
-    assert shown({"click": CLICK, "price": PRICE}) == [
-        "task test AUC log loss test RMSE MAE R2 positives rows",
-        "click 0.7100 0.5000 1,200 4,000",
-        "price 3.2 2.1 0.2500 3,000",
-        "mean 0.7100 0.5000",
-    ]
-    assert shown({"price": PRICE}) == ["task test RMSE MAE R2 rows", "price 3.2 2.1 0.2500 3,000"]
 
 
 @pytest.mark.parametrize(
@@ -125,14 +98,6 @@ def test_a_metric_without_any_value_has_no_column_but_a_reason():
         "click, like have no GAUC: no gauc",
         "like has no NDCG: no ndcg",
     ]
-
-
-def test_a_usual_table_fits_into_100_columns():
-    test = {"long_view_of_video": registered(CLICK, **{"pr-auc": 0.3, "gauc": 0.6, "ndcg@10": 0.8})}
-    grid, *_ = metrics(test, {"long_view_of_video": 0.8}, 1)
-    assert isinstance(grid, Grid)
-    widths = [max(len(cell(row[k])) for row in (grid.header, *grid.rows)) for k in range(len(grid.header))]
-    assert sum(widths) + 2 * (len(widths) - 1) <= 100
 
 
 def by_user(value, users, all_users=5000, **others):

@@ -12,7 +12,10 @@ from automtl_core.run_dir.facts import Result, Search, Status
 from automtl_core.run_dir.folders import locked
 from automtl_core.run_dir.progress import Progress
 from automtl_core.run_dir.run import Run
-from automtl_core.run_dir.run_list import (
+from automtl_core.search.evidence import Evidence
+from automtl_core.training.events import EpochEnded
+from automtl_core.training.metrics import mean_over_tasks
+from automtl_report.run_list import (
     CELLS,
     Summary,
     Watched,
@@ -24,11 +27,7 @@ from automtl_core.run_dir.run_list import (
     summary,
     write_cells,
 )
-from automtl_core.search.evidence import Evidence
-from automtl_core.training.events import EpochEnded
-from automtl_core.training.metrics import mean_over_tasks
-
-from ..workflow.lines import begin, make_job, stopped
+from tests.core.workflow.lines import begin, make_job, stopped
 
 WORSE = {"training": {"epochs": 1, "min_positives": 1}, "strategy": {"name": "random", "candidates": 2}}
 

@@ -1,11 +1,9 @@
 """Blocks in characters."""
 
-from math import inf
-
 import pytest
 
-from automtl_core.views.plain import cell, markdown, plain
-from automtl_core.views.values import Bar, Bars, Figures, Grid, Matrix, Plot, Preformatted, Section, Text
+from automtl_core.views.values import Grid, Matrix, Preformatted, Section, Text
+from automtl_report.plain import cell, markdown
 
 
 @pytest.mark.parametrize(
@@ -24,27 +22,6 @@ from automtl_core.views.values import Bar, Bars, Figures, Grid, Matrix, Plot, Pr
 )
 def test_a_value_in_few_characters(value, text):
     assert cell(value) == text
-
-
-def test_blocks_become_grids():
-    marks = plain(Matrix("layer0", ["e0", "e1"], {"user": [True, False]}))
-    assert marks == Grid(["layer0", "e0", "e1"], [["user", "●", "·"]], "lc")
-    numbers = plain(Matrix("correlation", ["a"], {"a": [None]}))
-    assert numbers == Grid(["correlation", "a"], [["a", None]], "lr")
-    for block in (Text("a"), Grid(["a"], [])):
-        assert plain(block) is block
-    plot = Plot("FLOPs", "AUC", {"1": (9000, 0.81), "2": (40_000, 0.82)}, "2")
-    assert plain(plot) == Grid(
-        ["", "FLOPs", "AUC"], [["1", "9,000", 0.81], ["2, chosen", "40,000", 0.82]], "lr"
-    )
-    assert plain(Plot("FLOPs", "AUC", {"trees": (inf, 0.8)})).rows == [["trees", None, 0.8]]
-    bars = Bars("fields", "drop", [Bar("user", 0.5, 0.25, 0.75), Bar("item", 0.25)], "+.2f")
-    assert plain(bars) == Grid(
-        ["fields", "drop, 95 % interval"], [["user", "+0.50 [+0.25, +0.75]"], ["item", "+0.25"]], "lr"
-    )
-    assert plain(Bars("fields", "drop", [Bar("user", 0.5)])).header == ["fields", "drop"]
-    figures = Figures({"time": ("3 min", "search 2 min")})
-    assert plain(figures) == Grid(["", "", ""], [["time", "3 min", "search 2 min"]], "lrl")
 
 
 def test_sections_are_markdown():

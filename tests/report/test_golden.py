@@ -1,0 +1,221 @@
+"""What is shown of made-up runs, word by word; `pytest --update-golden tests/report` writes it anew."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from automtl_core.choices import Architecture
+from automtl_core.modules.cost import Cost
+from automtl_core.modules.sharing import Sharing
+from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Result, Search
+from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial, OtherView
+from automtl_core.search.evidence import EVERYWHERE, Evidence, Point
+from automtl_core.training.events import EpochEnded
+from automtl_core.workflow import new_rows
+from automtl_core.workflow.evaluation import Evaluation
+from automtl_inspection.baselines import Baseline, Baselines
+from automtl_inspection.behaviour import Behaviour, ExpertUse
+from automtl_inspection.importance import FieldEffect, Importance
+from automtl_report import outcome as outcomes
+from automtl_report.drawing import dot
+from automtl_report.plain import markdown
+from automtl_report.run import SECTIONS, outcome, show
+from automtl_report.run_list import Summary
+from automtl_report.sharing import networks
+from automtl_testing.samples import binary_metrics, regression_metrics, sample_schema
+from tests.shared.records import record
+
+GOLDEN = Path(__file__).parent / "golden"
+SCHEMA, BINARY = sample_schema(), sample_schema(regression=False)
+TASKS = [task.name for task in SCHEMA.tasks]
+FIELDS = tuple(SCHEMA.fields())
+CHOSEN = Point("searched", {}, 0.2, None, 0.7835, 68_000, 10, trained=True, chosen=True)
+MMOE = Point("mmoe", {}, 0.21, 0.001, 0.7844, 136_000, 10, True, overrides={"space": {"name": "mmoe"}})
+FRONT = (
+    replace(CHOSEN, name="level", loss=0.203, error=0.002, flops_per_row=17_000, chosen=False),
+    CHOSEN,
+    MMOE,
+    replace(MMOE, name="ple", loss=0.19, overrides={}),
+    replace(MMOE, name="partial", loss=0.3, error=None, overrides={}),
+    replace(MMOE, name="boosting", loss=0.2031, error=0.002, flops_per_row=0, overrides={}),
+    Point("evolution 1.1", {}, 0.1, 0.1, 0.79, 10_000, 10),
+)
+NO_EFFECT = "no significant effect"
+EVIDENCE = (
+    Evidence(f"task/{TASKS[0]}/experts", "e1", "closed", NO_EFFECT, None, 0.001, 0.001),
+    Evidence("layer0/e0/single", FIELDS[0], "kept", "required", None, 0.01, 0.001, 320, 2048, p=1e-4),
+    Evidence(
+        "layer0/e0/block0", "mlp-8", "chosen", "better", "identity", -1.2e-3, 3e-4, -96, epoch=4, p=2e-4
+    ),
+    Evidence("layer0/e1/block0", "mlp-8", "chosen", "at chance", certainty=0.001, epoch=5),
+    Evidence("layer0/e0/single", FIELDS[3], "closed", "better", None, -2e-3, 1e-4),
+    Evidence("layer0/e1/single", FIELDS[3], "closed", "better", None, -2e-3, 1e-4),
+    Evidence(EVERYWHERE, FIELDS[2], "closed", NO_EFFECT, None, -0.001, 0.001),
+)
+DECISIONS = {
+    **{f"task/{task}/experts": ("e0",) for task in TASKS},
+    "layer0/e0/single": FIELDS[:2],
+    "layer0/e0/block0": "mlp-8",
+    "layer0/e1/single": (),
+    "layer0/e10/block0": "identity",
+}
+SHARING = Sharing({"layer0/e0": FIELDS[:2]}, {f"task/{task}": ("layer0/e0",) for task in TASKS}, FIELDS)
+OFF = {"aggregates": (), "numbers": "standard", "embedding_decay": 0.01}
+KEYED = {**OFF, "aggregates": ({"key": ("a", "b"), "means": ()}, {"key": ("c",), "means": ()})}
+ENCODINGS = EncodingSearchResult(
+    KEYED, (EncodingTrial(OFF, 0.7, 1), EncodingTrial(KEYED, 0.7032, 2)), measure="AUC",
+    other_view=OtherView("GAUC", -0.05, 0.01),
+)  # fmt: skip
+CLICK = binary_metrics(0.71, 0.5, 1200, 4000)
+LIKE = replace(CLICK, values={**CLICK.values, "auc": 0.73})
+LEAKED = Baseline("AUC", 0.999, 0.001, 0, "item", 0.99, 0)
+CHANCE, ALIKE = (
+    Baseline("AUC", 0.5, 0.01, 0.7, "item", 0.49, 0.5),
+    Baseline("AUC", 0.7, 0.01, 1e-9, "item", 0.71, 0.9),
+)
+RESULT = Result(
+    best_epoch=2, parameters=84_388, parameters_beside_embeddings=27_588, flops_per_row=54_432,
+    validation={"click": replace(CLICK, values={**CLICK.values, "auc": 0.72})}, files={},
+    test={"click": CLICK, "price": regression_metrics(9.0, 0.4, 0.1, 4000), "like": LIKE},
+    reachable={"click": 0.8, "like": 0.9},
+)  # fmt: skip
+
+
+BASELINES = Baselines({"click": LEAKED, "like": ALIKE})
+COSTS = Costs({"search": 130.0, "encoding_search": 6.1}, None)
+
+
+def effect(drop, verdict, measure="AUC"):
+    return FieldEffect(measure, drop, drop - 0.001, drop + 0.001, 0.004, verdict)
+
+
+IMPORTANCE = Importance(
+    7184,
+    {
+        "item": {"click": effect(0.0, "no effect"), "price": effect(-0.0001, "no effect", "R2")},
+        "user": {"click": effect(0.02, "matters"), "price": effect(0.3, "unclear", "R2")},
+        "age": {"click": effect(0.01, "matters"), "price": effect(0.05, "matters", "R2")},
+        "rare": {"click": FieldEffect("AUC")},
+    },
+)
+TRUTH = {"noise": [FIELDS[1]], "tasks": {TASKS[0]: {"fields": FIELDS[:1]}, TASKS[1]: {"fields": FIELDS[2:3]}}}
+USE = ExpertUse(
+    10, {f"task/{task}": {"e0": 0.99, "e1": 0.01} for task in TASKS},
+    {"task": {"e0": {"e0": 1.0, "e1": 0.99}, "e1": {"e0": 0.99, "e1": 1.0}}},
+)  # fmt: skip
+EPOCHS = [
+    EpochEnded(phase, epoch, {"click": 1 / epoch}, {"click": binary_metrics(epoch / 9, 1, 9, 20)}, 1.0, 1.0)
+    for phase, epoch in (
+        ("warm-up", 1),
+        ("search", 2),
+        ("mmoe", 3),
+        ("mmoe", 4),
+        ("searched", 5),
+        ("refit", 6),
+    )
+]
+
+
+class Space:
+    """A space with a cost for one decision, and members."""
+
+    settings = None
+
+    def __init__(self, members=0):
+        self.count = members
+
+    def members(self):
+        return {f"member {k}": Space() for k in range(1, self.count + 1)}
+
+    def landmarks(self):
+        return {"mmoe": None}
+
+    def cost(self, architecture):
+        return Cost(5, 4, 1000)
+
+    def costs_of(self, architecture):
+        return {
+            name: Cost(3, 3, 600) if "block0" in name else Cost(0, 0, 0) for name in architecture.decisions
+        }
+
+
+def made(*facts, schema=SCHEMA, **changes):
+    data = Data("x", 1, {}, {}, "", schema.to_json(), {}, TRUTH)
+    found = record(data, RESULT, COSTS, BASELINES, *facts, schema=schema, **changes)
+    found.__dict__["epochs"] = EPOCHS
+    return found
+
+
+def members():
+    """Return the record of three members, of which two have the same architecture."""
+    parts = [SHARING, Sharing({"layer0/e0": ()}, {}, FIELDS), SHARING]
+    one, other = Architecture(DECISIONS), Architecture({**DECISIONS, "layer0/e0/single": ()})
+    sharing = Sharing.together({f"member {k}": part for k, part in enumerate(parts, 1)})
+    return made(decisions=Architecture.ensemble([one, other, one]).decisions, sharing=sharing, space=Space(3))
+
+
+LINEAR = replace(CHOSEN, name="linear", loss=0.203, error=0.002, flops_per_row=100, chosen=False)
+TREES = (replace(CHOSEN, name="boosting", flops_per_row=0), replace(MMOE, loss=0.201, error=0.002))
+MEAN = replace(MMOE, name="mean of searched + mmoe", loss=0.1, error=None, chosen=True)
+NOTHING = Baselines({"click": CHANCE, "buy": CHANCE})
+OF_LEVELS = ExpertUse(9, {"level0/a": {"x": 1.0}, "task/a": {"x": 0.3, "y": 0.7}}, {})
+OVERRIDES = {"space": {"members": 1}, "training": {"learning_rate": 0.1}}
+RUNS = {
+    "searched": made(
+        Search(EVIDENCE, FRONT, OVERRIDES), IMPORTANCE, EncodingSearch(ENCODINGS), Behaviour(USE, {}),
+        decisions=DECISIONS, sharing=SHARING, space=Space(), path="runs/my run",
+    ),
+    "gated": made(
+        Search(EVIDENCE[:2], (replace(CHOSEN, chosen=False, error=0.001), LINEAR, MEAN)), NOTHING,
+        decisions=DECISIONS, sharing=replace(SHARING, gates=("task/click",)), schema=BINARY, unasked="x",
+    ),
+    "trees": made(
+        Search((), TREES, MMOE.overrides), replace(RESULT, reachable=None), Baselines({"like": ALIKE}),
+        sharing=replace(SHARING, sees={"layer0/e0": FIELDS}), min_positives=2000
+    ),
+    "members": members(),
+    "hand": made(
+        replace(RESULT, test={"click": CLICK}, flops_per_row=0, parameters=0), Search((), (CHOSEN,)),
+        EncodingSearch(EncodingSearchResult(OFF, why="few rows")), Behaviour(OF_LEVELS, {}),
+        Importance(100, {"item": IMPORTANCE.effects["item"]}),
+    ),
+}  # fmt: skip
+OF_FILES = {"data", "configuration"}
+
+
+def shown(run):
+    """Return all that is shown of a run."""
+    parts = {"show": show(run), "show all": show(run, True, True), "after a search": outcome(run)}
+    parts |= {name: section(run) for name, section in SECTIONS.items() if name not in OF_FILES}
+    pages = [markdown(f"{name} ==", sections) for name, sections in parts.items()]
+    return "\n".join([*pages, dot(networks(run))])
+
+
+def others():
+    """Return how the outcomes of other commands are shown."""
+    repeats = Evaluation(Path("runs/a"), {"click": CLICK}, {}, True, 1, ())
+    done = Summary("runs/one", "done", "synthetic", "f1", "mmoe", 3, 0.75, 0.76, {"click": 0.75}, 12_345, 8.4)
+    stopped = Summary("runs/two", "stopped", "synthetic", "f2", "desan:random", 0)
+    damaged = Summary("runs/three", "damaged", note="config.yaml: cannot be read")
+    sections = [
+        outcomes.evaluation(repeats),
+        outcomes.evaluation(replace(repeats, repeats=False)),
+        outcomes.tested(new_rows.Tested(Path("runs/a"), {"click": CLICK}, 4000, ("line 3", "line 9"), 2, 1)),
+        outcomes.predicted(
+            new_rows.Predicted("runs/a", "out.csv", 12, 0, (), ("click",), {"click": "probability"})
+        ),
+        outcomes.listed(Path("runs"), [done, stopped, damaged]),
+        outcomes.listed(Path("nowhere"), []),
+        outcomes.side_by_side([done, stopped], "a note"),
+    ]
+    return markdown("outcomes", sections)
+
+
+@pytest.mark.parametrize("name", [*RUNS, "others"])
+def test_what_is_shown_is_the_golden_file(name, request):
+    text, path = others() if name == "others" else shown(RUNS[name]), GOLDEN / f"{name}.md"
+    if request.config.getoption("--update-golden"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8"), "if this is meant: pytest --update-golden tests/report"
