@@ -99,8 +99,7 @@ class History:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values, of numbers their names: an `Encoder` has the encoders."""
-        found: dict[str, Any] = plain({**vars(self), "numbers": [number.name for number in self.numbers]})
-        return found
+        return dict(plain({**vars(self), "numbers": [number.name for number in self.numbers]}))
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:

@@ -53,6 +53,7 @@ _FORMATS = {
 """First bytes of files that are not delimited text, with their format and a remedy."""
 
 
+SIGNS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons"}
 QUICK = {"integer": "-?[1-9][0-9]{0,17}|0", "number": r"-?[0-9]{1,38}(?:\.[0-9]*)?"}
 """Kind of column -> pattern of nearly all of its values; others are told from faults by `expected`."""
 
@@ -124,11 +125,8 @@ def layout(path: Path, file: RawFile) -> Layout:
         first = next(rows(Lines(stream, file.encoding), file.separator), None)
     if first is None:
         raise DataError(f"{path}:1: the file is empty", "get a complete copy of the file")
-    declared, signs = (
-        set(file.columns),
-        {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons"},
-    )
-    for other, name in signs.items() if len(declared) > 1 and len(first[2]) == 1 else ():
+    declared = set(file.columns)
+    for other, name in SIGNS.items() if len(declared) > 1 and len(first[2]) == 1 else ():
         values = split(first[1], other).values
         if len(values) == len(declared) or (file.header and len(declared.intersection(values)) > 1):
             raise DataError(

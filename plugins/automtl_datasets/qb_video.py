@@ -10,6 +10,9 @@ from pydantic import Field
 
 from automtl_core.plugin import BIT, INTEGER, TEXT, Dataset, DatasetSettings, Label, RawFile, Sparse
 
+FIELDS = ("user_id", "item_id", "video_category", "watching_times", "gender", "age")
+LABELS = ("click", "follow", "like", "share")
+
 
 class QBVideoSettings(DatasetSettings):
     """Settings of `qb-video`."""
@@ -34,19 +37,15 @@ class QBVideo(Dataset[QBVideoSettings]):
         "Rows with a blank or without a category (\\N) are dropped, and exact duplicates; users and items "
         "with fewer than 10 clicks are dropped."
     )
-    fields = tuple(map(Sparse, ("user_id", "item_id", "video_category", "watching_times", "gender", "age")))
+    fields = tuple(map(Sparse, FIELDS))
     # None comes after the click: the published file has rows with a like or a follow and no click.
-    labels = tuple(map(Label, ("click", "follow", "like", "share")))
+    labels = tuple(map(Label, LABELS))
     user = "user_id"
 
     def files(self) -> Mapping[str, RawFile]:
         """Return the log."""
-        columns = {
-            **dict.fromkeys(("user_id", "item_id"), INTEGER),
-            **{label.name: BIT for label in self.labels},
-            "video_category": TEXT,
-            **dict.fromkeys(("watching_times", "gender", "age"), INTEGER),
-        }
+        columns = dict.fromkeys((*FIELDS[:2], *LABELS, *FIELDS[2:]), INTEGER)
+        columns |= {**dict.fromkeys(LABELS, BIT), "video_category": TEXT}
         return {"log": RawFile("QB-video.csv", columns, rows=2_442_299)}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:

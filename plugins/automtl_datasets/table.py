@@ -103,7 +103,7 @@ class Table(Dataset[TableSettings]):
             *(Bag(name, sign) for name, sign in chosen.multi.items()),
             *(Bucketed(name, n.buckets, n.missing) for name, n in numbers if n.buckets),
             *(Dense(name, n.scaling, n.missing) for name, n in numbers if not n.buckets),
-            *map(_vector_field, chosen.vectors),
+            *(Vectors(f"{column}:vector", column) for column in chosen.vectors),
             *self._of_kinds,
         )
         self.labels = chosen.declared()
@@ -139,14 +139,10 @@ class Table(Dataset[TableSettings]):
         """Return each file or pattern as a separate table; none without settings.
 
         Raises:
-            UsageError: there is no field or no label, or a column has no name.
+            UsageError: there is no field or no label.
 
         """
         chosen = self.settings
-        if "" in {*chosen.sparse, *chosen.dense, *chosen.multi, *chosen.labels}:
-            raise UsageError(
-                "dataset: a column without a name is a field or label", "give it a name in the file"
-            )
         if chosen.files and not chosen.labels:
             raise UsageError(
                 "dataset.labels names no column", "name the columns to predict, such as `labels: [click]`"
@@ -242,6 +238,8 @@ class Table(Dataset[TableSettings]):
         roles = [(role, name) for role, columns in self._roles.items() for name in columns]
         for role, name in dict.fromkeys([*roles, *(("labels", label.name) for label in self.labels)]):
             other, same = named.setdefault(name.lower(), (role, name))
+            if not name:
+                yield f"{role} names a column without a name; give it a name in the file"
             if name != same:
                 yield f"{role} names {name!r}, and {other} {same!r}, different only in case; rename one"
             elif role in WANTED and other in FIELDS[1:]:
@@ -423,21 +421,15 @@ def _lists(
     return {name: f"CASE WHEN {entries} {one_blank} {entries} END" for name, entries in lists.items()}
 
 
-def _vector_field(column: str) -> Vectors:
-    """Return the field with the vectors of the values of a column."""
-    return Vectors(f"{column}:vector", column)
-
-
 def _vector_files(vectors: Mapping[str, VectorFile]) -> dict[str, RawFile]:
     """Return the layouts of the files of vectors, by the name of their table."""
-    files, numbers = {}, Column("vector", separator="|")
+    files = {}
     for column, named in vectors.items():
-        table = _vector_field(column).name
+        table, setting = f"{column}:vector", f"dataset.vectors.{column}"
+        numbers = Column("vector", separator="|", setting=setting)
         if named.ids is None:
-            columns = {named.id or column: TEXT, named.vector: numbers}
-            setting, sign = f"dataset.vectors.{column}", separator_of(named.file)
-            columns = {name: replace(one, setting=setting) for name, one in columns.items()}
-            files[table] = RawFile(named.file, columns, others=True, separator=sign)
+            columns = {named.id or column: Column(setting=setting), named.vector: numbers}
+            files[table] = RawFile(named.file, columns, others=True, separator=separator_of(named.file))
         else:
             files[table] = RawFile(named.file, {"vector": numbers}, header=False)
             files[f"{table} ids"] = RawFile(named.ids, {"id": TEXT}, header=False)

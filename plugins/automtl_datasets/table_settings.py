@@ -72,7 +72,6 @@ Part = Literal["all", "train", "validation", "test"]
 Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
 Separator = Annotated[Text, Field(min_length=1)]
 Name = Annotated[str, Field(min_length=1)]
-Kind = Literal["text", "integer"]
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 """Unit of times that are numbers -> seconds."""
 T = TypeVar("T")
@@ -182,9 +181,9 @@ class TableSettings(DatasetSettings):
     are faults. UTF-16 with a byte order mark is read without this setting."""
     blanks: Texts = ()
     """Texts that are blanks in all columns, such as [NA, "-"], besides empty ones."""
-    sparse: Annotated[dict[str, Kind], _by_name("text"), Takes(f"{NAMES}text or integer")] = Field(
-        default_factory=dict
-    )
+    sparse: Annotated[
+        dict[str, Literal["text", "integer"]], _by_name("text"), Takes(f"{NAMES}text or integer")
+    ] = Field(default_factory=dict)
     """Categorical fields. text: any values. integer: a value that is not an integer is a fault."""
     dense: ByName[NumberColumn] = Field(default_factory=dict)
     """Numeric fields."""

@@ -153,7 +153,7 @@ class Kind:
 
     def draw(self) -> dict[str, Any]:
         """Draw the places of the values [R] of each categorical field, numbers [R], and the time, if any."""
-        ids = {field: self.drawn_ids(field) for field in self.ids}
+        ids = {f: draw(self.random("values", f), of.frequencies, self.size) for f, of in self.ids.items()}
         return ids | {
             field: self.random("values", field).standard_normal(self.size) for field in self.numbers
         }
@@ -189,10 +189,6 @@ class Kind:
     def random(self, *purpose: str) -> np.random.Generator:
         """Return the generator of one purpose."""
         return generator(self.seed, "synthetic", self.name, *purpose)
-
-    def drawn_ids(self, field: str) -> Ints:
-        """Draw places of values [R]."""
-        return draw(self.random("values", field), self.ids[field].frequencies, self.size)
 
     def effects(self, field: str, *of: str) -> Floats:
         """Draw the effect of each value [V], with mean 0 and deviation 1 over rows."""
