@@ -1,16 +1,13 @@
 """Facts: records of a run as signed JSON, one typed value per file."""
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from typing_extensions import TypedDict
 
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.recorded import RowFormat
-from automtl_core.errors import listing
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point
@@ -242,20 +239,6 @@ class Refreshed(Fact):
     seen: str = ""
     """SHA-256 of the digests of these rows, see `Run.rows`."""
 
-    @property
-    def sentence(self) -> str:
-        """What the aggregates have seen."""
-        until = f", up to {self.until}" if self.until else ""
-        return (
-            f"Refreshed from {self.parent}: the aggregates have seen {self.rows:,} rows since training{until}"
-        )
-
-    def sentences(self, run: Path) -> Iterator[str]:
-        """Yield what the aggregates of a run have seen, and to which aggregates its metrics belong."""
-        yield self.sentence
-        command = f"automtl evaluate {shlex.quote(str(run))} --input FILE"
-        yield f"All metrics of this run are those before the refresh; for new rows: {command}"
-
 
 @dataclass(frozen=True)
 class Gain(Value):
@@ -290,23 +273,6 @@ class Updated(Fact):
     gains: Mapping[str, Gain] = field(default_factory=dict)
     """Task with enough test rows -> the scores before and now."""
 
-    def sentences(self) -> Iterator[str]:
-        """Yield the rows and values that the network has learned, and the gains by it."""
-        older = f" and {self.older:,} older ones" if self.older else ""
-        weights = ", with new weights at first" if self.from_scratch else ""
-        new = [f"{count:,} of {name}" for name, count in self.values.items() if count]
-        values = f"; new values: {listing(new)}" if new else ""
-        yield f"Update of {Path(self.parent).name}: trained on {self.rows:,} new rows{older}{weights}{values}"
-        gains = [
-            f"{task} {one.measure} {one.before:.4f} before, {one.now:.4f} now "
-            f"({one.now - one.before:+.4f}, 95 % interval {one.low:+.4f} to {one.high:+.4f})"
-            for task, one in self.gains.items()
-        ]
-        if gains:
-            yield f"On the newest rows, which neither network was trained on: {'; '.join(gains)}"
-        if worse := [task for task, one in self.gains.items() if one.high < 0]:
-            yield f"warning: worse than {Path(self.parent).name} beyond chance: {listing(worse)}"
-
 
 @dataclass(frozen=True)
 class Calibration(Fact):
@@ -336,11 +302,6 @@ class Budget(Fact):
     """Phase that ended early -> its last epoch."""
     warned: tuple[str, ...] = ()
     """Warnings while the time ran, such as of models that were left untrained."""
-
-    def sentences(self) -> list[str]:
-        """Return the effects of the budget in words; empty if it had none."""
-        parts = [f"time ended phase {phase!r} in epoch {epoch}" for phase, epoch in self.ended.items()]
-        return [*parts, *self.warned]
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

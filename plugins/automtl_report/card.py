@@ -13,7 +13,7 @@ from automtl_inspection.behaviour import Behaviour
 from automtl_report.measured import strongest
 from automtl_report.metrics import by_user
 from automtl_report.plain import markdown
-from automtl_report.record import RunRecord
+from automtl_report.record import RunRecord, seen_by_aggregates
 from automtl_report.run import costs, data, inputs
 
 
@@ -92,7 +92,7 @@ def _origin(record: RunRecord) -> Iterator[str]:
     how += f", seed {config.seed}; best epoch {record.result.best_epoch}"
     yield f"- space `{config.space.name}`, {how}"
     if refreshed := record.get(Refreshed):
-        yield f"- {refreshed.sentence}; all metrics are those before the refresh"
+        yield f"- {seen_by_aggregates(refreshed)}; all metrics are those before the refresh"
     if record.get(Search) is not None:
         count = len(record.search.evidence)
         yield f"- {count} decisions with evidence; all decisions are in `architecture.json`"

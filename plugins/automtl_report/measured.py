@@ -13,7 +13,7 @@ from automtl_inspection.importance import MARGIN, FieldEffect, Importance
 from automtl_inspection.shifts import Drifted, differences
 from automtl_report.metrics import metrics
 from automtl_report.numbers import change, p_value, some
-from automtl_report.record import RunRecord
+from automtl_report.record import RunRecord, after_refresh, after_update
 from automtl_report.search import optimism
 from automtl_report.sharing import natural
 
@@ -32,8 +32,8 @@ EFFECTS = (
 def notes(record: RunRecord) -> list[Block]:
     """Return notes if aggregates were refreshed, or the network is trivial or suspiciously good."""
     result, refreshed = record.get(Result), record.get(Refreshed)
-    found = list(refreshed.sentences(record.path)) if refreshed else []
-    found += updated.sentences() if (updated := record.get(Updated)) else []
+    found = list(after_refresh(refreshed, record.path)) if refreshed else []
+    found += after_update(updated) if (updated := record.get(Updated)) else []
     if result is not None and record.baselines is not None:
         found += [*nothing_learned(record.baselines, bool(record.search.front)), *_leaks(record.baselines)]
     return list(map(Text, found))

@@ -12,6 +12,7 @@ from automtl_core.workflow.new_rows import Predicted, Tested
 from automtl_core.workflow.pipeline import Plan
 from automtl_report.metrics import metrics
 from automtl_report.numbers import elapsed
+from automtl_report.record import after_refresh
 from automtl_report.run import COSTS, numbers
 from automtl_report.run_list import Summary
 
@@ -33,7 +34,7 @@ def evaluation(ended: Evaluation) -> Section:
     """Return test metrics, and whether they equal the recorded ones."""
     repeated = [Text("The metrics are exactly those that the run recorded")] if ended.repeats else []
     measured = metrics(ended.test, ended.reachable, ended.min_positives)
-    refreshed = ended.refreshed.sentences(ended.run) if ended.refreshed else ()
+    refreshed = after_refresh(ended.refreshed, ended.run) if ended.refreshed else ()
     return Section("", [*measured, *repeated, *map(Text, refreshed)])
 
 

@@ -1,6 +1,7 @@
 """The record of a run: its architecture with all that was measured. Views are functions of it."""
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 
 from automtl_core.choices import AnyOf, Architecture, Origin, of_member, split_name
 from automtl_core.dataset.schema import Schema
-from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError
+from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError, listing
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.registry import Registry
@@ -203,7 +204,7 @@ class RunRecord:
     def remarks(self) -> list[str]:
         """Remarks on early ends, in words."""
         budget, result = self.get(Budget), self.get(Result)
-        remarks = [f"time budget: {sentence}" for sentence in budget.sentences()] if budget else []
+        remarks = list(_of_budget(budget)) if budget else []
         if result is not None and result.cut_short:
             epochs = self.config.training.epochs
             remarks.append(
@@ -260,6 +261,46 @@ class RunRecord:
             "remarks": self.remarks,
         }
         return {key: plain(value) for key, value in whole.items()}
+
+
+def seen_by_aggregates(refreshed: Refreshed) -> str:
+    """Return what the aggregates of a run have seen, in words."""
+    until = f", up to {refreshed.until}" if refreshed.until else ""
+    seen = f"the aggregates have seen {refreshed.rows:,} rows since training{until}"
+    return f"Refreshed from {refreshed.parent}: {seen}"
+
+
+def after_refresh(refreshed: Refreshed, run: Path) -> Iterator[str]:
+    """Yield what the aggregates of a run have seen, and to which aggregates its metrics belong."""
+    yield seen_by_aggregates(refreshed)
+    command = f"automtl evaluate {shlex.quote(str(run))} --input FILE"
+    yield f"All metrics of this run are those before the refresh; for new rows: {command}"
+
+
+def after_update(updated: Updated) -> Iterator[str]:
+    """Yield the rows and values that the network has learned, and the gains by it."""
+    older = f" and {updated.older:,} older ones" if updated.older else ""
+    weights = ", with new weights at first" if updated.from_scratch else ""
+    new = [f"{count:,} of {name}" for name, count in updated.values.items() if count]
+    values = f"; new values: {listing(new)}" if new else ""
+    before, rows = Path(updated.parent).name, f"{updated.rows:,} new rows{older}{weights}{values}"
+    yield f"Update of {before}: trained on {rows}"
+    gains = [
+        f"{task} {one.measure} {one.before:.4f} before, {one.now:.4f} now "
+        f"({one.now - one.before:+.4f}, 95 % interval {one.low:+.4f} to {one.high:+.4f})"
+        for task, one in updated.gains.items()
+    ]
+    if gains:
+        yield f"On the newest rows, which neither network was trained on: {'; '.join(gains)}"
+    if worse := [task for task, one in updated.gains.items() if one.high < 0]:
+        yield f"warning: worse than {before} beyond chance: {listing(worse)}"
+
+
+def _of_budget(budget: Budget) -> Iterator[str]:
+    """Yield the effects of a time budget in words."""
+    for phase, epoch in budget.ended.items():
+        yield f"time budget: time ended phase {phase!r} in epoch {epoch}"
+    yield from (f"time budget: {sentence}" for sentence in budget.warned)
 
 
 def read_record(path: Path, registry: Registry, space: SearchSpace[Any] | None = None) -> RunRecord:

@@ -16,6 +16,7 @@ from automtl_core.system.documents import SIZE_LIMIT, Value, read_plain
 from automtl_core.system.files import write_atomic
 from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import Metrics, mean_over_tasks
+from automtl_report.record import seen_by_aggregates
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def _summary(run: Run) -> Summary:
         data=data.fingerprint,
         model=f"{config.space.name}:{strategy}" if strategy else config.space.name,
         seed=config.seed,
-        note=status.error or (refreshed.sentence if refreshed else None),
+        note=status.error or (seen_by_aggregates(refreshed) if refreshed else None),
     )
     if not run.has(Result):
         return basic

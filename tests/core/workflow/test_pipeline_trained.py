@@ -169,11 +169,11 @@ def test_what_was_stopped_after_its_lesson_goes_on_without_another(learning, tmp
 
 def test_a_time_budget_ends_it_and_that_is_told(learning, tmp_path):
     run = begin(learning.having(time_budget=1e-6), tmp_path / "run")
-    assert run.read(Budget).sentences() == ["time ended phase 'train' in epoch 1"]
+    assert run.read(Budget).ended == {"train": 1}
     weights = run.weights()["logits"]
     assert weights.max() <= -9
     plenty = begin(learning.having(time_budget=3600.0), tmp_path / "plenty")
-    assert Run.open(plenty.path).read(Budget).sentences() == []
+    assert not Run.open(plenty.path).read(Budget).ended
 
 
 ENOUGH = {"training": {"min_positives": 1, "epochs": 1}}
