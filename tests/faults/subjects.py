@@ -17,7 +17,7 @@ SPACE = "space: {name: desan, embedding_dim: 4, experts: 2, blocks: 1, members: 
 STRATEGIES = {
     "pd-darts": "epochs: 4, steps: 15, rounds: 1, rung_epochs: 1",
     "random": "candidates: 3, rung_epochs: 1",
-    "darts": "epochs: 2",
+    "darts": "epochs: 3",
     "study": "trials: 3, batch: 2, landmarks: 1, rung_epochs: 1",
 }
 """Built-in strategies, with settings that let a search end within a second."""
