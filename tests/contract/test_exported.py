@@ -115,8 +115,8 @@ def check(seed, folder, model):
     draw = np.random.default_rng([65, seed])
     given = table(seed)
     widened(given, draw)
-    if model == "boosting":  # a leaf has at least 20 rows
-        given.files["rows"] = pd.concat([given.files["rows"]] * 6, ignore_index=True)
+    # A leaf of a tree has at least 20 rows.
+    given.files["rows"] = pd.concat([given.files["rows"]] * (6 if model == "boosting" else 1))
     given.write(folder)
     given.settings["duplicates"] = "keep"
     settings = {
