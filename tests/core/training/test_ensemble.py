@@ -103,7 +103,7 @@ def test_a_refit_trains_each_member_until_its_chosen_epoch(problem):
     chosen, (data, recipe, seed, compute) = (1, 3, 2), how(problem)
     fit, watch = ensemble_of(problem, chosen=chosen), Keeping()
     fit.run(watch)
-    assert [(one["epoch"], one["metrics"]) for one in watch.reports] == [(epoch, {}) for epoch in range(1, 7)]
+    assert [(one["epoch"], one["validation"]) for one in watch.reports] == [(n, {}) for n in range(1, 7)]
     assert (fit.best_epochs, fit.exhausted) == (chosen, True)
     for member, network in enumerate(networks(problem)):
         seed_of_member = seeds.of_member(seed, member)
