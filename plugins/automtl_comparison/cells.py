@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from automtl_comparison.document import CellResult, Failed, Measured
+from automtl_comparison.document import CellResult
 from automtl_comparison.statistics import Influences, influences_of
 from automtl_core.data.store import Prepared
 from automtl_core.errors import ArtifactError, DivergedError, InputMissingError, RunInUseError
@@ -179,9 +179,10 @@ def _tested(cell: Cell, result: TrialResult) -> tuple[CellResult, Influences]:
             return without_results(cell, TrialResult.failed(error, str(cell.path))), {}
 
 
-def without_results(cell: Cell, result: TrialResult) -> Failed:
+def without_results(cell: Cell, result: TrialResult) -> CellResult:
     """Return the outcome of a cell that diverged or failed."""
-    return Failed(cell.split, cell.seed, cell.path.name, result.error or "", result.state == "diverged")
+    diverged = result.state == "diverged"
+    return CellResult(cell.split, cell.seed, cell.path.name, error=result.error or "", diverged=diverged)
 
 
 def _fault(cell: Cell) -> TrialResult | None:
@@ -205,9 +206,9 @@ def _fault(cell: Cell) -> TrialResult | None:
     return None
 
 
-def _measured(cell: Cell, run: Run) -> Measured:
+def _measured(cell: Cell, run: Run) -> CellResult:
     result, costs = run.read(Result), run.read(Costs)
-    return Measured(
+    return CellResult(
         *(cell.split, cell.seed, cell.path.name, result.best_epoch, result.test or {}),
         *(result.parameters, result.parameters_beside_embeddings, result.flops_per_row),
         *(costs.seconds["search"], costs.seconds["train"] + costs.seconds.get("refit", 0.0)),

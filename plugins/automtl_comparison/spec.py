@@ -5,7 +5,7 @@ Each model is tuned, trained with every seed on every split, and tested when all
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,8 @@ from automtl_comparison.cells import (
     tuned,
     without_results,
 )
-from automtl_comparison.document import (
-    ALONE,
-    CellResult,
-    Comparison,
-    ModelResult,
-    Noises,
-    Place,
-    Split,
-    TaskFacts,
-    with_mean,
-)
-from automtl_comparison.statistics import Influences, Noise, noise
+from automtl_comparison.document import CellResult, Comparison, ModelResult, Split, TaskFacts, facts_of
+from automtl_comparison.statistics import Influences, Place
 from automtl_core.data.store import Prepared
 from automtl_core.errors import RunExistsError, StorageError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import STRATEGIES
@@ -196,7 +186,10 @@ def compare(
         reference=reference,
         models={name: _model(name, tested) for name in jobs},
     )
-    return replace(outcome, noises=_noises(outcome, tested))
+    influences: dict[str, dict[Place, Influences]] = {name: {} for name in jobs}
+    for cell, (result, found) in tested.items():
+        influences[cell.model] |= {result.place: found} if found else {}
+    return outcome.seen_by(influences)
 
 
 def _check(by_split: Mapping[int, Mapping[str, Job]], bench: CellRunner) -> None:
@@ -209,8 +202,9 @@ def _check(by_split: Mapping[int, Mapping[str, Job]], bench: CellRunner) -> None
 def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
     """Return the facts about the labels of the test part, by task."""
     part, tasks = prepared.part("test"), prepared.schema.tasks
-    test = metrics_of(tasks, np.asarray(part.labels), np.zeros(part.labels.shape), part.groups).items()
-    return {task: TaskFacts(m.kind, m.positives, m.rows, m.is_informative(least)) for task, m in test}
+    return facts_of(
+        metrics_of(tasks, np.asarray(part.labels), np.zeros(part.labels.shape), part.groups), least
+    )
 
 
 def _model(name: str, tested: Tested) -> ModelResult:
@@ -222,30 +216,6 @@ def _model(name: str, tested: Tested) -> ModelResult:
         {cell.split: recipe(cell.job) for cell in cells},
         tuple(tested[cell][0] for cell in cells),
     )
-
-
-def _noises(outcome: Comparison, tested: Tested) -> Noises:
-    """Return the contribution of test rows to the variance of each difference."""
-    kind = outcome.kinds[0]
-    counting = [task for task in outcome.of_kind(kind) if kind.two_classes and outcome.tasks[task].counts]
-    by_model: dict[str, dict[Place, Influences]] = {name: {} for name in outcome.models}
-    for cell, (_, found) in tested.items():
-        if found:
-            by_model[cell.model][cell.split, cell.seed] = with_mean(found, counting)
-    bases = dict.fromkeys((outcome.reference, ALONE, outcome.best))
-    against = [name for name in bases if name in by_model]
-    return {
-        base: {name: _noise(cells, by_model[base]) for name, cells in by_model.items() if name != base}
-        for base in against
-    }
-
-
-def _noise(cells: Mapping[Place, Influences], base: Mapping[Place, Influences]) -> dict[str, Noise]:
-    """Return the contribution of test rows by task, for one model against another one."""
-    common = sorted(cells.keys() & base.keys())
-    tasks = cells[common[0]] if common else ()
-    noises = {task: noise([(at[0], cells[at][task] - base[at][task]) for at in common]) for task in tasks}
-    return {task: of_rows for task, of_rows in noises.items() if of_rows is not None}
 
 
 def take(folder: Path, jobs: Mapping[str, Job], prepared: Mapping[int, Prepared]) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import WHOLE, Sharing, group_and_word
 from automtl_core.search.evidence import EVERYWHERE, Evidence
-from automtl_core.views import Bar, Bars, Block, Drawing, Edge, Kind, Matrix, Node, Text
+from automtl_core.views import Block, Drawing, Edge, Kind, Matrix, Node, Text
 from automtl_inspection.behaviour import Behaviour
 from automtl_report.numbers import p_value, some
 from automtl_report.record import RunRecord
-from automtl_report.search import effect, removals
+from automtl_report.search import effect
 
 
 def matrices(sharing: Sharing, unread: bool = True) -> list[Block]:
@@ -36,9 +36,9 @@ def matrices(sharing: Sharing, unread: bool = True) -> list[Block]:
 
 
 def notes(record: RunRecord) -> list[Block]:
-    """Return notes on what is not read, with the effects of removals, and on the known truth."""
+    """Return notes on what is not read, and on the known truth."""
     sharing, fields = record.sharing, record.fields
-    blocks = list(_unread(sharing, fields, record.search.evidence))
+    blocks = list(_unread(sharing, fields))
     truth = record.truth
     if truth is not None and sharing.fields:
         missed = "; ".join(f"{task} misses {', '.join(fields)}" for task, fields in truth.missed.items())
@@ -55,8 +55,8 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence]) -> Iterator[Block]:
-    """Yield the fields that are read and not read, with the effects of their removal."""
+def _unread(sharing: Sharing, fields: Sequence[str]) -> Iterator[Block]:
+    """Yield the fields that are read and not read."""
     if not sharing.fields:
         return
     known = dict.fromkeys(fields or [name for name in sharing.fields if name not in sharing.keys])
@@ -74,13 +74,6 @@ def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence
         )
     if always := [field for field in fields if field not in sharing.fields]:
         yield Text(f"Fields that are always read: {some(always)}")
-    removed = removals(evidence)
-    if of_fields := {name: removed[name] for name in closed if name in removed}:
-        bars = [Bar(name, one.difference or 0.0, *one.interval) for name, one in of_fields.items()]
-        bars.sort(key=lambda bar: -bar.value)
-        yield Bars("Removal of fields", "change of held-out loss", bars[:REMOVALS])
-        loss = "Loss: the mean over tasks of 1 - AUC or 1 - R2"
-        yield Text(f"{loss}; intervals are not corrected for the number of removals")
 
 
 def _groups(parts: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -99,8 +92,6 @@ def _names(sharing: Sharing) -> dict[str, str]:
     return {part: word if words.count(word) == 1 else part for part, word in zip(parts, words, strict=True)}
 
 
-REMOVALS = 10
-"""Largest number of removals whose effects are listed."""
 MOST = 40
 """Maximum number of inputs that are drawn one by one; more are grouped by their readers."""
 ALL, BODY = "all inputs", "network"

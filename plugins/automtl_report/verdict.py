@@ -9,7 +9,7 @@ from automtl_core.training.metrics import mean_over_tasks
 from automtl_core.views import Bar, Bars, Block, Figures, Section, Text
 from automtl_inspection.importance import Importance
 from automtl_report.contest import cheaper, contested, is_rival, rank
-from automtl_report.measured import largest, notes, strongest
+from automtl_report.measured import largest, notes
 from automtl_report.numbers import elapsed, interval, percent, some
 from automtl_report.record import RunRecord
 from automtl_report.search import measure
@@ -18,15 +18,15 @@ from automtl_report.search import measure
 def summary(record: RunRecord) -> list[Block]:
     """Return warnings, the rank of the chosen model, and the values that tell most."""
     result = record.get(Result)
-    measured = [*_score(record, result), *_costs(record, result)] if result else []
+    measured = [*_score(record, result), *costs(record, result)] if result else []
     found = dict([*_gain(record), *measured, *_fields(record)])
     return [*notes(record), *rank(record), *([Figures(found)] if found else [])]
 
 
 def verdict(record: RunRecord) -> Iterator[Section]:
-    """Yield the summary, test scores with intervals, the strongest fields, and the next commands."""
+    """Yield the summary, the next commands, and a chart of test scores with intervals."""
     title = "verdict" if record.search.front else "outcome"
-    yield Section(title, [*summary(record), *scores(record), *strongest(record), *steps(record)])
+    yield Section(title, [*summary(record), *steps(record)], charts=scores(record))
 
 
 def scores(record: RunRecord) -> list[Block]:
@@ -98,7 +98,8 @@ def _score(record: RunRecord, result: Result) -> Iterator[Figure]:
                 yield title, (f"{m.score:{form}}", f"{task}{ends}{few}{more}")
 
 
-def _costs(record: RunRecord, result: Result) -> Iterator[Figure]:
+def costs(record: RunRecord, result: Result) -> Iterator[Figure]:
+    """Yield the size and FLOPs of the network, and the seconds of each phase."""
     mmoe, beside = record.landmarks.get("mmoe"), "of those of an MMoE of the same parts"
     if result.flops_per_row:
         share = f"{percent(result.flops_per_row / mmoe)} {beside}" if mmoe else ""
