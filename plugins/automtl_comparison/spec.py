@@ -12,18 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from automtl_comparison.cells import (
-    STUDY,
-    Cell,
-    CellRunner,
-    batches,
-    in_split,
-    recipe,
-    tuned,
-    without_results,
-)
-from automtl_comparison.document import CellResult, Comparison, ModelResult, Split, TaskFacts, facts_of
-from automtl_comparison.statistics import Influences, Place
+from automtl_comparison.cells import STUDY, CellRunner, batches, in_split, recipe, tuned
+from automtl_comparison.document import Comparison, ModelResult, Split, TaskFacts, facts_of
 from automtl_core.data.store import Prepared
 from automtl_core.errors import RunExistsError, StorageError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import STRATEGIES
@@ -36,7 +26,6 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common
 from automtl_core.workflow.workflow import Workflow
 
-Tested = Mapping[Cell, tuple[CellResult, Influences]]
 FILE = "configuration.json"
 
 
@@ -169,9 +158,7 @@ def compare(
         by_split[split] = tuned(by_split[split], trials, bench, later)
     settled = [(name, job, seed) for of in by_split.values() for seed in seeds for name, job in of.items()]
     cells = [bench.cell(name, job.having(seed=seed)) for name, job, seed in settled]
-    trained = bench.trained(cells)
-    sound = bench.tested([cell for cell, result in trained.items() if result.state != "failed"])
-    tested = {cell: sound.get(cell) or (without_results(cell, trained[cell]), {}) for cell in cells}
+    tested = bench.tested(cells)
     common = next(iter(jobs.values()))
     least = common.config.training.min_positives
     outcome = Comparison(
@@ -184,12 +171,22 @@ def compare(
         min_positives=least,
         trials=trials,
         reference=reference,
-        models={name: _model(name, tested) for name in jobs},
+        models={
+            name: ModelResult(
+                job.config.space.name,
+                job.config.strategy.name if job.config.strategy else None,
+                {cell.place[0]: recipe(cell.job) for cell in tested if cell.model == name},
+                tuple(result for cell, (result, _) in tested.items() if cell.model == name),
+            )
+            for name, job in jobs.items()
+        },
     )
-    influences: dict[str, dict[Place, Influences]] = {name: {} for name in jobs}
-    for cell, (result, found) in tested.items():
-        influences[cell.model] |= {result.place: found} if found else {}
-    return outcome.seen_by(influences)
+    return outcome.seen_by(
+        {
+            name: {cell.place: found for cell, (_, found) in tested.items() if cell.model == name and found}
+            for name in jobs
+        }
+    )
 
 
 def _check(by_split: Mapping[int, Mapping[str, Job]], bench: CellRunner) -> None:
@@ -204,17 +201,6 @@ def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
     part, tasks = prepared.part("test"), prepared.schema.tasks
     return facts_of(
         metrics_of(tasks, np.asarray(part.labels), np.zeros(part.labels.shape), part.groups), least
-    )
-
-
-def _model(name: str, tested: Tested) -> ModelResult:
-    cells = [cell for cell in tested if cell.model == name]
-    config = cells[0].job.config
-    return ModelResult(
-        config.space.name,
-        config.strategy.name if config.strategy else None,
-        {cell.split: recipe(cell.job) for cell in cells},
-        tuple(tested[cell][0] for cell in cells),
     )
 
 

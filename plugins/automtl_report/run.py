@@ -10,18 +10,7 @@ from automtl_core.modules.cost import Cost
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment
-from automtl_core.views import (
-    Bar,
-    Bars,
-    Block,
-    Grid,
-    Preformatted,
-    Section,
-    Text,
-    facts,
-    lines,
-    next_commands,
-)
+from automtl_core.views import Grid, Preformatted, Section, Text, facts, lines, next_commands
 from automtl_inspection.importance import Importance
 from automtl_report import contest, measured, search, sharing, verdict
 from automtl_report.plain import cell
@@ -156,19 +145,6 @@ def tables(record: RunRecord) -> Iterator[Section]:
         yield Section("all decisions", [grid])
 
 
-def costs(record: RunRecord) -> Iterator[Section]:
-    """Yield the FLOPs beside those of known architectures, and the speed of the training."""
-    speed, blocks = record.read(Costs).rows_per_second, list[Block]()
-    if record.landmarks:
-        others = [Bar(name, float(flops), strong=False) for name, flops in record.landmarks.items()]
-        flops = [Bar("this network", float(record.result.flops_per_row)), *others]
-        blocks.append(Bars("Cost beside known architectures of the space", "FLOPs per row", flops, ",.0f"))
-    if speed:
-        blocks.append(Text(f"Training took {speed:,.0f} rows per second"))
-    if blocks:
-        yield Section("costs", blocks)
-
-
 def data(record: RunRecord, fields: bool = True) -> Iterator[Section]:
     """Yield the data of the run, with its fields or without."""
     described = record.read(Data)
@@ -206,6 +182,8 @@ def configuration(record: RunRecord) -> Iterator[Section]:
     e, config = record.read(Environment), record.config
     about = {"seed": config.seed, "device": e.device, "threads": e.threads, "automtl": e.automtl}
     about |= {"python": e.python, "torch": e.torch, "numpy": e.numpy, **e.plugins, **e.libraries}
+    if speed := record.read(Costs).rows_per_second:
+        about["training rows per second"] = round(speed)
     settings = Preformatted(config.to_yaml().rstrip())
     yield Section("configuration", [*facts("", about).blocks, settings])
 
@@ -219,7 +197,6 @@ DETAILS: Mapping[str, View] = {
     "aggregates": search.aggregates,
     "refresh": measured.refreshes,
     "drift": measured.drift,
-    "costs": costs,
     "data": data,
     "configuration": configuration,
 }

@@ -7,6 +7,7 @@ from automtl_core.modules.sharing import WHOLE, Sharing, group_and_word
 from automtl_core.search.evidence import EVERYWHERE, Evidence
 from automtl_core.views import Block, Drawing, Edge, Kind, Matrix, Node, Text
 from automtl_inspection.behaviour import Behaviour
+from automtl_report.drawing import grouped
 from automtl_report.numbers import p_value, some
 from automtl_report.record import RunRecord
 from automtl_report.search import effect
@@ -110,7 +111,17 @@ def networks(record: RunRecord) -> Iterator[Drawing]:
         known = use.weights if use else {}
         weights = {r.removeprefix(start): known[r] for r in known if r.startswith(start)}
         graph = _Graph(network, weights, [] if name else record.search.evidence)
-        yield Drawing(f"{name}: {title}" if name else title, *graph.drawn())
+        yield _with_few_inputs(Drawing(f"{name}: {title}" if name else title, *graph.drawn()))
+
+
+def _with_few_inputs(drawing: Drawing) -> Drawing:
+    """Return a drawing with one node for all inputs with the same readers, if there are too many inputs."""
+    readers: dict[str, list[str]] = {node.name: [] for node in drawing.nodes if node.kind == "input"}
+    for edge in drawing.edges:
+        readers.get(edge.source, []).append(edge.target)
+    if len(readers) <= MOST:
+        return drawing
+    return grouped(drawing, lambda node: (node.pruned, *readers[node.name]) if node.name in readers else None)
 
 
 class _Graph:
@@ -134,7 +145,6 @@ class _Graph:
         """Return the nodes and edges."""
         nodes, edges = self._searched() if self.sharing.reads else self._of_gates()
         nodes = [*self._inputs(edges), *nodes]
-        nodes, edges = _grouped(nodes, edges)
         known = {node.name for node in nodes}
         return nodes, [edge for edge in edges if edge.source in known and edge.target in known]
 
@@ -234,29 +244,6 @@ class _Graph:
 
     def _notes(self, part: str, option: str) -> tuple[str, ...]:
         return tuple(self.evidence.get((part, option), ()))
-
-
-def _grouped(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[list[Node], list[Edge]]:
-    """Return the graph with one node for all inputs with the same readers, if there are too many inputs."""
-    inputs = [node for node in nodes if node.kind == "input"]
-    if len(inputs) <= MOST:
-        return list(nodes), list(edges)
-    readers: dict[str, tuple[str, ...]] = {}
-    for edge in edges:
-        readers[edge.source] = (*readers.get(edge.source, ()), edge.target)
-    groups: dict[tuple[bool, tuple[str, ...]], list[Node]] = {}
-    for node in inputs:
-        groups.setdefault((node.pruned, readers.get(node.name, ())), []).append(node)
-    made, joined = [], []
-    for (pruned, read_by), members in groups.items():
-        name = members[0].name
-        label = name if len(members) == 1 else f"{len(members)} inputs"
-        notes = members[0].notes if len(members) == 1 else (", ".join(node.label for node in members),)
-        made.append(Node(name, label, "input", 0, notes, pruned))
-        joined += [Edge(name, reader) for reader in read_by]
-    names = {node.name for node in inputs}
-    others = [edge for edge in edges if edge.source not in names]
-    return [*made, *(node for node in nodes if node.kind != "input")], [*joined, *others]
 
 
 def _sentence(decided: Evidence) -> str:

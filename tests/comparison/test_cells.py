@@ -12,7 +12,7 @@ import pytest
 from stopping import StopAfter
 
 from automtl_comparison import cells
-from automtl_comparison.cells import CellRunner, CellWaits, in_split, recipe, split_of, tuned
+from automtl_comparison.cells import CellRunner, in_split, recipe, split_of, tuned
 from automtl_comparison.document import CellResult
 from automtl_comparison.spec import split_seeds
 from automtl_core.errors import DivergedError, RunExistsError, UsageError
@@ -20,7 +20,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Environment, Result, Status
 from automtl_core.run_dir.run import CHECKPOINTS, Run
-from automtl_core.search.trial import Serial, TrialResult
+from automtl_core.search.trial import Serial, TrialResult, TrialWaits
 from automtl_core.training.events import SILENT
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.models import models
@@ -89,8 +89,8 @@ def waiting(made):
     waited = []
 
     def hear(event):
-        if isinstance(event, CellWaits):
-            waited.append(event.cell.model)
+        if isinstance(event, TrialWaits):
+            waited.append(event.title.partition(",")[0])
             return True
         return made.listener(event)
 
