@@ -431,18 +431,18 @@ def columns_of_lists(histories: Iterable[History]) -> dict[str, Column]:
 
 
 def declaration_faults(dataset: type[Dataset] | Dataset) -> list[str]:
-    """Return the faults of a dataset's declarations; for a class, of those that do not depend on settings.
+    """Return the faults of a dataset's declarations; of a class only if they do not depend on settings.
 
     The registry checks each class, and `Dataset.__init__` each adapter.
     """
     own = dataset if isinstance(dataset, type) else type(dataset)
-    declared = {
-        name: stated(dataset, name) for name in ("fields", "labels", "user", "time", "part", "histories")
-    }
     faults = [] if isinstance(getattr(own, "version", None), int) else ["`version` has to be a whole number"]
     if dataset is own:
-        faults += [f"`{name}` is empty" for name in ("fields", "labels") if declared[name] in ((), [])]
-    return [*faults, *faults_of(declared, holds_bags=own.values is not Dataset.values)]
+        stated = [own.fields, own.labels, own.user, own.time, own.part, own.histories]
+        if own.declare is not Dataset.declare or any(hasattr(value, "__get__") for value in stated):
+            return faults  # they depend on settings
+        faults += [f"`{name}` is empty" for name in ("fields", "labels") if getattr(own, name) in ((), [])]
+    return [*faults, *faults_of(dataset, holds_bags=own.values is not Dataset.values)]
 
 
 def sparse_fields(dataset: Dataset) -> tuple[FieldKind, ...]:
@@ -495,14 +495,6 @@ def weights_of(dataset: Dataset) -> dict[str, str]:
     if isinstance(named, str):
         return dict.fromkeys(tasks, named)
     return {task: named[task] for task in tasks if named and task in named}
-
-
-def stated(dataset: type[Dataset] | Dataset, name: str) -> Any:
-    """Return a declaration of a dataset; None for a class where it depends on settings."""
-    value = getattr(dataset, name)
-    of_class = isinstance(dataset, type)
-    declares = of_class and dataset.declare is not Dataset.declare and not value
-    return None if declares or hasattr(value, "__get__") else value
 
 
 def schema_of(

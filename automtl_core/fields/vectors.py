@@ -7,10 +7,11 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from automtl_core.fields.encode import FieldEncoder, Kinds
 from automtl_core.fields.field import Chunk, Codes, FieldKind, FieldLearner, Read, Source
@@ -59,7 +60,7 @@ class Vectors(FieldKind):
     Networks do not train them, only a projection. A value that no training row has is known by its vector.
     """
 
-    column: str
+    column: Annotated[str, Field(min_length=1)]
     """The column of the values, which may also be that of a `Sparse` field."""
 
     words: ClassVar[str] = "pretrained vectors"
@@ -69,9 +70,8 @@ class Vectors(FieldKind):
         return {self.column: Read()}
 
     def faults(self) -> Iterator[str]:
-        if not isinstance(self.column, str) or not self.column:
-            yield f"column is {self.column!r}: name the column of the values"
-        elif self.column == self.name:
+        yield from super().faults()
+        if self.column == self.name:
             yield f"the field and its column are both called {self.name!r}: give the field another name"
 
     def learner(self, source: Source) -> "KnownVectors":
