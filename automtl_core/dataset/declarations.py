@@ -155,10 +155,6 @@ def faults_of_histories(
             yield f"{what} has lists of {listing(history.lists)}: name its columns"
         if not history.lists and not (history.by and history.time):
             yield f"{what} has no `by` or no `time`: name the columns of the owner and the time"
-        if history.length < 1:
-            yield f"{what}: its length is {history.length}, expected 1 or more"
-        if history.delay < 0:
-            yield f"{what}: its delay is {history.delay}, expected 0 or more"
 
 
 @dataclass(frozen=True)

@@ -149,9 +149,6 @@ class Buckets(FieldEncoder):
     kind: ClassVar[str] = "buckets"
     reading: ClassVar[Reading] = "numbers"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "edges", tuple(map(float, self.edges)))
-
     @property
     def size(self) -> int:  # type: ignore[override]
         """Number of ids, including that of a missing number."""

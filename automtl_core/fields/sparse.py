@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain, islice, repeat
+from itertools import chain, repeat
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -60,11 +60,7 @@ class Vocabulary(FieldEncoder):
         return np.fromiter(map(self._ids.get, texts, repeat(0)), np.int32, len(texts))
 
     def decode(self, ids: Sequence[int]) -> list[str | None]:
-        wanted = set(ids)
-        with self.path.open(encoding="utf-8") as lines:
-            first = islice(lines, max(wanted, default=-1) + 1)
-            known = {one: json.loads(line) for one, line in enumerate(first) if one in wanted}
-        return [known[one] for one in ids]
+        return [self.values[one - 1] if one else None for one in ids]
 
     def files(self) -> Mapping[str, tuple[Path, str]]:
         return {".txt": (self.path, self.sha256)}

@@ -5,7 +5,7 @@ Letters: V values with a vector, P numbers of a vector.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from automtl_core.fields.encode import FieldEncoder, Kinds
+from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.field import Chunk, Codes, FieldKind, FieldLearner, Read, Source
 from automtl_core.fields.sparse import Vocabulary, write_vocabulary
 
@@ -30,7 +30,6 @@ class VectorIds(Vocabulary):
     width: int
     """Numbers of a vector, P."""
     vectors_sha256: str
-    vectors_path: Path = field(compare=False, repr=False)
 
     kind: ClassVar[str] = "vectors"
 
@@ -42,15 +41,11 @@ class VectorIds(Vocabulary):
 
     def vectors(self) -> np.ndarray:
         """Return the vectors, memory-mapped, [V + 1, P]; changes stay in memory."""
-        array: np.ndarray = np.load(self.vectors_path, mmap_mode="c")
+        array: np.ndarray = np.load(self.path.with_suffix(".npy"), mmap_mode="c")
         return array
 
     def files(self) -> Mapping[str, tuple[Path, str]]:
-        return {**super().files(), ".npy": (self.vectors_path, self.vectors_sha256)}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any], path: Path, kinds: Kinds) -> "VectorIds":
-        return cls(**value, path=path, vectors_path=path.with_suffix(".npy"))
+        return {**super().files(), ".npy": (self.path.with_suffix(".npy"), self.vectors_sha256)}
 
 
 @dataclass(frozen=True)
@@ -119,7 +114,7 @@ class KnownVectors(FieldLearner):
             self.warnings = [f"{without:,} of {rows:,} training rows have no vector in {name}"]
         with vectors.open("rb") as file:
             of_vectors = hashlib.file_digest(file, "sha256").hexdigest()
-        return VectorIds(len(known) + 1, digest, path, self.field.column, len(mean), of_vectors, vectors)
+        return VectorIds(len(known) + 1, digest, path, self.field.column, len(mean), of_vectors)
 
     def encode(self, chunk: Chunk) -> Codes:
         return self.table[chunk[self.field.column]]

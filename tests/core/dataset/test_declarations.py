@@ -37,8 +37,6 @@ def test_json_restores_a_history_and_inputs_have_names():
     [
         (History("past", "user", "at", ("shop",)), "shares 'shop', which is not a single-valued"),
         (History("past", "user", "at"), "has no columns"),
-        (History("past", "user", "at", ("item",), length=0), "its length is 0"),
-        (History("past", "user", "at", ("item",), delay=-1.0), r"its delay is -1\.0"),
     ],
 )
 def test_faults_of_histories(history, fault):
