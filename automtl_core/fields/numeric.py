@@ -108,34 +108,23 @@ class Scaled(FieldLearner):
     Args:
         field: The field, or a label as one.
         weight: Column of the weights of rows, for a label; None if all are 1.
+        by_size: Whether to divide by the mean absolute value, and nothing else.
 
     """
 
-    def __init__(self, field: Dense, weight: str | None = None) -> None:
+    def __init__(self, field: Dense, weight: str | None = None, by_size: bool = False) -> None:
         super().__init__(field.reads())
-        self.field, self.weight, self.moments = field, weight, Moments()
+        self.field, self.weight, self.by_size, self.moments = field, weight, by_size, Moments()
 
     def see(self, chunk: Chunk) -> None:
-        self._add(chunk[self.field.name], chunk)
-
-    def _add(self, values: Floats, chunk: Chunk) -> None:
+        values = np.abs(chunk[self.field.name]) if self.by_size else chunk[self.field.name]
         known = ~np.isnan(values)
         self.moments.add(values[known], None if self.weight is None else chunk[self.weight][known])
 
     def learn(self, path: Path) -> Scale:
         self.encoder = self.moments.scale(self.field.scaling, self.field.missing)
         self.constant = not self.moments.deviation
-        return self.encoder
-
-
-class MeanSize(Scaled):
-    """FieldLearner of the mean absolute value of training rows, by which numbers are divided."""
-
-    def see(self, chunk: Chunk) -> None:
-        self._add(np.abs(chunk[self.field.name]), chunk)
-
-    def learn(self, path: Path) -> Scale:
-        return Scale("none", 0.0, self.moments.mean or 1.0)
+        return Scale("none", 0.0, self.moments.mean or 1.0) if self.by_size else self.encoder
 
 
 @dataclass(frozen=True)

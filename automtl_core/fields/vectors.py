@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from automtl_core.fields.encode import FieldEncoder
-from automtl_core.fields.field import Chunk, Codes, FieldKind, FieldLearner, Read, Source
-from automtl_core.fields.sparse import Vocabulary, write_vocabulary
+from automtl_core.fields.field import FieldKind, Read, Source
+from automtl_core.fields.sparse import Counts, Vocabulary, write_vocabulary
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,12 @@ class Vectors(FieldKind):
         return KnownVectors(self, source)
 
 
-class KnownVectors(FieldLearner):
+class KnownVectors(Counts):
     """Learner that stores all vectors, scaled so that their numbers have mean 0, and mean square 1."""
 
     def __init__(self, declared: Vectors, source: Source) -> None:
-        super().__init__(declared.reads())
-        self.field, self.source = declared, source
-        self.counts = np.zeros(source.codes(declared.column) + 1, np.int64)
-        self.table: Codes
-
-    def see(self, chunk: Chunk) -> None:
-        self.counts += np.bincount(chunk[self.field.column], minlength=len(self.counts))
+        super().__init__(declared.column, source)
+        self.field = declared.name
 
     def learn(self, path: Path) -> FieldEncoder:
         known: dict[str, int] = {}
@@ -92,7 +87,7 @@ class KnownVectors(FieldLearner):
         def values() -> Iterator[Sequence[str]]:
             """Yield the values in the order of their vectors, and add up both."""
             nonlocal sums
-            for some, block in self.source.vectors(self.field.name):
+            for some, block in self.source.vectors(self.field):
                 known.update(zip(some, range(len(known) + 1, len(known) + len(some) + 1), strict=True))
                 sums = np.stack([block.sum(0), (block**2).sum(0)]) + (sums if sums.size else 0)
                 yield some
@@ -104,20 +99,16 @@ class KnownVectors(FieldLearner):
         self._write_vectors(vectors, len(known), mean, spread)
         self.table = np.zeros(len(self.counts), np.int32)
         start = 1
-        for some in self.source.values(self.field.column):
+        for some in self.source.values(self.name):
             self.table[start : start + len(some)] = [known.get(value, 0) for value in some]
             start += len(some)
         rows, with_vector = int(self.counts.sum()), int(self.counts[self.table > 0].sum())
         self.constant = not with_vector
         if without := rows - with_vector:
-            name = self.field.name
-            self.warnings = [f"{without:,} of {rows:,} training rows have no vector in {name}"]
+            self.warnings = [f"{without:,} of {rows:,} training rows have no vector in {self.field}"]
         with vectors.open("rb") as file:
             of_vectors = hashlib.file_digest(file, "sha256").hexdigest()
-        return VectorIds(len(known) + 1, digest, path, self.field.column, len(mean), of_vectors)
-
-    def encode(self, chunk: Chunk) -> Codes:
-        return self.table[chunk[self.field.column]]
+        return VectorIds(len(known) + 1, digest, path, self.name, len(mean), of_vectors)
 
     def _write_vectors(self, path: Path, count: int, mean: NDArray[np.float64], spread: float) -> None:
         shape = (count + 1, len(mean))
@@ -126,5 +117,5 @@ class KnownVectors(FieldLearner):
             header = {"descr": np.dtype(np.float32).str, "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
             file.write(np.zeros(len(mean), np.float32).tobytes())
-            for _, block in self.source.vectors(self.field.name):
+            for _, block in self.source.vectors(self.field):
                 file.write(((block - mean) / spread).astype(np.float32).tobytes())
