@@ -14,11 +14,10 @@ from unittest import SkipTest
 import typer
 
 from automtl_core.data.fitting import bin_edges
-from automtl_core.dataset.declarations import field_from_settings
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import AutoMTLError, UnknownNameError, UsageError, did_you_mean, listing, one_line
-from automtl_core.fields.field import FieldKind
+from automtl_core.fields.field import FieldKind, field_from_settings
 from automtl_core.modules.cost import meta
 from automtl_core.ops import OpFactory
 from automtl_core.raw.find import find
