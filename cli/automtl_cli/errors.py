@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -26,6 +27,17 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.system.process_state import SIGNALS
 
 MORE_MEMORY = "use smaller settings, or more memory"
+RENAMED = {
+    "doctor": "automtl check [FILE]",
+    "config validate": "automtl check FILE",
+    "settings": "automtl list KIND [NAME]",
+    "data list": "automtl list datasets",
+    "data show": "automtl list datasets NAME",
+    "plugins check": "automtl check NAME",
+    "plugins new": "automtl new NAME --kind KIND",
+    "watch": "automtl show RUN --follow",
+}
+"""Words of commands of earlier versions -> the commands in their place."""
 
 
 class Stop:
@@ -43,6 +55,13 @@ class Stop:
     def _raise(self, number: int, frame: FrameType | None) -> None:
         self.signal = number
         raise KeyboardInterrupt
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Refuse the words of a command of an earlier version; the remedy is the command in its place."""
+    for old, new in RENAMED.items():
+        if [*words][: old.count(" ") + 1] == old.split():
+            raise UsageError(f"automtl {old}: has another name now", new)
 
 
 def report(error: BaseException, stop: Stop) -> int:

@@ -39,7 +39,7 @@ COMMANDS = {
     "runs": "runs",
     "drift": "data drift runs/plain new.csv",
     "list": "list datasets",
-    "settings": "settings training.balancer cagrad",
+    "settings": "list balancers cagrad",
     "plugins": "plugins",
     "unknown": "search --dataset ijcai16",
 }

@@ -29,10 +29,11 @@ FAST = [
     ["list", "datasets"],
     ["list", "datasets", "--json"],
     ["list", "datasets", "kuairand"],
-    ["settings", "--help"],
-    ["settings", "training"],
-    ["settings", "run", "--json"],
-    ["settings", "dataset", "table"],
+    ["list", "--help"],
+    ["list", "training"],
+    ["list", "run", "--json"],
+    ["list", "datasets", "table"],
+    ["list"],
 ]
 WRONG = [
     ["list", "nothing"],

@@ -13,7 +13,7 @@ CAGRAD = (
 WRONG = (
     ("serach", "No such command 'serach'"),
     ("search --sed 1", "No such option: --sed"),
-    ("show", "Missing argument 'RUN'"),
+    ("export", "Missing argument 'RUN'"),
     ("show a b", "see `automtl show --help`"),
     ("predict mine --input new.csv", "Missing option '--output'"),
     ("search --seed x", "Invalid value for '--seed'"),
@@ -76,12 +76,14 @@ WRONG = (
     ("compare --on new.csv runs/a", "at least two models"),
     ("compare --on new.csv --models runs/a,runs/b", "--models is for trainings"),
     ("update runs/x --name x", "fix: see `automtl update --help`"),
-    ("plugins new swish", "give one of op, space, "),
-    ("settings spac desan", r"nothing is called 'spac' \(did you mean 'space'"),
-    ("settings space desam", r"no space is called 'desam' \(did you mean 'desan'"),
-    ("settings desan", "fix: run: automtl settings space desan"),
-    ("settings run x", "leave it out: automtl settings run"),
+    ("new swish", "give one of op, space, "),
+    ("list spac desan", r"nothing is called 'spac' \(did you mean 'spaces'"),
+    ("list space desam", r"no space is called 'desam' \(did you mean 'desan'"),
+    ("list desan", "fix: automtl list spaces desan"),
+    ("list run x", "leave it out: automtl list run"),
     ("list opps", r"nothing is called 'opps' \(did you mean 'ops'\?\)\n  fix: known: balancers, commands, "),
+    ("doctor --config small.yaml", "automtl doctor: has another name now\n  fix: automtl check"),
+    ("plugins new automtl-x --kind op", "fix: automtl new NAME"),
 )
 
 

@@ -201,7 +201,9 @@ def export(
 
 
 def show(
-    run: options.Run,
+    run: Path | None = argument(
+        "RUN", "Folder of a run [the newest one].", autocompletion=options.complete_runs
+    ),
     *,
     evidence: bool = flag("--evidence", "Print the evidence of each decision."),
     fields: bool = flag("--fields", "Print the effect of each field on test rows."),
@@ -217,6 +219,7 @@ def show(
     document per line. The exit code is 0 if the run is done, 76 if it was stopped or killed, and otherwise
     that of the error of the run.
     """
+    run = run or options.newest_run()
     if follow:
         if evidence or fields or dot:
             raise UsageError("--follow shows progress, and no architecture", "leave out the other options")
