@@ -90,7 +90,6 @@ def wrong(name: str, words: str, value: object) -> UsageError:
 def in_python(text: str) -> str:
     """Return a message or a remedy with arguments of Python in place of options."""
     options = {
-        "--bad-rows skip": 'bad_rows="skip"',
         "--max-bad-rows N": "max_bad_rows=N",
         "--history FILE": "history=LOG",
         "--data-dir": "data_dir",
@@ -98,7 +97,7 @@ def in_python(text: str) -> str:
     for option, argument in options.items():
         text = text.replace(option, argument)
     words, command, rest = text.partition("automtl ")  # options of a command stay
-    names = "|".join((*_ARGUMENTS, "bad_rows", "max_bad_rows")).replace("_", "-")
+    names = "|".join((*_ARGUMENTS, "max_bad_rows")).replace("_", "-")
     same = rf"--({names})(?![\w-])"
     words = re.sub(same, lambda option: option[1].replace("-", "_"), words)
     return re.sub(r"--set ([\w.]+)=([\w.\-]+)", _settings, f"{words}{command}{rest}")

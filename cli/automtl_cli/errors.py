@@ -38,6 +38,8 @@ RENAMED = {
     "watch": "automtl show RUN --follow",
 }
 """Words of commands of earlier versions -> the commands in their place."""
+OLD_OPTIONS = {"--bad-rows": "--max-bad-rows N"}
+"""Options of earlier versions -> the options in their place."""
 
 
 class Stop:
@@ -140,13 +142,16 @@ def _usage(error: typer.TyperException) -> str | None:
     from automtl_core.settings.words import nested
     from automtl_core.workflow.components import is_file
 
-    name = str(getattr(error, "option_name", "")).strip("-").replace("-", "_")
+    given = str(getattr(error, "option_name", ""))
+    if given in OLD_OPTIONS:
+        return f"it has another name now: {OLD_OPTIONS[given]}"
+    name = given.strip("-").replace("-", "_")
     # `dataset.name` and its like are no remedy for `--name`, and not all commands take settings.
     taken = [each for option in context.command.params for each in option.opts] if context else []
     if "--set" in taken and name not in ("", "name") and (key := nested(name, RunConfig)):
         return f"it is a setting: --set {key}=VALUE"
     if name and error.format_message().endswith("requires an argument."):
-        return f"write its value behind it: {getattr(error, 'option_name', '')} VALUE"
+        return f"write its value behind it: {given} VALUE"
     extra = re.search(r"unexpected extra argument.* \((\S+).*\)", error.format_message())
     if context and extra and "--config" in taken:
         word, command = extra[1], context.command_path

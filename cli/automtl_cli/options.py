@@ -120,6 +120,10 @@ Settings = Annotated[
         autocompletion=complete_settings,
     ),
 ]
+MaxBadRows = Annotated[
+    int | None,
+    option("N", "Maximum number of faulty rows to leave out [none: a faulty row is an error].", min=0),
+]
 
 
 @dataclass(frozen=True)
@@ -202,13 +206,3 @@ class Dataset:
     data_dir: DataDir = None
     config: File = None
     settings: Settings = None
-
-
-@dataclass(frozen=True)
-class BadRows:
-    """The treatment of faulty new rows."""
-
-    bad_rows: str | None = option(
-        "fail|skip", "Treatment of faulty rows: an error, or leave them out [fail]."
-    )
-    max_bad_rows: int | None = option("N", "Maximum number of faulty rows to leave out [100].", min=0)

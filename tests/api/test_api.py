@@ -155,11 +155,9 @@ def test_rows_that_are_at_fault_are_named_or_left_out(found, tmp_path):
     with pytest.raises(automtl.AutoMTLError, match="row 2 "):  # the setting is about the files of the run
         automtl.load(tmp_path / "skips").predict(frame)
     with pytest.warns(UserWarning, match='skipped faulty rows: 1\nrow 2 .*found "dear"'):
-        assert list(run.predict(frame, bad_rows="skip").index) == ["a", "b", "d"]
+        assert list(run.predict(frame, max_bad_rows=3).index) == ["a", "b", "d"]
     with pytest.warns(UserWarning, match="row 2 "):
-        assert list(run.predict(dict(frame), bad_rows="skip").index) == [0, 1, 3]
-    with pytest.raises(automtl.AutoMTLError, match="has no effect without skip"):
-        run.predict(frame, max_bad_rows=3)
+        assert list(run.predict(dict(frame), max_bad_rows=3).index) == [0, 1, 3]
 
 
 def test_models_are_compared_on_a_frame(here):

@@ -96,7 +96,7 @@ def test_one_name_and_none_are_labels():
         ("use --set dataset.split=time, or", 'use settings={"dataset": {"split": "time"}}, or'),
         ("use --set training.epochs=20.", 'use settings={"training": {"epochs": 20}}.'),
         ("set it: --set space.width=VALUE", 'set it: settings={"space": {"width": VALUE}}'),
-        ("leave such rows out: --bad-rows skip", 'leave such rows out: bad_rows="skip"'),
+        ("leave such rows out: --max-bad-rows N", "leave such rows out: max_bad_rows=N"),
         ("--name 'a/b' is not a plain name", "name 'a/b' is not a plain name"),
         ("--runs-dir is the folder; --time-budget-like", "runs_dir is the folder; --time-budget-like"),
         ("set --seed, or automtl train --model A", "set seed, or automtl train --model A"),
