@@ -24,7 +24,7 @@ _ARGUMENTS: Mapping[str, tuple[tuple[Any, ...], str]] = {
         ("space", "strategy", "preset", "model", "reference", "name", "form"), ((str,), "a text")
     ),
     **dict.fromkeys(("runs_dir", "out", "run", "folder", "file"), ((str, Path), "the path of a folder")),
-    **dict.fromkeys(("ensemble", "seed", "workers", "seeds", "splits", "tune"), ((int,), "a whole number")),
+    **dict.fromkeys(("seed", "workers", "seeds", "splits", "tune"), ((int,), "a whole number")),
     "time_budget": ((str, int, float), "seconds, or a duration such as '90s', '30m' or '1h30m'"),
     "settings": ((Mapping,), "a mapping such as {'training': {'epochs': 5}}"),
     "engine": ((str, Mapping), "a name, or a mapping with a name"),

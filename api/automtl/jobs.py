@@ -85,7 +85,6 @@ def search(
     *,
     space: str | None = None,
     strategy: str | None = None,
-    ensemble: int | None = None,
     preset: str | None = None,
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
@@ -104,8 +103,6 @@ def search(
         labels: Columns to predict. Empty: the columns of a table that look like labels.
         space: Name of the search space.
         strategy: Name of the search strategy.
-        ensemble: Maximum number of networks whose mean prediction is the result. None: the setting
-            `strategy.ensemble`.
         preset: Name of a preset.
         settings: Other settings, as in a YAML file: `{"training": {"epochs": 5}}`. Settings of `space` or
             `strategy` without a name belong to the one of the arguments. Settings under another name are
@@ -128,8 +125,6 @@ def search(
     named = {"space": space, "strategy": strategy}
     given = {**{key: value for key, value in named.items() if value is not None}, **_run(seed, time_budget)}
     chosen = load_registry().get(PRESETS, preset) if preset is not None else {}
-    if ensemble is not None:
-        given["strategy"] = {"ensemble": ensemble} | ({"name": strategy} if strategy is not None else {})
     layers = [Shared(chosen), *data_layers(data, labels, settings), given]
     with _workflow(progress, workers, engine, executor) as flow:
         return _done(flow, flow.search(flow.job(layers), Path(runs_dir), name))

@@ -15,7 +15,16 @@ from pydantic import BeforeValidator, Field
 from automtl_core.choices import Decision
 from automtl_core.dataset.encodings import WORDS, Encodings, in_full
 from automtl_core.errors import UsageError
-from automtl_core.registry.kinds import BALANCERS, DATASETS, LOSSES, PRESETS, SPACES, STRATEGIES, Kind
+from automtl_core.registry.kinds import (
+    BALANCERS,
+    DATASETS,
+    ENGINES,
+    LOSSES,
+    PRESETS,
+    SPACES,
+    STRATEGIES,
+    Kind,
+)
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.folders import prepared_folder
 from automtl_core.search.encoding.rows import EncodingSearchSettings
@@ -177,7 +186,7 @@ def _merged(values: Sequence[Any], path: str) -> Any:
     """Merge the values that layers have at a path, the strongest last: mappings key by key."""
     if path == OF_TASKS:
         values = _for_tasks(values)
-    elif path in COMPONENTS or path.rpartition(".")[0] == OF_TASKS:
+    elif path in (*COMPONENTS, ENGINES.name) or path.rpartition(".")[0] == OF_TASKS:
         values = _of_the_last(values)
     if path == "features":
         values = [in_full(value) for value in values]

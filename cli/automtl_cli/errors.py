@@ -38,7 +38,7 @@ RENAMED = {
     "watch": "automtl show RUN --follow",
 }
 """Words of commands of earlier versions -> the commands in their place."""
-OLD_OPTIONS = {"--bad-rows": "--max-bad-rows N"}
+OLD_OPTIONS = {"--bad-rows": "--max-bad-rows N", "--engine": "--set engine=NAME"}
 """Options of earlier versions -> the options in their place."""
 
 

@@ -154,12 +154,10 @@ class Execution:
         "TIME", "Time limit, such as 30m or 1h30m; search and training end in time for the test."
     )
     workers: int | None = option(
-        "N", "Number of trainings that run at once, each in a separate process [1].", min=1
-    )
-    engine: str | None = option(
-        "NAME",
-        "Engine of the workers [processes]: a name of `automtl list engines`. "
-        "--set engine.NAME=VALUE sets its settings.",
+        "N",
+        "Number of trainings that run at once, each in a separate process [1]. --set engine=NAME names "
+        "another engine, see `automtl list engines`.",
+        min=1,
     )
 
     def seconds(self) -> float | None:

@@ -77,9 +77,9 @@ def test_an_ensemble_predicts_the_mean_of_its_networks(tmp_path):
     settings = {
         **SETTINGS,
         "space": {**SETTINGS["space"], "members": 4},
-        "strategy": {**SETTINGS["strategy"], "ahead": 0.0},
+        "strategy": {**SETTINGS["strategy"], "ahead": 0.0, "ensemble": 2},
     }
-    run = automtl.search(shop(600), ["click", "rating"], settings=settings, ensemble=2, name="mine")
+    run = automtl.search(shop(600), ["click", "rating"], settings=settings, name="mine")
     assert any(part.startswith("member 2/") for part in run.sharing.index)
     predicted = run.predict(shop(20))
     assert predicted.shape == (20, 2)

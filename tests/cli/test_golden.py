@@ -33,7 +33,7 @@ COMMANDS = {
     "predict": "predict runs/plain --input new.csv --output predictions.csv",
     "update": "update runs/plain --data new.csv --out runs/later",
     "compare": "compare --models mmoe,shared-bottom --config feed.yaml --data-dir . --seeds 2 --out two",
-    "compare-on": "compare --on new.csv runs/plain runs/found",
+    "compare-on": "compare --on new.csv --models runs/plain,runs/found",
     "report": "report runs/plain --out page.html",
     "export": "export runs/plain --format torch --out served",
     "runs": "runs",

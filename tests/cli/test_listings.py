@@ -42,7 +42,7 @@ WRONG = [
     ["search", "--strategy", "x"],
     ["search", "--set", "dataset.rows=x"],
     ["search", "--set", "training.epochs=x"],
-    ["search", "--engine", "x"],
+    ["search", "--set", "engine=x"],
     ["search", "--time-budget", "soon"],
     ["search", "--config", "x.yaml"],
     ["train", "--model", "mmoee"],

@@ -92,8 +92,16 @@ def test_a_folder_within_or_on_the_command_line_is_the_choice_of_the_user(shop, 
 
 
 def test_settings_of_an_engine_are_no_settings_of_the_run():
-    own = Configuration(settings=["seed=3", "engine.address=auto", "engine.share=0.5", " engine.threads = 2"])
-    made = layers(own, {}, Execution(workers=2, engine="processes"))
+    own = Configuration(
+        settings=[
+            "engine=processes",
+            "seed=3",
+            "engine.address=auto",
+            "engine.share=0.5",
+            " engine.threads = 2",
+        ]
+    )
+    made = layers(own, {}, Execution(workers=2))
     assert made.all[-1] == {"seed": 3}
     assert made.engine == {"name": "processes", "address": "auto", "share": 0.5, "threads": 2}
     assert layers(Configuration(), {}, Execution()).engine is None
