@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from automtl.frames import data_layers, file_of
-from automtl.interface import Labels, interface
+from automtl.interface import AtLeastOne, AtLeastZero, Labels, interface
 from automtl.run import Run
 from automtl_comparison.document import MEAN, Comparison
 from automtl_comparison.on_rows import OnRows, on_rows
@@ -162,9 +162,9 @@ def compare(
     labels: Labels = (),
     *,
     models: Sequence[str],
-    seeds: int = 3,
-    splits: int = 1,
-    tune: int = 0,
+    seeds: AtLeastOne = 3,
+    splits: AtLeastOne = 1,
+    tune: AtLeastZero = 0,
     reference: str | None = None,
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,

@@ -236,9 +236,9 @@ def test_equal_frames_are_one_file(here):
 def test_wrong_arguments_of_a_run_are_named(found):
     run, _ = found
     for call, problem in (
-        (lambda: run.report(5), "file: expected the path of a folder"),
-        (lambda: run.evaluate(shop(), metrics=[5]), "metrics: expected a list of names"),
-        (lambda: run.evaluate(metrics="auc"), "metrics: expected a list of names"),
+        (lambda: run.report(5), "file: expected a text, a path or None"),
+        (lambda: run.evaluate(shop(), metrics=[5]), "metrics: expected a list of texts"),
+        (lambda: run.evaluate(metrics="auc"), "metrics: expected a list of texts"),
         (lambda: run.export("there", form="nope"), "no exporter is called 'nope'; known: onnx, torch"),
         (lambda: run.predict(None), r"^NoneType is not a readable table\n"),
     ):
