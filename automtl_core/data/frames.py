@@ -345,8 +345,7 @@ def frame_rows(reading: NewExamples) -> NewRows:
     most = reading.most or 0
     rows, faults = _checked(reading.examples, reading.file("").columns, "examples", most, logged)
     if len(faults) > most:
-        skip = "leave such rows out by bad_rows='skip', and more than 100 of them by max_bad_rows=N"
-        fix = f"correct such values, give None for a missing value, or {skip}"
+        fix = "correct such values, give None for a missing value, or leave such rows out by max_bad_rows=N"
         raise DataError(str(Rejected("", faults[0])), fix)
     if faults:
         rows = rows.drop(index=[fault.line - 1 for fault in faults]).reset_index(drop=True)

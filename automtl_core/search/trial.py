@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -165,6 +165,7 @@ OnEvent = Callable[[TrialSpec, Event], bool]
 RunTrial = Callable[[TrialSpec, Listener], TrialResult]
 
 
+@runtime_checkable
 class Executor(Protocol):
     """Runs trials.
 

@@ -91,7 +91,7 @@ def on_rows(
     if len(names) < 2 or all(map(is_file, names)):
         raise UsageError(
             f"--on compares at least two models, one of them a run; given: {listing(names) or 'none'}",
-            "name the champion first: automtl compare --on NEW.csv runs/champion runs/challenger",
+            "name the champion first: automtl compare --on NEW.csv --models runs/champion,runs/challenger",
         )
     if len({*names}) < len(names):
         twice = next(name for place, name in enumerate(names) if name in names[:place])
