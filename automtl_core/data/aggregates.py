@@ -24,7 +24,7 @@ Letters: R rows, E entries of rows in cells, C cells, Q labels and numbers with 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -169,7 +169,7 @@ class Aggregates:
                 one = state.aggregate
                 time = state.time if times is None else float(times.max(initial=state.time))
                 kept = np.ones(1) if times is None else left(time - times, one.half_life)
-                values = _values(part, slice(None), _columns(schema, one)) * kept[:, None]
+                values = _values(part, slice(None), _columns(schema, one.means)) * kept[:, None]
                 runs = [run.totals(values[run.rows]) for run in _runs(part, schema, one, state.edges)]
                 more[n].append((_joined(runs), values.sum(0), time))
         return Aggregates(tuple(map(State.with_sums, self.states, more)), self.tasks)
@@ -238,17 +238,23 @@ def fit(part: Part, schema: Schema, rule: Earlier, out: NDArray[np.float32]) -> 
         out: Receives the numbers of each row, [R, A].
 
     """
+    earlier_of = lru_cache(1)(partial(_earlier, part, schema, rule))
     states, start, dense = [], 0, {f.name: part.dense[:, place] for place, f in enumerate(schema.dense)}
-    for one, earlier in _with_earlier(part, schema, rule):
-        bounds = {name: key_edges(dense[name]) for name in one.key if name in dense}
+    for one in schema.encodings.keys:
+        earlier = earlier_of(one.means, one.half_life)
         known_rows, sums_of = np.split(earlier.all[1:], 2)
         none = np.zeros(len(schema.tasks) + 1 + len(one.means))
         scaling = Scaling(earlier.all[0], sums_of / np.where(known_rows > 0, known_rows, 1), none, none + 1)
+        bounds = {name: key_edges(dense[name]) for name in one.key if name in dense}
+        kept, time = rule.kept(one.half_life)
+        empty = np.zeros(0, np.uint64), np.zeros((0, len(earlier.all)), np.float32)
+        state = State(one, bounds, *empty, earlier.known, time, scaling)
         numbers, start = out[:, start : start + len(none)], start + len(none)
-        sums = _tell(numbers, part, schema, rule, one, bounds, earlier, scaling)
+        runs = _tell(numbers, part, schema, rule, state, earlier)
+        cells, sums = _joined([run.totals(run.values * kept[run.rows, None]) for run in runs])
         center, scale = _standardise(numbers, part)
         scaling = scaling._replace(center=center, scale=scale)
-        states.append(State(one, bounds, *sums, earlier.known, earlier.time, scaling))
+        states.append(replace(state, cells=cells, sums=sums, scaling=scaling))
     return Aggregates(tuple(states), schema.tasks)
 
 
@@ -265,10 +271,12 @@ def numbers_as_of(
         rows: The rows.
 
     """
-    columns = []
-    for state, (one, earlier) in zip(aggregates.states, _with_earlier(part, schema, rule), strict=True):
+    earlier_of, columns = lru_cache(1)(partial(_earlier, part, schema, rule)), []
+    for state in aggregates.states:
         numbers = np.zeros((len(part), len(state.scaling.center)), np.float32)
-        _tell(numbers, part, schema, rule, one, state.edges, earlier, state.scaling)
+        earlier = earlier_of(state.aggregate.means, state.aggregate.half_life)
+        for _ in _tell(numbers, part, schema, rule, state, earlier):
+            pass
         columns.append(numbers[rows])
     return np.concatenate(columns, axis=1)
 
@@ -282,24 +290,16 @@ class _Earlier(NamedTuple):
     """The sums over all rows."""
     known: Floats  # [1 + 2 Q]
     """Those over the rows whose labels are known at the end of training."""
-    kept: Floats  # [R]
-    time: float
-    """What is left of each row at the end of training, and the time of the newest one; see `Earlier.kept`."""
 
 
-def _with_earlier(part: Part, schema: Schema, rule: Earlier) -> Iterator[tuple[Aggregate, _Earlier]]:
-    """Yield each aggregate with the sums over all earlier rows."""
-    kind, earlier = None, None
-    for one in schema.encodings.keys:
-        if earlier is None or kind != (one.means, one.half_life):
-            kind, earlier = (one.means, one.half_life), _earlier(part, rule, one, schema)
-        yield one, earlier
-
-
-def _earlier(part: Part, rule: Earlier, one: Aggregate, schema: Schema) -> _Earlier:
+def _earlier(
+    part: Part, schema: Schema, rule: Earlier, names: Sequence[str], half_life: float | None
+) -> _Earlier:
+    """Return the sums of aggregates with some means and a half-life."""
     ends, places = rule.ends if rule.folds is None else (np.arange(FOLDS), rule.folds.astype(np.int32))
-    width, means = 1 + 2 * (part.labels.shape[1] + len(one.means)), _columns(schema, one)
-    table, known, (kept, time) = np.zeros((width, len(ends) + 1)), np.zeros(width), rule.kept(one.half_life)
+    means, (kept, _) = _columns(schema, names), rule.kept(half_life)
+    table = np.zeros((1 + 2 * (part.labels.shape[1] + len(means)), len(ends) + 1))
+    known = np.zeros(len(table))
     # A row is seen from the first end after it; half-lives count from the newest row that is seen.
     newest = np.zeros(0) if rule.times is None else np.append(rule.newest, rule.times.max(initial=0.0))
     for start in range(0, len(part), CHUNK):
@@ -308,34 +308,27 @@ def _earlier(part: Part, rule: Earlier, one: Aggregate, schema: Schema) -> _Earl
         known += (values * kept[rows, None]).sum(0)
         if rule.times is not None:
             groups = np.searchsorted(ends, rule.times[rows], side="right")
-            values *= left(newest[groups] - rule.times[rows], one.half_life)[:, None]
+            values *= left(newest[groups] - rule.times[rows], half_life)[:, None]
         for column, of_values in zip(table, values.T, strict=True):
             column += np.bincount(groups, of_values, len(ends) + 1)
     if rule.times is None:
         of_all = table.sum(1)
         table = of_all[:, None] - table
     else:
-        gaps = left(np.diff(newest, prepend=0.0), one.half_life)
+        gaps = left(np.diff(newest, prepend=0.0), half_life)
         gaps[0] = 0
-        table = table.cumsum(1) if one.half_life is None else running(table, gaps)
+        table = table.cumsum(1) if half_life is None else running(table, gaps)
         of_all = table[:, -1].copy()
-    return _Earlier(np.ascontiguousarray(table.T), places, of_all, known, kept, time)
+    return _Earlier(np.ascontiguousarray(table.T), places, of_all, known)
 
 
 def _tell(
-    out: NDArray[np.float32],
-    part: Part,
-    schema: Schema,
-    rule: Earlier,
-    one: Aggregate,
-    bounds: Mapping[str, Sequence[float]],
-    earlier: _Earlier,
-    scaling: Scaling,
-) -> Sums:
-    """Write the numbers of rows, [R, A], and return the sums of the state by cell."""
+    out: NDArray[np.float32], part: Part, schema: Schema, rule: Earlier, state: State, earlier: _Earlier
+) -> Iterator["_Run"]:
+    """Write the numbers of rows, [R, A], cells by cells, and yield the entries of each run."""
+    one, scaling = state.aggregate, state.scaling
     out[:] = none = scaling.scaled(np.zeros(out.shape[1]))  # of a row without a cell
-    found = []
-    for run in _runs(part, schema, one, bounds):
+    for run in _runs(part, schema, one, state.edges):
         sums = rule.some(run.rows).sums(run.places, one.half_life).of(run.values)
         numbers = scaling.numbers(sums, earlier.table[earlier.places[run.rows]], schema.tasks)
         numbers = scaling.scaled(numbers)
@@ -343,8 +336,7 @@ def _tell(
             out[run.rows] = numbers
         else:
             np.add.at(out, run.rows, ((numbers - none) * run.shares[:, None]).astype(np.float32))
-        found.append(run.totals(run.values * earlier.kept[run.rows, None]))
-    return _joined(found)
+        yield run
 
 
 def _joined(sums: Sequence[Sums]) -> Sums:
@@ -388,7 +380,7 @@ def _runs(
         rows = entries if owners is None else owners[entries]
         shares = None if counts is None else 1 / counts[rows]
         cells, places = np.unique(hashes[entries], return_inverse=True)
-        yield _Run(rows, shares, cells, places, _values(part, rows, _columns(schema, one)))
+        yield _Run(rows, shares, cells, places, _values(part, rows, _columns(schema, one.means)))
 
 
 def cells_of_rows(
@@ -413,10 +405,10 @@ def key_edges(values: NDArray[np.float32]) -> list[float]:
     return [float(np.float32(edge)) for edge in edges(some, BINS)]
 
 
-def _columns(schema: Schema, one: Aggregate) -> list[int]:
-    """Return the places of the numeric fields whose means an aggregate tells."""
+def _columns(schema: Schema, names: Sequence[str]) -> list[int]:
+    """Return the places of numeric fields."""
     places = [field.name for field in schema.dense]
-    return [places.index(name) for name in one.means]
+    return [places.index(name) for name in names]
 
 
 def _values(part: Part, rows: NDArray[np.int64] | slice, means: Sequence[int]) -> Floats:
