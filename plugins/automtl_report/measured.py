@@ -88,26 +88,21 @@ def _leaks(baselines: Mapping[str, Baseline]) -> Iterator[str]:
             )
 
 
-def tested(record: RunRecord) -> list[Block]:
-    """Return the table of test metrics with its notes, and that of a refit; nothing before the test."""
-    result, refit = record.get(Result), record.refit
-    if result is None or result.test is None:
-        return []
-    table = metrics(result.test, result.reachable or {}, record.min_positives)
-    return [*table, *([Text(refit)] if refit else [])]
-
-
 def on_test_rows(record: RunRecord) -> Iterator[Section]:
-    """Yield test metrics, and the comparison with the best single fields."""
+    """Yield the test metrics with notes; on a page, also the comparison with the best single fields."""
+    result = record.get(Result)
+    if result is None or result.test is None:
+        return
     rows = [
         [task, b.field, b.field_score and f"{b.measure} {b.field_score:.4f}", b.beats_field]
         for task, b in (record.baselines or {}).items()
         if b.field
     ]
     head = ["task", "best single field", "its score", "model significantly better"]
-    grid, *notes = tested(record)
+    table = metrics(result.test, result.reachable or {}, record.min_positives)
+    refit = [Text(record.refit)] if record.refit else []
     singles = [Grid(head, rows, "llrl")] if rows else []
-    yield Section("test metrics", [grid, *singles, *notes, *optimism(record)])
+    yield Section("test metrics", [*table, *refit, *optimism(record)], more=singles)
 
 
 def learning(record: RunRecord) -> Iterator[Section]:
@@ -208,7 +203,7 @@ def effects(importance: Importance) -> Section:
 def fields(record: RunRecord) -> Iterator[Section]:
     """Yield the strongest fields, and the effect of each field on each task."""
     if importance := record.get(Importance):
-        yield Section("importance of fields", [*strongest(record), *effects(importance).blocks])
+        yield Section("importance of fields", strongest(record), more=effects(importance).blocks)
 
 
 def calibration(record: RunRecord) -> Iterator[Section]:
