@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import group_and_word
-from automtl_core.run_dir.facts import Refreshed, Result, Updated
+from automtl_core.run_dir.facts import Calibration, Refreshed, Result, Updated
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded
 from automtl_core.training.significance import LEAST, SIGNIFICANCE
 from automtl_core.views import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
@@ -207,10 +207,8 @@ def fields(record: RunRecord) -> Iterator[Section]:
 
 
 def calibration(record: RunRecord) -> Iterator[Section]:
-    """Yield predicted against observed frequencies."""
-    behaviour = record.get(Behaviour)
-    charts: list[Block] = []
-    errors: list[Sequence[object]] = []
+    """Yield the scaling of the probabilities; on a page, also predicted against observed frequencies."""
+    behaviour, charts, errors = record.get(Behaviour), list[Block](), list[Sequence[object]]()
     for task, bins in behaviour.calibration.items() if behaviour else ():
         if not bins:
             continue
@@ -224,7 +222,24 @@ def calibration(record: RunRecord) -> Iterator[Section]:
     if charts:
         note = "Test rows in groups of equal size by prediction, with 95 % intervals of the observed share."
         grid = Grid(["task", "expected calibration error", "rows"], errors, "lr")
-        yield Section("calibration", [Text(note), *charts, grid])
+        charts = [Text(note), *charts, grid]
+    yield Section("calibration", list(map(Text, _scaled(record))), more=charts)
+
+
+def _scaled(record: RunRecord) -> Iterator[str]:
+    calibration, behaviour = record.get(Calibration), record.get(Behaviour)
+    scaling = calibration.scaling if calibration else {}
+    test = record.result.test or {}
+    without = behaviour.log_loss_without_scaling if behaviour else {}
+    for task, fit in scaling.items():
+        numbers = f"sigmoid({fit.slope:.4g} * logit {fit.offset:+.4g})"
+        yield f"- {task}: {numbers}, fitted to {fit.rows:,} validation rows (Platt scaling)"
+        m = test[task]
+        if task in without and m.loss is not None:
+            losses = f"{m.loss:.4f}, without the calibration {without[task]:.4f}"
+            yield f"- {task}: log loss on test rows {losses}"
+    if others := [task for task, m in test.items() if m.type.probability and task not in scaling]:
+        yield f"- not calibrated after the training: {', '.join(others)}; see the log loss"
 
 
 def refreshes(record: RunRecord) -> Iterator[Section]:

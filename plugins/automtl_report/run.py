@@ -13,7 +13,8 @@ from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment
 from automtl_core.views import Block, Grid, Preformatted, Section, Text, facts, lines
 from automtl_inspection.importance import Importance
 from automtl_report import contest, measured, search, sharing, verdict
-from automtl_report.plain import cell
+from automtl_report.card import limits, tasks
+from automtl_report.plain import cell, markdown
 from automtl_report.record import RunRecord
 from automtl_report.sharing import BODY, networks
 
@@ -52,6 +53,17 @@ def chosen(record: RunRecord, face: str) -> Iterator[Section]:
     for section, faces in SECTIONS.values():
         if face in faces:
             yield from section(record)
+
+
+def card(record: RunRecord) -> str:
+    """Return the model card of a finished run as Markdown.
+
+    Raises:
+        ArtifactError: the run is not tested yet.
+
+    """
+    title = f"{record.path.resolve().name}: {', '.join(record.tested())}"
+    return markdown(title, chosen(record, "card"))
 
 
 def report(record: RunRecord, registry: Registry) -> Iterator[Section]:
@@ -142,8 +154,8 @@ def tables(record: RunRecord) -> Iterator[Section]:
         yield Section("all decisions", [decisions(record)])
 
 
-def data(record: RunRecord, fields: bool = True) -> Iterator[Section]:
-    """Yield the data of the run, with its fields or without."""
+def data(record: RunRecord) -> Iterator[Section]:
+    """Yield the data of the run, and its fields."""
     described = record.read(Data)
     schema = record.schema or Schema.from_json(described.schema)
     about = {
@@ -157,14 +169,9 @@ def data(record: RunRecord, fields: bool = True) -> Iterator[Section]:
     }
     files = [[name, f["bytes"], f["sha256"]] for name, f in sorted(described.raw.items())]
     raw = [Grid(["raw file", "bytes", "SHA-256"], files, "lrl")] if files else []
-    columns = [inputs(schema)] if fields else []
-    yield Section("data", [*facts("", about).blocks, *columns, *raw])
-
-
-def inputs(schema: Schema) -> Grid:
-    """Return a table of all fields with their values."""
-    rows = [[field.name, _values(field)] for field in schema.sparse]
-    return Grid(["field", "values"], [*rows, *([number.name, "a number"] for number in schema.dense)])
+    values = [[field.name, _values(field)] for field in schema.sparse]
+    numbers = [[number.name, "a number"] for number in schema.dense]
+    yield Section("data", [*facts("", about).blocks, Grid(["field", "values"], [*values, *numbers]), *raw])
 
 
 def _values(field: SparseField) -> str:
@@ -177,25 +184,33 @@ def _values(field: SparseField) -> str:
 def configuration(record: RunRecord) -> Iterator[Section]:
     """Yield versions, seed and settings of the run."""
     e, config = record.read(Environment), record.config
-    about = {"seed": config.seed, "device": e.device, "threads": e.threads, "automtl": e.automtl}
+    how = f", searched by {config.strategy.name}" if config.strategy else ""
+    about = {
+        "model": f"{config.space.name}{how}",
+        "seed": config.seed,
+        "best epoch": record.result.best_epoch,
+    }
+    about |= {"device": e.device, "threads": e.threads, "automtl": e.automtl}
     about |= {"python": e.python, "torch": e.torch, "numpy": e.numpy, **e.plugins, **e.libraries}
     if speed := record.read(Costs).rows_per_second:
         about["training rows per second"] = round(speed)
     settings = Preformatted(config.to_yaml().rstrip())
-    yield Section("configuration", [*facts("", about).blocks, settings])
+    yield Section("configuration", facts("", about).blocks, more=[settings])
 
 
 View = Callable[[RunRecord], Iterable[Section]]
 SECTIONS: Mapping[str, tuple[View, tuple[str, ...]]] = {
-    "verdict": (verdict.verdict, ("end", "show", "page")),
+    "tasks": (tasks, ("card",)),
+    "verdict": (verdict.verdict, ("end", "show", "page", "card")),
     "models": (contest.models, ("end", "show", "page")),
-    "tests": (measured.on_test_rows, ("end", "show", "page")),
-    "fields": (measured.fields, ("end", "show", "page")),
+    "tests": (measured.on_test_rows, ("end", "show", "page", "card")),
+    "intervals": (verdict.intervals, ("card",)),
+    "fields": (measured.fields, ("end", "show", "page", "card")),
     "architecture": (architecture, ("end", "show")),
     "drawing": (drawing, ("page",)),
-    "evidence": (evidence, ("end", "show", "page")),
+    "evidence": (evidence, ("end", "show", "page", "card")),
     "learning": (measured.learning, ("page",)),
-    "calibration": (measured.calibration, ("page",)),
+    "calibration": (measured.calibration, ("page", "card")),
     "decisions": (tables, ("show", "folded")),
     "readers": (readers, ("folded",)),
     "expert-use": (measured.expert_use, ("folded",)),
@@ -203,12 +218,13 @@ SECTIONS: Mapping[str, tuple[View, tuple[str, ...]]] = {
     "aggregates": (search.aggregates, ("show", "folded")),
     "refresh": (measured.refreshes, ("show", "folded")),
     "drift": (measured.drift, ("folded",)),
-    "data": (data, ("folded",)),
-    "configuration": (configuration, ("folded",)),
+    "data": (data, ("folded", "card")),
+    "configuration": (configuration, ("folded", "card")),
+    "limits": (limits, ("card",)),
     "next": (verdict.steps, ("end",)),
 }
 """Name -> function that returns sections, and the faces that show them in this order: the `end` of a command,
-`show`, the `page` of a report, and what a page has `folded` after it."""
+`show`, the `page` of a report, what a page has `folded` after it, and the `card` of an export."""
 
 
 def _distinct(record: RunRecord) -> Iterator[tuple[str, RunRecord]]:

@@ -38,6 +38,11 @@ def scores(result: Result) -> list[Block]:
     return [Bars(f"Test {title}", title, some, ".4f", from_zero=False) for title, some in bars.items()]
 
 
+def intervals(record: RunRecord) -> Iterator[Section]:
+    """Yield the test scores with their intervals."""
+    yield Section("", scores(record.result))
+
+
 def steps(record: RunRecord) -> Iterator[Section]:
     """Yield the folder of the run, and what to do next."""
     run = shlex.quote(str(record.path))
