@@ -177,7 +177,7 @@ class DatasetSettings(Settings):
     bad_rows: Literal["fail", "skip"] = "fail"
     """Treatment of a row of a raw file that does not match the declared columns. fail: an error. skip: the
     row is left out and listed."""
-    max_bad_rows: int = Field(MOST_BAD_ROWS, ge=0)
+    max_bad_rows: int = Field(100, ge=0)
     """Maximum number of rows to leave out with `bad_rows: skip`. More are an error."""
     list: Named | None = None
     """Rows that are ranked against each other at one moment. A column or several: rows with equal values,

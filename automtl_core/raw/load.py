@@ -25,7 +25,7 @@ from automtl_core.raw.sql import check_names, create, one_file, quoted, typed
 from automtl_core.system.progress import Progress
 
 SKIP = (
-    "leave such rows out: --set dataset.bad_rows=skip (new rows: --bad-rows skip); "
+    "leave such rows out: --set dataset.bad_rows=skip (new rows: --max-bad-rows N); "
     "`automtl data validate` lists all of them"
 )
 PARQUET = ".parquet"

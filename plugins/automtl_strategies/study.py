@@ -55,7 +55,7 @@ class StudySettings(OptunaSettings):
     the settings of the run, in the order of the space."""
     fixed: tuple[str, ...] = ()
     """Settings that keep their values, such as `training.learning_rate`. All other settings with a domain are
-    searched (`automtl settings` shows domains), and so are encodings that are `auto`."""
+    searched (`automtl list` shows domains), and so are encodings that are `auto`."""
     removed: ClassVar[Mapping[str, Any]] = {**OptunaSettings.removed, "scheduler": None}
 
 

@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
-
-import typer
+from unittest import SkipTest
 
 from automtl_core.data.fitting import bin_edges
 from automtl_core.dataset.encodings import plain
@@ -49,10 +48,6 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     ),
 }
 """Data for which a space is checked; a space may refuse each of these by a `UsageError`."""
-
-
-class NotSupportedError(Exception):
-    """The object does not support this test, as its contract allows."""
 
 
 @dataclass(frozen=True)
@@ -98,32 +93,17 @@ class Subject:
         return None
 
 
-Test = Callable[[Path], object]
-"""A contract test, called with an empty folder."""
 Check = Callable[[Subject, Any, Path], object]
 """A check of an object with its parsed settings, or a field, in an empty folder."""
 
 
-def contract_tests(subject: Subject) -> Iterator[tuple[str, Test]]:
-    """Yield the contract tests of an object by name; those of a family are the tests of some members.
-
-    Raises:
-        PluginError: the object cannot be loaded.
-        UsageError: the settings are wrong, or the kind has none.
-
-    """
-    settings = subject.parsed()
-    for name, check in CHECKS[subject.kind.plural].items():
-        yield name, partial(check, subject, settings)
-
-
 @contextmanager
 def _supported() -> Iterator[None]:
-    """Turn a refusal of the object, such as of data or of a missing cluster, into a `NotSupportedError`."""
+    """Skip a test that the object refuses, as for some data, or without a cluster."""
     try:
         yield
     except UsageError as error:
-        raise NotSupportedError("; ".join(filter(None, (str(error), error.fix)))) from None
+        raise SkipTest("; ".join(filter(None, (str(error), error.fix)))) from None
 
 
 def _check_op(
@@ -136,7 +116,7 @@ def _check_op(
 def _check_space(schema: Callable[[], Schema], subject: Subject, settings: Settings, work_dir: Path) -> None:
     made_class, registry, data = subject.object(), subject.registry, schema()
     if not made_class.takes_encodings and data.encodings != plain():
-        raise NotSupportedError("the space does not take encodings (`takes_encodings`)")
+        raise SkipTest("the space does not take encodings (`takes_encodings`)")
     with _supported():
         space = made_class(data, settings, registry.op, registry.history_encoder)
         space.spaces = registry.space
@@ -144,7 +124,7 @@ def _check_space(schema: Callable[[], Schema], subject: Subject, settings: Setti
         with meta():
             network = space.supernet().network
     if isinstance(network, Learner):
-        raise NotSupportedError("the model has its own training algorithm (`Learner`)")
+        raise SkipTest("the model has its own training algorithm (`Learner`)")
     check_space(space, architectures=3)
 
 
@@ -165,7 +145,7 @@ def _check_dataset(subject: Subject, settings: Any, work_dir: Path) -> None:
 
 def _check_field(subject: Subject, field: FieldKind, work_dir: Path) -> None:
     if field.gives == "bags":
-        raise NotSupportedError("fields of bags are checked with a dataset")
+        raise SkipTest("fields of bags are checked with a dataset")
     numbers: list[Any] = [1.5, 0.0, None, -3.0, 86399.0, 7.0, 7.0, 1e9, 12.25, 100.0] * 3
     texts: list[Any] = ["a", None, "b c", "a", "3", "\u00e9", "d", "b c", "long text", "x"] * 3
     reads = field.reads().items()
@@ -174,15 +154,13 @@ def _check_field(subject: Subject, field: FieldKind, work_dir: Path) -> None:
 
 
 def _needs_a_run(subject: Subject, _: None, work_dir: Path) -> None:
-    raise NotSupportedError("a section needs a finished run: `automtl report RUN` shows it, or its error")
+    raise SkipTest("a section needs a finished run: `automtl report RUN` shows it, or its error")
 
 
 def _check_groups(subject: Subject, *_: object) -> None:
-    words, registry = subject.name.split(), subject.registry
+    words, names = subject.name.split(), subject.registry.names(COMMANDS)
     for group in (" ".join(words[:count]) for count in range(1, len(words))):
-        assert group not in registry.names(COMMANDS) or isinstance(
-            registry.get(COMMANDS, group), typer.Typer
-        ), f"the command {group!r} is a function, and has no commands below it"
+        assert group not in names, f"the command {group!r} is a function, and has no commands below it"
 
 
 CHECKS: Mapping[str, Mapping[str, Check]] = {
@@ -314,7 +292,7 @@ def _outcomes(plugin: str, subject: Subject) -> Iterator[Outcome]:
     """Yield the outcome of each test of an object; an object that cannot be loaded has one failed test."""
     about = plugin, subject.kind.name, subject.name
     try:
-        tests = list(contract_tests(subject))
+        settings = subject.parsed()
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -322,18 +300,18 @@ def _outcomes(plugin: str, subject: Subject) -> Iterator[Outcome]:
             raise
         yield Outcome(*about, "loading", "failed", _reason(subject, error))
         return
-    for title, test in tests:
-        yield Outcome(*about, title, *_run(subject, title, test))
+    for title, check in CHECKS[subject.kind.plural].items():
+        yield Outcome(*about, title, *_run(subject, title, partial(check, subject, settings)))
 
 
-def _run(subject: Subject, title: str, test: Test) -> tuple[State, str]:
+def _run(subject: Subject, title: str, test: Callable[[Path], object]) -> tuple[State, str]:
     """Run a test with seeded generators in an empty folder, and return its state and the reason."""
     seeds.seed_torch(0, "contract", subject.kind.name, subject.name, title)
     try:
         # standard output is reserved for the output of commands
         with TemporaryDirectory() as folder, redirect_stdout(sys.stderr):
             test(Path(folder))
-    except NotSupportedError as error:
+    except SkipTest as error:
         return "skipped", str(error)
     except KeyboardInterrupt:
         raise
