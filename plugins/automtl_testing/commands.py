@@ -34,20 +34,17 @@ def check_plugin(name: str, settings: Sequence[str], data_dir: Path | None) -> O
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     objects = dict.fromkeys(f"{outcome.kind} {outcome.name!r}" for outcome in failed)
     error = PluginError(
-        f"{len(failed)} of {len(outcomes)} tests of {name} failed: {', '.join(objects)}",
+        f"{len(failed)} of {len(outcomes)} objects of {name} failed: {', '.join(objects)}",
         "satisfy the requirements in the table, and repeat; docs/hooks.md describes each contract",
     )
     return Output(outcomes, _view_outcomes, error if failed else None)
 
 
 def _view_outcomes(outcomes: "Sequence[Outcome]") -> Section:
-    rows = [
-        (t.plugin, f"{t.kind} {t.name}", t.test, ": ".join(filter(None, (t.state, t.reason))))
-        for t in outcomes
-    ]
+    rows = [(t.plugin, f"{t.kind} {t.name}", ": ".join(filter(None, (t.state, t.reason)))) for t in outcomes]
     counts = Counter(test.state for test in outcomes)
     total = ", ".join(f"{counts[state]} {state}" for state in ("passed", "failed", "skipped"))
-    return table(["plugin", "object", "test", "outcome"], rows, notes=[f"{len(rows)} tests: {total}"])
+    return table(["plugin", "object", "outcome"], rows, notes=[f"{len(rows)} objects: {total}"])
 
 
 def _by_kind(layer: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
