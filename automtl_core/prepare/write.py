@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -24,47 +24,23 @@ from automtl_core.prepare.known import digests, hashes_of_codes
 from automtl_core.prepare.split import Parts, seconds_of_codes, sizes_of
 
 
-class Tally(NamedTuple):
-    """Label counts by part and task: arrays [3, T]."""
-
-    labelled: NDArray[np.int64]
-    """Rows with the label."""
-    total: NDArray[np.float64]
-    """Sum of the stored labels."""
-    weight: NDArray[np.float64]
-    """Sum of the weights of these rows; 0 without weights."""
-    square: NDArray[np.float64]
-    """Sum of the squares of these weights."""
-
-    @classmethod
-    def of(cls, tasks: Sequence[object]) -> Self:
-        """Return the counts of no rows."""
-        shape = len(PARTS), len(tasks)
-        return cls(np.zeros(shape, np.int64), *np.zeros((3, *shape)))
-
-    def add(self, part: int, labels: NDArray[Any], weights: NDArray[Any] | None) -> None:
-        """Add rows of a part, [R, T]."""
-        known = ~np.isnan(labels)
-        self.labelled[part] += known.sum(axis=0)
-        self.total[part] += np.nansum(labels, axis=0, dtype=np.float64)
-        if weights is not None:
-            of_known = np.where(known, weights, 0).astype(np.float64)
-            self.weight[part] += of_known.sum(axis=0)
-            self.square[part] += (of_known**2).sum(axis=0)
-
-    def facts(self, tasks: Sequence[Task]) -> dict[str, dict[str, dict[str, Any]]]:
-        """Return what the manifest says about the labels of each task, by part."""
-        found: dict[str, dict[str, dict[str, Any]]] = {part: {} for part in PARTS}
-        for (place, part), (t, task) in product(enumerate(PARTS), enumerate(tasks)):
-            rows, total = int(self.labelled[place, t]), float(self.total[place, t])
-            mean = total / rows * task.deviation + task.mean if rows else None
-            positives = {"positives": round(total)} if task.type.two_classes else {}
-            found[part][task.name] = {"rows": rows, "mean": mean, **positives}
-            if task.weight is not None:
-                weight, square = float(self.weight[place, t]), float(self.square[place, t])
-                effective = weight**2 / square if square else 0.0
-                found[part][task.name] |= {"weight": weight, "effective_rows": effective}
-        return found
+def facts_of_labels(folder: Path, tasks: Sequence[Task]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return what the manifest says about the labels of each task, by part, from the written arrays."""
+    found: dict[str, dict[str, dict[str, Any]]] = {part: {} for part in PARTS}
+    for part, (t, task) in product(PARTS, enumerate(tasks)):
+        labels, weights = (folder / part / f"{name}.npy" for name in ("labels", "weights"))
+        column = np.load(labels, mmap_mode="r")[:, t]
+        known = ~np.isnan(column)
+        rows, total = int(known.sum()), float(column[known].sum(dtype=np.float64))
+        mean = total / rows * task.deviation + task.mean if rows else None
+        positives = {"positives": round(total)} if task.type.two_classes else {}
+        found[part][task.name] = {"rows": rows, "mean": mean, **positives}
+        if task.weight is not None:
+            of_known = np.load(weights, mmap_mode="r")[known, t].astype(np.float64)
+            weight, square = float(of_known.sum()), float((of_known**2).sum())
+            effective = weight**2 / square if square else 0.0
+            found[part][task.name] |= {"weight": weight, "effective_rows": effective}
+    return found
 
 
 Chunk = Mapping[str, NDArray[Any]]
@@ -88,7 +64,7 @@ def write_parts(
     lists: Formed | None,
     draft: Path,
     advance: Callable[[int], None],
-) -> Tally:
+) -> None:
     """Write the arrays of all parts in one pass over `examples`.
 
     Args:
@@ -103,11 +79,9 @@ def write_parts(
 
     """
     arrays = _arrays(db, dataset, encoding, logs, lists, draft)
-    sizes = sizes_of(parts)
-    tally = Tally.of(learned(dataset))
     with ExitStack() as stack:
         files = {}
-        for part, rows in zip(PARTS, sizes, strict=True):
+        for part, rows in zip(PARTS, sizes_of(parts), strict=True):
             (draft / part).mkdir()
             for array in arrays:
                 file = stack.enter_context((draft / part / f"{array.name}.npy").open("wb"))
@@ -116,12 +90,9 @@ def write_parts(
         for chunk, places in chunks(db, dataset, parts, lists):
             blocks = {array.name: array.block(chunk).astype(array.dtype, copy=False) for array in arrays}
             for place, part in enumerate(PARTS):
-                mine = {name: block[places == place] for name, block in blocks.items()}
-                for name, rows_of_part in mine.items():
-                    files[part, name].write(rows_of_part.tobytes())
-                tally.add(place, mine["labels"], mine.get("weights"))
+                for name, block in blocks.items():
+                    files[part, name].write(block[places == place].tobytes())
             advance(len(places))
-    return tally
 
 
 def write_bags(encoding: Encoding, draft: Path) -> None:

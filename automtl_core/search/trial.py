@@ -141,6 +141,9 @@ class TrialResult:
 class TrialBegan(Event):
     """A trial begins or resumes; not sent for a trial that needs no training."""
 
+    title: str = ""
+    """What is told of it, such as `cell 2 of 6: mmoe, seed 0`; empty for a trial that is not announced."""
+
 
 @dataclass(frozen=True)
 class TrialEnded(Event):
@@ -152,6 +155,9 @@ class TrialEnded(Event):
 @dataclass(frozen=True)
 class TrialWaits(Event):
     """A trial waits for another process that works on it."""
+
+    title: str = ""
+    """What is told of it, such as `mmoe, seed 0`."""
 
 
 OnEvent = Callable[[TrialSpec, Event], bool]

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.frames import NewExamples, NewRows, numbered
+from automtl_core.data.frames import NewExamples, NewRows
 from automtl_core.data.new_rows import check_output, new_rows, predictions_file
 from automtl_core.data.part import Part
 from automtl_core.dataset.declarations import History
@@ -31,9 +31,6 @@ from automtl_core.training.events import Listener, Noted, ProgressMade, Warned
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import NONE, Metrics, by_unit, metrics_of
 from automtl_core.workflow.trained import Trained
-
-CHUNK = 1 << 14
-"""Approximate number of rows that are encoded together, in whole batches."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +190,7 @@ def measure(
 
 def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
     """Yield the encoded rows, whole batches at a time; labelled rows have their users."""
-    total, done, numbers, reading = len(rows), 0, dict[str, int](), rows.reading
+    done, reading = 0, rows.reading
     unseen = Unseen(made.encoder, made.unread)
     for events in rows.events:
         # Fewer rows without an event may be those of new users.
@@ -202,18 +199,11 @@ def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
         single = bool((np.bincount(rows.lists)[1:] == 1).any())
         how = "each list begins with its first row here: give the rows of a list together"
         reading.note(f"the log has no rows of lists by {listing(reading.rule.by)}; {how}", single)
-    for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
-        part, user = made.encoder.encode(chunk, labelled=reading.labelled), reading.dataset.user
-        if reading.labelled and user is not None:
-            part = replace(part, users=numbered(chunk[user], numbers))
-        if rows.lists is not None:
-            part = replace(part, lists=rows.lists[done : done + len(chunk)])
-        if reading.weights:
-            part = replace(part, weights=made.encoder.weights(chunk))
+    for chunk, part in rows.parts(made.encoder, made.batch_size, users=reading.labelled):
         unseen.add(chunk, part)
         yield part
         done += len(chunk)
-        reading.progress("predict", done / total)
+        reading.progress("predict", done / len(rows))
     for sentence in unseen.sentences():
         reading.note(sentence, True)
 

@@ -167,10 +167,10 @@ def _errors(job: "Job") -> Iterator[AutoMTLError]:
 
 def _schema(job: "Job") -> "Schema":
     """Return the schema that the dataset of a job declares; raises if it declares no field or no task."""
-    from automtl_core.dataset.dataset import expected_schema
+    from automtl_core.dataset.dataset import schema_of
 
     try:
-        return expected_schema(job.dataset())
+        return schema_of(job.dataset())
     except ArtifactError as error:
         fix = "name fields and labels; for a table, `automtl data init FILE` writes these settings"
         raise UsageError(f"dataset: {error}", fix) from None

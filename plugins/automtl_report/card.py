@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from automtl_core.dataset.schema import Task, scores_of
 from automtl_core.run_dir.facts import Calibration, Data, Environment, Refreshed, Search
 from automtl_core.training.metrics import TaskMetrics, flat, measures, too_few
-from automtl_core.views import Block, Grid, Section, Text
+from automtl_core.views import Block, Figures, Grid, Section, Text
 from automtl_inspection.behaviour import Behaviour
 from automtl_report.measured import strongest
 from automtl_report.metrics import by_user
 from automtl_report.plain import markdown
 from automtl_report.record import RunRecord, seen_by_aggregates
-from automtl_report.run import costs, data, inputs
+from automtl_report.run import data, inputs
+from automtl_report.verdict import costs
 
 
 def card(record: RunRecord) -> str:
@@ -34,7 +35,7 @@ def card(record: RunRecord) -> str:
         *(Section("Inputs", [inputs(schema), *strongest(record)]) for schema in [schema] if schema),
         *(Section("Data", section.blocks) for section in data(record, fields=False)),
         Section("Origin", list(map(Text, _origin(record)))),
-        *(Section("Costs", section.blocks) for section in costs(record)),
+        Section("Costs", [Figures(dict(costs(record, record.result)))]),
         Section("Limits", list(map(Text, _limits(record.read(Data), tasks)))),
     ]
     return markdown(f"{record.path.resolve().name}: {', '.join(task.name for task in tasks)}", sections)

@@ -17,8 +17,8 @@ from automtl_report.record import RunRecord, after_refresh, after_update
 from automtl_report.search import optimism
 from automtl_report.sharing import natural
 
-STRONGEST, MOST = 8, 12
-"""Largest numbers of fields that are called the strongest, and of bars in a chart for one task."""
+STRONGEST = 8
+"""Largest number of fields that are called the strongest."""
 EFFECTS = (
     "drop: decrease of the score if the values of the field are permuted among rows, with its 95 % interval; "
     "p: after Holm's correction for all fields and tasks; "
@@ -202,41 +202,13 @@ def effects(importance: Importance) -> Section:
             rows.append([field, task if one else f"{task} ({e.measure})", *cells, e.verdict])
     title = f"effects of the fields that the network reads, on {importance.rows:,} test rows"
     drop = f"drop of {measures[0] if one else 'the score'}, 95 % interval"
-    return Section(title, [Grid(["field", "task", drop, "p", "verdict"], rows), Text(EFFECTS)])
+    return Section(title, [Grid(["field", "task", drop, "p", "verdict"], rows, folded=title), Text(EFFECTS)])
 
 
 def fields(record: RunRecord) -> Iterator[Section]:
-    """Yield the permutation importance of fields, for each task."""
-    importance = record.get(Importance)
-    if importance is None:
-        return
-    tasks = [task.name for task in record.schema.tasks] if record.schema else []
-    charts: list[Block] = []
-    for task in tasks:
-        of_task = {name: of[task] for name, of in importance.effects.items() if task in of}
-        if bars := sorted(_bars(of_task), key=lambda bar: -bar.value)[:MOST]:
-            charts.append(Bars(task, f"drop of {of_task[bars[0].label].measure} if permuted", bars))
-    pale = Text("Pale: not significant after correction for all fields and tasks. Lines: 95 % intervals.")
-    yield Section("importance of fields", [pale, *charts])
-
-
-def histories(record: RunRecord) -> Iterator[Section]:
-    """Yield the contribution of histories: their inputs, and their permutation importance."""
-    if record.schema is None or not (inputs := record.schema.history_inputs()):
-        return
-    importance = record.get(Importance)
-    blocks: list[Block] = [Text(f"Inputs from histories: {', '.join(inputs)}")]
-    for history in record.schema.histories:
-        if importance and (bars := _bars(importance.effects.get(history.name, {}))):
-            measure = "drop of the score if histories are permuted among rows"
-            blocks.append(Bars(f"History {history.name}", measure, bars))
-    yield Section("histories", blocks)
-
-
-def _bars(effects: Mapping[str, FieldEffect]) -> list[Bar]:
-    """Return a bar for each defined effect."""
-    known = [(label, effect.drop, effect) for label, effect in effects.items() if effect.drop is not None]
-    return [Bar(label, drop, e.low, e.high, e.verdict == "matters") for label, drop, e in known]
+    """Yield the strongest fields, and the effect of each field on each task."""
+    if importance := record.get(Importance):
+        yield Section("importance of fields", [*strongest(record), *effects(importance).blocks])
 
 
 def calibration(record: RunRecord) -> Iterator[Section]:

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from math import inf
 
 from automtl_core.dataset.schema import Schema, SparseField
 from automtl_core.errors import listing, one_line
@@ -11,18 +10,7 @@ from automtl_core.modules.cost import Cost
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment
-from automtl_core.views import (
-    Bar,
-    Bars,
-    Block,
-    Grid,
-    Preformatted,
-    Section,
-    Text,
-    facts,
-    lines,
-    next_commands,
-)
+from automtl_core.views import Grid, Preformatted, Section, Text, facts, lines, next_commands
 from automtl_inspection.importance import Importance
 from automtl_report import contest, measured, search, sharing, verdict
 from automtl_report.plain import cell
@@ -65,7 +53,6 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
     yield Section("", list(contest.rank(record)))
     yield from contest.models(record)
     yield Section("", list(contest.cheaper(record)))
-    yield from search.front(record)
     yield Section("", list(search.optimism(record)))
     yield from search.encodings(record)
     yield from search.aggregates(record)
@@ -81,7 +68,7 @@ def outcome(record: RunRecord) -> Iterator[Section]:
     sentences = [search.encoding(found), *search.apart(found)] if found else []
     sentences += [_ensemble(record)] if record.members else []
     yield Section("", verdict.summary(record))
-    yield from contest.models(record)
+    yield from contest.models(record, whole=False)
     if tested := measured.tested(record):
         yield Section("test metrics", [*tested, *search.optimism(record)])
     yield Section("", measured.strongest(record))
@@ -90,7 +77,7 @@ def outcome(record: RunRecord) -> Iterator[Section]:
         blocks = sharing.matrices(network.sharing, unread=False)
         yield from (Section("" if place else names, [block]) for place, block in enumerate(blocks))
     yield _summary(record)
-    yield Section("", [*search.evidence(record), *search.selected(record.search.front)])
+    yield Section("", search.evidence(record))
     yield Section("", [*contest.cheaper(record), *map(Text, record.remarks)])
     run = shlex.quote(str(record.path))
     yield lines(f"run: {record.path}", *next_commands([f"automtl report {run}", f"automtl show {run}"]))
@@ -147,61 +134,15 @@ def readers(record: RunRecord) -> Iterator[Section]:
 
 
 def evidence(record: RunRecord) -> Iterator[Section]:
-    """Yield the number of decisions for each verdict, and the findings about the data."""
+    """Yield the number of decisions for each verdict, and the evidence of each."""
     if decided := record.search.evidence:
-        findings = [one for one in decided if one.verdict in ("required", "better")]
-        table = search.decisions(findings)[:1] if findings else []
-        yield Section("evidence", [*search.evidence(record), *table])
+        yield Section("evidence", [*search.evidence(record), *search.decisions(decided)])
 
 
 def tables(record: RunRecord) -> Iterator[Section]:
-    """Yield the tables of all decisions, with their evidence, and of all effects of fields."""
-    grid, decided = decisions(record), record.search.evidence
-    tables = search.decisions(decided) if decided else []
-    tables = [replace(one, folded="their evidence") if isinstance(one, Grid) else one for one in tables]
-    if grid.rows:
-        yield Section("all decisions", [grid, *tables])
-    if importance := record.get(Importance):
-        yield measured.effects(importance)
-
-
-def models(record: RunRecord) -> Iterator[Section]:
-    """Yield the models of the final comparison, by score and by cost."""
-    drawn = search.plot(record.search.front)
-    plot = [drawn] if sum(cost < inf for cost, _ in drawn.points.values()) > 1 else []
-    for section in contest.models(record):
-        table, *notes = section.blocks
-        yield Section(section.title, [table, *plot, *notes])
-
-
-def front(record: RunRecord) -> Iterator[Section]:
-    """Yield the Pareto front, in a sentence if it is one point."""
-    points = record.search.front
-    if len(points) == 1:
-        yield Section("Pareto front", list(search.selected(points)))
-    elif points:
-        yield from search.front(record)
-
-
-def costs(record: RunRecord) -> Iterator[Section]:
-    """Yield the size and FLOPs of the network, and the seconds of each phase."""
-    measurements, result = record.read(Costs), record.result
-    known = measurements.seconds.items()
-    blocks: list[Block] = []
-    if bars := [Bar(name.replace("_", " "), seconds) for name, seconds in known if seconds >= 0.05]:
-        blocks.append(Bars("Time", "seconds", bars, ",.1f"))
-    if record.landmarks:
-        others = [Bar(name, float(flops), strong=False) for name, flops in record.landmarks.items()]
-        flops = [Bar("this network", float(result.flops_per_row)), *others]
-        blocks.append(Bars("Cost beside known architectures of the space", "FLOPs per row", flops, ",.0f"))
-    speed = measurements.rows_per_second
-    values = {
-        "FLOPs per row": result.flops_per_row or "unknown",
-        "parameters": result.parameters,
-        "parameters beside embeddings": result.parameters_beside_embeddings,
-        **({"training rows per second": round(speed)} if speed else {}),
-    }
-    yield Section("costs", [*blocks, *facts("", values).blocks])
+    """Yield the table of all decisions."""
+    if (grid := decisions(record)).rows:
+        yield Section("all decisions", [grid])
 
 
 def data(record: RunRecord, fields: bool = True) -> Iterator[Section]:
@@ -214,6 +155,7 @@ def data(record: RunRecord, fields: bool = True) -> Iterator[Section]:
         "categorical fields": len(schema.sparse),
         "numeric fields": len(schema.dense),
         "histories": ", ".join(history.name for history in schema.histories) or "none",
+        **({"inputs from histories": ", ".join(read)} if (read := schema.history_inputs()) else {}),
         **{f"{part} rows": count for part, count in described.rows.items()},
     }
     files = [[name, f["bytes"], f["sha256"]] for name, f in sorted(described.raw.items())]
@@ -240,6 +182,8 @@ def configuration(record: RunRecord) -> Iterator[Section]:
     e, config = record.read(Environment), record.config
     about = {"seed": config.seed, "device": e.device, "threads": e.threads, "automtl": e.automtl}
     about |= {"python": e.python, "torch": e.torch, "numpy": e.numpy, **e.plugins, **e.libraries}
+    if speed := record.read(Costs).rows_per_second:
+        about["training rows per second"] = round(speed)
     settings = Preformatted(config.to_yaml().rstrip())
     yield Section("configuration", [*facts("", about).blocks, settings])
 
@@ -249,25 +193,22 @@ DETAILS: Mapping[str, View] = {
     "tables": tables,
     "readers": readers,
     "expert-use": measured.expert_use,
-    "front": front,
     "encodings": search.encodings,
     "aggregates": search.aggregates,
     "refresh": measured.refreshes,
     "drift": measured.drift,
-    "costs": costs,
     "data": data,
     "configuration": configuration,
 }
 """The sections that a page shows on demand."""
 SECTIONS: Mapping[str, View] = {
     "verdict": verdict.verdict,
-    "models": models,
+    "models": contest.models,
     "tests": measured.on_test_rows,
     "architecture": architecture,
     "evidence": evidence,
     "fields": measured.fields,
     "learning": measured.learning,
-    "histories": measured.histories,
     "calibration": measured.calibration,
     **DETAILS,
 }

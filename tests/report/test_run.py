@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from automtl_core.registry.kinds import REPORT_SECTIONS
-from automtl_core.views import Bars, Curves, Drawing, Grid, Matrix, Section, Text
+from automtl_core.views import Curves, Drawing, Grid, Matrix, Section, Text
 from automtl_report.run import SECTIONS, report
 from tests.shared.records import blocks
 
@@ -23,7 +23,7 @@ def test_all_sections_of_a_report_have_their_blocks(small_record):
     assert blocks(sections["readers"], Matrix)
     tasks = {task.name for task in small_record.schema.tasks}
     assert {chart.title for chart in blocks(sections["calibration"], Curves)} == tasks
-    assert {chart.title for chart in blocks(sections["fields"], Bars)} == tasks
+    assert {row[1] for row in blocks(sections["fields"], Grid)[0].rows} >= tasks
 
 
 class Plugins:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from automtl_core.run_dir.facts import Result
 from automtl_core.search.evidence import Point
 from automtl_core.views import Bars, Figures
-from automtl_report.verdict import scores, steps, verdict
+from automtl_report.verdict import steps, verdict
 from automtl_testing.samples import binary_metrics
 from tests.shared.records import record, searched, texts
 
@@ -32,7 +32,7 @@ def test_the_page_begins_with_it_and_test_scores_have_their_intervals(small_reco
     (section,) = verdict(small_record)
     assert section.title == ("verdict" if small_record.search.front else "outcome")
     assert isinstance(section.blocks[0], Figures) or section.blocks[0].text
-    (auc,) = scores(small_record)
+    (auc,) = section.charts
     assert isinstance(auc, Bars)
     for bar in auc.bars:
         assert bar.low < bar.value == small_record.result.test[bar.label].values["auc"] < bar.high

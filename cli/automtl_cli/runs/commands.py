@@ -1,6 +1,5 @@
 """The commands on finished runs. They import slow modules after a check of the run."""
 
-import json
 import shlex
 import sys
 from pathlib import Path
@@ -231,16 +230,8 @@ def show(
     if dot:
         sys.stdout.write(graph(list(networks(record))))
         return
-    result = record.get(Result)
-    document = {
-        **record.findings(),
-        **json.loads(record.architecture.to_json()),
-        "cost": record.price,
-        "test": result.test if result else None,
-        "path": str(run),
-    }
-    plugins = views.of_plugins(record, registry) if result else ()
-    emit(document, lambda _: [*views.show(record, evidence, fields), *plugins], as_json)
+    plugins = views.of_plugins(record, registry) if record.get(Result) else ()
+    emit(record, lambda _: [*views.show(record, evidence, fields), *plugins], as_json)
 
 
 def report(
