@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any, Literal
 from unittest import SkipTest
 
@@ -83,8 +84,7 @@ class Subject:
                     "set its attributes, such as --set 'field.columns=[a, b]'",
                 )
             return field
-        if self.kind.plural in CONFIGURABLE:
-            settings_class: type[Settings] = registered.settings_class
+        if settings_class := getattr(registered, "settings_class", None):
             return settings_class.parse(dict(self.settings), self.kind.name, self.name)
         if self.settings:
             raise UsageError(
@@ -192,13 +192,6 @@ CHECKS: Mapping[str, Check] = {
     "commands": _check_command,
 }
 """Plural of a kind -> its contract."""
-CONFIGURABLE: Mapping[str, str] = {
-    plural: KINDS[plural].name.partition(" ")[0]
-    for plural in (
-        "spaces", "strategies", "datasets", "field-kinds", "losses", "balancers", "engines",
-    )
-}  # fmt: skip
-"""Kinds with settings: plural -> key of the settings, as in `--set strategy.epochs=2`."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +216,7 @@ Named = tuple[str, Kind[Any], str]
 def check_installed(
     registry: Registry,
     name: str,
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    settings: Mapping[str, Any] = MappingProxyType({}),
     data_dir: Path | None = None,
 ) -> Iterator[Outcome]:
     """Check the contracts of plugins, or of objects that they register; the outcomes come one by one.
@@ -231,7 +224,7 @@ def check_installed(
     Args:
         registry: The installed plugins.
         name: Name of an object, a plugin, or a distribution: everything with this name is tested.
-        settings: Settings of the tested objects, by the plural of their kind.
+        settings: Settings of the tested objects, by the first word of their kind, such as `strategy`.
         data_dir: Folder of the raw files of a dataset; None for the default folder.
 
     Raises:
@@ -240,16 +233,17 @@ def check_installed(
 
     """
     rows, objects = _named(registry, name)
-    options = {*(settings or {}), *([DATASETS.plural] if data_dir is not None else [])}
-    if unused := options - {kind.plural for _, kind, _ in objects}:
-        raise UsageError(
-            f"{name} has no {listing(unused)}: --set and --data-dir for these have no effect",
-            "leave these options out",
-        )
+    words = {kind.name.partition(" ")[0] for _, kind, _ in objects}
+    given = {f"--set {key}": (key, values) for key, values in settings.items()}
+    given |= {} if data_dir is None else {"--data-dir": (DATASETS.name, {})}
+    for option, (key, values) in given.items():
+        if key not in words or not isinstance(values, Mapping):
+            problem = f"{option}: {name} has nothing that takes it"
+            raise UsageError(problem, "give settings of its objects, such as --set strategy.epochs=2")
     for row in rows:
         yield Outcome(row.name, "plugin", row.name, "failed" if row.problem else "passed", row.problem or "")
     for plugin, kind, registered in objects:
-        chosen = (settings or {}).get(kind.plural, {})
+        chosen = settings.get(kind.name.partition(" ")[0], {})
         for number in (2, 16) if registered.endswith("*") else ("",):  # some members stand for a family
             member = f"{registered.removesuffix('*')}{number}"
             yield _outcome(plugin, Subject(registry, kind, member, chosen, data_dir))

@@ -95,14 +95,11 @@ def test_raw_files_that_are_missing(automtl, install):
 WRONG = {
     "unknown": (["nothing-like-it"], "no plugin, and no object of a plugin, is called 'nothing-like-it'"),
     "near": (["idenity"], r"called 'idenity' \(did you mean 'identity'\?\)"),
-    "section": (
-        ["darts", "--set", "search.epochs=1"],
-        "--set search: tests of a plugin have no such setting",
-    ),
+    "section": (["darts", "--set", "search.epochs=1"], "--set search: darts has nothing that takes it"),
     "value": (["darts", "--set", "strategy=3"], "--set strategy"),
     "setting": (["darts", "--set", "strategy.epoch=1"], "strategy.epoch"),
-    "effect": (["metrics", "--set", "strategy.epochs=2"], "metrics has no strategies: --set"),
-    "folder": (["metrics", "--data-dir", "."], "metrics has no datasets: --set and --data-dir"),
+    "effect": (["metrics", "--set", "strategy.epochs=2"], "--set strategy: metrics has nothing"),
+    "folder": (["metrics", "--data-dir", "."], "--data-dir: metrics has nothing"),
     "form": (["darts", "--set", "epochs"], "is not of the form"),
 }
 
