@@ -19,7 +19,6 @@ Where a metric of lists decides, entrants that are level by it are ranked by AUC
 hundred lists is uncertain by more than the models differ, and the largest of several is so by chance.
 """
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
@@ -127,24 +126,19 @@ class Halving(Scheduler[HalvingSettings]):
         self.rung = 0
         self.alive = list(self.entrants)  # entrants that may still win
         self.results: dict[str, TrialResult] = {}
-        self._left = deque(self.alive)  # entrants that this rung has not asked for
-        self._open = 0  # trainings without a result
+        self._next = list(self.alive)  # entrants that the next rung trains
 
-    def ask(self) -> Candidate | None:
-        """Return the next training of this rung; None while the rung is not complete."""
-        if not self._left:
-            return None
-        self._open += 1
+    def ask(self) -> list[Candidate]:
+        """Return the trainings of the next rung."""
         rows = self.settings.rows if self.settings.ahead and len(self.entrants) > 1 else 0
-        entrant = self.entrants[self._left.popleft()]
-        return replace(entrant, epochs=self.rungs[self.rung].epochs, loss_rows=rows)
+        how: dict[str, Any] = {"epochs": self.rungs[self.rung].epochs, "loss_rows": rows}
+        return [replace(self.entrants[name], **how) for name in self._next]
 
     def tell(self, training: Candidate, result: TrialResult) -> None:
         """Receive a result; after the last one of a rung, the next rung begins."""
         self.results[training.name] = result
-        self._open -= 1
         stopped = any(r.state == "stopped" for r in self.results.values())
-        if not self._open and not self._left and not stopped:
+        if training.name == self._next[-1] and not stopped:
             self._next_rung()
 
     def epochs_left(self, epochs: int) -> int:
@@ -187,7 +181,7 @@ class Halving(Scheduler[HalvingSettings]):
         going_on = [name for name in self.entrants if name in stay and name not in whole]
         self.alive = [name for name in self.entrants if name in {*whole, *going_on}]
         decided = self.proposals.on_sample and len(self.alive) <= enough
-        self._left = deque([] if decided else going_on)
+        self._next = [] if decided else going_on
 
     def _is_whole(self, name: str) -> bool:
         """Return whether an entrant is trained to its end, or for as many epochs as any."""

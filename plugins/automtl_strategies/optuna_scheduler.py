@@ -3,7 +3,6 @@
 Candidates are suggested in batches, whose trainings may run side by side, and told in their order.
 """
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -106,27 +105,23 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         self._batch: list[Tried] = []
         self._alive: list[Tried] = []  # trials of the batch that may go on
         self._rung = 0
-        self._left: deque[Tried] = deque()  # trials that this rung has not asked for
-        self._open: dict[str, Tried] = {}  # trials without a result, by name
+        self._next: list[Tried] = []  # trials of the batch that this rung trains
 
     @quiet()
-    def ask(self) -> Candidate | None:
-        """Return the next training of this rung; None while the rung is not complete."""
-        if not self._left and not self._open:
+    def ask(self) -> list[Candidate]:
+        """Return the trainings of the next rung, perhaps of the next batch."""
+        if not self._next:
             self._batch = self._alive = [self._suggested() for _ in range(self._count())]
             self._begin(0)
-        if not self._left:
-            return None
-        tried = self._left.popleft()
-        self._open[tried.candidate.name] = tried
-        return replace(tried.candidate, epochs=(*self.rungs, None)[self._rung])
+        epochs = (*self.rungs, None)[self._rung]
+        return [replace(tried.candidate, epochs=epochs) for tried in self._next]
 
     @quiet()
     def tell(self, training: Candidate, result: TrialResult) -> None:
         """Receive a result; after the last one of a rung, the next rung or the next batch begins."""
-        self._open.pop(training.name).result = result
+        next(one for one in self._next if one.candidate.name == training.name).result = result
         stopped = any(tried.result and tried.result.state == "stopped" for tried in self._alive)
-        if not self._left and not self._open and not stopped:
+        if training.name == self._next[-1].candidate.name and not stopped:
             self._end_rung()
 
     def ranked(self) -> list[Candidate]:
@@ -169,8 +164,8 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
     def _begin(self, rung: int) -> None:
         """Begin a rung of the batch; a rung without a training ends at once."""
         self._rung = rung
-        self._left.extend(tried for tried in self._alive if not tried.ended)
-        if self._batch and not self._left:
+        self._next = [tried for tried in self._alive if not tried.ended]
+        if self._batch and not self._next:
             self._end_rung()
 
     def _end_rung(self) -> None:
@@ -184,7 +179,7 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
             return
         for tried in self._batch:
             self._tell(tried)
-        self._batch, self._alive = [], []
+        self._batch, self._alive, self._next = [], [], []
 
     def _score(self, tried: Tried, last: bool) -> None:
         """Compute the score of a trial: the relative change of its metrics against the first of the study."""

@@ -138,9 +138,7 @@ def held_out_rows(
     part, times = prepared.part("train"), prepared.times("train")
     places = _chosen(part, most, times, random)
     held_out = _looked(prepared, places, times, random, share)
-    return Rows(
-        prepared.schema, _in_memory(part.some(places)), held_out, prepared.rule(refresh).some(places), refresh
-    )
+    return Rows(prepared.schema, part.some(places), held_out, prepared.rule(refresh).some(places), refresh)
 
 
 def _chosen(
@@ -170,17 +168,3 @@ def _looked(
         return random.random(len(places)) < share
     units = units_of(groups[places])
     return (random.random(int(units.max(initial=0)) + 1) < share)[units]
-
-
-def _in_memory(part: Part) -> Part:
-    return Part(
-        np.asarray(part.ids),
-        np.asarray(part.dense),
-        np.asarray(part.labels),
-        part.bags,
-        None if part.users is None else np.asarray(part.users),
-        part.histories,
-        part.coded,
-        lists=None if part.lists is None else np.asarray(part.lists),
-        weights=None if part.weights is None else np.asarray(part.weights),
-    )
