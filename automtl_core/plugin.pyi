@@ -278,7 +278,6 @@ from automtl_core.views import (
     Figures as Figures,
     Grid as Grid,
     Matrix as Matrix,
-    Plot as Plot,
     Section as Section,
     Text as Text,
     table as table,

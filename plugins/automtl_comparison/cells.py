@@ -1,6 +1,6 @@
 """Cells of a comparison: one model with one seed, split and recipe. Each is a trial with its run directory.
 
-Several processes may fill the same cells, also on several machines that share a disk: see `Folder`.
+Several processes may fill the same cells, also on several machines that share a disk: see `shared`.
 """
 
 import hashlib
@@ -143,7 +143,7 @@ class CellRunner:
                     waiting.discard(cell)
             return self.listener(event)
 
-        results = dict(Folder(self.executor).run(deque(by_spec), on_event))
+        results = dict(shared(self.executor, deque(by_spec), on_event))
         return {cell: results[spec] for spec, cell in by_spec.items()}
 
 
@@ -208,40 +208,26 @@ def in_split(job: Job, split: int) -> Job:
     return Job.resolve(RunConfig.parse(config), job.registry)
 
 
-class Folder:
-    """Executor that shares trials with other processes: trials held by another process are run again later.
-
-    Args:
-        executor: Runs the trials.
-
-    """
-
-    def __init__(self, executor: Executor) -> None:
-        self.executor = executor
-
-    def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
-        """Yield the results; wait for trials that other processes hold."""
-        going_on, announced = True, False
-
-        def listener(spec: TrialSpec, event: Event) -> bool:
-            nonlocal going_on
-            going_on = on_event(spec, event) and going_on
-            return going_on
-
-        while queue and going_on:
-            held, others = list[TrialSpec](), False
-            for spec, result in self.executor.run(queue, listener):
-                if result.state == "held":
-                    held.append(spec)
-                else:
-                    others = True
-                    yield spec, result
-            if held and not others:
-                if not announced:
-                    on_event(held[0], TrialWaits())
-                    announced = True
-                time.sleep(PAUSE)
-            queue.extend(held)
+def shared(
+    executor: Executor, queue: deque[TrialSpec], on_event: OnEvent
+) -> Iterator[tuple[TrialSpec, TrialResult]]:
+    """Yield the results of trials; those that another process holds are run again later."""
+    going_on = announced = True
+    while queue and going_on:
+        held, others = list[TrialSpec](), False
+        for spec, result in executor.run(queue, on_event):
+            if result.state == "held":
+                held.append(spec)
+            else:
+                others, going_on = True, going_on and result.state != "stopped"
+                yield spec, result
+        going_on = going_on and not queue  # an executor leaves trials where the listener has ended the work
+        if held and not others:
+            if announced:
+                on_event(held[0], TrialWaits())
+                announced = False
+            time.sleep(PAUSE)
+        queue.extend(held)
 
 
 STUDY = "study"

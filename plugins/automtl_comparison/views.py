@@ -16,7 +16,7 @@ from automtl_core.system.documents import read_json
 from automtl_core.system.files import write_atomic
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import TaskMetrics, flat, too_few
-from automtl_core.views import Bar, Bars, Block, Grid, Plot, Section, Text, lines, table
+from automtl_core.views import Bar, Bars, Block, Curves, Grid, Section, Text, lines, table
 from automtl_report.metrics import by_user
 from automtl_report.numbers import change, elapsed, interval, of_changes, p_value, percent
 from automtl_report.plain import markdown
@@ -160,8 +160,9 @@ def _cost(result: Comparison) -> list[Block]:
     for name, model in result.models.items():
         flops, mean = model.mean_costs()["flops_per_row"], result.summaries(name, score).get(MEAN)
         if flops is not None and flops.mean > 0 and mean is not None:
-            points[name] = (flops.mean, mean.mean)
-    return [Plot("FLOPs per row", f"mean test {score.title}", points)] if len(points) > 1 else []
+            points[name] = [(flops.mean, mean.mean)]
+    axes = "Score and cost", "FLOPs per row", f"mean test {score.title}"
+    return [Curves(*axes, points, logarithmic=True)] if len(points) > 1 else []
 
 
 def _data(result: Comparison) -> Section:

@@ -7,7 +7,7 @@ from math import inf
 
 from automtl_core.search.evidence import Point, pareto_points, ranking
 from automtl_core.training.significance import IN_WORDS, Difference
-from automtl_core.views import Block, Grid, Plot, Section, Text
+from automtl_core.views import Block, Curves, Grid, Section, Text
 from automtl_report.numbers import interval, percent
 from automtl_report.record import RunRecord
 from automtl_report.search import measure
@@ -106,11 +106,10 @@ def models(record: RunRecord) -> Iterator[Section]:
 
 def _plot(points: Sequence[Point]) -> list[Block]:
     """Return a plot of the score that ranks points against their cost, where two costs are known."""
-    placed = sorted(points, key=lambda point: not point.chosen)  # the chosen point is never covered
-    places = {point.name: (float(point.cost), 1 - point.loss) for point in placed}
-    chosen = next((point.name for point in placed if point.chosen), "")
-    known = sum(point.cost < inf for point in points) > 1
-    return [Plot("FLOPs per row", "validation score", places, chosen)] if known else []
+    placed = sorted((point for point in points if point.cost < inf), key=lambda point: not point.chosen)
+    lines = {p.name + ", chosen" * p.chosen: [(float(p.flops_per_row), 1 - p.loss)] for p in placed}
+    axes = "Score and cost", "FLOPs per row", "validation score"
+    return [Curves(*axes, lines, logarithmic=True)] if len(lines) > 1 else []
 
 
 NOTE = (

@@ -35,7 +35,7 @@ def notes(record: RunRecord) -> list[Block]:
     found = list(after_refresh(refreshed, record.path)) if refreshed else []
     found += after_update(updated) if (updated := record.get(Updated)) else []
     if result is not None and record.baselines is not None:
-        found += [*nothing_learned(record.baselines, bool(record.search.front)), *_leaks(record.baselines)]
+        found += doubts(record.baselines, bool(record.search.front))
     return list(map(Text, found))
 
 
@@ -49,39 +49,26 @@ def drift(record: RunRecord) -> Iterator[Section]:
     yield Section("drift", [text, *differences(drifted, 20).blocks])
 
 
-def nothing_learned(baselines: Mapping[str, Baseline], searched: bool) -> Iterator[str]:
-    """Yield a sentence if the network is no better than trivial predictions for any task.
+def doubts(baselines: Mapping[str, Baseline], searched: bool) -> Iterator[str]:
+    """Yield a sentence if the network is no better than trivial predictions, and warnings if it is too good.
 
     Args:
         baselines: The comparisons of the tasks that have enough test rows.
         searched: Whether the network is the result of a search.
 
     """
-    meaningless = " Decisions and costs below have no meaning" if searched else ""
-    scores = {task: f"{task} {b.measure} {b.score:.4f}" for task, b in baselines.items()}
-    better = {task: b for task, b in baselines.items() if b.beats_constant}
+    better = [b for b in baselines.values() if b.beats_constant]
     if not baselines:
         rows = f"Too few test rows (no task has {LEAST} of either class)"
         yield f"{rows} to know whether the network has learned anything."
-    elif not better:
-        beaten = "; ".join(f"{scores[task]}, p {p_value(b.p_constant)}" for task, b in baselines.items())
-        yield (
-            "Nothing was learned: on the test rows, the network is not significantly better than a constant "
-            f"prediction ({beaten}).{meaningless and f'{meaningless}.'}"
-        )
-    elif not any(b.beats_field for b in better.values()):
-        fields = (f"{scores[t]}, `{b.field}` alone {b.field_score:.4f}" for t, b in better.items())
-        yield (
-            "On the test rows, the network is not significantly better than a single field "
-            f"({', '.join(fields)}).{meaningless and f'{meaningless} beyond that.'}"
-        )
-
-
-def _leaks(baselines: Mapping[str, Baseline]) -> Iterator[str]:
-    """Yield a warning for each task that is predicted suspiciously well."""
+    elif not any(b.beats_field for b in better):
+        than = "a single field" if better else "a constant prediction"
+        start = "On" if better else "Nothing was learned: on"
+        meaningless = "; decisions and costs below have no meaning" if searched else ""
+        yield f"{start} the test rows, the network is not significantly better than {than}{meaningless}"
     for task, b in baselines.items():
         if b.score > 0.99:
-            field = f"; the best single field is `{b.field}`, with {b.field_score:.4f}" if b.field else ""
+            field = f"; the best single field is `{b.field}`" if b.field else ""
             yield (
                 f"warning: {b.measure} {b.score:.4f} of {task} suggests label leakage{field}: "
                 "is each field known before the event? See automtl data describe"
@@ -94,14 +81,19 @@ def on_test_rows(record: RunRecord) -> Iterator[Section]:
     if result is None or result.test is None:
         return
     rows = [
-        [task, b.field, b.field_score and f"{b.measure} {b.field_score:.4f}", b.beats_field]
+        [
+            task,
+            p_value(b.p_constant),
+            b.field,
+            b.field_score and f"{b.measure} {b.field_score:.4f}",
+            b.beats_field,
+        ]
         for task, b in (record.baselines or {}).items()
-        if b.field
     ]
-    head = ["task", "best single field", "its score", "model significantly better"]
+    head = ["task", "p against a constant", "best single field", "its score", "model significantly better"]
     table = metrics(result.test, result.reachable or {}, record.min_positives)
     refit = [Text(record.refit)] if record.refit else []
-    singles = [Grid(head, rows, "llrl")] if rows else []
+    singles = [Grid(head, rows, "lrlrl")] if rows else []
     yield Section("test metrics", [*table, *refit, *optimism(record)], more=singles)
 
 
@@ -109,23 +101,20 @@ def learning(record: RunRecord) -> Iterator[Section]:
     """Yield the learning curves of each task: a line for each training, by its own epochs."""
     trainings, kept = _trainings(record), _kept(record)
     best = {"best epoch": float(record.result.best_epoch)} if kept else {}
-    scores: dict[str, dict[str, list[tuple[float, float]]]] = {}  # task -> training -> points
-    losses: dict[str, list[tuple[float, float]]] = {}
-    titles: dict[str, str] = {}
+    x, scores = "epoch of the training", dict[tuple[str, str], dict[str, list[tuple[float, float]]]]()
+    losses = dict[str, list[tuple[float, float]]]()
     for training, epochs in trainings:
         for place, epoch in enumerate(epochs, 1):
             for task, m in epoch.metrics.items():
                 if m.score is not None:
-                    titles[task] = m.type.score.title
-                    scores.setdefault(task, {}).setdefault(training, []).append((place, m.score))
+                    lines = scores.setdefault((task, m.type.score.title), {})
+                    lines.setdefault(training, []).append((place, m.score))
             for task, loss in epoch.losses.items():
                 if loss is not None and training == trainings[0][0]:
                     losses.setdefault(task, []).append((place, loss))
-    blocks: list[Block] = []
-    for task, lines in scores.items():
-        blocks.append(Curves(task, "epoch of the training", f"validation {titles[task]}", lines, best))
+    blocks: list[Block] = [Curves(t, x, f"validation {title}", s, best) for (t, title), s in scores.items()]
     if 0 < len(losses) <= 8:
-        blocks.append(Curves("training loss", "epoch of the training", f"loss of {trainings[0][0]}", losses))
+        blocks.append(Curves("training loss", x, f"loss of {trainings[0][0]}", losses))
     if kept and len(trainings) > 1:
         search = "; `search`: the epochs before the final comparison" * ("search" in dict(trainings))
         blocks.insert(0, Text(f"The weights of the result are those of `{kept}` at its best epoch{search}."))

@@ -11,7 +11,7 @@ from automtl_comparison.document import CellResult, Comparison
 from automtl_comparison.views import comma_separated, page, read, sections, write
 from automtl_core.errors import ArtifactError
 from automtl_core.training.metric import ByUser, MetricValue
-from automtl_core.views import Bars, Grid, Plot, Text
+from automtl_core.views import Bars, Curves, Grid, Text
 
 
 def titles(found):
@@ -288,8 +288,8 @@ def test_differences_are_bars_with_intervals_and_scores_are_plotted_against_cost
             assert (bar.value, bar.low, bar.high) == (one.mean, one.low, one.high)
     assert {chart.title for chart in charts} == {"click", "price", "mean"}
     (plot,) = section(found, "verdict").more
-    assert isinstance(plot, Plot)
-    assert len(plot.points) > 1
+    assert isinstance(plot, Curves)
+    assert len(plot.lines) > 1
 
 
 def test_the_outcome_is_read_from_its_folder_and_a_damaged_one_is_named(compared, tmp_path):

@@ -3,7 +3,7 @@
 from automtl_core.views import Curves
 from automtl_inspection.baselines import Baseline
 from automtl_inspection.importance import FieldEffect, Importance
-from automtl_report.measured import learning, nothing_learned, strongest
+from automtl_report.measured import doubts, learning, strongest
 from tests.shared.records import blocks, record
 
 CHANCE = Baseline("AUC", 0.5, 0.01, 0.7, "item", 0.49, 0.5)
@@ -12,9 +12,10 @@ ALONE = Baseline("AUC", 0.999, 0.001, 1e-9, None, None, None)
 
 
 def test_one_good_task_is_enough_and_without_test_rows_nothing_is_known():
-    assert list(nothing_learned({"click": CHANCE, "price": GOOD}, searched=True)) == []
-    assert list(nothing_learned({"click": ALONE}, searched=True)) == []
-    assert list(nothing_learned({}, searched=True)) == [
+    assert list(doubts({"click": CHANCE, "price": GOOD}, searched=True)) == []
+    (leak,) = doubts({"click": ALONE}, searched=True)
+    assert leak.startswith("warning: AUC 0.9990 of click suggests label leakage")
+    assert list(doubts({}, searched=True)) == [
         "Too few test rows (no task has 10 of either class) to know whether the network has learned anything."
     ]
 
