@@ -152,7 +152,7 @@ class RunConfig(Common):
     warm_start: Path | None = None
     """Folder of the run with whose weights an update begins. null: no update."""
     update: UpdateSettings | None = None
-    """Update of the run that `warm_start` names; see `automtl list update`. null: none."""
+    """Update of the run that `warm_start` names; see `automtl update`. null: none."""
     decisions: dict[str, Decision] = Field(default_factory=dict)
     """Architecture to train without a strategy: choice -> decision. Empty for a space without choices."""
     retrain: Literal["inherit", "scratch"] | None = None
