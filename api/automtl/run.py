@@ -33,11 +33,10 @@ from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 from automtl_export.folder import export
 from automtl_inspection.importance import Importance
-from automtl_report.card import card
 from automtl_report.html import write_report
 from automtl_report.plain import markdown
 from automtl_report.record import RunRecord, read_record
-from automtl_report.run import outcome
+from automtl_report.run import card, outcome
 
 
 @dataclass(frozen=True)

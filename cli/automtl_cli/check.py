@@ -118,7 +118,7 @@ def _checks(given: options.Configuration) -> Iterator[Check]:
     yield from plugins(registry)
     yield from configuration
     if job is not None:
-        yield from data(job)
+        yield data(job)
 
 
 def _configuration(given: options.Configuration) -> tuple[list[Check], "Job | None"]:
@@ -291,33 +291,29 @@ def _unusable(registry: Registry) -> Iterator[Check]:
                 yield Check(f"{kind.name} {name}", "problem", str(error), error.fix)
 
 
-def data(job: "Job") -> Iterator[Check]:
-    """Yield checks of the raw files of the dataset: they exist, and their headers and first rows fit."""
+def data(job: "Job") -> Check:
+    """Return a check of the raw files of the dataset: they exist, and headers and first rows fit."""
     from automtl_core.raw.records import located
     from automtl_inspection.validate import Validation
 
     name, dataset = f"dataset {job.config.dataset.name}", job.dataset()
     if not dataset.files():
-        yield Check(name, "ok", "needs no files")
-        return
+        return Check(name, "ok", "needs no files")
     try:
         validation = Validation(dataset, job.config.dataset.name, job.config.data_dir, 1000)
-        rejected = list(validation.rejected())
+        faults = [located(row.file, row.fault) for row in validation.rejected()]
     except AutoMTLError as error:
-        yield Check(name, "problem", str(error), error.fix)
-        return
-    broken = [file for file in validation.files if file.problem]
-    for file in broken:
-        yield Check(f"{name}: {file.file}", "problem", file.problem or "", file.fix)
-    faults = "; ".join(located(row.file, row.fault) for row in rejected[:3])
-    if faults and job.components["dataset"].bad_rows == "skip":
-        yield Check(name, "warning", f"faulty rows, which are left out: {faults}")
-    elif faults:
-        remedy = "list all by `automtl data validate`, or leave them out: --set dataset.bad_rows=skip"
-        yield Check(name, "problem", f"faulty rows: {faults}", remedy)
-    elif not broken:
+        return Check(name, "problem", str(error), error.fix)
+    if broken := [file for file in validation.files if file.problem]:
+        return Check(name, "problem", "; ".join(file.problem or "" for file in broken), broken[0].fix)
+    if not faults:
         files = ", ".join(f"{file.file} ({file.accepted:,})" for file in validation.files)
-        yield Check(name, "ok", f"{decimal(raw_size(job))}; first rows are as declared: {files}")
+        return Check(name, "ok", f"{decimal(raw_size(job))}; first rows are as declared: {files}")
+    result = f"faulty rows: {'; '.join(faults[:3])}"
+    if job.components["dataset"].bad_rows == "skip":
+        return Check(name, "warning", f"{result}; they are left out")
+    remedy = "list all by `automtl data validate`, or leave them out: --set dataset.bad_rows=skip"
+    return Check(name, "problem", result, remedy)
 
 
 def raw_size(job: "Job") -> int:

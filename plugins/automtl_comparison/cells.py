@@ -33,7 +33,7 @@ from automtl_core.search.trial import (
     TrialSpec,
     TrialWaits,
 )
-from automtl_core.system.documents import canonical, json_text
+from automtl_core.system.documents import canonical
 from automtl_core.training.events import Event, Listener, OfTrial, PhaseBegan
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.run_trial import FAULTS
@@ -61,9 +61,8 @@ class Cell:
 
     def spec(self, test: bool = False) -> TrialSpec:
         """Return the trial of the cell."""
-        encoding_search = json_text(self.job.encoding_search.to_json()) if self.job.encoding_search else ""
-        data, folder = str(self.prepared.path), str(self.path)
-        return TrialSpec(self.job.to_json(), data, folder, test=test, encoding_search=encoding_search)
+        data, folder, job = str(self.prepared.path), str(self.path), self.job
+        return TrialSpec(job.config, data, folder, test=test, encoding_search=job.encoding_search)
 
     def __str__(self) -> str:
         split, seed = self.place
@@ -279,7 +278,7 @@ def tuned(jobs: Mapping[str, Job], trials: int, bench: CellRunner, later: int = 
     left = trials
     for count in batches(trials):
         left -= count
-        trainings = [(name, t) for name, s in schedulers.items() for t in iter(s.ask, None)]
+        trainings = [(name, t) for name, s in schedulers.items() for t in s.ask()]
         cells = [bench.cell(name, changed(plain[name], t.overrides)) for name, t in trainings]
         once = {cell.path: cell for cell in cells}
         results = bench.trained(list(once.values()), "trial", left * len(jobs) + later)

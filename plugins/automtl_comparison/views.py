@@ -29,7 +29,7 @@ def sections(result: Comparison) -> Iterator[Section]:
     """Yield all that is known of a comparison; a terminal leaves out what a page folds."""
     title = f"verdict against {result.reference}" if len(result.models) > 1 else "models"
     words = [*filter(None, [result.advice()]), *([method(result)] if len(result.models) > 1 else [])]
-    yield Section(title, [_models(result), *map(Text, [*words, *_notes(result)])], charts=_cost(result))
+    yield Section(title, [_models(result), *map(Text, [*words, *_notes(result)])], more=_cost(result))
     for against in dict.fromkeys([result.reference, ALONE]):
         yield from _differences(result, against)
     yield from _by_split(result)
@@ -206,7 +206,7 @@ def _differences(result: Comparison, against: str) -> Iterator[Section]:
         side = "Negative transfer: tasks left of 0." if against == ALONE else "Right of 0: better."
         legend = Text(f"{side} Lines: 95 % intervals{over}. Pale: not significant.")
         grid = Grid(["task", "model", "difference", "p", ""], rows, "llrrl", folded="differences")
-        yield Section(f"{' and '.join(measures)} against {against}", [grid], charts=[legend, *charts])
+        yield Section(f"{' and '.join(measures)} against {against}", [grid], more=[legend, *charts])
 
 
 def _starred(result: Comparison, task: str) -> str:

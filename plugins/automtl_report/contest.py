@@ -79,12 +79,12 @@ def cheaper(record: RunRecord) -> Iterator[Text]:
         yield Text(f"`{least.name}` is level with the chosen model at {share} of the FLOPs: `{command}`")
 
 
-def models(record: RunRecord, whole: bool = True) -> Iterator[Section]:
-    """Yield the table of the models of a search: the trained ones by score, then the others on request."""
+def models(record: RunRecord) -> Iterator[Section]:
+    """Yield the table of the models of a search: the trained ones by score, then the others."""
     points, contest = record.search.front, contested(record)
     best, scores = pareto_points(points), measure(record, "and")
     rows: list[list[object]] = []
-    for point in [*ranking(points), *(point for point in points if whole and not point.trained)]:
+    for point in [*ranking(points), *(point for point in points if not point.trained)]:
         beside: list[object] = [None, "chosen" if point.chosen else "" if point.trained else "not trained"]
         if contest is not None and point.trained and not point.chosen:
             lead = contest.lead(point, -1)
@@ -101,7 +101,7 @@ def models(record: RunRecord, whole: bool = True) -> Iterator[Section]:
         command = f"`automtl train --model {shlex.quote(f'{record.path}@N')}`"
         others = "`@cost`, `@200000flops` or `@2.5ms` in place of `@N`"
         blocks.append(Text(f"To train another point: {command}, or with {others}"))
-    yield Section("models by validation score", blocks, charts=_plot(points))
+    yield Section("models by validation score", [*blocks, *cheaper(record)], more=_plot(points))
 
 
 def _plot(points: Sequence[Point]) -> list[Block]:

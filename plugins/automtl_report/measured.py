@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import group_and_word
-from automtl_core.run_dir.facts import Refreshed, Result, Updated
+from automtl_core.run_dir.facts import Calibration, Refreshed, Result, Updated
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded
 from automtl_core.training.significance import LEAST, SIGNIFICANCE
 from automtl_core.views import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
@@ -88,26 +88,21 @@ def _leaks(baselines: Mapping[str, Baseline]) -> Iterator[str]:
             )
 
 
-def tested(record: RunRecord) -> list[Block]:
-    """Return the table of test metrics with its notes, and that of a refit; nothing before the test."""
-    result, refit = record.get(Result), record.refit
-    if result is None or result.test is None:
-        return []
-    table = metrics(result.test, result.reachable or {}, record.min_positives)
-    return [*table, *([Text(refit)] if refit else [])]
-
-
 def on_test_rows(record: RunRecord) -> Iterator[Section]:
-    """Yield test metrics, and the comparison with the best single fields."""
+    """Yield the test metrics with notes; on a page, also the comparison with the best single fields."""
+    result = record.get(Result)
+    if result is None or result.test is None:
+        return
     rows = [
         [task, b.field, b.field_score and f"{b.measure} {b.field_score:.4f}", b.beats_field]
         for task, b in (record.baselines or {}).items()
         if b.field
     ]
     head = ["task", "best single field", "its score", "model significantly better"]
-    grid, *notes = tested(record)
+    table = metrics(result.test, result.reachable or {}, record.min_positives)
+    refit = [Text(record.refit)] if record.refit else []
     singles = [Grid(head, rows, "llrl")] if rows else []
-    yield Section("test metrics", [grid, *singles, *notes, *optimism(record)])
+    yield Section("test metrics", [*table, *refit, *optimism(record)], more=singles)
 
 
 def learning(record: RunRecord) -> Iterator[Section]:
@@ -208,14 +203,12 @@ def effects(importance: Importance) -> Section:
 def fields(record: RunRecord) -> Iterator[Section]:
     """Yield the strongest fields, and the effect of each field on each task."""
     if importance := record.get(Importance):
-        yield Section("importance of fields", [*strongest(record), *effects(importance).blocks])
+        yield Section("importance of fields", strongest(record), more=effects(importance).blocks)
 
 
 def calibration(record: RunRecord) -> Iterator[Section]:
-    """Yield predicted against observed frequencies."""
-    behaviour = record.get(Behaviour)
-    charts: list[Block] = []
-    errors: list[Sequence[object]] = []
+    """Yield the scaling of the probabilities; on a page, also predicted against observed frequencies."""
+    behaviour, charts, errors = record.get(Behaviour), list[Block](), list[Sequence[object]]()
     for task, bins in behaviour.calibration.items() if behaviour else ():
         if not bins:
             continue
@@ -229,7 +222,24 @@ def calibration(record: RunRecord) -> Iterator[Section]:
     if charts:
         note = "Test rows in groups of equal size by prediction, with 95 % intervals of the observed share."
         grid = Grid(["task", "expected calibration error", "rows"], errors, "lr")
-        yield Section("calibration", [Text(note), *charts, grid])
+        charts = [Text(note), *charts, grid]
+    yield Section("calibration", list(map(Text, _scaled(record))), more=charts)
+
+
+def _scaled(record: RunRecord) -> Iterator[str]:
+    calibration, behaviour = record.get(Calibration), record.get(Behaviour)
+    scaling = calibration.scaling if calibration else {}
+    test = record.result.test or {}
+    without = behaviour.log_loss_without_scaling if behaviour else {}
+    for task, fit in scaling.items():
+        numbers = f"sigmoid({fit.slope:.4g} * logit {fit.offset:+.4g})"
+        yield f"- {task}: {numbers}, fitted to {fit.rows:,} validation rows (Platt scaling)"
+        m = test[task]
+        if task in without and m.loss is not None:
+            losses = f"{m.loss:.4f}, without the calibration {without[task]:.4f}"
+            yield f"- {task}: log loss on test rows {losses}"
+    if others := [task for task, m in test.items() if m.type.probability and task not in scaling]:
+        yield f"- not calibrated after the training: {', '.join(others)}; see the log loss"
 
 
 def refreshes(record: RunRecord) -> Iterator[Section]:

@@ -160,7 +160,7 @@ def encodings(record: RunRecord) -> Iterator[Section]:
         for trial in result.trials
     ]
     grid = Grid(["", "feature encoding", title, "trainings"], rows, "llr")
-    yield Section("feature encodings", [Text(encoding(result)), *map(Text, apart(result)), grid])
+    yield Section("feature encodings", [grid])
 
 
 OVER_ALL_ROWS = "if predictions of different lists are compared, as bids are, set training.monitor_metric=auc"

@@ -6,33 +6,31 @@ from collections.abc import Iterator
 from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import mean_over_tasks
-from automtl_core.views import Bar, Bars, Block, Figures, Section, Text
+from automtl_core.views import Bar, Bars, Block, Figures, Section, Text, lines, next_commands
 from automtl_inspection.importance import Importance
-from automtl_report.contest import cheaper, contested, is_rival, rank
+from automtl_report.contest import contested, is_rival, rank
 from automtl_report.measured import largest, notes
 from automtl_report.numbers import elapsed, interval, some
 from automtl_report.record import RunRecord
 from automtl_report.search import measure
 
 
-def summary(record: RunRecord) -> list[Block]:
-    """Return warnings, the rank of the chosen model, and the values that tell most."""
+def verdict(record: RunRecord) -> Iterator[Section]:
+    """Yield warnings, the rank of the chosen model, the values that tell most, and a chart of test scores."""
     result = record.get(Result)
     measured = [*_score(record, result), *costs(record, result)] if result else []
     found = dict([*_gain(record), *measured, *_fields(record)])
-    return [*notes(record), *rank(record), *([Figures(found)] if found else [])]
+    figures = [Figures(found)] if found else []
+    remarks = map(Text, record.remarks)
+    yield Section(
+        "", [*notes(record), *rank(record), *figures, *remarks], more=scores(result) if result else []
+    )
 
 
-def verdict(record: RunRecord) -> Iterator[Section]:
-    """Yield the summary, the next commands, and a chart of test scores with intervals."""
-    title = "verdict" if record.search.front else "outcome"
-    yield Section(title, [*summary(record), *steps(record)], charts=scores(record))
-
-
-def scores(record: RunRecord) -> list[Block]:
+def scores(result: Result) -> list[Block]:
     """Return a chart of the test scores with their intervals for each score; of numbers, it shows R2."""
     bars: dict[str, list[Bar]] = {}
-    for task, m in (record.result.test or {}).items():
+    for task, m in (result.test or {}).items():
         if m.score is not None and m.interval is not None:
             bars.setdefault(m.type.score.title, []).append(Bar(task, m.score, *m.interval))
         elif m.evidence is not None:
@@ -40,23 +38,17 @@ def scores(record: RunRecord) -> list[Block]:
     return [Bars(f"Test {title}", title, some, ".4f", from_zero=False) for title, some in bars.items()]
 
 
-def steps(record: RunRecord) -> Iterator[Text]:
-    """Yield what to do next."""
+def intervals(record: RunRecord) -> Iterator[Section]:
+    """Yield the test scores with their intervals."""
+    yield Section("", scores(record.result))
+
+
+def steps(record: RunRecord) -> Iterator[Section]:
+    """Yield the folder of the run, and what to do next."""
     run = shlex.quote(str(record.path))
-    yield from cheaper(record)
-    yield from map(Text, record.remarks)
-    found = record.search
-    compared = (
-        f"`automtl compare --models mmoe,{run}`, with the settings of this run, tells whether the result "
-    )
-    steps = [
-        f"{compared}holds over seeds"
-        if found.front
-        else "`automtl search`, with the settings of this run, designs a network for the data",
-        f"`automtl export {run}` makes it ready for serving",
-        *([f"`automtl show {run} --evidence` prints every decision"] if found.evidence else []),
-    ]
-    yield Text(f"Next: {'; '.join(steps)}")
+    then = f"automtl compare --models mmoe,{run}" if record.search.front else f"automtl export {run}"
+    commands = [f"automtl report {run}", f"automtl show {run}", then]
+    yield lines(f"run: {record.path}", *next_commands(commands))
 
 
 Figure = tuple[str, tuple[str, str]]

@@ -30,43 +30,21 @@ def check_plugin(name: str, settings: Sequence[str], data_dir: Path | None) -> O
     from automtl_core.run_dir.config import assignments
     from automtl_testing.contracts import check_installed
 
-    outcomes = list(check_installed(load_registry(), name, _by_kind(assignments(settings)), data_dir))
+    outcomes = list(check_installed(load_registry(), name, assignments(settings), data_dir))
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     objects = dict.fromkeys(f"{outcome.kind} {outcome.name!r}" for outcome in failed)
     error = PluginError(
-        f"{len(failed)} of {len(outcomes)} tests of {name} failed: {', '.join(objects)}",
+        f"{len(failed)} of {len(outcomes)} objects of {name} failed: {', '.join(objects)}",
         "satisfy the requirements in the table, and repeat; docs/hooks.md describes each contract",
     )
     return Output(outcomes, _view_outcomes, error if failed else None)
 
 
 def _view_outcomes(outcomes: "Sequence[Outcome]") -> Section:
-    rows = [
-        (t.plugin, f"{t.kind} {t.name}", t.test, ": ".join(filter(None, (t.state, t.reason))))
-        for t in outcomes
-    ]
+    rows = [(t.plugin, f"{t.kind} {t.name}", ": ".join(filter(None, (t.state, t.reason)))) for t in outcomes]
     counts = Counter(test.state for test in outcomes)
     total = ", ".join(f"{counts[state]} {state}" for state in ("passed", "failed", "skipped"))
-    return table(["plugin", "object", "test", "outcome"], rows, notes=[f"{len(rows)} tests: {total}"])
-
-
-def _by_kind(layer: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return settings by the plural of their kind.
-
-    Raises:
-        UsageError: a key is not one of `CONFIGURABLE`, or has no mapping.
-
-    """
-    from automtl_testing.contracts import CONFIGURABLE
-
-    plurals = {key: plural for plural, key in CONFIGURABLE.items()}
-    for key, values in layer.items():
-        if key not in plurals or not isinstance(values, Mapping):
-            raise UsageError(
-                f"--set {key}: tests of a plugin have no such setting",
-                f"begin with {listing(f'{known}.' for known in plurals)}: such as --set strategy.epochs=2",
-            )
-    return {plurals[key]: values for key, values in layer.items()}
+    return table(["plugin", "object", "outcome"], rows, notes=[f"{len(rows)} objects: {total}"])
 
 
 EXAMPLES = Path(__file__).with_name("examples")

@@ -143,8 +143,7 @@ def checked(folder, *settings, file="log.csv"):
     table = f"dataset={{name: table, files: {file}, sparse: [user], labels: [click]}}"
     given = Configuration(data_dir=folder, settings=[table, *settings])
     job = Workflow(load_registry()).job(layers(given, {}).all)
-    (check,) = data(job)
-    return check
+    return data(job)
 
 
 def test_the_first_rows_are_checked(tmp_path):

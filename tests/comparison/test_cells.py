@@ -423,7 +423,7 @@ class Given:
         def __init__(self, name, job):
             self.name = name
             self.job = job
-            self.path = name, job.to_json()
+            self.path = name, job.config.to_yaml()
             self.prepared = SimpleNamespace(
                 part=lambda name: range(100), schema=SimpleNamespace(fields=lambda: ["item"])
             )

@@ -280,14 +280,14 @@ def test_the_verdict_comes_first_with_a_row_for_each_model(compared):
 def test_differences_are_bars_with_intervals_and_scores_are_plotted_against_costs(compared):
     found = compared("click", "price")
     against = section(found, "AUC and reduction of RMSE against single-task")
-    charts = [block for block in against.charts if isinstance(block, Bars)]
+    charts = [block for block in against.more if isinstance(block, Bars)]
     differences = found.differences("single-task")
     for chart in charts:
         for bar in chart.bars:
             one = differences[bar.label][chart.title]
             assert (bar.value, bar.low, bar.high) == (one.mean, one.low, one.high)
     assert {chart.title for chart in charts} == {"click", "price", "mean"}
-    (plot,) = section(found, "verdict").charts
+    (plot,) = section(found, "verdict").more
     assert isinstance(plot, Plot)
     assert len(plot.points) > 1
 

@@ -42,10 +42,10 @@ def automtl_register_ops():
             "lost": "automtl_no_such_module:Op"}
 """
 FAULTS = {
-    "narrow": ("shapes and gradients", "the op 'narrow' of plugin 'mine' maps [2, 7] to [2, 1]"),
-    "raises": ("shapes and gradients", "AttributeError: 'Raises' object has no attribute 'missing'"),
-    "leaves": ("shapes and gradients", "SystemExit: 3"),
-    "lost": ("loading", "ModuleNotFoundError: No module named 'automtl_no_such_module'"),
+    "narrow": "the op 'narrow' of plugin 'mine' maps [2, 7] to [2, 1]",
+    "raises": "AttributeError: 'Raises' object has no attribute 'missing'",
+    "leaves": "SystemExit: 3",
+    "lost": "ModuleNotFoundError: No module named 'automtl_no_such_module'",
 }
 
 
@@ -54,20 +54,19 @@ def test_a_sound_object_passes(automtl, install):
     for name in ("sound", "mlp-4"):
         ended = automtl("check", name)
         assert ended.code == 0, ended.err
-        assert ended.out.splitlines()[-1] == "7 tests: 7 passed, 0 failed, 0 skipped"
+        assert ended.out.splitlines()[-1] == "2 objects: 2 passed, 0 failed, 0 skipped"
 
 
-@pytest.mark.parametrize(("name", "test", "reason"), [(name, *fault) for name, fault in FAULTS.items()])
-def test_a_broken_op_fails_with_its_reason(automtl, install, name, test, reason):
+@pytest.mark.parametrize(("name", "reason"), FAULTS.items())
+def test_a_broken_op_fails_with_its_reason(automtl, install, name, reason):
     install(OPS, "mine")
     ended = automtl("check", name)
     assert ended.code == 69
     (first, *_) = [line for line in ended.out.splitlines() if "failed: " in line]
     assert first.split("  ")[0] == "mine"
     assert f"op {name}" in first
-    assert test in first
     assert reason in first
-    assert f"tests of {name} failed: op '{name}'" in ended.err
+    assert f"objects of {name} failed: op '{name}'" in ended.err
     assert "Traceback" not in ended.err
 
 
@@ -75,9 +74,9 @@ def test_json_holds_each_outcome(automtl, install):
     install(OPS, "mine")
     ended = automtl("check", "bag", "--json")
     assert ended.json() == [
-        {"plugin": "datasets", "kind": "plugin", "name": "datasets", "test": "loading", "state": "passed",
+        {"plugin": "datasets", "kind": "plugin", "name": "datasets", "state": "passed",
          "reason": ""},
-        {"plugin": "datasets", "kind": "field kind", "name": "bag", "test": "encoding", "state": "skipped",
+        {"plugin": "datasets", "kind": "field kind", "name": "bag", "state": "skipped",
          "reason": "fields of bags are checked with a dataset"},
     ]  # fmt: skip
 
@@ -96,14 +95,11 @@ def test_raw_files_that_are_missing(automtl, install):
 WRONG = {
     "unknown": (["nothing-like-it"], "no plugin, and no object of a plugin, is called 'nothing-like-it'"),
     "near": (["idenity"], r"called 'idenity' \(did you mean 'identity'\?\)"),
-    "section": (
-        ["darts", "--set", "search.epochs=1"],
-        "--set search: tests of a plugin have no such setting",
-    ),
+    "section": (["darts", "--set", "search.epochs=1"], "--set search: darts has nothing that takes it"),
     "value": (["darts", "--set", "strategy=3"], "--set strategy"),
     "setting": (["darts", "--set", "strategy.epoch=1"], "strategy.epoch"),
-    "effect": (["metrics", "--set", "strategy.epochs=2"], "metrics has no strategies: --set"),
-    "folder": (["metrics", "--data-dir", "."], "metrics has no datasets: --set and --data-dir"),
+    "effect": (["metrics", "--set", "strategy.epochs=2"], "--set strategy: metrics has nothing"),
+    "folder": (["metrics", "--data-dir", "."], "--data-dir: metrics has nothing"),
     "form": (["darts", "--set", "epochs"], "is not of the form"),
 }
 
@@ -153,7 +149,7 @@ def test_a_new_plugin_is_listed_and_keeps_its_contract(automtl, projects, kind, 
         "field-kind": ["--set", "field.columns=[user, shop]"],
     }
     outcomes = automtl("check", name, "--json", *settings.get(kind, ())).json()
-    assert [(one["test"], one["reason"]) for one in outcomes if one["state"] == "failed"] == []
+    assert [(one["name"], one["reason"]) for one in outcomes if one["state"] == "failed"] == []
     assert len(outcomes) > 1
 
 

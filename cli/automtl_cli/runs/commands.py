@@ -175,8 +175,8 @@ def export(
     from automtl_core.run_dir.run import Run
     from automtl_core.views import lines
     from automtl_export.folder import export as write
-    from automtl_report.card import card
     from automtl_report.record import read_record
+    from automtl_report.run import card
 
     opened, folder = Run.open(run), out or Path("exports") / f"{run.resolve().name}-{form}"
     result = write(
