@@ -123,7 +123,8 @@ class RawFile:
     """Whether the first line holds column names."""
     others: bool = False
     """Whether the header may have another order, and further columns, which are not read."""
-    separator: str = ","
+    separator: str = ""
+    """Character between values; empty for a tab in .tsv and .tab, and for a comma in other files."""
     encoding: str = ""
     """Encoding of rows that are not UTF-8, such as `cp1252`; empty if they are faults."""
     cut_tail: bool = False
@@ -133,6 +134,11 @@ class RawFile:
     names."""
     rows: int | None = None
     """Rows of the complete file; None where unknown."""
+
+    def __post_init__(self) -> None:
+        name = self.path.removesuffix(".gz").removesuffix(".zst")
+        usual = "\t" if name.endswith((".tsv", ".tab")) else ","
+        object.__setattr__(self, "separator", self.separator or usual)
 
 
 class DatasetSettings(Settings):

@@ -13,14 +13,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property, partial
-from itertools import islice, repeat
+from itertools import repeat
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 from uuid import UUID
 
 import numpy as np
 
-__all__ = ["cached_property", "dataclass", "field", "hashlib", "islice", "repeat"]  # for the encoders below
+__all__ = ["cached_property", "dataclass", "field", "hashlib", "repeat"]  # for the encoders below
 
 LARGEST = float(np.nextafter(np.float32(1e38), np.float32(np.inf)))
 """Largest absolute value of a number: 1e38, rounded up to a number of single precision."""
@@ -207,11 +207,12 @@ def numbers(values: Values) -> np.ndarray:
 def floats(values: Values) -> np.ndarray:
     """Return values as numbers in double precision, [B]; NaN where missing, and infinite where no number."""
     plain = np.asarray(values) if hasattr(values, "dtype") else np.fromiter(values, object, len(values))
+    if plain.dtype.kind in "iufb":
+        return plain.astype(np.float64)
     found = np.full(len(plain), np.nan)
-    if plain.dtype.kind in "iufbO":
-        with suppress(TypeError, ValueError, OverflowError):
-            found = plain.astype(np.float64)
-    odd = np.flatnonzero(np.isnan(found) & (plain.dtype.kind not in "iufb"))  # not numbers, or blanks
+    with suppress(TypeError, ValueError, OverflowError):
+        found = plain.astype(np.float64) if plain.dtype == object else found
+    odd = np.flatnonzero(np.isnan(found))  # blanks, or no numbers
     found[odd] = [_float(value) for value in plain[odd]]
     return found
 

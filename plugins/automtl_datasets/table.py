@@ -59,7 +59,7 @@ from automtl_core.plugin import (
     typed_time,
     weights_of,
 )
-from automtl_datasets.table_settings import UNITS, FieldOfKind, TableSettings, VectorFile, separator_of
+from automtl_datasets.table_settings import UNITS, FieldOfKind, TableSettings, VectorFile
 
 TIME_COLUMN = Column("time", remedy="write all times as numbers, or all as dates such as 2024-01-31 23:59:59")
 PART, TIME = f"{OWN}part of the table", f"{OWN}time of the row"
@@ -185,8 +185,7 @@ class Table(Dataset[TableSettings]):
         """Return the layout of a file of rows or events."""
         chosen, header = self.settings, not self.settings.columns
         columns = {name: replace(column, blanks=chosen.blanks) for name, column in columns.items()}
-        sign, encoding = chosen.separator or separator_of(pattern), chosen.encoding or ""
-        return RawFile(pattern, columns, header, header, sign, encoding)
+        return RawFile(pattern, columns, header, header, chosen.separator or "", chosen.encoding or "")
 
     def _tables(self, logs: bool = False) -> dict[str, str]:
         """Return the file pattern of each table of rows, or of events that are read, by its name."""
@@ -416,7 +415,5 @@ def _vector_files(vectors: Mapping[str, VectorFile]) -> dict[str, RawFile]:
         setting = f"dataset.vectors.{column}"
         numbers = Column("vector", separator="|", setting=setting)
         columns = {named.id or column: Column(setting=setting), named.vector: numbers}
-        files[f"{column}:vector"] = RawFile(
-            named.file, columns, others=True, separator=separator_of(named.file)
-        )
+        files[f"{column}:vector"] = RawFile(named.file, columns, others=True)
     return files

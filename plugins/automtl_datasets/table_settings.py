@@ -326,10 +326,3 @@ class TableSettings(DatasetSettings):
                 yield f"{key}: another label reads {column!r} as {kind}; name texts in both"
             if both := [text for text in texts if text in self.blanks]:
                 yield f"{key}.positive and blanks name {both[0]!r}; take it out of one of them"
-
-
-def separator_of(pattern: str) -> str:
-    """Return the usual separator of a file by its name: a tab in .tsv and .tab, else a comma."""
-    path = PurePath(pattern)
-    plain = path.stem if path.suffix in (".gz", ".zst") else path.name
-    return "\t" if plain.endswith((".tsv", ".tab")) else ","
