@@ -171,6 +171,8 @@ class Section:
     """A section without a title and without blocks is not shown."""
     folded: bool = False
     """Whether a page shows it only on demand."""
+    more: Sequence[Block] = ()
+    """What only a page shows, after the blocks: charts of their numbers, and longer tables."""
 
 
 def table(

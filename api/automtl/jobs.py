@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from automtl.frames import data_layers, file_of
-from automtl.interface import Labels, interface
+from automtl.interface import AtLeastOne, AtLeastZero, Labels, interface
 from automtl.run import Run
 from automtl_comparison.document import MEAN, Comparison
 from automtl_comparison.on_rows import OnRows, on_rows
@@ -85,7 +85,6 @@ def search(
     *,
     space: str | None = None,
     strategy: str | None = None,
-    ensemble: int | None = None,
     preset: str | None = None,
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
@@ -104,8 +103,6 @@ def search(
         labels: Columns to predict. Empty: the columns of a table that look like labels.
         space: Name of the search space.
         strategy: Name of the search strategy.
-        ensemble: Maximum number of networks whose mean prediction is the result. None: the setting
-            `strategy.ensemble`.
         preset: Name of a preset.
         settings: Other settings, as in a YAML file: `{"training": {"epochs": 5}}`. Settings of `space` or
             `strategy` without a name belong to the one of the arguments. Settings under another name are
@@ -128,8 +125,6 @@ def search(
     named = {"space": space, "strategy": strategy}
     given = {**{key: value for key, value in named.items() if value is not None}, **_run(seed, time_budget)}
     chosen = load_registry().get(PRESETS, preset) if preset is not None else {}
-    if ensemble is not None:
-        given["strategy"] = {"ensemble": ensemble} | ({"name": strategy} if strategy is not None else {})
     layers = [Shared(chosen), *data_layers(data, labels, settings), given]
     with _workflow(progress, workers, engine, executor) as flow:
         return _done(flow, flow.search(flow.job(layers), Path(runs_dir), name))
@@ -167,9 +162,9 @@ def compare(
     labels: Labels = (),
     *,
     models: Sequence[str],
-    seeds: int = 3,
-    splits: int = 1,
-    tune: int = 0,
+    seeds: AtLeastOne = 3,
+    splits: AtLeastOne = 1,
+    tune: AtLeastZero = 0,
     reference: str | None = None,
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,

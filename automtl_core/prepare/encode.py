@@ -19,7 +19,7 @@ from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Formed
 from automtl_core.fields.encode import OWN, FieldEncoder
 from automtl_core.fields.field import FieldLearner
-from automtl_core.fields.numeric import Dense, MeanSize, Scale, Scaled
+from automtl_core.fields.numeric import Dense, Scale, Scaled
 from automtl_core.prepare.examples import CODED, NUMBERS, columns_of, key_of, weight_keys
 from automtl_core.prepare.split import TRAIN, Parts, sizes_of
 from automtl_core.prepare.values import Examples, fetched
@@ -67,7 +67,7 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, folder:
     learners = {field.name: field.learner(source) for field in fields}
     tasks, weights = learned(dataset), weight_keys(dataset)
     labels = {
-        task.name: (MeanSize if task.type.scaled else Scaled)(Dense(task.name), weights.get(task.name))
+        task.name: Scaled(Dense(task.name), weights.get(task.name), by_size=task.type.scaled)
         for task in tasks
         if task.type.scaled or task.type.standardised
     }

@@ -14,13 +14,11 @@ import duckdb
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REFIT, REJECTED, Prepared, write_manifest
-from automtl_core.dataset.dataset import Dataset, learned, names_of, schema_of, sparse_fields, weights_of
+from automtl_core.dataset.dataset import Dataset, learned, names_of, schema_of, weights_of
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Formed, Lists
-from automtl_core.dataset.schema import FieldForm, Pretrained, SparseField
 from automtl_core.errors import DataError, FaultyRowError, PluginError, listing
 from automtl_core.fields.field import kinds_of
-from automtl_core.fields.vectors import VectorIds
 from automtl_core.prepare.encode import learn
 from automtl_core.prepare.events import event_logs, joined_histories, make_events, write_events
 from automtl_core.prepare.examples import make_examples
@@ -185,14 +183,8 @@ def _encode(
         progress("write", written / len(parts))
 
     write_parts(db, dataset, encoding, logs, parts, formed, draft, advance)
-    fields = []
-    for field in (one.name for one in sparse_fields(dataset)):
-        encoder = encoding.encoders[field]
-        form: FieldForm = "bag" if encoder.gives == "bags" else "single"
-        pretrained = Pretrained(encoder.column, encoder.width) if isinstance(encoder, VectorIds) else None
-        fields.append(SparseField(field, encoder.size, form, pretrained))
     scales = {name: (scale.offset, scale.width) for name, scale in encoding.scales.items()}
-    schema = replace(schema_of(dataset, fields, scales), histories=tuple(histories), lists=lists)
+    schema = replace(schema_of(dataset, encoding.encoders, scales), histories=tuple(histories), lists=lists)
     Encoder(schema, {**encoding.encoders, **of_events}).save(draft / ENCODER)
     labels = facts_of_labels(draft, schema.tasks)
     _check_labels(dataset, name, labels["train"])

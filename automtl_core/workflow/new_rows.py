@@ -14,11 +14,10 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.frames import NewExamples, NewRows
 from automtl_core.data.new_rows import check_output, new_rows, predictions_file
 from automtl_core.data.part import Part
-from automtl_core.dataset.dataset import MOST_BAD_ROWS
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.recorded import RecordedDataset
 from automtl_core.dataset.schema import scores_of
-from automtl_core.errors import DataError, UsageError, did_you_mean, listing
+from automtl_core.errors import DataError, UsageError, listing
 from automtl_core.fields.encode import texts
 from automtl_core.fields.numeric import Scale
 from automtl_core.fields.sparse import Vocabulary
@@ -73,28 +72,6 @@ def passed_on(listener: Listener) -> dict[str, Any]:
         "progress": lambda stage, share: listener(ProgressMade(PREPARATION, stage, share)),
         "note": lambda sentence, is_warning: listener(Warned(sentence) if is_warning else Noted(sentence)),
     }
-
-
-def skippable(bad_rows: str | None, most: int | None) -> int | None:
-    """Return the largest number of faulty rows to skip; None if a faulty row is an error.
-
-    Args:
-        bad_rows: `fail` or `skip`; None is `fail`, so that by default each row has a prediction.
-        most: Largest number with `skip`; None for the default.
-
-    Raises:
-        UsageError: the treatment does not exist, or a number is given for another one than `skip`.
-
-    """
-    if bad_rows not in (None, "fail", "skip"):
-        near = did_you_mean(bad_rows, ("fail", "skip"))
-        raise UsageError(f"{bad_rows!r} is not a treatment of faulty rows{near}", "use fail or skip")
-    if bad_rows == "skip":
-        return MOST_BAD_ROWS if most is None else most
-    if most is not None:
-        fix = "set the treatment of bad rows to skip, or leave the number out"
-        raise UsageError("a maximum number of bad rows has no effect without skip", fix)
-    return None
 
 
 def check_log(histories: Sequence[History], log: object) -> None:

@@ -50,11 +50,11 @@ def _titled(sections: Iterable[Section]) -> list[Section]:
     """Return the sections by title; blocks without a title join those before them."""
     titled: list[Section] = []
     for section in sections:
+        blocks = [*section.blocks, *section.more]
         if titled and not section.title:
-            blocks = [*titled[-1].blocks, *section.blocks]
-            titled[-1] = replace(titled[-1], blocks=blocks)
-        elif section.title or section.blocks:
-            titled.append(replace(section, title=_sentence(section.title or "Summary")))
+            titled[-1] = replace(titled[-1], blocks=[*titled[-1].blocks, *blocks])
+        elif section.title or blocks:
+            titled.append(replace(section, title=_sentence(section.title or "Verdict"), blocks=blocks))
     return titled
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import group_and_word
-from automtl_core.run_dir.facts import Refreshed, Result, Updated
+from automtl_core.run_dir.facts import Calibration, Refreshed, Result, Updated
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded
 from automtl_core.training.significance import LEAST, SIGNIFICANCE
 from automtl_core.views import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
@@ -17,8 +17,8 @@ from automtl_report.record import RunRecord, after_refresh, after_update
 from automtl_report.search import optimism
 from automtl_report.sharing import natural
 
-STRONGEST, MOST = 8, 12
-"""Largest numbers of fields that are called the strongest, and of bars in a chart for one task."""
+STRONGEST = 8
+"""Largest number of fields that are called the strongest."""
 EFFECTS = (
     "drop: decrease of the score if the values of the field are permuted among rows, with its 95 % interval; "
     "p: after Holm's correction for all fields and tasks; "
@@ -88,26 +88,21 @@ def _leaks(baselines: Mapping[str, Baseline]) -> Iterator[str]:
             )
 
 
-def tested(record: RunRecord) -> list[Block]:
-    """Return the table of test metrics with its notes, and that of a refit; nothing before the test."""
-    result, refit = record.get(Result), record.refit
-    if result is None or result.test is None:
-        return []
-    table = metrics(result.test, result.reachable or {}, record.min_positives)
-    return [*table, *([Text(refit)] if refit else [])]
-
-
 def on_test_rows(record: RunRecord) -> Iterator[Section]:
-    """Yield test metrics, and the comparison with the best single fields."""
+    """Yield the test metrics with notes; on a page, also the comparison with the best single fields."""
+    result = record.get(Result)
+    if result is None or result.test is None:
+        return
     rows = [
         [task, b.field, b.field_score and f"{b.measure} {b.field_score:.4f}", b.beats_field]
         for task, b in (record.baselines or {}).items()
         if b.field
     ]
     head = ["task", "best single field", "its score", "model significantly better"]
-    grid, *notes = tested(record)
+    table = metrics(result.test, result.reachable or {}, record.min_positives)
+    refit = [Text(record.refit)] if record.refit else []
     singles = [Grid(head, rows, "llrl")] if rows else []
-    yield Section("test metrics", [grid, *singles, *notes, *optimism(record)])
+    yield Section("test metrics", [*table, *refit, *optimism(record)], more=singles)
 
 
 def learning(record: RunRecord) -> Iterator[Section]:
@@ -202,48 +197,18 @@ def effects(importance: Importance) -> Section:
             rows.append([field, task if one else f"{task} ({e.measure})", *cells, e.verdict])
     title = f"effects of the fields that the network reads, on {importance.rows:,} test rows"
     drop = f"drop of {measures[0] if one else 'the score'}, 95 % interval"
-    return Section(title, [Grid(["field", "task", drop, "p", "verdict"], rows), Text(EFFECTS)])
+    return Section(title, [Grid(["field", "task", drop, "p", "verdict"], rows, folded=title), Text(EFFECTS)])
 
 
 def fields(record: RunRecord) -> Iterator[Section]:
-    """Yield the permutation importance of fields, for each task."""
-    importance = record.get(Importance)
-    if importance is None:
-        return
-    tasks = [task.name for task in record.schema.tasks] if record.schema else []
-    charts: list[Block] = []
-    for task in tasks:
-        of_task = {name: of[task] for name, of in importance.effects.items() if task in of}
-        if bars := sorted(_bars(of_task), key=lambda bar: -bar.value)[:MOST]:
-            charts.append(Bars(task, f"drop of {of_task[bars[0].label].measure} if permuted", bars))
-    pale = Text("Pale: not significant after correction for all fields and tasks. Lines: 95 % intervals.")
-    yield Section("importance of fields", [pale, *charts])
-
-
-def histories(record: RunRecord) -> Iterator[Section]:
-    """Yield the contribution of histories: their inputs, and their permutation importance."""
-    if record.schema is None or not (inputs := record.schema.history_inputs()):
-        return
-    importance = record.get(Importance)
-    blocks: list[Block] = [Text(f"Inputs from histories: {', '.join(inputs)}")]
-    for history in record.schema.histories:
-        if importance and (bars := _bars(importance.effects.get(history.name, {}))):
-            measure = "drop of the score if histories are permuted among rows"
-            blocks.append(Bars(f"History {history.name}", measure, bars))
-    yield Section("histories", blocks)
-
-
-def _bars(effects: Mapping[str, FieldEffect]) -> list[Bar]:
-    """Return a bar for each defined effect."""
-    known = [(label, effect.drop, effect) for label, effect in effects.items() if effect.drop is not None]
-    return [Bar(label, drop, e.low, e.high, e.verdict == "matters") for label, drop, e in known]
+    """Yield the strongest fields, and the effect of each field on each task."""
+    if importance := record.get(Importance):
+        yield Section("importance of fields", strongest(record), more=effects(importance).blocks)
 
 
 def calibration(record: RunRecord) -> Iterator[Section]:
-    """Yield predicted against observed frequencies."""
-    behaviour = record.get(Behaviour)
-    charts: list[Block] = []
-    errors: list[Sequence[object]] = []
+    """Yield the scaling of the probabilities; on a page, also predicted against observed frequencies."""
+    behaviour, charts, errors = record.get(Behaviour), list[Block](), list[Sequence[object]]()
     for task, bins in behaviour.calibration.items() if behaviour else ():
         if not bins:
             continue
@@ -257,7 +222,24 @@ def calibration(record: RunRecord) -> Iterator[Section]:
     if charts:
         note = "Test rows in groups of equal size by prediction, with 95 % intervals of the observed share."
         grid = Grid(["task", "expected calibration error", "rows"], errors, "lr")
-        yield Section("calibration", [Text(note), *charts, grid])
+        charts = [Text(note), *charts, grid]
+    yield Section("calibration", list(map(Text, _scaled(record))), more=charts)
+
+
+def _scaled(record: RunRecord) -> Iterator[str]:
+    calibration, behaviour = record.get(Calibration), record.get(Behaviour)
+    scaling = calibration.scaling if calibration else {}
+    test = record.result.test or {}
+    without = behaviour.log_loss_without_scaling if behaviour else {}
+    for task, fit in scaling.items():
+        numbers = f"sigmoid({fit.slope:.4g} * logit {fit.offset:+.4g})"
+        yield f"- {task}: {numbers}, fitted to {fit.rows:,} validation rows (Platt scaling)"
+        m = test[task]
+        if task in without and m.loss is not None:
+            losses = f"{m.loss:.4f}, without the calibration {without[task]:.4f}"
+            yield f"- {task}: log loss on test rows {losses}"
+    if others := [task for task, m in test.items() if m.type.probability and task not in scaling]:
+        yield f"- not calibrated after the training: {', '.join(others)}; see the log loss"
 
 
 def refreshes(record: RunRecord) -> Iterator[Section]:

@@ -3,17 +3,16 @@
 Candidates are suggested in batches, whose trainings may run side by side, and told in their order.
 """
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from warnings import catch_warnings, simplefilter
 
 from pydantic import Field
 
-from automtl_core.plugin import Candidate, Metrics, Proposals, Scheduler, Settings, TrialResult, seeds
-from automtl_strategies.halving import ETA, first_rung
+from automtl_core.plugin import Candidate, Metrics, Proposals, Settings, seeds
+from automtl_strategies.halving import ETA, ByRungs, first_rung
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -44,29 +43,6 @@ class OptunaSettings(Settings):
     }  # fmt: skip
 
 
-@dataclass(eq=False)
-class Tried:
-    """A trial of the study."""
-
-    trial: "Trial"
-    candidate: Candidate
-    result: TrialResult | None = None
-    value: float | None = None
-    """Score of the latest result; None where there is none, or the training diverged."""
-    complete: bool = False
-    """Whether the training has come to its end."""
-
-    @property
-    def error(self) -> str | None:
-        """Error message of a training that failed; None without one."""
-        return self.result.error if self.result else None
-
-    @property
-    def ended(self) -> bool:
-        """Whether more epochs would not change the training."""
-        return self.result is not None and self.result.state == "done"
-
-
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep messages of Optuna from the terminal."""
@@ -82,15 +58,18 @@ def quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-class OptunaScheduler(Scheduler[OptunaSettings]):
+class OptunaScheduler(ByRungs[OptunaSettings]):
     """Samplers and successive halving of Optuna (Akiba et al., KDD 2019; extra `study`)."""
 
     def __init__(self, settings: OptunaSettings, proposals: Proposals) -> None:
         import optuna
         from optuna.pruners import SuccessiveHalvingPruner
 
-        super().__init__(settings, proposals)
-        self.rungs = self._rungs()
+        super().__init__(settings, replace(proposals, known=()))
+        self.names = [candidate.name for candidate in proposals.known]
+        whole, first = proposals.recipe.epochs, first_rung(settings.rung_epochs, proposals.epoch_steps)
+        ends = (first * ETA**k for k in range(whole.bit_length()))
+        self.rungs = [end for end in ends if 0 < end < whole]
         """Epochs after which the trials of a batch are compared."""
         with quiet():
             self._study = optuna.create_study(
@@ -100,55 +79,37 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
             )
             for parameters in proposals.parameters[: settings.trials]:
                 self._study.enqueue_trial(parameters)
-        self.tried: list[Tried] = []
+        self.scores: dict[str, float] = {}
+        """Score of the latest result of each trial that has one, and has not diverged."""
+        self.complete: set[str] = set()
+        """Trials with a score that came to their end."""
         self.reference: Metrics = {}
         """Metrics that scores are relative to, the first ones of the study."""
-        self._batch: list[Tried] = []
-        self._alive: list[Tried] = []  # trials of the batch that may go on
-        self._rung = 0
-        self._left: deque[Tried] = deque()  # trials that this rung has not asked for
-        self._open: dict[str, Tried] = {}  # trials without a result, by name
+        self._batch: dict[str, Trial] = {}
 
-    @quiet()
-    def ask(self) -> Candidate | None:
-        """Return the next training of this rung; None while the rung is not complete."""
-        if not self._left and not self._open:
-            self._batch = self._alive = [self._suggested() for _ in range(self._count())]
+    @property
+    def last_epoch(self) -> int | None:
+        """The last epoch of this rung; None for the last one."""
+        return self.rungs[self.rung] if self.rung < len(self.rungs) else None
+
+    def ask(self) -> list[Candidate]:
+        """Return the trainings of this rung, perhaps of the next batch."""
+        if not self._next:
+            self._batch = dict(self._suggested() for _ in range(self._count()))
+            self.alive = list(self._batch)
             self._begin(0)
-        if not self._left:
-            return None
-        tried = self._left.popleft()
-        self._open[tried.candidate.name] = tried
-        return replace(tried.candidate, epochs=(*self.rungs, None)[self._rung])
-
-    @quiet()
-    def tell(self, training: Candidate, result: TrialResult) -> None:
-        """Receive a result; after the last one of a rung, the next rung or the next batch begins."""
-        self._open.pop(training.name).result = result
-        stopped = any(tried.result and tried.result.state == "stopped" for tried in self._alive)
-        if not self._left and not self._open and not stopped:
-            self._end_rung()
+        return super().ask()
 
     def ranked(self) -> list[Candidate]:
         """Return a training of each trial with a score, best first.
 
         If no trial has come to its end, these are the trials that were begun.
         """
-        for tried in self._alive:  # of a batch that a listener has ended
-            self._score(tried, last=False)
-        scored = [tried for tried in self.tried if tried.value is not None]
-        pool = [tried for tried in scored if tried.complete] or scored
-        pool.sort(key=lambda tried: -(tried.value or 0.0))
-        return [tried.candidate for tried in pool]
-
-    def _rungs(self) -> list[int]:
-        """Return the epochs after which trials may end early."""
-        whole, rungs = self.proposals.recipe.epochs, list[int]()
-        epochs = first_rung(self.settings.rung_epochs, self.proposals.epoch_steps)
-        while 0 < epochs < whole:
-            rungs.append(epochs)
-            epochs *= ETA
-        return rungs
+        for name in self.alive:  # of a batch that a listener has ended
+            self._score(name, last=False)
+        pool = [name for name in self.entrants if name in self.complete & self.scores.keys()]
+        pool = pool or [name for name in self.entrants if name in self.scores]
+        return [self.entrants[name] for name in sorted(pool, key=lambda name: -self.scores[name])]
 
     def _count(self) -> int:
         """Return the number of trials of the next batch; 0 at the end of the study."""
@@ -156,59 +117,66 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         if spent is not None and spent() >= 1:
             return 0
         most = TRIALS if most is None and spent is None else most
-        return self.settings.batch if most is None else min(self.settings.batch, most - len(self.tried))
+        return self.settings.batch if most is None else min(self.settings.batch, most - len(self.entrants))
 
-    def _suggested(self) -> Tried:
+    @quiet()
+    def _suggested(self) -> tuple[str, "Trial"]:
         trial, proposals = self._study.ask(), self.proposals
         assert proposals.suggest is not None  # noqa: S101 - a study suggests
-        known = dict(enumerate(proposals.known)).get(trial.number)
-        candidate = proposals.suggest(trial, known.name if known else f"trial {trial.number}")
-        self.tried.append(Tried(trial, candidate))
-        return self.tried[-1]
+        name = dict(enumerate(self.names)).get(trial.number, f"trial {trial.number}")
+        self.entrants[name] = proposals.suggest(trial, name)
+        return name, trial
 
     def _begin(self, rung: int) -> None:
         """Begin a rung of the batch; a rung without a training ends at once."""
-        self._rung = rung
-        self._left.extend(tried for tried in self._alive if not tried.ended)
-        if self._batch and not self._left:
-            self._end_rung()
+        self.rung = rung
+        self._next = [name for name in self.alive if not self._has_ended(name)]
+        if self._batch and not self._next:
+            self.end_rung()
 
-    def _end_rung(self) -> None:
+    @quiet()
+    def end_rung(self) -> None:
         """Score and prune the trials of the batch, and begin the next rung; tell them after the last one."""
-        last = self._rung == len(self.rungs)
-        for tried in self._alive:
-            self._score(tried, last)
-        self._alive = [t for t in self._alive if not t.error and (last or not self._prunes(t))]
-        if self._alive and not last:
-            self._begin(self._rung + 1)
+        last = self.rung == len(self.rungs)
+        for name in self.alive:
+            self._score(name, last)
+        kept = [name for name in self.alive if not self.results[name].error]
+        self.alive = [name for name in kept if last or not self._prunes(name)]
+        if self.alive and not last:
+            self._begin(self.rung + 1)
             return
-        for tried in self._batch:
-            self._tell(tried)
-        self._batch, self._alive = [], []
+        for name, trial in self._batch.items():
+            self._tell(name, trial)
+        self._batch, self.alive, self._next = {}, [], []
 
-    def _score(self, tried: Tried, last: bool) -> None:
+    def _has_ended(self, name: str) -> bool:
+        """Return whether more epochs would not change a training."""
+        return name in self.results and self.results[name].state == "done"
+
+    def _score(self, name: str, last: bool) -> None:
         """Compute the score of a trial: the relative change of its metrics against the first of the study."""
-        tried.value = None
-        if tried.result and not tried.error and (metrics := tried.result.metrics):
+        self.scores.pop(name, None)
+        result = self.results.get(name)
+        if result and not result.error and (metrics := result.metrics):
             self.reference = self.reference or metrics
-            tried.value = self.proposals.recipe.change(metrics, self.reference)
-            tried.complete = last
+            self.scores[name] = self.proposals.recipe.change(metrics, self.reference)
+            self.complete |= {name} if last else set()
 
-    def _prunes(self, tried: Tried) -> bool:
+    def _prunes(self, name: str) -> bool:
         """Report a score to the pruner, and return its answer; a training that has ended is kept."""
-        if tried.value is None:
+        if name not in self.scores:
             return False
-        tried.trial.report(tried.value, self.rungs[self._rung])
-        return tried.trial.should_prune() and not tried.ended
+        self._batch[name].report(self.scores[name], self.rungs[self.rung])
+        return self._batch[name].should_prune() and not self._has_ended(name)
 
-    def _tell(self, tried: Tried) -> None:
+    def _tell(self, name: str, trial: "Trial") -> None:
         """Tell the study the value of a trial; a sampler learns from the last report of a pruned one."""
         from optuna.trial import TrialState
 
-        if tried.complete and tried.value is not None:
-            self._study.tell(tried.trial, tried.value)
+        if name in self.complete and name in self.scores:
+            self._study.tell(trial, self.scores[name])
         else:
-            self._study.tell(tried.trial, state=TrialState.PRUNED)
+            self._study.tell(trial, state=TrialState.PRUNED)
 
 
 def _sampler(settings: OptunaSettings, seed: int, startup: int) -> "BaseSampler":

@@ -157,7 +157,7 @@ def test_a_report_of_a_run_opens_in_a_browser_without_fault(recorded, tmp_path):
     with browser() as opened:
         found, page = seen(opened, file)
         assert not found.faults
-        wanted = ["Verdict", "Architecture", "Learning curves", "Histories", "My section", "Broken"]
+        wanted = ["Verdict", "Architecture", "Learning curves", "My section", "Broken"]
         assert [title for title in found.sections if title in wanted] == wanted
         assert page.locator(".node.task").count() == 4
         readers = page.locator("section", has=page.get_by_role("heading", name="Inputs and readers"))
