@@ -168,10 +168,6 @@ class Part:
             arrays += [*one.events, one.spans, one.times, one.values]
         return [array for array in arrays if getattr(array, "_mmap", None) is not None]
 
-    def as_read(self, schema: Schema) -> "Part":
-        """Return the rows for networks of a schema: without histories if it has none."""
-        return self if schema.histories else replace(self, histories=())
-
     def __len__(self) -> int:
         return len(self.ids)
 

@@ -37,10 +37,10 @@ from automtl_core.dataset.lists import Formed
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled
 from automtl_core.fields.field import FieldLearner
-from automtl_core.prepare.encode import BEGIN, ROW, Encoding, Examples, chunks, fetched, rows_of
+from automtl_core.prepare.encode import BEGIN, ROW, Encoding, chunks, rows_of
 from automtl_core.prepare.examples import key_of, owner_key
 from automtl_core.prepare.split import TRAIN, Parts
-from automtl_core.prepare.values import codes, number_values
+from automtl_core.prepare.values import Examples, codes, fetched, number_values
 from automtl_core.raw.sql import (
     TimeRange,
     as_seconds,
