@@ -15,18 +15,14 @@ from automtl_testing.contracts import CHECKS, SCHEMAS, Subject, check_installed
 REGISTRY = load_registry()
 
 
-def subject(kind, name, registry=REGISTRY, **settings):
-    return Subject(registry, kind, name, settings, None)
-
-
 def test_each_kind_has_tests():
     assert CHECKS.keys() == KINDS.keys()
 
 
-def contract(*about, **settings):
+def contract(kind, name, registry=REGISTRY, **settings):
     """Return the tests of an object by name."""
-    made = subject(*about, **settings)
-    return {n: partial(check, made, made.parsed()) for n, check in CHECKS[made.kind.plural].items()}
+    made = Subject(registry, kind, name, settings, None)
+    return {test: partial(check, made, made.parsed()) for test, check in CHECKS[kind.plural].items()}
 
 
 def test_a_space_is_tested_on_each_schema():
@@ -42,8 +38,7 @@ class Refuses(SearchSpace):
 
 
 def test_a_space_may_refuse_data(tmp_path):
-    registry = REGISTRY.adding(SPACES, "refuses", Refuses)
-    tests = contract(SPACES, "refuses", registry)
+    tests = contract(SPACES, "refuses", REGISTRY.adding(SPACES, "refuses", Refuses))
     with pytest.raises(SkipTest, match="there are binary tasks"):
         tests["categorical fields"](tmp_path)
     with pytest.raises(SkipTest, match="takes_encodings"):
