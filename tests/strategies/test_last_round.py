@@ -41,11 +41,9 @@ def candidates(architectures):
 
 def test_it_trains_until_one_is_left(monkeypatch):
     script(monkeypatch, [0.6, 0.7, 0.65])
-    round_, watch = make(), Watch()
-    entrants = known("mmoe", "shared-bottom")
+    round_, watch, entrants = make(), Watch(), known("mmoe", "shared-bottom")
     assert not round_.entrants
     round_.begin(candidates(entrants), spent=3, evidence=EVIDENCE)
-    assert round_.entrants
     assert len(round_.entrants) == 2
     found = round_.run(watch)
     assert found.architecture == entrants["shared-bottom"]
@@ -56,8 +54,7 @@ def test_it_trains_until_one_is_left(monkeypatch):
 
 
 def test_trained_points_are_sorted_by_rising_cost():
-    round_ = make()
-    entrants = known("mmoe", "shared-bottom")
+    round_, entrants = make(), known("mmoe", "shared-bottom")
     costs = {name: round_.problem.space.cost(a) for name, a in entrants.items()}
     assert costs["shared-bottom"].flops_per_row < costs["mmoe"].flops_per_row
     round_.begin(candidates(entrants), spent=0)
