@@ -32,9 +32,9 @@ from automtl_core.run_dir.config import Layer, RunConfig, UpdateSettings, defaul
 from automtl_core.run_dir.facts import Data, Environment, NewRows, Refreshed, Result
 from automtl_core.run_dir.folders import in_use, prepared_folder, raw_folder
 from automtl_core.run_dir.identity import check_data, data_differences, environment_differences
-from automtl_core.run_dir.progress import ENCODING_SEARCH, PREPARATION
+from automtl_core.run_dir.progress import PREPARATION
 from automtl_core.run_dir.run import Run, check_free, numbered, resuming
-from automtl_core.search.encoding.search import EncodingsChosen
+from automtl_core.search.encoding.search import ENCODING_SEARCH
 from automtl_core.search.trial import Executor, Serial
 from automtl_core.space import SearchSpace
 from automtl_core.training.compute import guarded
@@ -136,9 +136,8 @@ class Workflow:
         stages = (Planned(ENCODING_SEARCH), *pipeline.to_come(job, prepared))
         begin = PhaseBegan(ENCODING_SEARCH, stages, job.config.time_budget, later)
         how = "repeat the command: it continues the encoding search with the trials so far"
-        with phase(self.listener, begin) as progress, _continuing(how):
-            said = (progress, lambda result: self.listener(EncodingsChosen(result)))
-            return resolve_auto(job, prepared, self.trials(prepared), *said)
+        with phase(self.listener, begin), _continuing(how):
+            return resolve_auto(job, prepared, self.trials(prepared), self.listener)
 
     def trials(self, *prepared: Prepared) -> Executor:
         """Return the executor of trials on prepared data; arguments as in `TrialRunner`."""

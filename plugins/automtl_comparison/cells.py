@@ -17,7 +17,6 @@ from automtl_comparison.statistics import Influences, Place, influences_of
 from automtl_core.data.store import Prepared
 from automtl_core.errors import ArtifactError, DivergedError, InputMissingError, RunInUseError
 from automtl_core.registry.kinds import STRATEGIES
-from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import Costs, Identity, Result, Status
 from automtl_core.run_dir.identity import check_checkpoint
 from automtl_core.run_dir.run import Run
@@ -202,10 +201,7 @@ def split_of(job: Job) -> int:
 
 def in_split(job: Job, split: int) -> Job:
     """Return the job with another split of its data."""
-    if split == split_of(job):
-        return job
-    config = merge(job.config.model_dump(mode="json"), {"dataset": {"split_seed": split}})
-    return Job.resolve(RunConfig.parse(config), job.registry)
+    return job if split == split_of(job) else changed(job, {"dataset": {"split_seed": split}})
 
 
 def shared(

@@ -40,7 +40,7 @@ def asked(monkeypatch):
     """Answer at once, and return what was asked."""
     questions = []
 
-    def search_encodings(rows, encodings, recipe, train, progress):
+    def search_encodings(rows, encodings, recipe, train, listener):
         questions.append((encodings, recipe, train.args[-1]))
         left = [*encodings.unanswered(), *(["embedding_decay"] if recipe.embedding_decay == "auto" else [])]
         given = {name: FOUND[name] for name in left}
