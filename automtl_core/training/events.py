@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from automtl_core.choices import Decision
-from automtl_core.system.documents import Value
+from automtl_core.system.documents import Value, plain, reader
 from automtl_core.system.progress import Progress
 from automtl_core.system.state import State
-from automtl_core.training.metrics import Metrics, metrics_from_json
+from automtl_core.training.metrics import Metrics
 
 TRAIN, REFIT = "train", "refit"
 """Phases of the final training, and of the training after it that includes the validation rows."""
@@ -134,23 +134,15 @@ class EpochEnded(Event):
 
     def to_json(self) -> dict[str, Any]:
         """Return one line of `metrics.jsonl`: plain values, equal for equal runs."""
-        return {
-            "phase": self.phase,
-            "epoch": self.epoch,
-            "losses": dict(self.losses),
-            "validation": {task: m.to_json() for task, m in self.metrics.items()},
-            "change": self.change,
-            "entropy": self.entropy,
-            "fixed": {label: d if isinstance(d, str) else list(d) for label, d in self.fixed.items()},
-        }
+        of = plain(vars(self))
+        return {"validation" if name == "metrics" else name: value for name, value in of.items()}
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> "EpochEnded":
         """Return the event from a value of `to_json`."""
-        fixed = {label: d if isinstance(d, str) else tuple(d) for label, d in line["fixed"].items()}
-        metrics = metrics_from_json(line["validation"])
-        about = {key: line[key] for key in ("phase", "epoch", "losses", "change", "entropy")}
-        return cls(**about, metrics=metrics, fixed=fixed)
+        line = {**line, "metrics": line["validation"]}
+        event: EpochEnded = reader(cls).validate_python(line)  # type: ignore[arg-type]
+        return event
 
 
 @dataclass(frozen=True)

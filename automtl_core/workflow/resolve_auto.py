@@ -185,9 +185,9 @@ def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: in
         "listeners": (),
     }
     config = _answered(job.config, answers, epochs=epochs, patience=PATIENCE)
-    text = Job.resolve(config.model_copy(update=small), job.registry).to_json()
-    nothing, rows = Architecture({}).to_json(), settings.rows
-    spec = TrialSpec(text, str(prepared.path), architecture=nothing, held_out=True, loss_rows=rows)
+    config = Job.resolve(config.model_copy(update=small), job.registry).config
+    how: dict[str, Any] = {"architecture": Architecture({}), "held_out": True, "loss_rows": settings.rows}
+    spec = TrialSpec(config, str(prepared.path), **how)
     return replace(spec, folder=str(folder / spec.name))
 
 

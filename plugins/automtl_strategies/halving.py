@@ -20,7 +20,6 @@ hundred lists is uncertain by more than the models differ, and the largest of se
 """
 
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
@@ -118,8 +117,7 @@ class ByRungs(Scheduler[S], ABC):
         self.alive = list(self.entrants)  # entrants that may still win
         self.results: dict[str, TrialResult] = {}
         self.rung = 0
-        self._left = deque(self.alive)  # entrants that this rung has not asked for
-        self._open = 0  # trainings without a result
+        self._next = list(self.alive)  # entrants that this rung trains
 
     @property
     @abstractmethod
@@ -130,20 +128,16 @@ class ByRungs(Scheduler[S], ABC):
     def end_rung(self) -> None:
         """Drop the worse entrants, and begin the next rung, if there is one."""
 
-    def ask(self) -> Candidate | None:
-        """Return the next training of this rung; None while the rung is not complete."""
-        if not self._left:
-            return None
-        self._open += 1
-        entrant = self.entrants[self._left.popleft()]
-        return replace(entrant, epochs=self.last_epoch, loss_rows=self.loss_rows)
+    def ask(self) -> list[Candidate]:
+        """Return the trainings of this rung."""
+        how: dict[str, Any] = {"epochs": self.last_epoch, "loss_rows": self.loss_rows}
+        return [replace(self.entrants[name], **how) for name in self._next]
 
     def tell(self, training: Candidate, result: TrialResult) -> None:
         """Receive a result; after the last one of a rung, the next rung begins."""
         self.results[training.name] = result
-        self._open -= 1
         stopped = any(name in self.results and self.results[name].state == "stopped" for name in self.alive)
-        if not self._open and not self._left and not stopped:
+        if training.name == self._next[-1] and not stopped:
             self.end_rung()
 
 
@@ -201,7 +195,7 @@ class Halving(ByRungs[HalvingSettings]):
         going_on = [name for name in self.entrants if name in stay and name not in whole]
         self.alive = [name for name in self.entrants if name in {*whole, *going_on}]
         decided = self.proposals.on_sample and len(self.alive) <= enough
-        self._left = deque([] if decided else going_on)
+        self._next = [] if decided else going_on
 
     def _is_whole(self, name: str) -> bool:
         """Return whether an entrant is trained to its end, or for as many epochs as any."""

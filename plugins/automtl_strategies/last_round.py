@@ -369,7 +369,7 @@ class RandomSearch(SearchStrategy[RandomSettings]):
             draw(choices, seeds.generator(problem.seed, "candidate", k), settings.share)
             for k in range(settings.candidates)
         ]
-        self.last_round = LastRound(problem, settings)
+        self.loop = self.last_round = LastRound(problem, settings)
 
     @classmethod
     def epochs(cls, settings: RandomSettings, recipe: Recipe) -> int:
@@ -388,11 +388,3 @@ class RandomSearch(SearchStrategy[RandomSettings]):
         """Set the entrants: the random candidates, and models of other spaces."""
         drawn = [Candidate(f"candidate {k}", a) for k, a in enumerate(self.architectures, start=1)]
         self.last_round.begin([*drawn, *self.last_round.rivals(listener)], 0)
-
-    def state_dict(self) -> State:
-        """Return the trainings of the remaining candidates and the next ones."""
-        return self.last_round.state_dict()
-
-    def load_state_dict(self, state: State) -> None:
-        """Continue the next search from `state`."""
-        self.last_round.load_state_dict(state)

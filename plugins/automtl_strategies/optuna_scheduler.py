@@ -92,9 +92,9 @@ class OptunaScheduler(ByRungs[OptunaSettings]):
         """The last epoch of this rung; None for the last one."""
         return self.rungs[self.rung] if self.rung < len(self.rungs) else None
 
-    def ask(self) -> Candidate | None:
-        """Return the next training of this rung; None while the rung is not complete."""
-        if not self._left and not self._open:
+    def ask(self) -> list[Candidate]:
+        """Return the trainings of this rung, perhaps of the next batch."""
+        if not self._next:
             self._batch = dict(self._suggested() for _ in range(self._count()))
             self.alive = list(self._batch)
             self._begin(0)
@@ -130,8 +130,8 @@ class OptunaScheduler(ByRungs[OptunaSettings]):
     def _begin(self, rung: int) -> None:
         """Begin a rung of the batch; a rung without a training ends at once."""
         self.rung = rung
-        self._left.extend(name for name in self.alive if not self._has_ended(name))
-        if self._batch and not self._left:
+        self._next = [name for name in self.alive if not self._has_ended(name)]
+        if self._batch and not self._next:
             self.end_rung()
 
     @quiet()
@@ -147,7 +147,7 @@ class OptunaScheduler(ByRungs[OptunaSettings]):
             return
         for name, trial in self._batch.items():
             self._tell(name, trial)
-        self._batch, self.alive = {}, []
+        self._batch, self.alive, self._next = {}, [], []
 
     def _has_ended(self, name: str) -> bool:
         """Return whether more epochs would not change a training."""

@@ -23,7 +23,6 @@ from automtl_core.plugin import (
     Recipe,
     SearchResult,
     SearchStrategy,
-    State,
     Suggests,
     TrialLoop,
     Tunable,
@@ -53,7 +52,7 @@ class StudySettings(OptunaSettings):
     the settings of the run, in the order of the space."""
     fixed: tuple[str, ...] = ()
     """Settings that keep their values, such as `training.learning_rate`. All other settings with a domain are
-    searched (`automtl settings` shows domains), and so are encodings that are `auto`."""
+    searched (`automtl list` shows domains), and so are encodings that are `auto`."""
     removed: ClassVar[Mapping[str, Any]] = {**OptunaSettings.removed, "scheduler": None}
 
 
@@ -64,6 +63,7 @@ class StudySearch(SearchStrategy[StudySettings]):
     trains = True
     libraries = ("optuna",)
     scheduler = OptunaScheduler
+    loop: TrialLoop
 
     def __init__(self, settings: StudySettings, problem: Problem) -> None:
         super().__init__(settings, problem)
@@ -147,11 +147,3 @@ class StudySearch(SearchStrategy[StudySettings]):
         architecture = suggested_architecture(space, trial, self.options)
         self.costs[name] = space.cost(architecture)
         return Candidate(name, architecture, overrides)
-
-    def state_dict(self) -> State:
-        """Return the results of all trainings."""
-        return self.loop.state_dict()
-
-    def load_state_dict(self, state: State) -> None:
-        """Continue from `state`."""
-        self.loop.load_state_dict(state)

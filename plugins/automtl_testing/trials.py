@@ -35,7 +35,7 @@ def sample_trials(folder: Path, count: int, rows: int = 400, epochs: int = 2) ->
     prepared = str(job.prepare().path.absolute())
     specs = []
     for seed in range(count):
-        spec = TrialSpec(job.having(seed=seed).to_json(), prepared, architecture=Architecture({}).to_json())
+        spec = TrialSpec(job.having(seed=seed).config, prepared, architecture=Architecture({}))
         specs.append(replace(spec, folder=str(folder.absolute() / "trials" / spec.name)))
     return specs
 

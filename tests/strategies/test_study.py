@@ -3,9 +3,9 @@
 The contract tests check that the same seed gives the same bytes, also after a kill.
 """
 
-import json
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,7 +13,7 @@ from automtl_core.errors import DivergedError, UsageError
 from automtl_core.search.strategy import Tunable
 from automtl_core.search.train_trial import trials_of
 from automtl_core.search.trial import TrialResult
-from automtl_core.settings.settings import Search
+from automtl_core.settings.settings import Search, Settings
 from automtl_core.training.events import SILENT
 from automtl_strategies.study import StudySearch, StudySettings
 from automtl_testing.samples import binary_metrics
@@ -23,6 +23,10 @@ from .small import problem
 optuna = pytest.importorskip("optuna")
 RATE = {"training.rate": Search(1e-3, 1e-1, log=True), "space.width": Search(1, 8)}
 OWN = {"training.rate": 0.01, "space.width": 4}
+
+
+class Changed(Settings):
+    overrides: dict[str, dict[str, Any]]
 
 
 class Scores:
@@ -52,7 +56,7 @@ def searched(monkeypatch):
         given = problem(epochs=8)
         with trials_of(given) as trials:
             executor = Scores(auc)
-            trials = replace(trials, executor=executor)
+            trials = replace(trials, executor=executor, changed=lambda o: Changed(overrides=dict(o)))
             tunable = Tunable(lambda overrides: given, RATE, OWN)
             given = replace(given, trials=trials, tunable=tunable)
             strategy = StudySearch(StudySettings(**settings), given)
@@ -63,7 +67,7 @@ def searched(monkeypatch):
 
 
 def rate(spec):
-    return json.loads(spec.config)["training"]["rate"]
+    return spec.config.overrides["training"]["rate"]
 
 
 def test_the_first_trials_are_landmarks_with_the_settings_of_the_run(searched):
