@@ -48,23 +48,6 @@ class Rung(NamedTuple):
     """Its last epoch."""
 
 
-def rungs_of(entrants: int, first: int, whole: int) -> list[Rung]:
-    """Return the schedule.
-
-    Args:
-        entrants: Number of architectures in the first rung.
-        first: Epochs of the first rung.
-        whole: Epochs of a full training.
-
-    """
-    rungs: list[Rung] = []
-    while not rungs or rungs[-1].epochs < whole:
-        power = int(ETA ** len(rungs))
-        size = max(1, entrants // power)
-        rungs.append(Rung(size, whole if size == 1 else min(whole, first * power)))
-    return rungs
-
-
 def first_rung(epochs: int, epoch_steps: int) -> int:
     """Return the epochs of the first rung: at most 600 steps, rounded up to an epoch, on large data."""
     return min(epochs, -(-600 // epoch_steps))
@@ -102,7 +85,12 @@ class HalvingSettings(HeldOutSettings):
         """
         first = first_rung(self.rung_epochs, epoch_steps)
         whole = min(recipe.epochs, first * ETA**2) if on_sample else recipe.epochs
-        return rungs_of(entrants, first, whole)
+        rungs: list[Rung] = []
+        while not rungs or rungs[-1].epochs < whole:
+            power = int(ETA ** len(rungs))
+            size = max(1, entrants // power)
+            rungs.append(Rung(size, whole if size == 1 else min(whole, first * power)))
+        return rungs
 
     def most_epochs(self, entrants: int, recipe: Recipe) -> int:
         """Return the maximum number of epochs of all rungs, without early stopping."""

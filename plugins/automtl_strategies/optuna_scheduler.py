@@ -150,10 +150,8 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
 def _sampler(settings: OptunaSettings, seed: int, startup: int) -> "BaseSampler":
     from optuna import samplers
 
-    match settings.sampler:
-        case "tpe":
-            return samplers.TPESampler(seed=seed, n_startup_trials=startup)
-        case "gp":
-            return samplers.GPSampler(seed=seed, n_startup_trials=startup)
-        case "random":
-            return samplers.RandomSampler(seed=seed)
+    if settings.sampler == "tpe":
+        return samplers.TPESampler(seed=seed, n_startup_trials=startup)
+    if settings.sampler == "gp":
+        return samplers.GPSampler(seed=seed)
+    return samplers.RandomSampler(seed=seed)
