@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from automtl_core.choices import Decision
 from automtl_core.system.documents import Value
 from automtl_core.system.progress import Progress
 from automtl_core.system.state import State
-from automtl_core.training.metrics import Metrics, metrics_from_json
+from automtl_core.training.metrics import Metrics
 
 TRAIN, REFIT = "train", "refit"
 """Phases of the final training, and of the training after it that includes the validation rows."""
@@ -114,7 +114,7 @@ class StepEnded(Event):
 
 
 @dataclass(frozen=True)
-class EpochEnded(Event):
+class EpochEnded(Value, Event):
     """An epoch ended. The state of its loop is complete, and can be saved."""
 
     phase: str
@@ -134,23 +134,13 @@ class EpochEnded(Event):
 
     def to_json(self) -> dict[str, Any]:
         """Return one line of `metrics.jsonl`: plain values, equal for equal runs."""
-        return {
-            "phase": self.phase,
-            "epoch": self.epoch,
-            "losses": dict(self.losses),
-            "validation": {task: m.to_json() for task, m in self.metrics.items()},
-            "change": self.change,
-            "entropy": self.entropy,
-            "fixed": {label: d if isinstance(d, str) else list(d) for label, d in self.fixed.items()},
-        }
+        plain = super().to_json()
+        return {"validation" if name == "metrics" else name: value for name, value in plain.items()}
 
     @classmethod
-    def from_json(cls, line: Mapping[str, Any]) -> "EpochEnded":
-        """Return the event from a value of `to_json`."""
-        fixed = {label: d if isinstance(d, str) else tuple(d) for label, d in line["fixed"].items()}
-        metrics = metrics_from_json(line["validation"])
-        about = {key: line[key] for key in ("phase", "epoch", "losses", "change", "entropy")}
-        return cls(**about, metrics=metrics, fixed=fixed)
+    def from_json(cls, value: Any, where: object = "metrics.jsonl") -> Self:
+        """Return the event from a value of `to_json`; raises as `Value.from_json`."""
+        return super().from_json({**value, "metrics": value["validation"]}, where)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """A worker process: it runs the trials that come through its pipe, and ends when the pipe is closed.
 
-The parent sends its `sys.path` and the function that runs a trial, then each trial, one after the result of the
-other, and None to end the current one in order. The worker sends each event, then the result or an error.
+The parent sends its `sys.path` and the function that runs a trial, then each trial after the result of the
+one before, and None to end the current one in order. The worker sends each event, then the result or the
+error of the trial.
 """
 
 import os

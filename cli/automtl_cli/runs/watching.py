@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from automtl_cli.output import emit, say, until_output
 from automtl_cli.runs.live_view import Cells, epoch_line, of_cells, of_run, so_far
 from automtl_cli.terminal import draws, live
-from automtl_core.errors import InputMissingError, RunFailedError, RunStoppedError
+from automtl_core.errors import InputMissingError, RunStoppedError
 from automtl_core.run_dir.run import Run, resuming
 from automtl_core.search.evidence import Evidence
 from automtl_core.views import Section, lines
@@ -31,8 +31,7 @@ def watch(path: Path, as_json: bool) -> None:
 
     Raises:
         InputMissingError: there is neither of them.
-        RunStoppedError: it was stopped or killed.
-        RunFailedError: the run failed.
+        RunStoppedError: it was stopped or killed, or failed.
 
     """
     outcome = (_comparison if is_comparison(path) else _run)(path, as_json)
@@ -69,7 +68,7 @@ def _run(path: Path, as_json: bool) -> Section:
     status = state.status
     _tell({"event": "end", "state": state.in_words, "error": status.error, "test": test}, "", as_json)
     if status.state == "failed":
-        raise RunFailedError(
+        raise RunStoppedError(
             f"{path}: the run failed: {status.error}",
             f"correct the cause, and resume it: {resuming(path)}",
             status.exit_code or 1,
