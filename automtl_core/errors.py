@@ -121,13 +121,9 @@ class RunInUseError(AutoMTLError):
 
 
 class RunStoppedError(AutoMTLError):
-    """A run that is followed has stopped before its end."""
+    """A run that is followed has stopped before its end, or failed: with the exit code of its error."""
 
     exit_code = 76
-
-
-class RunFailedError(RunStoppedError):
-    """A run that is followed has failed, with the exit code of its error."""
 
     def __init__(self, message: str, fix: str | None = None, exit_code: int = 76) -> None:
         super().__init__(message, fix)

@@ -222,7 +222,6 @@ from automtl_core.settings.words import Takes as Takes
 from automtl_core.space import Chooser as Chooser, SearchSpace as SearchSpace
 from automtl_core.system import seeds as seeds
 from automtl_core.system.files import write_atomic as write_atomic
-from automtl_core.system.process_state import library as library
 from automtl_core.system.seeds import generator as generator
 from automtl_core.system.state import State as State, cpu_copy as cpu_copy
 from automtl_core.tasks.builtin import Binary as Binary, Regression as Regression

@@ -13,7 +13,7 @@ from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.system.documents import Value
 from automtl_core.training.calibration import Platt
-from automtl_core.training.metrics import TaskMetrics
+from automtl_core.training.metrics import Metrics
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class Chosen(Fact):
     else that of the network."""
     cut_short: bool
     """See `Result.cut_short`."""
-    validation: Mapping[str, TaskMetrics]
+    validation: Metrics
 
 
 @dataclass(frozen=True)
@@ -192,10 +192,10 @@ class Result(Fact):
     parameters: int
     parameters_beside_embeddings: int
     flops_per_row: int
-    validation: Mapping[str, TaskMetrics]
+    validation: Metrics
     files: dict[str, str]
     """SHA-256 of the files that decide predictions, by name."""
-    test: Mapping[str, TaskMetrics] | None = None
+    test: Metrics | None = None
     """Test metrics; None until the network is tested."""
     reachable: dict[str, float | None] | None = None
     """Test score of the true probabilities of generated labels, by task."""

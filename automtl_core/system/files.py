@@ -78,11 +78,11 @@ def publish_file(path: Path, keep: Path | None = None) -> Iterator[Path]:
         with _storage_errors(path):
             _remove_drafts_of(path)
             yield draft
-            _sync_file(draft)
+            _sync(draft)
             if keep is not None and path.exists():
                 path.replace(keep)
             draft.replace(path)
-            _sync_folder(path.parent)
+            _sync(path.parent)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -137,10 +137,7 @@ def publish_folder(path: Path, same_content: bool = False) -> Iterator[Path]:
         draft.mkdir()
         yield draft
         for inside in (*draft.rglob("*"), draft):
-            if inside.is_dir():
-                _sync_folder(inside)
-            elif inside.is_file():
-                _sync_file(inside)
+            _sync(inside)
         try:
             draft.replace(path)
         except OSError as error:
@@ -150,7 +147,7 @@ def publish_folder(path: Path, same_content: bool = False) -> Iterator[Path]:
                 raise RunExistsError(
                     f"{path}: another process has created it in the meantime", "choose another name"
                 ) from None
-        _sync_folder(path.parent)
+        _sync(path.parent)
 
 
 def check_free_folder(path: Path) -> None:
@@ -236,12 +233,8 @@ def _remove(folder: Path, lock: Path) -> None:
         lock.unlink(missing_ok=True)
 
 
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
+def _sync(path: Path) -> None:
+    """Flush a file or the names in a folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

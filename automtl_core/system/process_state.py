@@ -1,4 +1,4 @@
-"""The state of the process: denormal numbers, and libraries without their side effects.
+"""The state of the process: denormal numbers, and a cache of torch's compiler.
 
 Denormal numbers are those nearest to zero. Weights that no loss needs shrink under weight decay, until
 products with them are denormal. With these, x86 processors take up to 240 times as long for a matrix product
@@ -12,9 +12,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from importlib import import_module
 from tempfile import TemporaryDirectory
-from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -68,21 +66,8 @@ def _copy_to(threads: int) -> None:
             library.GOMP_parallel(set_environment, environment, ctypes.c_uint(threads), 0)
 
 
-TELEMETRY = "ORT_DISABLE_TELEMETRY"
-"""Environment variable that turns off the statistics of onnxruntime."""
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 """Environment variable with the cache folder of torch's compiler."""
-
-
-def library(name: str) -> Any:
-    """Return an imported module; it sends statistics only if the environment asks for them.
-
-    Raises:
-        ImportError: it is not installed.
-
-    """
-    os.environ.setdefault(TELEMETRY, "1")
-    return import_module(name)
 
 
 @contextmanager

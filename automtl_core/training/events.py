@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from automtl_core.choices import Decision
-from automtl_core.system.documents import Value, plain, reader
+from automtl_core.system.documents import Value
 from automtl_core.system.progress import Progress
 from automtl_core.system.state import State
 from automtl_core.training.metrics import Metrics
@@ -114,7 +114,7 @@ class StepEnded(Event):
 
 
 @dataclass(frozen=True)
-class EpochEnded(Event):
+class EpochEnded(Value, Event):
     """An epoch ended. The state of its loop is complete, and can be saved."""
 
     phase: str
@@ -134,15 +134,13 @@ class EpochEnded(Event):
 
     def to_json(self) -> dict[str, Any]:
         """Return one line of `metrics.jsonl`: plain values, equal for equal runs."""
-        of = plain(vars(self))
-        return {"validation" if name == "metrics" else name: value for name, value in of.items()}
+        plain = super().to_json()
+        return {"validation" if name == "metrics" else name: value for name, value in plain.items()}
 
     @classmethod
-    def from_json(cls, line: Mapping[str, Any]) -> "EpochEnded":
-        """Return the event from a value of `to_json`."""
-        line = {**line, "metrics": line["validation"]}
-        event: EpochEnded = reader(cls).validate_python(line)  # type: ignore[arg-type]
-        return event
+    def from_json(cls, value: Any, where: object = "metrics.jsonl") -> Self:
+        """Return the event from a value of `to_json`; raises as `Value.from_json`."""
+        return super().from_json({**value, "metrics": value["validation"]}, where)
 
 
 @dataclass(frozen=True)

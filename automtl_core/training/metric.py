@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from numbers import Real
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -115,15 +115,6 @@ class MetricValue:
     """Reason why there is no value."""
     by_user: ByUser | None = field(default=None, compare=False)
     """The users of a metric by user."""
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Return the value of its fields, as `dataclasses.asdict` returns them."""
-        if (found := stored.get("by_user")) is None:
-            return cls(**stored)
-        units = {"unit": "buckets"} if found.get("buckets") else {}  # as of earlier versions
-        known = {name: value for name, value in found.items() if name != "buckets"}
-        return cls(**{**stored, "by_user": ByUser(**{**known, **units})})
 
 
 def metric_value(

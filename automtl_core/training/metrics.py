@@ -4,14 +4,15 @@ Letters: R rows, T tasks.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Self
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic_core import core_schema
+from pydantic import BeforeValidator
 
 from automtl_core.dataset.schema import Task
-from automtl_core.tasks.kind import Array, Measure, TaskKind
+from automtl_core.system.documents import reader
+from automtl_core.tasks.kind import Array, Measure, Measured, TaskKind
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.metric import NO_LABEL, Metric, MetricValue, Unit, metric_value
 
@@ -77,50 +78,33 @@ class TaskMetrics:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers, those of measures by their keys."""
-        rest = {key: value for key, value in asdict(self).items() if key not in ("kind", "values")}
-        found = {"kind": self.kind, **self.values, **rest}
-        return {
-            key: value
-            for key, value in found.items()
-            if value not in ({}, None) or key not in ("positives", "others", "error", "groups")
-        }
-
-    @classmethod
-    def from_json(cls, stored: Any) -> Self:
-        """Return the metrics of a value of `to_json`; those of older versions do not name their kind."""
-        kind = stored.get("kind") or ("regression" if "rmse" in stored else "binary")
-        rest = {key: stored.get(key) for key in ("positives", "reason", "error", "groups")}
-        others = {name: MetricValue.from_json(value) for name, value in stored.get("others", {}).items()}
-        values = {
-            key: value
-            for key, value in stored.items()
-            if key not in ("kind", "rows", "positives", "reason", "error", "groups", "others")
-        }
-        if not all(value is None or isinstance(value, int | float) for value in values.values()):
-            raise ValueError(f"{values!r} are no values of metrics")
-        return cls(kind, values, stored["rows"], **rest, others=others)
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, *_: Any) -> core_schema.CoreSchema:
-        """Return the schema by which facts are read and written."""
-
-        def read(value: Any) -> TaskMetrics:
-            try:
-                return value if isinstance(value, TaskMetrics) else cls.from_json(value)
-            except (AttributeError, KeyError, TypeError) as error:
-                raise ValueError(f"no metrics of a task: {error!r}") from None
-
-        printed = core_schema.plain_serializer_function_ser_schema(cls.to_json)
-        return core_schema.no_info_plain_validator_function(read, serialization=printed)
+        plain = asdict(self)
+        values = plain.pop("values")
+        always = ("kind", "rows", "reason")
+        rest = {key: value for key, value in plain.items() if key in always or value not in ({}, None)}
+        return {"kind": self.kind, **values, **rest}
 
 
-Metrics = Mapping[str, TaskMetrics]
+def _as_fields(stored: Any) -> Any:
+    """Return the fields in a value of `to_json`; those of older versions do not name their kind."""
+    if not isinstance(stored, Mapping):
+        return stored
+    names = [one.name for one in fields(TaskMetrics)]
+    return {
+        "kind": "regression" if "rmse" in stored else "binary",
+        "values": {key: value for key, value in stored.items() if key not in names},
+        **{key: value for key, value in stored.items() if key in names},
+    }
+
+
+Metrics = Mapping[str, Annotated[TaskMetrics, BeforeValidator(_as_fields)]]
 """Task -> metrics."""
 
 
 def metrics_from_json(values: Mapping[str, Mapping[str, Any]]) -> Metrics:
     """Return the metrics from the `to_json` of each task."""
-    return {task: TaskMetrics.from_json(value) for task, value in values.items()}
+    found: Metrics = reader(Metrics).validate_python(values)
+    return found
 
 
 def with_others(metrics: Metrics, measured: Metrics | None = None) -> dict[str, TaskMetrics]:
@@ -151,12 +135,9 @@ def agree(a: Metrics, b: Metrics) -> bool:
 
 def flat(metrics: TaskMetrics) -> dict[str, Any]:
     """Return values by the key of a metric, or by the name of a registered one."""
-    values = {
-        key: value
-        for key, value in metrics.to_json().items()
-        if key not in ("kind", "others", "error", "groups")
-    }
-    return {**values, **{name: other.value for name, other in metrics.others.items()}}
+    counts = {} if metrics.positives is None else {"positives": metrics.positives}
+    others = {name: other.value for name, other in metrics.others.items()}
+    return {**metrics.values, "rows": metrics.rows, **counts, "reason": metrics.reason, **others}
 
 
 def measures(kind: TaskKind, metrics: Iterable[TaskMetrics]) -> list[Measure]:
@@ -181,7 +162,8 @@ def relative_change(now: Metrics, best: Metrics, min_positives: int, monitor: Co
     (of any, where labels have no classes); without these, all tasks with a score. Without a score the mean
     log loss decides; without any label there is no change.
     """
-    scores = {task: c for task in now if (c := _gain(now[task], best[task])) is not None}
+    changes = {task: _relative(now[task].score, best[task].score) for task in now}
+    scores = {task: now[task].type.score.sign * c for task, c in changes.items() if c is not None}
     if scores:
         monitored = [task for task in scores if task in monitor]
         informative = [task for task in scores if now[task].is_informative(min_positives)]
@@ -236,12 +218,6 @@ def too_few(tasks: Metrics) -> Iterator[str]:
             yield f"* {task}: {m.positives:,} of {m.rows:,} {few}{ends}; not in the mean"
 
 
-def _gain(now: TaskMetrics, best: TaskMetrics) -> float | None:
-    """Return the relative change of the score; positive if better."""
-    change = _relative(now.score, best.score)
-    return None if change is None else now.type.score.sign * change
-
-
 def _relative(now: float | None, best: float | None) -> float | None:
     """Return (now - best) / best, the plain difference where best is 0; None where one is undefined."""
     return None if now is None or best is None else (now - best) / (best or 1.0)
@@ -264,21 +240,19 @@ def task_metrics(
         labels, logits = labels[known], logits[known]
         users = None if users is None else users[known]
     kind = task.type
-    values: Mapping[str, float | None] = dict.fromkeys(one.key for one in kind.measures)
-    reason: str | None = NO_LABEL
-    error: float | None = None
-    groups: int | None = None
+    found = Measured(dict.fromkeys(one.key for one in kind.measures), NO_LABEL)
     if len(labels):
-        values, reason, error, groups = kind.metrics(labels, logits, users)
-        scaled = [one.key for one in kind.measures if one.in_units]
-        values = {k: v if v is None or k not in scaled else task.deviation * v for k, v in values.items()}
+        found = kind.metrics(labels, logits, users)
+    scaled = [one.key for one in kind.measures if one.in_units]
+    values = {k: v if v is None or k not in scaled else task.deviation * v for k, v in found.values.items()}
     positives = int(np.count_nonzero(labels)) if kind.two_classes else None
     others = {
         name: metric_value(metric, task, labels, logits, users)
         for name, metric in registered.items()
         if metric.applies_to(task) and not (metric.needs_users and users is None)
     }
-    return TaskMetrics(task.kind, values, len(labels), positives, reason, others, error, groups)
+    rows = len(labels), positives
+    return TaskMetrics(task.kind, values, *rows, found.reason, others, found.error, found.groups)
 
 
 def effective_rows(task: Task, labels: Array, groups: Array | None) -> int:

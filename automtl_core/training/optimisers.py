@@ -58,9 +58,13 @@ class Optimiser:
 
     def step(self, backward: Backward, moving: Sequence[nn.Parameter] | None = None) -> None:
         """Update these parameters, or all if None, by the gradients of `backward`."""
-        self._forget()
+        for p in self.names:
+            p.grad = None
         backward(inputs=list(self.names if moving is None else moving))
-        self._move()
+        if self.adam is not None:
+            self.adam.step()
+        for rule in self.rules.values():
+            rule.step()
 
     def scale(self, factor: float) -> None:
         """Multiply the learning rates of all groups by a factor, which replaces an earlier one.
@@ -76,16 +80,6 @@ class Optimiser:
         """Apply pending updates to rows that were not read recently; due before an evaluation."""
         for rule in self.rules.values():
             rule.settle()
-
-    def _forget(self) -> None:
-        for p in self.names:
-            p.grad = None
-
-    def _move(self) -> None:
-        if self.adam is not None:
-            self.adam.step()
-        for rule in self.rules.values():
-            rule.step()
 
     def state_dict(self) -> State:
         """Return moments and step counts by the names of parameters."""

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -254,8 +255,6 @@ def folder(name: str, path: Path, needed: int = 0) -> Check:
 
 def extras() -> Iterator[Check]:
     """Yield a check of each extra: whether its packages can be imported."""
-    from automtl_core.system.process_state import library
-
     for extra, packages in EXTRAS.items():
         name, install = f"extra {extra}", f"pip install 'automtl[{extra}]'"
         if extra == "zst" and sys.version_info >= (3, 14):
@@ -263,7 +262,7 @@ def extras() -> Iterator[Check]:
         try:
             versions = ", ".join(f"{package} {version(package)}" for package in packages)
             for package in packages:
-                library(package)
+                import_module(package)
             yield Check(name, "ok", versions or "part of Python")
         except PackageNotFoundError as error:
             yield Check(name, "optional", f"not installed: {error.name}", install)

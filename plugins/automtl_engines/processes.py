@@ -131,20 +131,14 @@ class Pool:
 
     def _busy(self, queue: deque[TrialSpec]) -> "list[Supervised]":
         """Give the next trials to free workers, and return the workers with a trial."""
-        while queue and (worker := self._free()) is not None:
-            worker.begin(queue.popleft())
-        return [worker for worker in self._workers if worker.spec is not None]
-
-    def _free(self) -> "Supervised | None":
-        """Return a worker without a trial, perhaps a new one; None if all workers are busy."""
         self._workers = [w for w in self._workers if w.spec is not None or w.process.poll() is None]
-        for worker in self._workers:
-            if worker.spec is None:
-                return worker
-        if len(self._workers) == self._size:
-            return None
-        self._workers.append(Supervised(self._run_trial, self.environment))
-        return self._workers[-1]
+        free = [worker for worker in self._workers if worker.spec is None]
+        while queue and (free or len(self._workers) < self._size):
+            if not free:
+                free = [Supervised(self._run_trial, self.environment)]
+                self._workers += free
+            free.pop(0).begin(queue.popleft())
+        return [worker for worker in self._workers if worker.spec is not None]
 
 
 class Supervised:

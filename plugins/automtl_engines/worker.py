@@ -2,7 +2,7 @@
 
 The parent sends its `sys.path` and the function that runs a trial, then each trial after the result of the
 one before, and None to end the current one in order. The worker sends each event, then the result or the
-error.
+error of the trial.
 """
 
 import os

@@ -7,6 +7,7 @@ further event file, and TensorBoard drops the epochs that are trained again.
 import json
 import time
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,6 @@ from automtl_core.plugin import (
     StepEnded,
     TaskMetrics,
     UsageError,
-    library,
 )
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class TensorBoard(RunListener):
 
         """
         try:
-            library("torch.utils.tensorboard")
+            import_module("torch.utils.tensorboard")
         except ImportError as error:
             raise UsageError(
                 f"listeners: tensorboard needs a library that is not installed: {error}",

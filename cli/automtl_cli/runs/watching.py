@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from automtl_cli.output import emit, say, until_output
 from automtl_cli.runs.live_view import Cells, epoch_line, of_cells, of_run, so_far
 from automtl_cli.terminal import draws, live
-from automtl_core.errors import InputMissingError, RunFailedError, RunStoppedError
+from automtl_core.errors import InputMissingError, RunStoppedError
 from automtl_core.run_dir.run import Run, resuming
 from automtl_core.views import Section, lines
 from automtl_report.outcome import side_by_side
@@ -30,8 +30,7 @@ def watch(path: Path, as_json: bool) -> None:
 
     Raises:
         InputMissingError: there is neither of them.
-        RunStoppedError: it was stopped or killed.
-        RunFailedError: the run failed.
+        RunStoppedError: it was stopped or killed, or failed.
 
     """
     run = None if is_comparison(path) else _opened(path)
@@ -98,7 +97,7 @@ def _end_of_run(path: Path, state: Watched | None) -> Section:
     status, resume = state.status, f"resume it: {resuming(path)}"
     if status.state == "failed":
         problem = f"{path}: the run failed: {status.error}"
-        raise RunFailedError(problem, f"correct the cause, and {resume}", status.exit_code or 1)
+        raise RunStoppedError(problem, f"correct the cause, and {resume}", status.exit_code or 1)
     if status.state == "stopped":
         last = state.reports[-1] if state.reports else None
         at = f" after epoch {last.epoch} ({last.phase})" if last else " before its first epoch ended"

@@ -97,10 +97,3 @@ def test_the_metric_that_decides_has_to_apply_to_the_data():
         check_monitored({"g": by_user}, [CLICK], anyone)
     with pytest.raises(UsageError, match="e is for tasks of kind regression, and there is none"):
         check_monitored({"e": of_numbers}, [CLICK], users)
-
-
-def test_users_of_runs_of_earlier_versions_are_read():
-    stored = {"title": "GAUC", "sign": 1, "value": 0.6, "rows": 3}
-    of_users = {"users": 2, "which": "all", "all_users": 2, "rows": 3, "random": 0.5, "spread": 0.1}
-    units = [MetricValue.from_json({**stored, "by_user": {**of_users, "buckets": b}}) for b in (False, True)]
-    assert [one.by_user.unit for one in units] == ["users", "buckets"]
