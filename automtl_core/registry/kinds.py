@@ -188,16 +188,10 @@ def _encoder_faults(value: Any) -> str | None:
 
 
 def _is_command(name: str, value: object) -> str | None:
-    """Check that an object is a function, or an app of typer, which can be called as well."""
+    """Check that an object is a function."""
     if callable(value) and not isinstance(value, type):
         return None
-    return f"expected a function or a typer.Typer, found {reprlib.repr(value)}"
-
-
-def _of_command(value: Any) -> str:
-    """Return the first line of the help of a command."""
-    text = getattr(getattr(value, "info", None), "help", None)
-    return text.partition("\n")[0] if isinstance(text, str) else _first_line(value)
+    return f"expected a function, found {reprlib.repr(value)}"
 
 
 def _makes_ops(name: str, value: object) -> str | None:
@@ -320,7 +314,7 @@ PRESETS: Kind[Mapping[str, Any]] = Kind(
 )
 EXPORTERS: Kind[type[Any]] = Kind("exporter", "exporters", _extends("automtl_export.exporter:Exporter"))
 STAGES: Kind[type[Any]] = Kind("stage", "stages", _extends("automtl_core.workflow.stage:Stage"))
-COMMANDS: Kind[Any] = Kind("command", "commands", _is_command, _of_command, words=True)
+COMMANDS: Kind[Any] = Kind("command", "commands", _is_command, words=True)
 
 KINDS: Mapping[str, Kind[Any]] = {
     kind.plural: kind

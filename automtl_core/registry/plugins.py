@@ -4,18 +4,18 @@ Each entry point of the group `automtl` is loaded separately: an error in a plug
 its row, the plugin then supplies nothing, and all others still load.
 """
 
-import inspect
 import os
 import reprlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import lru_cache
 from importlib import metadata
 from typing import Any
 
-from automtl_core import MARK
+import pluggy
+
 from automtl_core.errors import PluginError, did_you_mean, listing, one_line
 from automtl_core.registry.kinds import KINDS, Kind
 from automtl_core.registry.registry import DISABLE, Objects, PluginRow, Registry, check_free, reason
@@ -98,9 +98,13 @@ def _check_wanted(row: PluginRow, others: Sequence[PluginRow]) -> None:
 
 
 def _objects(point: metadata.EntryPoint) -> Objects:
-    """Import a plugin, check its hooks, and return what they return."""
-    plugin, hooks = point.load(), {kind.hook: kind for kind in KINDS.values()}
-    marked = {name: of for name, of in inspect.getmembers(plugin, inspect.isroutine) if hasattr(of, MARK)}
+    """Import a plugin in a plugin manager of its own, check its hooks, and return what they return."""
+    hooks = {kind.hook: kind for kind in KINDS.values()}
+    manager, specified = pluggy.PluginManager("automtl"), pluggy.HookspecMarker("automtl")
+    manager.add_hookspecs(type("Hooks", (), {hook: specified(lambda: {}) for hook in hooks}))
+    plugin = point.load()
+    manager.register(plugin, point.name)
+    marked = {caller.name: caller for caller in manager.get_hookcallers(plugin) or []}
     for name in marked:
         if name not in hooks:
             raise PluginError(f"{name!r} is not a hook{did_you_mean(name, hooks)}; hooks: {listing(hooks)}")
@@ -113,11 +117,15 @@ def _objects(point: metadata.EntryPoint) -> Objects:
     return {plural: answer for plural, answer in answers.items() if answer}
 
 
-def _answer(kind: Kind[Any], hook: Callable[[], object]) -> Mapping[str, object]:
+def _answer(kind: Kind[Any], caller: pluggy.HookCaller) -> Mapping[str, object]:
     """Return the objects of a kind that the plugin registers."""
-    found = hook()
-    if not isinstance(found, Mapping):
-        raise PluginError(f"{kind.hook} must return a mapping by name, not {reprlib.repr(found)}")
+    found: dict[str, object] = {}
+    for implementation in caller.get_hookimpls():
+        # Not through `caller()`, which drops a None: a missing return is an error of the plugin.
+        returned = implementation.function()
+        if not isinstance(returned, Mapping):
+            raise PluginError(f"{kind.hook} must return a mapping by name, not {reprlib.repr(returned)}")
+        found.update(returned)
     for name, value in found.items():
         kind.check(name, value)
     return found

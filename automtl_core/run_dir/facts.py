@@ -21,13 +21,15 @@ class Fact(Value):
     """A value that a run records in the file `<file>.json`."""
 
     file: ClassVar[str]
+    """By default the name of the class."""
+
+    def __init_subclass__(cls) -> None:
+        cls.file = vars(cls).get("file", cls.__name__.lower())
 
 
 @dataclass(frozen=True)
 class Status(Fact):
     """The state of a run."""
-
-    file = "status"
 
     state: Literal["running", "stopped", "failed", "done"]
     """`running` only while a process holds the run; see `Run.status`."""
@@ -40,8 +42,6 @@ class Status(Fact):
 @dataclass(frozen=True)
 class Environment(Fact):
     """Versions and machine properties that byte-identical results depend on."""
-
-    file = "environment"
 
     automtl: str
     plugins: dict[str, str]
@@ -60,8 +60,6 @@ class Environment(Fact):
 @dataclass(frozen=True)
 class Identity(Fact):
     """Everything that the result depends on, besides the environment."""
-
-    file = "identity"
 
     settings: dict[str, Any]
     """The resolved configuration, see `without_places`."""
@@ -86,8 +84,6 @@ def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
 @dataclass(frozen=True)
 class Decided(Fact):
     """The digest of the architecture, so that a change of architecture.json is detected before the result."""
-
-    file = "decided"
 
     digest: str
 
@@ -115,8 +111,6 @@ SEEN = ("train", "validation")
 @dataclass(frozen=True)
 class Data(Fact):
     """The prepared data of a run, and its origin."""
-
-    file = "data"
 
     dataset: str
     version: int
@@ -159,8 +153,6 @@ class NewRows(Fact):
 class Search(Fact):
     """Evidence and Pareto front of a search; a run without a search has no such fact."""
 
-    file = "search"
-
     evidence: tuple[Evidence, ...] = ()
     """Evidence for the decisions, in their order."""
     front: tuple[Point, ...] = ()
@@ -174,8 +166,6 @@ class Search(Fact):
 class Costs(Fact):
     """Measurements that differ between equal runs."""
 
-    file = "costs"
-
     seconds: dict[str, float]
     """Seconds of `encoding_search`, `search`, `train` and, after one, `refit`."""
     rows_per_second: float | None
@@ -185,8 +175,6 @@ class Costs(Fact):
 @dataclass(frozen=True)
 class Chosen(Fact):
     """The result of the training with early stopping; a refit may follow it."""
-
-    file = "chosen"
 
     best_epochs: tuple[int, ...]
     """The best epoch of each member of an ensemble, or of each task of a network without shared weights;
@@ -199,8 +187,6 @@ class Chosen(Fact):
 @dataclass(frozen=True)
 class Result(Fact):
     """The trained network of a run: size and metrics."""
-
-    file = "result"
 
     best_epoch: int
     parameters: int
@@ -225,8 +211,6 @@ class Result(Fact):
 @dataclass(frozen=True)
 class Refreshed(Fact):
     """The origin of a run whose aggregates were brought up to date, see `automtl update --refresh`."""
-
-    file = "refreshed"
 
     parent: str
     """The run before."""
@@ -256,8 +240,6 @@ class Gain(Value):
 class Updated(Fact):
     """The origin of a run that goes on from another one with later rows, see `automtl update`."""
 
-    file = "updated"
-
     parent: str
     """The run before."""
     weights: str
@@ -278,8 +260,6 @@ class Updated(Fact):
 class Calibration(Fact):
     """The calibration of the network on validation rows; absent without one."""
 
-    file = "calibration"
-
     scaling: Mapping[str, Platt] = field(default_factory=dict)
     """Binary task with enough validation rows of both classes -> its scaling."""
 
@@ -287,8 +267,6 @@ class Calibration(Fact):
 @dataclass(frozen=True)
 class Budget(Fact):
     """The limits of a run under a time budget."""
-
-    file = "budget"
 
     seconds: float
     """Seconds for search, training and test."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from automtl_core.errors import ArtifactError
+from automtl_core.search.encoding.search import ENCODING_SEARCH
 from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.search.trial import TrialEnded
 from automtl_core.system.documents import Value, json_text, read_json
@@ -36,7 +37,7 @@ from automtl_core.training.events import (
     StepEnded,
 )
 
-PREPARATION, ENCODING_SEARCH, SEARCH, TRAINING = "preparation", "encoding search", "search", "training"
+PREPARATION, SEARCH, TRAINING = "preparation", "search", "training"
 TEST, IMPORTANCE = "test", "permutation importance"
 """Stages and phases in events. `training` is also the phase of a whole run, from its search to its test."""
 STAGES = {name: name for name in (PREPARATION, ENCODING_SEARCH, TRAINING, REFIT, TEST)}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from automtl_core.errors import ArtifactError, DivergedError
+from automtl_core.errors import DivergedError
 from automtl_core.search.parameters import Parameters, Suggests
 from automtl_core.search.trial import Candidate, TrialResult, Trials, TrialSpec
 from automtl_core.settings.settings import Configured, S
@@ -62,15 +62,16 @@ class Scheduler(ABC, Configured[S]):
         self.proposals = proposals
 
     @abstractmethod
-    def ask(self) -> Candidate | None:
-        """Return the next training; None to wait for the next `tell` or, if no training is open, at the end.
+    def ask(self) -> Sequence[Candidate]:
+        """Return the next trainings, which may run side by side; none at the end.
 
-        A candidate that is asked for again with more epochs continues from its checkpoint.
+        It is called again once `tell` has received the result of each. A candidate that is asked for again
+        with more epochs continues from its checkpoint.
         """
 
     @abstractmethod
     def tell(self, training: Candidate, result: TrialResult) -> None:
-        """Receive the result of a training of `ask`."""
+        """Receive the result of a training of `ask`; results come in the order of the trainings."""
 
     def epochs_left(self, epochs: int) -> int | None:
         """Return the epochs that are left if trainings end after some, for a forecast; None if unknown."""
@@ -88,8 +89,8 @@ class TrialLoop:
     """Runs the trainings that a scheduler asks for.
 
     The listener receives the events as if the trainings ran one after the other, independently of the
-    executor. Epochs are numbered through over all trainings. The state holds the results in the order of the
-    trainings: a loop that continues tells them to the scheduler again.
+    executor. Epochs are numbered through over all trainings. A loop that continues runs all trainings again:
+    those that have ended keep their results in their folders.
 
     Args:
         scheduler: The scheduler, which nobody has asked yet.
@@ -104,18 +105,17 @@ class TrialLoop:
         """False once a listener has ended the search."""
         self.latest: dict[str, tuple[Candidate, TrialResult]] = {}
         """Name of a training -> the latest training of this network, with its result."""
-        self._results: list[TrialResult] = []  # in the order of the trainings
+        self._told = 0  # number of results
+        self._known = 0  # number of results in an earlier process
         self._reported: dict[str, int] = {}  # name of a training -> number of its epochs that were reported
-        self._completed = 0
         self._open: deque[tuple[Candidate, TrialSpec]] = deque()  # trainings that are not told yet, in order
-        self._queue: deque[TrialSpec] = deque()
         self._events: defaultdict[TrialSpec, list[EpochEnded]] = defaultdict(list)
-        self._ended: dict[TrialSpec, TrialResult | None] = {}  # None for a trial that is submitted
+        self._ended: dict[TrialSpec, TrialResult] = {}
 
     @property
     def replays(self) -> bool:
-        """Whether the result of the next training is recorded."""
-        return self._completed + len(self._open) < len(self._results)
+        """Whether the next training has ended in an earlier process."""
+        return self._told < self._known
 
     def run(self, trials: Trials, listener: Listener) -> None:
         """Run until the scheduler asks for nothing more, or the listener returns False.
@@ -136,10 +136,13 @@ class TrialLoop:
             return self.going_on
 
         self._expect(listener)
-        self._advance(trials, listener)
-        for spec, result in trials.executor.run(self._queue, on_event):
-            self._ended[spec] = result
-            self._advance(trials, listener)
+        while self.going_on and (batch := self.scheduler.ask()):
+            self._open.extend((training, trials.spec(training)) for training in batch)
+            queue = deque(dict.fromkeys(spec for _, spec in self._open if spec not in self._ended))
+            self._tell(listener)
+            for spec, result in trials.executor.run(queue, on_event):
+                self._ended[spec] = result
+                self._tell(listener)
 
     def best(self) -> Sequence[Candidate]:
         """Return a training of each network that may be the result, best first; empty if nothing was trained.
@@ -154,23 +157,18 @@ class TrialLoop:
             raise DivergedError("; ".join(errors), "lower training.learning_rate")
         return ranked
 
-    def _advance(self, trials: Trials, listener: Listener) -> None:
-        """Ask for trainings, and tell the results that are there, in the order of the trainings."""
-        self._ask(trials)
+    def _tell(self, listener: Listener) -> None:
+        """Tell the results that are there, in the order of the trainings."""
         while self._open:
             training, spec = self._open[0]
-            if self._completed == len(self._results):
-                self._forward(listener)
-                if (ended := self._ended[spec]) is None:
-                    return
-                self._results.append(ended)
-            result = self._ended[spec] = self._results[self._completed]
+            self._forward(listener)
+            if spec not in self._ended:
+                return
             self._open.popleft()
-            self._completed += 1
-            self.latest[training.name] = training, result
-            self.scheduler.tell(training, result)
+            self._told += 1
+            self.latest[training.name] = training, self._ended[spec]
+            self.scheduler.tell(training, self._ended[spec])
             self._expect(listener)
-            self._ask(trials)
 
     def _expect(self, listener: Listener) -> None:
         """Report the epochs that are left: as many as trainings needed that ended, or as is likely."""
@@ -182,18 +180,6 @@ class TrialLoop:
         left = [self.spent + one for one in map(self.scheduler.epochs_left, ends) if one is not None]
         if left:
             listener(Planned("search", likely=(min(left), max(left))))
-
-    def _ask(self, trials: Trials) -> None:
-        while self.going_on:
-            recorded = self.replays
-            training = self.scheduler.ask()
-            if training is None:
-                return
-            spec = trials.spec(training)
-            self._open.append((training, spec))
-            if not recorded and spec not in self._ended:
-                self._ended[spec] = None
-                self._queue.append(spec)
 
     def _forward(self, listener: Listener) -> None:
         """Report the epochs of the first open training that were not reported before."""
@@ -209,22 +195,11 @@ class TrialLoop:
         self.going_on = listener(named) and self.going_on
 
     def state_dict(self) -> State:
-        """Return the results, and the numbers of reported epochs."""
-        return {
-            "spent": self.spent,
-            "reported": dict(self._reported),
-            "results": {str(place): result.to_state() for place, result in enumerate(self._results)},
-        }
+        """Return the numbers of results and of reported epochs."""
+        return {"spent": self.spent, "reported": dict(self._reported), "results": self._told}
 
     def load_state_dict(self, state: State) -> None:
-        """Continue the next run from `state`.
-
-        Raises:
-            ArtifactError: an earlier version of automtl has written the state.
-
-        """
-        results = state.get("results")
-        if results is None or [*results] != [str(place) for place in range(len(results))]:
-            raise ArtifactError("the checkpoint of the search is of an earlier version", "search again")
+        """Continue the next run from `state`; that of earlier versions holds the results."""
+        results = state["results"]
         self.spent, self._reported = state["spent"], dict(state["reported"])
-        self._results = [TrialResult.from_state(result) for result in results.values()]
+        self._known = results if isinstance(results, int) else len(results)

@@ -15,7 +15,7 @@ from automtl_core.settings.settings import Configured, S, Search
 from automtl_core.space import SearchSpace
 from automtl_core.system.state import State
 from automtl_core.training.compute import CPU, Compute
-from automtl_core.training.events import Listener
+from automtl_core.training.events import Listener, Resumable
 from automtl_core.training.learner import TrainingData
 from automtl_core.training.recipe import Recipe
 
@@ -127,6 +127,9 @@ class SearchStrategy(ABC, Configured[S]):
     libraries: ClassVar[Sequence[str]] = ()
     """Distributions besides torch and numpy whose versions byte-identical results depend on."""
 
+    loop: Resumable
+    """The part of a strategy that holds its whole state, such as a `TrialLoop`."""
+
     def __init__(self, settings: S, problem: Problem) -> None:
         self.settings = settings
         self.problem = problem
@@ -166,10 +169,10 @@ class SearchStrategy(ABC, Configured[S]):
         complete. If the listener returns False, the search ends, and decides with the evidence so far.
         """
 
-    @abstractmethod
     def state_dict(self) -> State:
-        """Return the tensors and JSON values that the rest of the search depends on."""
+        """Return the tensors and JSON values that the rest of the search depends on; by default of `loop`."""
+        return self.loop.state_dict()
 
-    @abstractmethod
     def load_state_dict(self, state: State) -> None:
         """Continue from a state that an equal strategy returned for an equal problem."""
+        self.loop.load_state_dict(state)

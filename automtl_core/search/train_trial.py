@@ -126,8 +126,7 @@ def untrained(problem: Problem, architecture: Architecture) -> nn.Module:
 
 
 def _fit(problem: Problem, spec: TrialSpec) -> Fit:
-    architecture = Architecture.from_json(spec.architecture or Architecture({}).to_json())
-    network = untrained(problem, architecture)
+    network = untrained(problem, spec.architecture or Architecture({}))
     return Fit(network, problem.data, problem.recipe, problem.seed, problem.compute)
 
 

@@ -10,10 +10,10 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,17 +21,14 @@ from numpy.typing import NDArray
 
 from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError
-from automtl_core.settings.settings import Configured, S
-from automtl_core.system.documents import canonical, parse_json
+from automtl_core.settings.settings import Configured, S, Settings
+from automtl_core.system.documents import canonical, plain
 from automtl_core.system.state import State
 from automtl_core.training.events import Event, Listener
 from automtl_core.training.metrics import Metrics, metrics_from_json
 
 WEIGHTLESS = ("folder", "max_epochs", "loss_rows", "test", "encoding_search")
 """Fields of a `TrialSpec` that the weights of a trial do not depend on."""
-CONFIG = ("the configuration of a trial", "start the search again")
-"""Name and remedy of `TrialSpec.config` in messages."""
-
 Overrides = Mapping[str, Mapping[str, Any]]
 """Settings of a run that a search chooses, by part: `{"training": {"learning_rate": 1e-3}}`. A part with a
 name is another component, and replaces the whole part: `{"space": {"name": "mmoe"}}`."""
@@ -56,16 +53,16 @@ class Candidate:
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """One training, as plain data."""
+    """One training, as a value, which can be pickled."""
 
-    config: str = ""
-    """Resolved configuration of a run as JSON: space, dataset, recipe, feature encodings, seed."""
+    config: Settings | None = None
+    """Resolved `RunConfig` of a run: space, dataset, recipe, feature encodings, seed."""
     data: str = ""
     """Folder of the prepared data."""
     folder: str = ""
     """Folder of the trial: it holds the checkpoint or, for a whole run, the run directory."""
-    architecture: str | None = None
-    """Architecture to train, as JSON. None for a whole run, with a search if the configuration names one."""
+    architecture: Architecture | None = None
+    """Architecture to train. None for a whole run, with a search if the configuration names one."""
     held_out: bool = False
     """Whether the trial validates on held-out rows of the training part, see `search.encoding.rows`."""
     train_rows: int | None = None
@@ -76,18 +73,21 @@ class TrialSpec:
     """Maximum number of validation rows with losses in the result; 0 for none."""
     test: bool = False
     """Whether a whole run includes the test."""
-    encoding_search: str = ""
-    """Result of the encoding search as JSON, which a whole run records; the configuration has the
-    encodings."""
+    encoding_search: Any = None
+    """`EncodingSearchResult`, which a whole run records; the configuration has the encodings."""
+
+    def __hash__(self) -> int:
+        return hash(self.folder)
 
     @property
     def name(self) -> str:
         """Digest of all fields but `WEIGHTLESS`; specs that differ in `max_epochs` alone share it."""
-        settings = parse_json(self.config or "{}", *CONFIG)
-        config = {key: settings[key] for key in settings if key not in ("data_dir", "prepared_dir")}
-        values = {**asdict(self), "config": config, "data": Path(self.data).name}
-        parts = [value for name, value in values.items() if name not in WEIGHTLESS]
-        return hashlib.sha256(canonical({"trial": parts})).hexdigest()[:16]
+        values = {name: value for name, value in vars(self).items() if name not in WEIGHTLESS}
+        places = {"data_dir", "prepared_dir"}
+        values["config"] = self.config and self.config.model_dump(mode="json", exclude=places)
+        values["data"] = Path(self.data).name
+        values["architecture"] = self.architecture and self.architecture.to_json()
+        return hashlib.sha256(canonical({"trial": [*values.values()]})).hexdigest()[:16]
 
 
 BY_ROW = ("losses", "other_view")
@@ -125,10 +125,9 @@ class TrialResult:
 
     def to_state(self) -> State:
         """Return tensors and JSON values for a checkpoint."""
-        metrics = {task: m.to_json() for task, m in self.metrics.items()}
-        arrays = {name: getattr(self, name) for name in BY_ROW}
-        tensors = {name: None if one is None else torch.from_numpy(one) for name, one in arrays.items()}
-        return {**vars(self), "metrics": metrics, **tensors}
+        arrays = {name: one for name in BY_ROW if (one := getattr(self, name)) is not None}
+        tensors = {name: torch.from_numpy(one) for name, one in arrays.items()}
+        return {**vars(self), "metrics": plain(self.metrics), **tensors}
 
     @classmethod
     def from_state(cls, state: State) -> "TrialResult":
@@ -140,6 +139,9 @@ class TrialResult:
 @dataclass(frozen=True)
 class TrialBegan(Event):
     """A trial begins or resumes; not sent for a trial that needs no training."""
+
+    title: str = ""
+    """What is told of it, such as `cell 2 of 6: mmoe, seed 0`; empty for a trial that is not announced."""
 
 
 @dataclass(frozen=True)
@@ -153,12 +155,16 @@ class TrialEnded(Event):
 class TrialWaits(Event):
     """A trial waits for another process that works on it."""
 
+    title: str = ""
+    """What is told of it, such as `mmoe, seed 0`."""
+
 
 OnEvent = Callable[[TrialSpec, Event], bool]
 """Receives the events of each trial; if it returns False, the executor ends all trials in order."""
 RunTrial = Callable[[TrialSpec, Listener], TrialResult]
 
 
+@runtime_checkable
 class Executor(Protocol):
     """Runs trials.
 
@@ -210,19 +216,16 @@ class Trials:
     template: TrialSpec
     """Spec without an architecture; its folder holds the folders of all trials."""
     executor: Executor
+    changed: Callable[[Overrides], Settings] | None = None
+    """Returns the configuration with other values of settings; None outside of a run."""
 
     def spec(self, candidate: Candidate) -> TrialSpec:
         """Return the spec of a candidate, whose settings replace those of the template."""
-        overrides = candidate.overrides
-        config = parse_json(self.template.config or "{}", *CONFIG)
-        config |= {
-            part: {**({} if "name" in values else config.get(part, {})), **values}
-            for part, values in overrides.items()
-        }
+        own = self.changed if candidate.overrides else None
         spec = replace(
             self.template,
-            config=canonical(config).decode() if overrides else self.template.config,
-            architecture=Architecture(candidate.architecture.decisions).to_json(),
+            config=own(candidate.overrides) if own else self.template.config,
+            architecture=Architecture(candidate.architecture.decisions),
             max_epochs=candidate.epochs,
             loss_rows=candidate.loss_rows,
         )

@@ -4,16 +4,16 @@ Letters: B batch, T tasks.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError, did_you_mean, listing
-from automtl_core.settings.settings import Configured, S, Settings
+from automtl_core.settings.settings import Component, Configured, S, Settings
 from automtl_core.tasks.kinds import plain_kind, task_kind
 from automtl_core.tasks.loss import Loss, LossOfKind
 from automtl_core.training.batches import Batch
@@ -95,7 +95,10 @@ def losses_of(recipe: Recipe, tasks: Sequence[Task]) -> dict[str, Loss]:
     own: dict[str, Loss] = {task.kind: LossOfKind(task.type) for task in tasks}
     # Tasks with equal settings share a loss, which computes them together.
     texts = {name: chosen.model_dump_json() for name, chosen in recipe.losses.items()}
-    made = {text: _loss_of(recipe, name) for name, text in texts.items()}
+    made: dict[str, Loss] = {
+        text: _made(recipe.loss_classes, recipe.losses[name], key_of_loss(name), "loss")
+        for name, text in texts.items()
+    }
     named = {name: made[text] for name, text in texts.items()}
     every, found = named.get(EVERY), {}
     for task in tasks:
@@ -118,18 +121,14 @@ def losses_of(recipe: Recipe, tasks: Sequence[Task]) -> dict[str, Loss]:
     return found
 
 
-def _loss_of(recipe: Recipe, task: str) -> Loss:
-    """Return the loss that a recipe names for a task, or for `EVERY`; raises as `losses_of` does."""
-    chosen = recipe.losses[task]
-    key = key_of_loss(task)
-    loss_class = recipe.loss_classes.get(chosen.name)
-    if loss_class is None:
+def _made(classes: Mapping[str, Any], chosen: Component, key: str, kind: str, *arguments: Any) -> Any:
+    """Return the balancer or loss that a recipe names, made from its settings; raises as `losses_of` does."""
+    if (found := classes.get(chosen.name)) is None:
         raise UsageError(
             f"{key}: the recipe names {chosen.name!r}, but does not have its class",
-            "use the recipe of a Problem, or recipe.knowing(losses={name: registry.get(LOSSES, name)})",
+            "use the recipe of a Problem, or recipe.knowing(...) with the class of the registry",
         )
-    loss: Loss = loss_class(loss_class.settings_class.parse(chosen.settings, key, chosen.name, "loss"))
-    return loss
+    return found(found.settings_class.parse(chosen.settings, key, chosen.name, kind), *arguments)
 
 
 def check_groups(recipe: Recipe, tasks: Sequence[Task], groups: bool) -> None:
@@ -219,17 +218,9 @@ def balancer_of(recipe: Recipe, tasks: Sequence[Task]) -> Balancer:
         UsageError: its settings are wrong, a library is missing, or the recipe lacks its class.
 
     """
-    name = recipe.balancer.name
-    balancer_class = {WEIGHTED_MEAN: WeightedMean, **recipe.balancers}.get(name)
-    if balancer_class is None:
-        raise UsageError(
-            f"training.balancer: the recipe names {name!r}, but does not have its class",
-            "use the recipe of a Problem, or recipe.knowing(registry.get(BALANCERS, name))",
-        )
-    balancer: Balancer = balancer_class(
-        balancer_class.settings_class.parse(recipe.balancer.settings, "training.balancer", name), tasks
-    )
-    return balancer
+    classes = {WEIGHTED_MEAN: WeightedMean, **recipe.balancers}
+    made: Balancer = _made(classes, recipe.balancer, "training.balancer", "balancer", tasks)
+    return made
 
 
 def balancer_group(balancer: Balancer, recipe: Recipe) -> Group:

@@ -10,6 +10,7 @@ from torch import nn
 from automtl_core.errors import UsageError
 from automtl_core.modules.network import Separate
 from automtl_core.system import seeds
+from automtl_core.system.documents import plain
 from automtl_core.system.state import State, cpu_copy
 from automtl_core.training.balancer import balancer_group, balancer_of, task_losses
 from automtl_core.training.batches import Batch, steps
@@ -224,8 +225,8 @@ class Fit:
         """Return weights, optimiser moments, and the best weights so far."""
         common: State = {}
         for number, one in enumerate(self.common):
-            metrics = {task: m.to_json() for task, m in one.metrics.items()}
-            common[str(number)] = {"epoch": one.epoch, "metrics": metrics, "weights": one.weights}
+            kept = {"epoch": one.epoch, "metrics": plain(one.metrics), "weights": one.weights}
+            common[str(number)] = kept
         return {
             "epoch": self.epoch,
             "first_epoch": self.first_epoch,

@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 from automtl_core.data.part import some_rows
+from automtl_core.run_dir.facts import Budget
 from automtl_core.search.strategy import Problem
 from automtl_core.system import seeds
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded, Event, Listener, StepEnded, Warned
@@ -33,16 +34,10 @@ class Clock:
 
     listener: Listener
     """Receives all events, and may end a loop earlier."""
-    seconds: float
-    """Seconds of the budget from `start` on."""
-    search: float
-    """Share of them after which the search ends."""
-    train: float = ALL
-    """Share of them after which the training ends."""
+    budget: Budget
+    """The seconds from `start` on, and the shares of them after which phases end."""
     start: float = field(default_factory=lambda: time.monotonic())
     """Start of the run, by `time.monotonic`."""
-    refit: float = ALL
-    """Share of them after which a refit would end."""
     ended: dict[str, int] = field(default_factory=dict, init=False)
     warned: list[str] = field(default_factory=list, init=False)
     _asked: float | None = field(default=None, init=False)  # at the first call of `lasts`
@@ -56,15 +51,15 @@ class Clock:
         if not isinstance(event, StepEnded | EpochEnded):
             return going_on
         self._epoch = event.epoch
-        ends = {TRAIN: self.train, REFIT: self.refit}
-        if not going_on or self._share() < ends.get(event.phase, self.search):
+        ends = {TRAIN: self.budget.train, REFIT: self.budget.refit}
+        if not going_on or self._share() < ends.get(event.phase, self.budget.search):
             return going_on
         self.ended.setdefault(event.phase, event.epoch)
         return False
 
     def spent(self) -> float:
         """Return the spent share of the time for the search, see `Problem.spent`."""
-        return min(self._share() / self.search, 1.0) if self.search else 1.0
+        return min(self._share() / self.budget.search, 1.0) if self.budget.search else 1.0
 
     def lasts(self, share: float) -> bool:
         """Return whether a training of several parts has time to go on up to this share of its work.
@@ -73,17 +68,17 @@ class Clock:
         """
         now = self._share()
         self._asked = now if self._asked is None else self._asked
-        in_time = now < self._asked + (self.train - self._asked) * share
+        in_time = now < self._asked + (self.budget.train - self._asked) * share
         if not in_time:
             self.ended.setdefault(TRAIN, self._epoch)
         return in_time
 
     def has_time(self, seconds: float) -> bool:
         """Return whether there is time for a refit of so many seconds."""
-        return self._share() + seconds / self.seconds < self.refit
+        return self._share() + seconds / self.budget.seconds < self.budget.refit
 
     def _share(self) -> float:
-        return (time.monotonic() - self.start) / self.seconds
+        return (time.monotonic() - self.start) / self.budget.seconds
 
 
 def trial_rows(rows: int) -> int | None:

@@ -37,7 +37,6 @@ from automtl_core.search.strategy import Problem, Retrain, SearchStrategy
 from automtl_core.settings.settings import Component, Settings
 from automtl_core.space import SearchSpace
 from automtl_core.system import seeds
-from automtl_core.system.documents import canonical
 from automtl_core.system.progress import Progress, silent
 from automtl_core.tasks.kinds import judged_by
 from automtl_core.training.balancer import balancer_of, check_groups, task_losses
@@ -197,7 +196,7 @@ class Job:
         """Return the search space for the fields and tasks of the data.
 
         Args:
-            data: The data, or only its schema, such as that of `expected_schema`, without vectors.
+            data: The data, or only its schema, such as that of `schema_of`, without vectors.
 
         Raises:
             UnknownNameError: no plugin registers one of its ops.
@@ -235,10 +234,6 @@ class Job:
         resolved = {key: getattr(config, key) for key in ("features", "training", "space")}
         job = Job.resolve(self.config.model_copy(update=resolved), self.registry)
         return replace(job, encoding_search=self.encoding_search)
-
-    def to_json(self) -> str:
-        """Return the configuration as text, for a `TrialSpec`."""
-        return canonical(self.config.model_dump(mode="json")).decode()
 
     def problem(
         self, prepared: Prepared, rows: Rows | None = None, space: SearchSpace | None = None

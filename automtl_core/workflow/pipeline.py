@@ -155,9 +155,9 @@ def _search(work: Work) -> None:
         made.write(Budget(seconds, search, ALL - REFIT_SHARE * job.refits(), ALL))
     more: dict[str, Any] = {} if work.clock is None else {"spent": work.clock.spent}
     if work.executor is not None:
-        config, folder = job.having(listeners=()).to_json(), str(made.path.absolute() / TRIALS)
-        template = TrialSpec(config, str(work.prepared.path), folder, train_rows=sample)
-        more["trials"] = Trials(template, work.executor)
+        tried, folder = job.having(listeners=()), str(made.path.absolute() / TRIALS)
+        template = TrialSpec(tried.config, str(work.prepared.path), folder, train_rows=sample)
+        more["trials"] = Trials(template, work.executor, lambda overrides: changed(tried, overrides).config)
     more |= {"model": partial(model, job, work.prepared), "average": partial(average, job)}
     problem = replace(problem, tunable=tunable(job, made, work.prepared), **more)
     result = _result(job, problem, recorder)

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -27,6 +27,7 @@ from automtl_core.search.encoding.search import (
     LOG_LOSS,
     LOSSES,
     Answers,
+    EncodingsChosen,
     EncodingSearchResult,
     OutOfTimeError,
     losses_to_search,
@@ -37,7 +38,7 @@ from automtl_core.search.trial import Executor, TrialResult, TrialSpec
 from automtl_core.settings.settings import Component
 from automtl_core.system import seeds
 from automtl_core.system.documents import canonical, read_signed, write_signed
-from automtl_core.system.progress import Progress, silent
+from automtl_core.training.events import SILENT, Listener
 from automtl_core.training.recipe import EVERY, Recipe
 from automtl_core.workflow.budget import ENCODINGS
 from automtl_core.workflow.job import Job
@@ -56,13 +57,7 @@ WITHOUT_EFFECT = frozenset({
 """Settings that results for a folder of prepared data do not depend on."""
 
 
-def resolve_auto(
-    job: Job,
-    prepared: Prepared,
-    executor: Executor,
-    progress: Progress = silent,
-    on_result: Callable[[EncodingSearchResult], object] = lambda encoding_search: None,
-) -> Job:
+def resolve_auto(job: Job, prepared: Prepared, executor: Executor, listener: Listener = SILENT) -> Job:
     """Return the job with values for its settings `auto`, and the record of the encoding search.
 
     A space that reads plain fields gets plain encodings, and a space that searches encodings itself gets all
@@ -72,8 +67,7 @@ def resolve_auto(
         job: Returned unchanged if nothing is `auto`.
         prepared: Data of the job.
         executor: Runs trials.
-        progress: Receives the progress.
-        on_result: Receives the result of a search that was run now.
+        listener: Receives the progress, and the result of a search that is run now.
 
     """
     config, space = job.config, job.registry.get(SPACES, job.config.space.name)
@@ -84,7 +78,7 @@ def resolve_auto(
     if not config.features.auto and not job.searches_decay() and not job.searches_losses(prepared):
         return replace(job, config=config)
     start = time.monotonic()
-    result = _result(replace(job, config=config), prepared, executor, progress, on_result)
+    result = _result(replace(job, config=config), prepared, executor, listener)
     seconds = job.encoding_seconds + time.monotonic() - start
     config = _answered(config, result.answers)
     return replace(job, config=config, encoding_search=result, encoding_seconds=seconds)
@@ -105,13 +99,7 @@ def _answered(config: RunConfig, answers: Answers, **training: Any) -> RunConfig
     )
 
 
-def _result(
-    job: Job,
-    prepared: Prepared,
-    executor: Executor,
-    progress: Progress,
-    on_result: Callable[[EncodingSearchResult], object],
-) -> EncodingSearchResult:
+def _result(job: Job, prepared: Prepared, executor: Executor, listener: Listener) -> EncodingSearchResult:
     """Return the result of the encoding search, from the folder of the data if it was run before."""
     # Encodings are those for log loss, so that models which differ in their losses share them.
     known = ranked(prepared.schema.tasks)
@@ -132,8 +120,8 @@ def _result(
     with _kept(prepared.path / name) as folder:
         train = partial(_train, job, prepared, executor, folder, end)
         rows = divided(prepared, config.encoding_search, config.features.refresh)
-        result = search_encodings(rows, config.features, config.training, train, progress)
-    on_result(result)
+        result = search_encodings(rows, config.features, config.training, train, listener)
+    listener(EncodingsChosen(result))
     if seconds is None:  # else another run might have time for more
         with suppress(StorageError):  # such as in a read-only folder
             write_signed(path, FORMAT, {"looked": result.to_json()})
@@ -185,9 +173,9 @@ def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: in
         "listeners": (),
     }
     config = _answered(job.config, answers, epochs=epochs, patience=PATIENCE)
-    text = Job.resolve(config.model_copy(update=small), job.registry).to_json()
-    nothing, rows = Architecture({}).to_json(), settings.rows
-    spec = TrialSpec(text, str(prepared.path), architecture=nothing, held_out=True, loss_rows=rows)
+    config = Job.resolve(config.model_copy(update=small), job.registry).config
+    how: dict[str, Any] = {"architecture": Architecture({}), "held_out": True, "loss_rows": settings.rows}
+    spec = TrialSpec(config, str(prepared.path), **how)
     return replace(spec, folder=str(folder / spec.name))
 
 

@@ -33,12 +33,10 @@ from automtl_core.run_dir.facts import Costs, Result, Status
 from automtl_core.run_dir.progress import remove
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.rows import divided
-from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.strategy import Problem
 from automtl_core.search.train_trial import train_trial
-from automtl_core.search.trial import CONFIG, Executor, Serial, TrialBegan, TrialEnded, TrialResult, TrialSpec
+from automtl_core.search.trial import Executor, Serial, TrialBegan, TrialEnded, TrialResult, TrialSpec
 from automtl_core.settings.settings import Component
-from automtl_core.system.documents import parse_json
 from automtl_core.training.compute import computing
 from automtl_core.training.events import Listener
 from automtl_core.training.process import return_memory
@@ -172,10 +170,8 @@ class TrialRunner:
 
     def _job(self, spec: TrialSpec) -> tuple[Job, Prepared]:
         """Return the job and the data of a spec."""
-        job = Job.resolve(RunConfig.parse(dict(parse_json(spec.config, *CONFIG))), self.registry)
-        if spec.encoding_search:
-            document = parse_json(spec.encoding_search, *CONFIG)
-            job = replace(job, encoding_search=EncodingSearchResult.from_json(document, "the trial"))
+        assert isinstance(spec.config, RunConfig)  # noqa: S101 - of a job
+        job = replace(Job.resolve(spec.config, self.registry), encoding_search=spec.encoding_search)
         if spec.data not in self._prepared:
             self._prepared[spec.data] = job.judged(Prepared.open(Path(spec.data)))
         return job, self._prepared[spec.data]
@@ -183,14 +179,14 @@ class TrialRunner:
 
 @contextmanager
 def executor_of(
-    registry: Registry, workers: int | None, engine: str | Mapping[str, Any] | None
+    registry: Registry, workers: int | None, engine: str | Mapping[str, Any] | Executor | None
 ) -> Iterator[Executor | None]:
     """Yield the executor of an engine; None where one worker of the default engine is enough: this process.
 
     Args:
         registry: The plugins.
         workers: Maximum number of trials that run at once; None for that of the engine.
-        engine: Name of the engine, or its name and settings; None for the default engine.
+        engine: Name of the engine, or its name and settings, or an executor; None for the default engine.
 
     Raises:
         UsageError: the number of workers or a setting of the engine is wrong.
@@ -199,8 +195,8 @@ def executor_of(
     """
     if workers is not None and workers < 1:
         raise UsageError(f"{workers} workers cannot run a trial", "use a number from 1")
-    if engine is None and (workers or 1) == 1:
-        yield None
+    if isinstance(engine, Executor) or (engine is None and (workers or 1) == 1):
+        yield engine
         return
     chosen = Component.model_validate(
         {"name": "processes", **engine} if isinstance(engine, Mapping) else engine or "processes"

@@ -15,7 +15,7 @@ from automtl_core.run_dir.facts import EncodingSearch
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import encoding_domains
 from automtl_core.search.strategy import Problem, Tunable
-from automtl_core.search.trial import CONFIG, Candidate, Overrides
+from automtl_core.search.trial import Candidate, Overrides
 from automtl_core.settings.settings import Search, domains
 from automtl_core.system.documents import canonical, parse_json
 from automtl_core.workflow.budget import trial_rows, with_rows
@@ -66,7 +66,8 @@ def tunable(job: Job, run: Run, prepared: Prepared) -> Tunable:
 
     @lru_cache(maxsize=2)
     def problem(text: str) -> Problem:
-        return with_rows(changed(job, parse_json(text, *CONFIG)).problem(prepared), rows)
+        overrides = parse_json(text, "settings of a trial", "search again")
+        return with_rows(changed(job, overrides).problem(prepared), rows)
 
     return Tunable(lambda overrides: problem(canonical(overrides).decode()), found, values)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.part import Bags, Part, drawn
+from automtl_core.data.part import Part, drawn
 from automtl_core.dataset.schema import Schema, Task, products, scores_of
 from automtl_core.errors import ArtifactError, DivergedError, PluginError
 from automtl_core.modules.network import Output, fault_of_outputs, outputs_of
@@ -169,13 +169,7 @@ def unread_columns(
 
 def _without(rows: Part, schema: Schema, fields: Collection[str]) -> Part:
     """Return rows with blanks in some fields."""
-    ids, dense, bags = rows.ids.copy(), rows.dense.copy(), dict(rows.bags)
-    for place, sparse in enumerate(schema.sparse):
-        if sparse.name in fields and sparse.kind == "bag":
-            bags[place] = Bags(np.zeros(len(rows) + 2, np.int64), np.zeros(0, np.int32))
-        elif sparse.name in fields:
-            ids[:, place] = 0
-    for place, number in enumerate(schema.dense):
-        if number.name in fields:
-            dense[:, place] = np.nan
-    return replace(rows, ids=ids, dense=dense, bags=bags)
+    ids, dense = rows.ids.copy(), rows.dense.copy()
+    ids[:, [place for place, one in enumerate(schema.sparse) if one.name in fields]] = 0  # an empty bag
+    dense[:, [place for place, one in enumerate(schema.dense) if one.name in fields]] = np.nan
+    return replace(rows, ids=ids, dense=dense)

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -139,9 +139,10 @@ class Work:
         """The clock of a time budget, which listens, and counts the seconds of earlier processes too."""
         if (budget := self.run.get(Budget)) is None:
             return None
-        recorder, shares = self.recorder, (budget.search, budget.train, self.start, budget.refit)
-        recorder.listener = Clock(recorder.listener, budget.seconds - sum(recorder.seconds.values()), *shares)
-        return recorder.listener
+        left = budget.seconds - sum(self.recorder.seconds.values())
+        clock = Clock(self.recorder.listener, replace(budget, seconds=left), self.start)
+        self.recorder.listener = clock
+        return clock
 
     @cached_property
     def problem(self) -> Problem:

@@ -21,7 +21,7 @@ import pandas as pd
 from automtl_core.data.frames import NewExamples
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.dataset import Dataset, expected_schema
+from automtl_core.dataset.dataset import Dataset, schema_of
 from automtl_core.dataset.recorded import RecordedDataset
 from automtl_core.dataset.schema import Task, scores_of
 from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
@@ -32,9 +32,9 @@ from automtl_core.run_dir.config import Layer, RunConfig, UpdateSettings, defaul
 from automtl_core.run_dir.facts import Data, Environment, NewRows, Refreshed, Result
 from automtl_core.run_dir.folders import in_use, prepared_folder, raw_folder
 from automtl_core.run_dir.identity import check_data, data_differences, environment_differences
-from automtl_core.run_dir.progress import ENCODING_SEARCH, PREPARATION
+from automtl_core.run_dir.progress import PREPARATION
 from automtl_core.run_dir.run import Run, check_free, numbered, resuming
-from automtl_core.search.encoding.search import EncodingsChosen
+from automtl_core.search.encoding.search import ENCODING_SEARCH
 from automtl_core.search.trial import Executor, Serial
 from automtl_core.space import SearchSpace
 from automtl_core.training.compute import guarded
@@ -136,9 +136,8 @@ class Workflow:
         stages = (Planned(ENCODING_SEARCH), *pipeline.to_come(job, prepared))
         begin = PhaseBegan(ENCODING_SEARCH, stages, job.config.time_budget, later)
         how = "repeat the command: it continues the encoding search with the trials so far"
-        with phase(self.listener, begin) as progress, _continuing(how):
-            said = (progress, lambda result: self.listener(EncodingsChosen(result)))
-            return resolve_auto(job, prepared, self.trials(prepared), *said)
+        with phase(self.listener, begin), _continuing(how):
+            return resolve_auto(job, prepared, self.trials(prepared), self.listener)
 
     def trials(self, *prepared: Prepared) -> Executor:
         """Return the executor of trials on prepared data; arguments as in `TrialRunner`."""
@@ -162,7 +161,7 @@ class Workflow:
         if name is not None:
             check_free(runs_dir / plain_name(name))
         with suppress(ArtifactError):  # of a dataset without fields or tasks, which the preparation describes
-            job.checked(expected_schema(job.dataset()))  # before the preparation, which may take long
+            job.checked(schema_of(job.dataset()))  # before the preparation, which may take long
         prepared = self.prepare(job)
         space = job.checked(prepared)
         self.check(job, prepared)

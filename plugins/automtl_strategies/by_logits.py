@@ -204,7 +204,7 @@ class DARTS(SearchStrategy[DARTSSettings]):
 
     def __init__(self, settings: DARTSSettings, problem: Problem) -> None:
         super().__init__(settings, problem)
-        self.relaxed = RelaxedSearch(problem, Softmax(), settings.learning_rate)
+        self.loop = self.relaxed = RelaxedSearch(problem, Softmax(), settings.learning_rate)
         self.supernet = self.relaxed.supernet
         self.rows, self.held_out = halves(problem)
 
@@ -247,11 +247,3 @@ class DARTS(SearchStrategy[DARTSSettings]):
         seed, purpose = self.problem.seed, ("darts", self.relaxed.epoch, place, rows)
         seeds.seed_torch(seed, *purpose)
         self.relaxed.relaxation.seed(seeds.derive(seed, "relaxation", *purpose))
-
-    def state_dict(self) -> State:
-        """Return weights, logits and optimiser moments."""
-        return self.relaxed.state_dict()
-
-    def load_state_dict(self, state: State) -> None:
-        """Continue the next search from `state`."""
-        self.relaxed.load_state_dict(state)

@@ -19,7 +19,6 @@ Where a metric of lists decides, entrants that are level by it are ranked by AUC
 hundred lists is uncertain by more than the models differ, and the largest of several is so by chance.
 """
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
@@ -47,23 +46,6 @@ class Rung(NamedTuple):
     """Number of architectures that reach it by their rank."""
     epochs: int
     """Its last epoch."""
-
-
-def rungs_of(entrants: int, first: int, whole: int) -> list[Rung]:
-    """Return the schedule.
-
-    Args:
-        entrants: Number of architectures in the first rung.
-        first: Epochs of the first rung.
-        whole: Epochs of a full training.
-
-    """
-    rungs: list[Rung] = []
-    while not rungs or rungs[-1].epochs < whole:
-        power = int(ETA ** len(rungs))
-        size = max(1, entrants // power)
-        rungs.append(Rung(size, whole if size == 1 else min(whole, first * power)))
-    return rungs
 
 
 def first_rung(epochs: int, epoch_steps: int) -> int:
@@ -103,7 +85,12 @@ class HalvingSettings(HeldOutSettings):
         """
         first = first_rung(self.rung_epochs, epoch_steps)
         whole = min(recipe.epochs, first * ETA**2) if on_sample else recipe.epochs
-        return rungs_of(entrants, first, whole)
+        rungs: list[Rung] = []
+        while not rungs or rungs[-1].epochs < whole:
+            power = int(ETA ** len(rungs))
+            size = max(1, entrants // power)
+            rungs.append(Rung(size, whole if size == 1 else min(whole, first * power)))
+        return rungs
 
     def most_epochs(self, entrants: int, recipe: Recipe) -> int:
         """Return the maximum number of epochs of all rungs, without early stopping."""
@@ -127,24 +114,19 @@ class Halving(Scheduler[HalvingSettings]):
         self.rung = 0
         self.alive = list(self.entrants)  # entrants that may still win
         self.results: dict[str, TrialResult] = {}
-        self._left = deque(self.alive)  # entrants that this rung has not asked for
-        self._open = 0  # trainings without a result
+        self._next = list(self.alive)  # entrants that the next rung trains
 
-    def ask(self) -> Candidate | None:
-        """Return the next training of this rung; None while the rung is not complete."""
-        if not self._left:
-            return None
-        self._open += 1
+    def ask(self) -> list[Candidate]:
+        """Return the trainings of the next rung."""
         rows = self.settings.rows if self.settings.ahead and len(self.entrants) > 1 else 0
-        entrant = self.entrants[self._left.popleft()]
-        return replace(entrant, epochs=self.rungs[self.rung].epochs, loss_rows=rows)
+        how: dict[str, Any] = {"epochs": self.rungs[self.rung].epochs, "loss_rows": rows}
+        return [replace(self.entrants[name], **how) for name in self._next]
 
     def tell(self, training: Candidate, result: TrialResult) -> None:
         """Receive a result; after the last one of a rung, the next rung begins."""
         self.results[training.name] = result
-        self._open -= 1
         stopped = any(r.state == "stopped" for r in self.results.values())
-        if not self._open and not self._left and not stopped:
+        if training.name == self._next[-1] and not stopped:
             self._next_rung()
 
     def epochs_left(self, epochs: int) -> int:
@@ -187,7 +169,7 @@ class Halving(Scheduler[HalvingSettings]):
         going_on = [name for name in self.entrants if name in stay and name not in whole]
         self.alive = [name for name in self.entrants if name in {*whole, *going_on}]
         decided = self.proposals.on_sample and len(self.alive) <= enough
-        self._left = deque([] if decided else going_on)
+        self._next = [] if decided else going_on
 
     def _is_whole(self, name: str) -> bool:
         """Return whether an entrant is trained to its end, or for as many epochs as any."""

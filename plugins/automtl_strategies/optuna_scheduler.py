@@ -1,19 +1,14 @@
-"""Samplers of Optuna suggest candidates, and successive halving ends trials early.
+"""Samplers of Optuna suggest candidates in batches, and successive halving trains each batch."""
 
-Candidates are suggested in batches, whose trainings may run side by side, and told in their order.
-"""
-
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from warnings import catch_warnings, simplefilter
 
 from pydantic import Field
 
-from automtl_core.plugin import Candidate, Metrics, Proposals, Scheduler, Settings, TrialResult, seeds
-from automtl_strategies.halving import ETA, first_rung
+from automtl_core.plugin import Candidate, Proposals, Scheduler, Settings, TrialResult, seeds
+from automtl_strategies.halving import Halving, HalvingSettings
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -36,35 +31,13 @@ class OptunaSettings(Settings):
     """Optuna's sampler. tpe: tree-structured Parzen estimator, for any number of parameters. gp: Gaussian
     process, for few. random: random search."""
     rung_epochs: int = Field(8, ge=0)
-    """Number of epochs after which the worse half of the trials ends for the first time, on large data fewer:
-    those of 600 training steps. Each rung has twice the epochs of the one before. A small value favours wide
-    networks, which learn faster at first. A larger value takes longer. With 0, no trial ends early."""
+    """Number of epochs after which the worse half of the trials of a batch ends for the first time, on large
+    data fewer: those of 600 training steps. Each rung has twice the epochs of the one before, and the best
+    trial is trained to its end. A small value favours wide networks, which learn faster at first. A larger
+    value takes longer. With 0, no trial ends early."""
     removed: ClassVar[Mapping[str, Any]] = {
         "pruner": "auto", "seeds": 1, "rung_steps": 600, "storage": None, "flops": False,
     }  # fmt: skip
-
-
-@dataclass(eq=False)
-class Tried:
-    """A trial of the study."""
-
-    trial: "Trial"
-    candidate: Candidate
-    result: TrialResult | None = None
-    value: float | None = None
-    """Score of the latest result; None where there is none, or the training diverged."""
-    complete: bool = False
-    """Whether the training has come to its end."""
-
-    @property
-    def error(self) -> str | None:
-        """Error message of a training that failed; None without one."""
-        return self.result.error if self.result else None
-
-    @property
-    def ended(self) -> bool:
-        """Whether more epochs would not change the training."""
-        return self.result is not None and self.result.state == "done"
 
 
 @contextmanager
@@ -83,72 +56,59 @@ def quiet() -> Iterator[None]:
 
 
 class OptunaScheduler(Scheduler[OptunaSettings]):
-    """Samplers and successive halving of Optuna (Akiba et al., KDD 2019; extra `study`)."""
+    """Samplers of Optuna (Akiba et al., KDD 2019; extra `study`), and successive halving of each batch."""
 
     def __init__(self, settings: OptunaSettings, proposals: Proposals) -> None:
         import optuna
-        from optuna.pruners import SuccessiveHalvingPruner
 
         super().__init__(settings, proposals)
-        self.rungs = self._rungs()
-        """Epochs after which the trials of a batch are compared."""
         with quiet():
             self._study = optuna.create_study(
                 sampler=_sampler(settings, seeds.derive(proposals.seed, "study") % 2**32, proposals.startup),
-                pruner=SuccessiveHalvingPruner(min_resource=min(self.rungs, default=1), reduction_factor=ETA),
                 direction="maximize",
             )
             for parameters in proposals.parameters[: settings.trials]:
                 self._study.enqueue_trial(parameters)
-        self.tried: list[Tried] = []
-        self.reference: Metrics = {}
-        """Metrics that scores are relative to, the first ones of the study."""
-        self._batch: list[Tried] = []
-        self._alive: list[Tried] = []  # trials of the batch that may go on
-        self._rung = 0
-        self._left: deque[Tried] = deque()  # trials that this rung has not asked for
-        self._open: dict[str, Tried] = {}  # trials without a result, by name
+        self.candidates: dict[str, Candidate] = {}
+        self.results: dict[str, TrialResult] = {}
+        self.complete: set[str] = set()
+        """Candidates of the batches that have ended whose training has come to its end."""
+        self._batch: dict[str, Trial] = {}
+        self._halving = self._halved()
 
     @quiet()
-    def ask(self) -> Candidate | None:
-        """Return the next training of this rung; None while the rung is not complete."""
-        if not self._left and not self._open:
-            self._batch = self._alive = [self._suggested() for _ in range(self._count())]
-            self._begin(0)
-        if not self._left:
-            return None
-        tried = self._left.popleft()
-        self._open[tried.candidate.name] = tried
-        return replace(tried.candidate, epochs=(*self.rungs, None)[self._rung])
+    def ask(self) -> Sequence[Candidate]:
+        """Return the trainings of the next rung, perhaps of the next batch."""
+        if asked := self._halving.ask():
+            return asked
+        self._batch = dict(self._suggested() for _ in range(self._count()))
+        self._halving = self._halved()
+        return self._halving.ask()
 
     @quiet()
     def tell(self, training: Candidate, result: TrialResult) -> None:
-        """Receive a result; after the last one of a rung, the next rung or the next batch begins."""
-        self._open.pop(training.name).result = result
-        stopped = any(tried.result and tried.result.state == "stopped" for tried in self._alive)
-        if not self._left and not self._open and not stopped:
-            self._end_rung()
+        """Receive a result; after the last one of a batch, the study learns from it."""
+        self.results[training.name] = result
+        self._halving.tell(training, result)
+        if not self._halving.ask():
+            self._end_batch()
 
     def ranked(self) -> list[Candidate]:
         """Return a training of each trial with a score, best first.
 
         If no trial has come to its end, these are the trials that were begun.
         """
-        for tried in self._alive:  # of a batch that a listener has ended
-            self._score(tried, last=False)
-        scored = [tried for tried in self.tried if tried.value is not None]
-        pool = [tried for tried in scored if tried.complete] or scored
-        pool.sort(key=lambda tried: -(tried.value or 0.0))
-        return [tried.candidate for tried in pool]
+        values = {name: value for name in self.results if (value := self._value(name)) is not None}
+        pool = [name for name in values if name in self.complete] or values
+        return [self.candidates[name] for name in sorted(pool, key=lambda name: -values[name])]
 
-    def _rungs(self) -> list[int]:
-        """Return the epochs after which trials may end early."""
-        whole, rungs = self.proposals.recipe.epochs, list[int]()
-        epochs = first_rung(self.settings.rung_epochs, self.proposals.epoch_steps)
-        while 0 < epochs < whole:
-            rungs.append(epochs)
-            epochs *= ETA
-        return rungs
+    def _halved(self) -> Halving:
+        """Return the trainings of the batch; without rungs, each is trained to its end."""
+        known, recipe, rung = self.proposals, self.proposals.recipe, self.settings.rung_epochs
+        batch = [self.candidates[name] for name in self._batch]
+        steps = known.epoch_steps if rung else 1
+        settings = HalvingSettings(rung_epochs=rung or recipe.epochs, ahead=0)
+        return Halving(settings, Proposals(batch, recipe, steps))
 
     def _count(self) -> int:
         """Return the number of trials of the next batch; 0 at the end of the study."""
@@ -156,68 +116,42 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         if spent is not None and spent() >= 1:
             return 0
         most = TRIALS if most is None and spent is None else most
-        return self.settings.batch if most is None else min(self.settings.batch, most - len(self.tried))
+        return self.settings.batch if most is None else min(self.settings.batch, most - len(self.candidates))
 
-    def _suggested(self) -> Tried:
+    def _suggested(self) -> "tuple[str, Trial]":
         trial, proposals = self._study.ask(), self.proposals
         assert proposals.suggest is not None  # noqa: S101 - a study suggests
         known = dict(enumerate(proposals.known)).get(trial.number)
         candidate = proposals.suggest(trial, known.name if known else f"trial {trial.number}")
-        self.tried.append(Tried(trial, candidate))
-        return self.tried[-1]
+        self.candidates[candidate.name] = candidate
+        return candidate.name, trial
 
-    def _begin(self, rung: int) -> None:
-        """Begin a rung of the batch; a rung without a training ends at once."""
-        self._rung = rung
-        self._left.extend(tried for tried in self._alive if not tried.ended)
-        if self._batch and not self._left:
-            self._end_rung()
+    def _value(self, name: str) -> float | None:
+        """Return the relative change of the metrics of a trial against the first of the study."""
+        first = next((one.metrics for one in self.results.values() if one.metrics), {})
+        now = self.results[name].metrics
+        return self.proposals.recipe.change(now, first) if now else None
 
-    def _end_rung(self) -> None:
-        """Score and prune the trials of the batch, and begin the next rung; tell them after the last one."""
-        last = self._rung == len(self.rungs)
-        for tried in self._alive:
-            self._score(tried, last)
-        self._alive = [t for t in self._alive if not t.error and (last or not self._prunes(t))]
-        if self._alive and not last:
-            self._begin(self._rung + 1)
-            return
-        for tried in self._batch:
-            self._tell(tried)
-        self._batch, self._alive = [], []
-
-    def _score(self, tried: Tried, last: bool) -> None:
-        """Compute the score of a trial: the relative change of its metrics against the first of the study."""
-        tried.value = None
-        if tried.result and not tried.error and (metrics := tried.result.metrics):
-            self.reference = self.reference or metrics
-            tried.value = self.proposals.recipe.change(metrics, self.reference)
-            tried.complete = last
-
-    def _prunes(self, tried: Tried) -> bool:
-        """Report a score to the pruner, and return its answer; a training that has ended is kept."""
-        if tried.value is None:
-            return False
-        tried.trial.report(tried.value, self.rungs[self._rung])
-        return tried.trial.should_prune() and not tried.ended
-
-    def _tell(self, tried: Tried) -> None:
-        """Tell the study the value of a trial; a sampler learns from the last report of a pruned one."""
+    def _end_batch(self) -> None:
+        """Tell the study the values of the batch; a sampler learns from the report of a pruned trial."""
         from optuna.trial import TrialState
 
-        if tried.complete and tried.value is not None:
-            self._study.tell(tried.trial, tried.value)
-        else:
-            self._study.tell(tried.trial, state=TrialState.PRUNED)
+        self.complete |= {name for name in self._halving.alive if self.results[name].metrics}
+        for name, trial in self._batch.items():
+            value = self._value(name)
+            if value is not None and name in self.complete:
+                self._study.tell(trial, value)
+                continue
+            if value is not None:
+                trial.report(value, self.results[name].epochs)
+            self._study.tell(trial, state=TrialState.PRUNED)
 
 
 def _sampler(settings: OptunaSettings, seed: int, startup: int) -> "BaseSampler":
     from optuna import samplers
 
-    match settings.sampler:
-        case "tpe":
-            return samplers.TPESampler(seed=seed, n_startup_trials=startup)
-        case "gp":
-            return samplers.GPSampler(seed=seed, n_startup_trials=startup)
-        case "random":
-            return samplers.RandomSampler(seed=seed)
+    if settings.sampler == "tpe":
+        return samplers.TPESampler(seed=seed, n_startup_trials=startup)
+    if settings.sampler == "gp":
+        return samplers.GPSampler(seed=seed)
+    return samplers.RandomSampler(seed=seed)

@@ -1,6 +1,5 @@
 """Trials in worker processes: as in this one, whatever is killed."""
 
-import json
 import os
 import pickle
 import signal
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from automtl_core.errors import OutOfMemoryError, PluginError, WorkerError
+from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.search.trial import Serial
 from automtl_core.training.events import EpochEnded
 from automtl_core.workflow.run_trial import run_trial
@@ -59,9 +59,8 @@ def ends(pids):
 
 def changed(spec, name, **training):
     """Return a trial with other training settings, in a folder of its own."""
-    config = json.loads(spec.config)
-    config["training"].update(training)
-    return replace(spec, config=json.dumps(config), folder=f"{spec.folder}-{name}")
+    config = RunConfig.parse(merge(spec.config.model_dump(mode="json"), {"training": training}))
+    return replace(spec, config=config, folder=f"{spec.folder}-{name}")
 
 
 def going_on(spec, event):

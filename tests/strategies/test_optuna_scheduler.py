@@ -32,7 +32,7 @@ def suggest(trial, name):
 for sampler in ("tpe", "gp"):
     proposals = Proposals([], Recipe(epochs=2), suggest=suggest, seed=3, startup=3)
     scheduler = OptunaScheduler(OptunaSettings(trials=12, batch=3, sampler=sampler), proposals)
-    while batch := list(iter(scheduler.ask, None)):
+    while batch := scheduler.ask():
         for training in batch:
             print(sampler, training.overrides)
             auc = training.overrides["it"]["x"] / 2 + 0.5
@@ -67,8 +67,8 @@ def test_without_a_number_of_trials_there_are_thirty_or_as_many_as_time_allows()
             OptunaSettings(batch=batch), Proposals([], Recipe(), suggest=suggest, spent=spent)
         )
 
-    assert len(list(iter(made(100, None).ask, None))) == 30
-    assert made(2, lambda: 1.0).ask() is None
+    assert len(made(100, None).ask()) == 30
+    assert made(2, lambda: 1.0).ask() == []
 
 
 def test_messages_of_optuna_are_kept_away_and_its_verbosity_is_restored(capsys):

@@ -93,9 +93,10 @@ class Rows:
             if self.refresh != "never" and schema.encodings.keys:  # held-out rows see those before them too
                 looked = np.flatnonzero(self.held_out)
                 numbers = numbers_as_of(self.both, schema, self.rule, made.aggregates, looked)
-                made = replace(made, validation=self.look.with_numbers(numbers))
+                dense = self.look.with_numbers(numbers).dense
+                made = replace(made, validation=replace(made.validation, dense=dense))
             self._encoded[key] = made
-        return self._encoded[key].as_read(schema)
+        return self._encoded[key]
 
     @cached_property
     def _encoded(self) -> dict[bytes, Encoded]:
@@ -138,9 +139,7 @@ def held_out_rows(
     part, times = prepared.part("train"), prepared.times("train")
     places = _chosen(part, most, times, random)
     held_out = _looked(prepared, places, times, random, share)
-    return Rows(
-        prepared.schema, _in_memory(part.some(places)), held_out, prepared.rule(refresh).some(places), refresh
-    )
+    return Rows(prepared.schema, part.some(places), held_out, prepared.rule(refresh).some(places), refresh)
 
 
 def _chosen(
@@ -170,17 +169,3 @@ def _looked(
         return random.random(len(places)) < share
     units = units_of(groups[places])
     return (random.random(int(units.max(initial=0)) + 1) < share)[units]
-
-
-def _in_memory(part: Part) -> Part:
-    return Part(
-        np.asarray(part.ids),
-        np.asarray(part.dense),
-        np.asarray(part.labels),
-        part.bags,
-        None if part.users is None else np.asarray(part.users),
-        part.histories,
-        part.coded,
-        lists=None if part.lists is None else np.asarray(part.lists),
-        weights=None if part.weights is None else np.asarray(part.weights),
-    )

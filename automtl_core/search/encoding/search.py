@@ -22,13 +22,14 @@ from automtl_core.search.held_out import difference
 from automtl_core.search.trial import TrialResult
 from automtl_core.settings.settings import Search
 from automtl_core.system.documents import Value
-from automtl_core.system.progress import Progress, silent
 from automtl_core.tasks.kinds import plain_kind
-from automtl_core.training.events import Event
+from automtl_core.training.events import SILENT, Event, Listener, ProgressMade
 from automtl_core.training.judged import in_other_view
 from automtl_core.training.metrics import Metrics, TaskMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY, EVERY, Recipe
 
+ENCODING_SEARCH = "encoding search"
+"""The phase in events."""
 LOSSES = "losses"
 """Searched setting: task -> the name of its loss; empty for log loss in all."""
 LOG_LOSS = "log-loss"
@@ -122,7 +123,7 @@ class EncodingsChosen(Event):
 
 
 def search_encodings(
-    rows: Rows, encodings: Encodings, recipe: Recipe, train: Train, progress: Progress = silent
+    rows: Rows, encodings: Encodings, recipe: Recipe, train: Train, listener: Listener = SILENT
 ) -> EncodingSearchResult:
     """Return values of the settings `auto` of encodings and recipe.
 
@@ -131,7 +132,7 @@ def search_encodings(
         encodings: Encodings; settings of the user are kept.
         recipe: The training settings.
         train: Trains the small model; raises `OutOfTimeError` to end the search with its best values so far.
-        progress: Receives the progress of the search.
+        listener: Receives the progress of the search.
 
     """
     trials = _Trials(rows, encodings, recipe, train)
@@ -145,7 +146,8 @@ def search_encodings(
         return EncodingSearchResult(trials.best, keys=keys)
     with suppress(OutOfTimeError):
         for place, answers in enumerate(trials.candidates()):
-            progress(f"trial {place + 1} of at most {trials.most}", place / trials.most)
+            part = f"trial {place + 1} of at most {trials.most}"
+            listener(ProgressMade(ENCODING_SEARCH, part, place / trials.most))
             trials.consider(answers)
     tried = trials.trials()
     why = "" if tried else "the time budget is too short for a single trial"

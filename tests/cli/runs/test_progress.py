@@ -14,7 +14,8 @@ from automtl_cli.runs.flow import Terminal
 from automtl_cli.runs.live_view import epoch_line, of_cells, of_run, so_far
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Status
-from automtl_core.run_dir.progress import ENCODING_SEARCH, TRAINING, Progress, StageProgress
+from automtl_core.run_dir.progress import TRAINING, Progress, StageProgress
+from automtl_core.search.encoding.search import ENCODING_SEARCH
 from automtl_core.search.evidence import Evidence
 from automtl_core.training.events import (
     EpochEnded,

@@ -29,7 +29,7 @@ def test_a_strategy_has_settings_and_defaults():
     assert Idle(Mine(depth=4), None).search(None).architecture == 4
     assert Idle.retrain == "inherit"
     assert Idle.epochs(Mine(), Recipe()) is None
-    with pytest.raises(TypeError, match=r"load_state_dict.*search.*state_dict"):
+    with pytest.raises(TypeError, match="abstract method search"):
         SearchStrategy(Settings(), None)
 
 

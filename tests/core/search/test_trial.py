@@ -1,6 +1,5 @@
 """Trials are values: specs have names by what their weights depend on, results survive a checkpoint."""
 
-import json
 import pickle
 from collections import deque
 from contextlib import nullcontext
@@ -16,9 +15,14 @@ from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import Warned
 from automtl_testing.samples import binary_metrics
 
-SPEC = TrialSpec(
-    json.dumps({"seed": 0, "data_dir": "raw"}), "prepared/x", "trials", Architecture({}).to_json()
-)
+
+class Config(Settings):
+    seed: int = 0
+    data_dir: str = "raw"
+    prepared_dir: str = ""
+
+
+SPEC = TrialSpec(Config(), "prepared/x", "trials", Architecture({}))
 
 
 def test_a_spec_is_a_value_whose_name_stays():
@@ -34,18 +38,18 @@ def test_each_field_changes_the_name_or_is_listed(name):
             other = not value
         case None | int():
             other = 7
+        case Config():
+            other = Config(seed=1)
+        case str():
+            other = "other"
         case _:
-            other = '{"seed": 1}'
+            other = Architecture({"op": "identity"})
     changed = replace(SPEC, **{name: other})
     assert (changed.name == SPEC.name) == (name in WEIGHTLESS)
 
 
 @pytest.mark.parametrize(
-    "change",
-    [
-        {"config": json.dumps({"seed": 0, "data_dir": "elsewhere", "prepared_dir": "there"})},
-        {"data": "elsewhere/x"},
-    ],
+    "change", [{"config": Config(data_dir="elsewhere", prepared_dir="there")}, {"data": "elsewhere/x"}]
 )
 def test_other_places_continue_the_same_trial(change):
     assert replace(SPEC, **change).name == SPEC.name
@@ -64,27 +68,15 @@ def test_a_result_survives_a_checkpoint(tmp_path):
 
 
 def test_each_architecture_has_a_folder_of_its_own():
-    trials = Trials(replace(SPEC, architecture=None), Serial(lambda spec, listener: None))
+    executor = Serial(lambda spec, listener: None)
+    trials = Trials(replace(SPEC, architecture=None), executor, lambda overrides: Config(**overrides["run"]))
     candidates = [Candidate("it", Architecture({"op": op})) for op in ("a", "b")]
     one, other = (trials.spec(candidate) for candidate in candidates)
     assert one.folder == f"trials/{one.name}"
     assert one.folder != other.folder
     assert trials.spec(replace(candidates[0], epochs=4, loss_rows=2)).folder == one.folder
-    tuned = replace(candidates[0], overrides={"training": {"learning_rate": 0.1}})
+    tuned = replace(candidates[0], overrides={"run": {"seed": 3}})
     assert trials.spec(tuned).folder != one.folder
-
-
-def test_settings_change_a_part_and_with_a_name_they_replace_it():
-    config = {"space": {"name": "desan", "layers": 2}, "training": {"epochs": 2}}
-    trials = Trials(replace(SPEC, config=json.dumps(config)), Serial(lambda spec, listener: None))
-
-    def made(**overrides):
-        return json.loads(trials.spec(Candidate("a", overrides=overrides)).config)
-
-    assert made(space={"layers": 1}, training={"patience": 3}) == {
-        "space": {"name": "desan", "layers": 1}, "training": {"epochs": 2, "patience": 3},
-    }  # fmt: skip
-    assert made(space={"name": "mmoe"}) == config | {"space": {"name": "mmoe"}}
 
 
 def test_trials_run_in_turn_until_a_listener_has_enough():

@@ -24,7 +24,7 @@ def clock(monkeypatch):
 
 
 def test_search_and_training_end_when_their_share_is_spent(clock):
-    heard = Clock(EventHandler(), 100, search=0.5)
+    heard = Clock(EventHandler(), Budget(100, 0.5, ALL, ALL))
     clock(25)
     assert heard(StepEnded("warm-up", 3, 10, 1, 64))
     assert heard.spent() == 0.5
@@ -39,7 +39,7 @@ def test_search_and_training_end_when_their_share_is_spent(clock):
 
 def test_time_before_the_first_step_counts(clock):
     clock(20)
-    heard = Clock(EventHandler(), 100, search=0.25, train=0.8, start=0)
+    heard = Clock(EventHandler(), Budget(100, 0.25, 0.8, ALL), start=0)
     assert heard(StepEnded("search", 1, 10, 1, 64))
     clock(26)
     assert not heard(StepEnded("search", 2, 10, 1, 64))
@@ -48,7 +48,7 @@ def test_time_before_the_first_step_counts(clock):
 
 
 def test_a_refit_has_time_of_its_own_after_the_training(clock):
-    heard = Clock(EventHandler(), 100, search=0.5, train=0.5, refit=0.9)
+    heard = Clock(EventHandler(), Budget(100, 0.5, 0.5, 0.9))
     clock(60)
     assert heard.has_time(29)
     assert not heard.has_time(31)
@@ -58,7 +58,7 @@ def test_a_refit_has_time_of_its_own_after_the_training(clock):
 
 
 def test_a_training_without_epochs_has_time_for_its_parts_by_their_share(clock):
-    heard = Clock(EventHandler(), 100, search=0)
+    heard = Clock(EventHandler(), Budget(100, 0, ALL, ALL))
     clock(53)
     assert heard.lasts(0.5), "40 of its 93 seconds are left, from now on"
     clock(72)
@@ -68,7 +68,7 @@ def test_a_training_without_epochs_has_time_for_its_parts_by_their_share(clock):
     assert not heard.lasts(0.5)
     assert heard.lasts(1.0)
     assert heard.ended == {"train": 1}
-    later = Clock(EventHandler(), 26, search=0)
+    later = Clock(EventHandler(), Budget(26, 0, ALL, ALL))
     clock(75)
     assert later(EpochEnded("train", 4, {}, {}))
     clock(99)

@@ -1,6 +1,5 @@
 """What a job leaves open: looked up once, written into runs, and the same for all models."""
 
-import json
 import time
 from dataclasses import replace
 
@@ -41,7 +40,7 @@ def asked(monkeypatch):
     """Answer at once, and return what was asked."""
     questions = []
 
-    def search_encodings(rows, encodings, recipe, train, progress):
+    def search_encodings(rows, encodings, recipe, train, listener):
         questions.append((encodings, recipe, train.args[-1]))
         left = [*encodings.unanswered(), *(["embedding_decay"] if recipe.embedding_decay == "auto" else [])]
         given = {name: FOUND[name] for name in left}
@@ -193,7 +192,7 @@ def test_the_small_model_is_a_trial_on_held_out_rows(job, settings, epochs):
     asking = job(training={"epochs": 3}, dataset=dataset, encoding_search=settings, features="ids")
     prepared = asking.prepare()
     resolve_auto(asking, prepared, Executor())
-    config = json.loads(specs[0].config)
+    config = specs[0].config.model_dump(mode="json")
     assert specs[0].held_out
     assert specs[0].data == str(prepared.path)
     assert config["space"]["name"] == "shared-bottom"

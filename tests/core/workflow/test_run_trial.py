@@ -1,6 +1,5 @@
 """Trials as whole runs: made once, resumed, tested when asked, shared with other processes."""
 
-import json
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -53,7 +52,7 @@ def prepared(job):
 @pytest.fixture
 def spec(job, prepared, tmp_path):
     """Return the spec of a whole run."""
-    return TrialSpec(job.to_json(), str(prepared.path), str(tmp_path / "run"))
+    return TrialSpec(job.config, str(prepared.path), str(tmp_path / "run"))
 
 
 @pytest.fixture
@@ -83,7 +82,7 @@ def test_a_whole_run_is_trained_once_and_tested_when_asked(spec, runner):
 
 def test_a_run_keeps_how_its_encodings_were_chosen(spec, runner):
     encoding_search = EncodingSearchResult({"numbers": "bins"})
-    runner(replace(spec, encoding_search=json.dumps(encoding_search.to_json())), SILENT)
+    runner(replace(spec, encoding_search=encoding_search), SILENT)
     assert Run.open(Path(spec.folder)).read(EncodingSearch).encoding_search == encoding_search
 
 
@@ -104,12 +103,12 @@ def test_a_trial_that_another_process_holds_is_held_and_its_job_is_made_again(sp
     with pipeline.start(*runner._job(spec), Path(spec.folder)):
         assert runner(spec, SILENT).state == "held"
     assert runner(spec, SILENT).state == "done"
-    assert Job.resolve(RunConfig.parse(json.loads(job.to_json())), REGISTRY) == job
+    assert Job.resolve(pickle.loads(pickle.dumps(job.config)), REGISTRY) == job  # noqa: S301 - our own bytes
 
 
 @pytest.mark.parametrize("how", [{}, {"held_out": True}, {"train_rows": 500}])
 def test_a_spec_alone_gives_the_training_in_memory(job, prepared, spec, tmp_path, how):
-    spec = replace(spec, architecture=Architecture({}).to_json())
+    spec = replace(spec, architecture=Architecture({}))
     problem = job.problem(prepared, divided(prepared) if "held_out" in how else None)
     if "train_rows" in how:
         problem = with_rows(problem, 500)
@@ -123,13 +122,13 @@ KNOWN = REGISTRY.adding(ENGINES, "queued", Queued)
 
 
 def test_problems_of_several_spaces_are_kept_apart(spec, runner, job, prepared, monkeypatch, tmp_path):
-    config, nothing = json.loads(job.to_json()), Architecture({}).to_json()
+    config = job.config.model_dump(mode="json")
     wide = {"name": "shared-bottom", "embedding_dim": 4, "expert_layers": [16], "tower_layers": []}
     configs = [config, config | {"space": {"name": "mmoe"}}, config | {"space": wide}] * 2
     specs = [
-        replace(spec, config=json.dumps(c), architecture=nothing, folder=str(tmp_path / f"{k}"))
+        replace(spec, config=RunConfig.parse(c), architecture=Architecture({}), folder=str(tmp_path / f"{k}"))
         for k, c in enumerate(configs)
-    ]  # fmt: skip
+    ]
     alone = [
         TrialRunner(REGISTRY, prepared)(replace(s, folder=f"{s.folder} alone"), SILENT) for s in specs[:3]
     ]
