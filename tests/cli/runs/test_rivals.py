@@ -65,7 +65,7 @@ def test_a_better_rival_is_the_result_with_which_all_commands_work(automtl, done
     for command in ("evaluate", "export", "report"):
         assert automtl(command, done).code == 0
     shown = automtl("show", done).out
-    assert shown.startswith("model mmoe: ")
+    assert "architecture (model mmoe)" in shown
     assert "The result of the search is the model mmoe, with its default settings" in shown
     assert automtl("predict", done, "--input", rows(done), "--output", "scores.csv").code == 0
     assert spaces(automtl("train", "--model", done, "--json").json()["run"]) == ("mmoe", "mmoe")
@@ -104,7 +104,7 @@ def test_trees_may_be_the_result_and_are_exported(automtl, here):
     assert spaces(found["run"]) == ("boosting", "boosting")
     assert automtl("evaluate", found["run"]).code == 0
     assert automtl("export", found["run"], "--json").json()["largest_difference"] < 1e-6
-    assert "model boosting\n" in automtl("show", found["run"]).out
+    assert "architecture (model boosting)\n" in automtl("show", found["run"]).out
 
 
 def test_an_unknown_rival_is_refused_at_the_start(automtl):

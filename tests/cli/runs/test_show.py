@@ -64,7 +64,7 @@ def test_what_is_shown_as_json(automtl, told):
 
 def test_a_file_is_shown_as_far_as_it_tells(automtl, told):
     whole, alone = automtl("show", told.path).out, automtl("show", told.path / "architecture.json").out
-    assert whole.startswith(alone.partition("Fields that are always read")[0])
+    assert {*alone.partition("Fields that are always read")[0].splitlines()} <= {*whole.splitlines()}
     assert "decisions:" not in alone
     assert "at chance" not in alone
 
