@@ -100,7 +100,12 @@ from automtl_core.fields.field import (
     field_from_settings as field_from_settings,
 )
 from automtl_core.fields.sparse import TimePart as TimePart
-from automtl_core.modules.batch_ensemble import BatchEnsemble as BatchEnsemble, Scales as Scales
+from automtl_core.modules.batch_ensemble import (
+    BatchEnsemble as BatchEnsemble,
+    Scales as Scales,
+    mlp as mlp,
+    tower as tower,
+)
 from automtl_core.modules.cost import Cost as Cost
 from automtl_core.modules.dropout import Dropout as Dropout, dropout as dropout
 from automtl_core.modules.embedding import FieldEmbedding as FieldEmbedding

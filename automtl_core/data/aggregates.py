@@ -299,7 +299,7 @@ def _earlier(
     ends, places = rule.ends if rule.folds is None else (np.arange(FOLDS), rule.folds.astype(np.int32))
     means, (kept, _) = _columns(schema, names), rule.kept(half_life)
     table = np.zeros((1 + 2 * (part.labels.shape[1] + len(means)), len(ends) + 1))
-    known = np.zeros(len(table))
+    known, of_all = np.zeros((2, len(table)))
     # A row is seen from the first end after it; half-lives count from the newest row that is seen.
     newest = np.zeros(0) if rule.times is None else np.append(rule.newest, rule.times.max(initial=0.0))
     for start in range(0, len(part), CHUNK):
@@ -307,6 +307,7 @@ def _earlier(
         values, groups = _values(part, rows, means), places[rows].astype(np.int64)
         known += (values * kept[rows, None]).sum(0)
         if rule.times is not None:
+            of_all += (values * left(newest[-1] - rule.times[rows], half_life)[:, None]).sum(0)
             groups = np.searchsorted(ends, rule.times[rows], side="right")
             values *= left(newest[groups] - rule.times[rows], half_life)[:, None]
         for column, of_values in zip(table, values.T, strict=True):
@@ -318,7 +319,6 @@ def _earlier(
         gaps = left(np.diff(newest, prepend=0.0), half_life)
         gaps[0] = 0
         table = table.cumsum(1) if half_life is None else running(table, gaps)
-        of_all = table[:, -1].copy()
     return _Earlier(np.ascontiguousarray(table.T), places, of_all, known)
 
 

@@ -11,11 +11,14 @@ Gorishniy, Kotelnikov, Babenko, "TabM", ICLR 2025.
 Letters: B batch, K members, T tasks.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+from automtl_core.modules.dropout import Dropout
 
 
 class Scales(nn.Module):
@@ -104,3 +107,32 @@ class BatchEnsemble(nn.Module):
         if self.training or self.members == 1:
             return logits
         return logits.view(logits.shape[0] // self.members, self.members, logits.shape[1]).mean(1)
+
+
+def mlp(widths: Sequence[int], dropout: float, members: int = 1, first: bool = True) -> nn.Sequential:
+    """Return Linear -> BatchNorm -> ReLU -> Dropout for each pair of consecutive widths.
+
+    Args:
+        widths: Width of the input, and of each layer.
+        dropout: Dropout rate.
+        members: Number of members, which have scales for the input.
+        first: Whether the input is the same for all members, such as encoded fields. Their scales are then
+            1 and -1 at random; above, they begin with 1.
+
+    """
+    layers: list[nn.Module] = []
+    if members > 1:
+        layers.append(Scales(members, widths[0], "signs" if first else "ones", first=first))
+    for before, after in itertools.pairwise(widths):
+        layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(inplace=True), Dropout(dropout)]
+    return nn.Sequential(*layers)
+
+
+def tower(in_dim: int, hidden: Sequence[int], dropout: float, members: int = 1) -> nn.Sequential:
+    """Return an MLP with one logit as its output, [B, in_dim] -> [B, 1]."""
+    widths, below = [in_dim, *hidden], list[nn.Module]()
+    if hidden:
+        below += mlp(widths, dropout, members, first=False)
+    if members > 1:
+        below.append(Scales(members, widths[-1], "ones"))
+    return nn.Sequential(*below, nn.Linear(widths[-1], 1))

@@ -64,11 +64,8 @@ def split(
             )
         shares = _cut_sizes(db, dataset, name, lists, unit, free)
     if any(shares):
-        drawn = _drawn(db, dataset, name, parts, shares, lists)
-        if any(given):
-            parts[parts == TRAIN] = drawn
-        else:
-            parts = drawn
+        groups, left = _groups(db, dataset, name, lists), parts == TRAIN
+        parts[left] = divided(chosen.split, chosen.split_seed, shares, left, groups, lists)
     if all(sizes := sizes_of(parts)):
         return parts
     thresholds = [
@@ -77,8 +74,8 @@ def split(
     fix = f"lower {' or '.join(thresholds)}" if thresholds else "check that the raw files are complete"
     if chosen.split != "random":
         fix += f", or use another split: the split by {chosen.split} needs at least three values"
-    left = f"{sum(sizes) or 'no'} rows are left"
-    raise DataError(f"dataset {name}: {left}, too few for {', '.join(PARTS)}", fix)
+    found = f"{sum(sizes) or 'no'} rows are left"
+    raise DataError(f"dataset {name}: {found}, too few for {', '.join(PARTS)}", fix)
 
 
 def leave_out(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, parts: Parts) -> None:
@@ -228,30 +225,23 @@ def divided(
         order = np.arange(int(groups.max(initial=-1)) + 1, dtype=np.int32)[::-1]
         order = generator(seed, "split").permutation(order) if split == "user" else order
     sizes = np.bincount(of_rows[of_rows >= 0], minlength=len(order))
-    of_groups = np.append(
-        parts_of_groups(sizes, order, shares), np.int8(TRAIN)
-    )  # the last one is of no group
-    found: Parts = of_groups[of_rows]
+    # The last one is of no group.
+    found: Parts = np.append(parts_of_groups(sizes, order, shares), np.int8(TRAIN))[of_rows]
     return found
 
 
-def _drawn(
-    db: duckdb.DuckDBPyConnection,
-    dataset: Dataset,
-    name: str,
-    parts: Parts,
-    shares: Sequence[int],
-    lists: Formed | None,
-) -> Parts:
-    """Return the parts of the rows that the publisher has not put into another part, in order."""
-    chosen, groups = dataset.settings, None
-    if chosen.split == "user" or (chosen.split == "time" and lists is None):
-        column = dataset.time if chosen.split == "time" else dataset.user
-        if column is None:
-            fault = f"dataset.split is {chosen.split}, but dataset {name} has no {chosen.split}"
-            raise UsageError(fault, "use another split")
-        groups = values_of(db, f"coalesce({quoted(column)}, -1)")
-    return divided(chosen.split, chosen.split_seed, shares, parts == TRAIN, groups, lists)
+def _groups(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, lists: Formed | None
+) -> NDArray[np.integer[Any]] | None:
+    """Return the ranks of the times of rows, or the numbers of their users, for `divided`."""
+    split = dataset.settings.split
+    if split == "random" or (split == "time" and lists is not None):
+        return None
+    column = dataset.time if split == "time" else dataset.user
+    if column is None:
+        fault = f"dataset.split is {split}, but dataset {name} has no {split}"
+        raise UsageError(fault, "use another split")
+    return values_of(db, f"coalesce({quoted(column)}, -1)")
 
 
 def ranks(values: NDArray[Any]) -> NDArray[np.integer[Any]]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core.tasks.loss import Terms
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -48,8 +50,8 @@ class Measured(NamedTuple):
     """Number of users or lists that the score is a mean over; None for a score of all rows."""
 
 
-class TaskKind(ABC):
-    """A kind of task. Its objects have no state but their name.
+class TaskKind(Terms, ABC):
+    """A kind of task, with the loss of its tasks where the recipe names no other. Its state is its name.
 
     A logit is the output of a network for a task. A label is missing where a row does not count.
     """
@@ -76,8 +78,6 @@ class TaskKind(ABC):
     probability: ClassVar[bool] = False
     """Whether the label is 0 or 1, and a prediction is the probability of 1: Platt scaling calibrates it, and
     the probabilities of a funnel are multiplied."""
-    grouped: ClassVar[bool] = False
-    """Whether the loss compares the rows of a list, or of a user in data without lists."""
     of_groups: ClassVar[bool] = False
     """Whether the score compares rows of a list or of a user only."""
     takes_metrics_of: ClassVar[Sequence[str]] = ()
@@ -91,27 +91,6 @@ class TaskKind(ABC):
 
     def __init__(self, name: str) -> None:
         self.name = name
-
-    def loss(
-        self, logits: "Tensor", labels: "Tensor", weights: "Tensor", groups: "Tensor | None"
-    ) -> "tuple[Tensor, Tensor]":
-        """Return the sum of the terms of the loss, and the number of terms, [T] each, as `Loss.sums` does.
-
-        The recipe may name another loss for a task. By default, each row is a term, see `row_losses`.
-
-        Args:
-            logits: [B, T].
-            labels: [B, T], 0 where missing.
-            weights: Weights of the rows, [B, T], 0 where the label is missing.
-            groups: Number of the list or user of each row, 0 for none, [B]; None unless the kind is
-                `grouped`.
-
-        """
-        return (self.row_losses(logits, labels) * weights).sum(0), weights.sum(0)
-
-    def row_losses(self, logits: "Tensor", labels: "Tensor") -> "Tensor":
-        """Return the loss of each row, [B, T] twice -> [B, T]."""
-        raise NotImplementedError(f"{type(self).__name__} defines neither `loss` nor `row_losses`")
 
     def link(self, logits: "Tensor") -> "Tensor":
         """Return predictions for logits of any shape; the logits themselves by default."""

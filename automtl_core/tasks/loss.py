@@ -6,30 +6,20 @@ Letters: B batch, T tasks.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from automtl_core.settings.settings import Configured, S, Settings
-from automtl_core.tasks.kind import TaskKind
+from automtl_core.settings.settings import Configured, S
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Loss(Configured[S]):
-    """A loss, in place of that of a kind of task. Subclasses declare their settings by `Loss[MySettings]`.
+class Terms:
+    """What a network minimises for the labels of a task: a loss, or a kind of task.
 
-    They define `row_losses` or `sums`. A loss has no parameters and no state but its settings.
-
-    Args:
-        settings: An instance of the class's `settings_class`.
-
+    Subclasses define `row_losses` or `sums`.
     """
 
-    kinds: Sequence[str]
-    """Names of the kinds of tasks whose labels it learns."""
     grouped: bool = False
-    """Whether it compares the rows of a list, or of a user in data without lists."""
-
-    def __init__(self, settings: S) -> None:
-        self.settings = settings
+    """Whether the loss compares the rows of a list, or of a user in data without lists."""
 
     def sums(
         self, logits: "Tensor", labels: "Tensor", weights: "Tensor", groups: "Tensor | None"
@@ -55,16 +45,18 @@ class Loss(Configured[S]):
         raise NotImplementedError(f"{type(self).__name__} defines neither `sums` nor `row_losses`")
 
 
-class LossOfKind(Loss):
-    """The loss that a kind of task defines itself."""
+class Loss(Terms, Configured[S]):
+    """A loss, in place of that of a kind of task. Subclasses declare their settings by `Loss[MySettings]`.
 
-    def __init__(self, kind: TaskKind) -> None:
-        super().__init__(Settings())
-        self.kinds, self.grouped = (kind.name,), kind.grouped
-        self.kind = kind
+    A loss has no parameters and no state but its settings.
 
-    def sums(
-        self, logits: "Tensor", labels: "Tensor", weights: "Tensor", groups: "Tensor | None"
-    ) -> "tuple[Tensor, Tensor]":
-        """Return the terms of `TaskKind.loss`."""
-        return self.kind.loss(logits, labels, weights, groups)
+    Args:
+        settings: An instance of the class's `settings_class`.
+
+    """
+
+    kinds: Sequence[str]
+    """Names of the kinds of tasks whose labels it learns."""
+
+    def __init__(self, settings: S) -> None:
+        self.settings = settings

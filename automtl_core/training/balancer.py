@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_core.settings.settings import Component, Configured, S, Settings
+from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import plain_kind, task_kind
-from automtl_core.tasks.loss import Loss, LossOfKind
+from automtl_core.tasks.loss import Loss, Terms
 from automtl_core.training.batches import Batch
 from automtl_core.training.optimisers import Group
 from automtl_core.training.recipe import EVERY, WEIGHTED_MEAN, Recipe, key_of_loss
@@ -26,7 +27,7 @@ class TaskLosses(NamedTuple):
 
     weights: Tensor
     """Weight of each task's loss in the mean over tasks, [T]."""
-    losses: Sequence[tuple[Loss, Tensor | None]] = ((LossOfKind(task_kind("binary")), None),)
+    losses: Sequence[tuple[Terms, Tensor | None]] = ((task_kind("binary"), None),)
     """Each loss, with the mask of its tasks, [T] bool; None for all."""
 
     @property
@@ -37,7 +38,7 @@ class TaskLosses(NamedTuple):
     def sums(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the sum of the terms of each task's loss, and the number of terms, [T] each.
 
-        The mean loss of a task is their ratio, see `Loss.sums`. A task without a label in the batch has loss
+        The mean loss of a task is their ratio, see `Terms.sums`. A task without a label in the batch has loss
         0, and no gradient.
 
         Args:
@@ -84,7 +85,7 @@ def task_losses(recipe: Recipe, tasks: Sequence[Task], device: torch.device) -> 
     )
 
 
-def losses_of(recipe: Recipe, tasks: Sequence[Task]) -> dict[str, Loss]:
+def losses_of(recipe: Recipe, tasks: Sequence[Task]) -> dict[str, Terms]:
     """Return the loss of each task by its name, that of its kind where the recipe names none.
 
     Raises:
@@ -92,7 +93,6 @@ def losses_of(recipe: Recipe, tasks: Sequence[Task]) -> dict[str, Loss]:
             the recipe lacks its class.
 
     """
-    own: dict[str, Loss] = {task.kind: LossOfKind(task.type) for task in tasks}
     # Tasks with equal settings share a loss, which computes them together.
     texts = {name: chosen.model_dump_json() for name, chosen in recipe.losses.items()}
     made: dict[str, Loss] = {
@@ -100,7 +100,7 @@ def losses_of(recipe: Recipe, tasks: Sequence[Task]) -> dict[str, Loss]:
         for name, text in texts.items()
     }
     named = {name: made[text] for name, text in texts.items()}
-    every, found = named.get(EVERY), {}
+    every, found = named.get(EVERY), dict[str, Terms]()
     for task in tasks:
         loss = named.get(task.name)
         if loss is not None and plain_kind(task.kind) not in loss.kinds:
@@ -111,7 +111,7 @@ def losses_of(recipe: Recipe, tasks: Sequence[Task]) -> dict[str, Loss]:
             )
         if loss is None and every is not None and plain_kind(task.kind) in every.kinds:
             loss = every
-        found[task.name] = loss or own[task.kind]
+        found[task.name] = loss or task.type
     if every is not None and not any(plain_kind(task.kind) in every.kinds for task in tasks):
         raise UsageError(
             f"training.losses: {recipe.losses[EVERY].name} is a loss for tasks of kind "
@@ -152,9 +152,9 @@ def check_groups(recipe: Recipe, tasks: Sequence[Task], groups: bool) -> None:
             )
 
 
-def _described(recipe: Recipe, task: str, loss: Loss) -> str:
-    if isinstance(loss, LossOfKind):
-        return f"that of kind {loss.kind.name}"
+def _described(recipe: Recipe, task: str, loss: Terms) -> str:
+    if isinstance(loss, TaskKind):
+        return f"that of kind {loss.name}"
     return recipe.losses[task if task in recipe.losses else EVERY].name
 
 

@@ -24,6 +24,7 @@ from automtl_baselines.parts import (
     GatingNetwork,
     GatingNetworks,
     HandDesigned,
+    Layered,
     Layers,
     Sizes,
     TaskNetwork,
@@ -141,26 +142,15 @@ class ExtractionLayer(nn.Module):
         return out
 
 
-class CGCNetwork(TaskNetwork):
-    """y_t = tower_t(g_t), all parts on the same x (eq. 4)."""
-
-    layer: ExtractionLayer
-
-    def hidden(self, x: Tensor) -> Sequence[Tensor]:  # [B, D] -> T x [B, H]
-        """Return the mixture of experts of each task."""
-        mixed: Sequence[Tensor] = self.layer([x] * (len(self.towers) + 1))
-        return mixed
-
-
 class CGC(HandDesigned[CGCSettings]):
     """Task-specific experts beside shared ones, with a gating network per task (Tang et al., RecSys 2020)."""
 
-    def body(self, inputs: Inputs) -> CGCNetwork:
+    def body(self, inputs: Inputs) -> Layered:
         """Return the network without its towers."""
         s = self.settings
         widths, experts = [inputs.width, *s.expert_layers], (s.task_experts, s.shared_experts)
         layer = ExtractionLayer(widths, self.tasks, experts, s.dropout, members=s.members)
-        return CGCNetwork(inputs, layer=layer)
+        return Layered(inputs, copies=len(self.tasks) + 1, layer=layer)  # eq. 4
 
 
 class PLESettings(CGCSettings):
@@ -172,33 +162,20 @@ class PLESettings(CGCSettings):
     """Number of extraction layers. 1 is CGC."""
 
 
-class PLENetwork(TaskNetwork):
-    """y_t = tower_t(g_t of the last level), g of level j on g of level j - 1 (eq. 5 and 6)."""
-
-    levels: nn.ModuleList
-
-    def hidden(self, x: Tensor) -> Sequence[Tensor]:  # [B, D] -> T x [B, H]
-        """Return the mixture of experts of each task at the last level."""
-        xs: Sequence[Tensor] = [x] * (len(self.towers) + 1)
-        for level in self.levels:
-            xs = level(xs)  # T + 1 x [B, H]; T after the last level
-        return xs
-
-
 class PLE(HandDesigned[PLESettings]):
     """Several levels of CGC: shared and task-specific experts at each level (Tang et al., RecSys 2020)."""
 
-    def body(self, inputs: Inputs) -> PLENetwork:
+    def body(self, inputs: Inputs) -> Layered:
         """Return the network without its towers."""
         s = self.settings
         experts = (s.task_experts, s.shared_experts)
-        levels = nn.ModuleList()
+        levels = nn.Sequential()  # eq. 5 and 6
         for level in range(1, s.levels + 1):
             widths = [inputs.width if level == 1 else s.expert_layers[-1], *s.expert_layers]
             name = f"level{level}" if level < s.levels else ""
             layer = ExtractionLayer(widths, self.tasks, experts, s.dropout, name, s.members, level == 1)
             levels.append(layer)
-        return PLENetwork(inputs, levels=levels)
+        return Layered(inputs, copies=len(self.tasks) + 1, levels=levels)
 
 
 class STEMSettings(Sizes):

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from automtl_baselines.parts import HandDesigned, Sizes, TaskNetwork, mlp
-from automtl_core.plugin import Inputs, Schema, UsageError
+from automtl_baselines.parts import HandDesigned, Sizes, TaskNetwork
+from automtl_core.plugin import Inputs, Schema, UsageError, mlp
 
 
 def funnel_steps(schema: Schema, model: str) -> list[tuple[int, int]]:

@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from automtl_baselines.parts import HandDesigned, Layers, Sizes, TaskNetwork, mlp
-from automtl_core.plugin import BatchEnsemble, Chooser, Features, Inputs
+from automtl_baselines.parts import HandDesigned, Layered, Layers, Sizes, TaskNetwork
+from automtl_core.plugin import BatchEnsemble, Chooser, Features, Inputs, mlp
 
 
 class SharedBottomSettings(Sizes):
@@ -118,27 +118,14 @@ class CrossStitchLayer(nn.Module):
         return out.unbind(1)
 
 
-class CrossStitchNetwork(TaskNetwork):
-    """y_t = tower_t(x~_t of the last layer); all tasks start from the same inputs."""
-
-    layers: nn.ModuleList
-
-    def hidden(self, x: Tensor) -> Sequence[Tensor]:  # [B, D] -> T x [B, H]
-        """Return the output of the last layer."""
-        xs: Sequence[Tensor] = [x] * len(self.towers)
-        for layer in self.layers:
-            xs = layer(xs)
-        return xs
-
-
 class CrossStitch(HandDesigned[Sizes]):
     """An MLP per task, mixed across tasks after each layer (Misra et al., CVPR 2016)."""
 
-    def body(self, inputs: Inputs) -> CrossStitchNetwork:
+    def body(self, inputs: Inputs) -> Layered:
         """Return the network without its towers."""
         s = self.settings
         layers = (
             CrossStitchLayer(widths, len(self.tasks), s.dropout, s.members, first=k == 0)
             for k, widths in enumerate(itertools.pairwise([inputs.width, *s.expert_layers]))
         )
-        return CrossStitchNetwork(inputs, layers=nn.ModuleList(layers))
+        return Layered(inputs, copies=len(self.tasks), layers=nn.Sequential(*layers))

@@ -3,7 +3,6 @@
 Letters: B batch, N sparse fields, M dense fields, D input width, T tasks, K experts, H expert width.
 """
 
-import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Generic
@@ -17,46 +16,17 @@ from typing_extensions import TypeVar
 from automtl_core.plugin import (
     BatchEnsemble,
     Chooser,
-    Dropout,
     Features,
     Inputs,
     Mixed,
     Mixture,
     Recipe,
-    Scales,
     Search,
     SearchSpace,
     Settings,
+    mlp,
+    tower,
 )
-
-
-def mlp(widths: Sequence[int], dropout: float, members: int = 1, first: bool = True) -> nn.Sequential:
-    """Return Linear -> BatchNorm -> ReLU -> Dropout for each pair of consecutive widths.
-
-    Args:
-        widths: Width of the input, and of each layer.
-        dropout: Dropout rate.
-        members: Number of members, which have scales for the input.
-        first: Whether the input is the same for all members, such as encoded fields. Their scales are then
-            1 and -1 at random; above, they begin with 1.
-
-    """
-    layers: list[nn.Module] = []
-    if members > 1:
-        layers.append(Scales(members, widths[0], "signs" if first else "ones", first=first))
-    for before, after in itertools.pairwise(widths):
-        layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(inplace=True), Dropout(dropout)]
-    return nn.Sequential(*layers)
-
-
-def tower(in_dim: int, hidden: Sequence[int], dropout: float, members: int = 1) -> nn.Sequential:
-    """Return an MLP with one logit as its output, [B, in_dim] -> [B, 1]."""
-    widths, below = [in_dim, *hidden], list[nn.Module]()
-    if hidden:
-        below += mlp(widths, dropout, members, first=False)
-    if members > 1:
-        below.append(Scales(members, widths[-1], "ones"))
-    return nn.Sequential(*below, nn.Linear(widths[-1], 1))
 
 
 def numbered(count: int, name: str = "expert") -> list[str]:
@@ -133,6 +103,27 @@ class TaskNetwork(BatchEnsemble, ABC):
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
         x = self.inputs(features).flat()
         return self.mean_of_members(self.logits(x))
+
+
+class Layered(TaskNetwork):
+    """y_t = tower_t(h_t), with h from layers of several inputs, of which the first has copies of x.
+
+    Args:
+        inputs: Shared by all tasks.
+        copies: Number of inputs of the first layer.
+        layers: The layers, copies x [B, D] -> T x [B, H], by the name of their attribute.
+
+    """
+
+    def __init__(self, inputs: Inputs, copies: int, **layers: nn.Module) -> None:
+        super().__init__(inputs, **layers)
+        self.copies = copies
+        (self.layers_name,) = layers
+
+    def hidden(self, x: Tensor) -> Sequence[Tensor]:  # [B, D] -> T x [B, H]
+        """Return the output of the last layer."""
+        out: Sequence[Tensor] = self.get_submodule(self.layers_name)([x] * self.copies)
+        return out
 
 
 def for_members(weights: Tensor, experts: Tensor) -> Tensor:  # [B, ...], [B or B M, ...] -> as experts

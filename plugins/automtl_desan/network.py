@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from automtl_core.plugin import BatchEnsemble, Dropout, EncodedFields, Features, Inputs, Scales
+from automtl_core.plugin import BatchEnsemble, EncodedFields, Features, Inputs, tower
 from automtl_desan.selection import SelectiveGate, mixtures
 
 
@@ -77,13 +77,7 @@ class Task(nn.Module):
     def __init__(self, gate: SelectiveGate, tower_width: int, dropout: float, members: int = 1) -> None:
         super().__init__()
         self.gate = gate
-        hidden, output = nn.Linear(gate.width, tower_width), nn.Linear(tower_width, 1)
-        between = nn.BatchNorm1d(tower_width), nn.ReLU(inplace=True), Dropout(dropout)
-        if members == 1:
-            self.tower = nn.Sequential(hidden, *between, output)
-        else:
-            below, above = Scales(members, gate.width, "ones"), Scales(members, tower_width, "ones")
-            self.tower = nn.Sequential(below, hidden, *between, above, output)
+        self.tower = tower(gate.width, (tower_width,), dropout, members)
 
     def forward(self, mixed: Tensor) -> Tensor:  # output of the gate, [B, H] -> [B, 1]
         logit: Tensor = self.tower(mixed)

@@ -29,14 +29,14 @@ def check_task_kind(made: type[TaskKind]) -> None:
     column[::9] = np.nan
     users, known = draw.integers(1, 20, 240).astype(np.int32), ~np.isnan(column)
     assert not kind.wrong(column).any(), "labels in the range of the kind, and missing ones, must be allowed"
-    check_terms(kind, kind.loss, kind.grouped)
+    check_terms(kind, kind.sums, kind.grouped)
     labels, groups = column[known], users[known]
     logits = draw.standard_normal(len(labels))
     _check_link(kind, logits)
     for what, rows in {"random": slice(None), "few": slice(1), "equal": labels == labels[0]}.items():
         _check_metrics(kind, labels[rows], logits[rows], groups[rows], f"{what} rows")
     _check_evidence(kind, labels, logits, groups)
-    check_training(kind, kind.loss, kind.grouped, labels, groups, (kind.score.key, kind.evidence))
+    check_training(kind, kind.sums, kind.grouped, labels, groups, (kind.score.key, kind.evidence))
 
 
 def _check_link(kind: TaskKind, logits: Array) -> None:

@@ -14,6 +14,6 @@ def test_it_is_that_of_the_kind():
     logits, labels, weights = (torch.rand(50, 2, generator=draw, dtype=torch.float64) for _ in range(3))
     labels = (labels > 0.5).double()
     own, kind = (
-        one(logits, labels, weights, None) for one in (LogLoss(Settings()).sums, task_kind("binary").loss)
+        one(logits, labels, weights, None) for one in (LogLoss(Settings()).sums, task_kind("binary").sums)
     )
     assert all(torch.equal(a, b) for a, b in zip(own, kind, strict=True))

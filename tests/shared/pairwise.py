@@ -18,7 +18,7 @@ class Pairwise(TaskKind):
     low, high, whole, grouped = 0, 1, True, True
     takes_metrics_of = ("binary",)
 
-    def loss(self, logits, labels, weights, groups):
+    def sums(self, logits, labels, weights, groups):
         same = (groups[:, None] == groups) & (groups > 0)  # [R, R]
         ahead = ((labels[:, None] > labels) & same[:, :, None]) * weights[:, None] * weights  # [R, R, T]
         return (softplus(logits - logits[:, None]) * ahead).sum((0, 1)), ahead.sum((0, 1))

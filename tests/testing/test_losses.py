@@ -83,7 +83,7 @@ def test_a_loss_of_lists_gets_their_numbers():
 
 def test_the_loss_of_a_kind_keeps_the_same_contract():
     class Ignores(type(task_kind("binary"))):
-        def loss(self, logits, labels, weights, groups):
+        def sums(self, logits, labels, weights, groups):
             return self.row_losses(logits, labels).sum(0), weights.sum(0)
 
     assert issubclass(Ignores, TaskKind)

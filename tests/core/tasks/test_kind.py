@@ -56,7 +56,7 @@ class WrongLink(Poisson):
 @pytest.mark.parametrize(
     ("made", "error", "message"),
     [
-        (NoLoss, NotImplementedError, "neither `loss` nor `row_losses`"),
+        (NoLoss, NotImplementedError, "neither `sums` nor `row_losses`"),
         (WrongEvidence, AssertionError, "mean of `losses_by_row`"),
         (WrongSign, AssertionError, "must improve when the loss is minimised"),
         (WrongLink, AssertionError, "inverse of `expected`"),

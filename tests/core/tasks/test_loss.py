@@ -1,12 +1,11 @@
-"""The loss of a kind of task as a loss, and what a loss must define."""
+"""What a loss must define."""
 
 import pytest
 import torch
 
 from automtl_core.registry.kinds import LOSSES
 from automtl_core.settings.settings import Settings
-from automtl_core.tasks.kinds import task_kind
-from automtl_core.tasks.loss import Loss, LossOfKind
+from automtl_core.tasks.loss import Loss
 
 
 def test_each_row_is_a_term_by_its_weight():
@@ -21,13 +20,6 @@ def test_each_row_is_a_term_by_its_weight():
     assert (sums.tolist(), numbers.tolist()) == ([1 + 5.0], [3.5])
     with pytest.raises(NotImplementedError, match="Loss defines neither `sums` nor `row_losses`"):
         Loss(Settings()).row_losses(logits, labels)
-
-
-def test_the_loss_of_a_kind_is_its_own():
-    kind = task_kind("regression")
-    loss, columns = LossOfKind(kind), (torch.ones(2, 1), torch.zeros(2, 1), torch.ones(2, 1), None)
-    assert loss.sums(*columns) == kind.loss(*columns)
-    assert (loss.kinds, loss.grouped) == (("regression",), False)
 
 
 @pytest.mark.parametrize("kinds", [(), "binary", (3,), None])

@@ -156,10 +156,10 @@ def test_labels_far_from_0_and_1_leave_the_gradients_of_other_tasks_alone():
 def test_losses_are_weighted_by_name():
     found = task_losses(Recipe(loss_weights={"price": 3.0}), TASKS, CPU.device)
     assert found.weights.tolist() == [1, 3, 1]
-    masks = {loss.kind.name: mask.tolist() for loss, mask in found.losses}
+    masks = {loss.name: mask.tolist() for loss, mask in found.losses}
     assert masks == {"binary": [True, False, True], "regression": [False, True, False]}
     ((loss, mask),) = task_losses(Recipe(), [Task("a")], CPU.device).losses
-    assert (loss.kind.name, mask) == ("binary", None)
+    assert (loss.name, mask) == ("binary", None)
 
 
 def test_only_a_kind_that_compares_rows_gets_their_users():
