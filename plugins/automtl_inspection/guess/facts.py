@@ -239,9 +239,9 @@ def _related(db: duckdb.DuckDBPyConnection, known: Sequence[Facts]) -> list[Fact
     codes = []
     for n in places:
         listed = ", ".join(map(literal, (*(known[n].bits or ()), *known[n].blanks)))
-        code = f"coalesce(list_position([{listed}], c{n}), 0)"  # which is null or 0 by the version
-        codes.append(f"CAST(if(c{n} IS NULL, 3, {code}) AS UTINYINT) AS c{n}")
-    # 0 for other values, 1 for the lower and 2 for the higher one, 3 and more for blanks
+        code = f"if(c{n} IS NULL, 3, least(3, coalesce(list_position([{listed}], c{n}), 0)))"
+        codes.append(f"CAST({code} AS UTINYINT) AS c{n}")
+    # 0 for other values, 1 for the lower and 2 for the higher one, 3 for blanks
     rows = db.execute(f"SELECT {', '.join(codes)} FROM head").df().to_numpy().T
     low_in: dict[bytes, list[int]] = {}
     for place, held in zip(places, rows, strict=True):
