@@ -55,7 +55,6 @@ from automtl_core.dataset.dataset import (
 from automtl_core.dataset.declarations import (
     EventFacts as EventFacts,
     History as History,
-    field_from_settings as field_from_settings,
     is_event as is_event,
     label_faults as label_faults,
     source_of as source_of,
@@ -98,6 +97,7 @@ from automtl_core.fields.field import (
     FieldLearner as FieldLearner,
     Read as Read,
     Source as Source,
+    field_from_settings as field_from_settings,
 )
 from automtl_core.fields.sparse import TimePart as TimePart
 from automtl_core.modules.batch_ensemble import BatchEnsemble as BatchEnsemble, Scales as Scales
@@ -278,7 +278,6 @@ from automtl_core.views import (
     Figures as Figures,
     Grid as Grid,
     Matrix as Matrix,
-    Plot as Plot,
     Section as Section,
     Text as Text,
     table as table,

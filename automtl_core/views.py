@@ -50,23 +50,8 @@ class Matrix:
 
 
 @dataclass(frozen=True)
-class Plot:
-    """Points in the plane."""
-
-    x: str
-    """Title of the horizontal axis; its values are positive."""
-    y: str
-    """Title of the vertical axis."""
-    points: Mapping[str, tuple[float, float]]
-    """Label -> (x, y), some of them finite; where two labels overlap, the first is drawn. An infinite x is
-    unknown, and stands at the right end."""
-    chosen: str = ""
-    """Label of the point that was chosen, if any."""
-
-
-@dataclass(frozen=True)
 class Curves:
-    """Lines over one axis, such as learning curves."""
+    """Lines over one axis, such as learning curves. A line of one point is a mark, such as score and cost."""
 
     title: str
     x: str
@@ -81,6 +66,8 @@ class Curves:
     """Vertical intervals (x, low, high)."""
     reference: str = ""
     """Label of a line that nothing measured, such as perfect calibration."""
+    logarithmic: bool = False
+    """Whether the horizontal axis, of values above 0, is logarithmic where they differ much."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +145,7 @@ class Figures:
     """Label -> value in words, and the note."""
 
 
-Block = Text | Preformatted | Grid | Matrix | Plot | Curves | Bars | Drawing | Figures
+Block = Text | Preformatted | Grid | Matrix | Curves | Bars | Drawing | Figures
 
 
 @dataclass(frozen=True)
@@ -171,6 +158,8 @@ class Section:
     """A section without a title and without blocks is not shown."""
     folded: bool = False
     """Whether a page shows it only on demand."""
+    more: Sequence[Block] = ()
+    """What only a page shows, after the blocks: charts of their numbers, and longer tables."""
 
 
 def table(

@@ -20,9 +20,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from automtl_comparison.cells import CellBegan
 from automtl_comparison.spec import ComparisonSpec
 from automtl_core.registry.plugins import load_registry
+from automtl_core.search.trial import TrialBegan
 from automtl_core.training.events import EpochEnded, Event
 from automtl_core.training.process import set_up
 from automtl_core.workflow.run_trial import executor_of
@@ -52,8 +52,8 @@ class Heard:
     def __call__(self, event: Event) -> bool:
         """Count an event."""
         match event:
-            case CellBegan(cell):
-                self.began[cell.path.name] += 1
+            case TrialBegan(title) if title:
+                self.began[title.rpartition(": ")[2]] += 1
             case EpochEnded():
                 self.epochs += 1
                 self._on_epoch()

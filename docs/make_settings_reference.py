@@ -11,7 +11,7 @@ from automtl_core.settings.settings import Setting
 PAGE = Path(__file__).parent / "settings.md"
 HEAD = """# Settings
 
-`make docs` writes this page from the code. `automtl settings` prints the same tables, also for settings of
+`make docs` writes this page from the code. `automtl list` prints the same tables, also for settings of
 other plugins.
 
 Set a value by `--set KEY=VALUE`, such as `--set training.epochs=5` or `--set space=mmoe`, or in a file by

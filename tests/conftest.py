@@ -82,7 +82,7 @@ def real_data() -> Path:
 @cache
 def _installed(extra: str) -> bool:
     """Return whether the packages of an extra are installed."""
-    from automtl_cli.doctor import EXTRAS  # after the environment variables above
+    from automtl_cli.check import EXTRAS  # after the environment variables above
 
     if extra == "zst" and sys.version_info >= (3, 14):  # which has it
         return True

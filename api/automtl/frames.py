@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from automtl.interface import Labels, frames_folder, wrong
+from automtl.interface import Labels, frames_folder
 from automtl_core.errors import StorageError, UsageError, listing, one_line, printable
 from automtl_core.raw.sql import literal
 from automtl_core.registry.kinds import DATASETS
@@ -20,7 +20,7 @@ from automtl_core.system.documents import sha256
 from automtl_inspection.guess.guess import TableGuess, guess
 from automtl_inspection.guess.peek import peek
 
-Names = Sequence[str] | Mapping[str, Mapping[str, Any]]
+Names = Sequence[str] | Mapping[str, Mapping[str, Any] | None]
 """Labels as `label_names` returns them."""
 
 
@@ -176,21 +176,10 @@ def _check_names(columns: Iterable[object]) -> None:
         named[key] = column
 
 
-def label_names(labels: object) -> Names:
-    """Return labels as names, or as a mapping to settings; a single name and None are allowed.
-
-    Raises:
-        UsageError: they are neither.
-
-    """
+def label_names(labels: Labels) -> Names:
+    """Return labels as names, or as a mapping to settings; a single name and None are allowed."""
     if labels is None or isinstance(labels, str):
         return () if labels is None else (labels,)
-    if not isinstance(labels, Sequence | Mapping) or not all(isinstance(name, str) for name in labels):
-        raise wrong("labels", "a list of names of columns", labels)
-    for name, setting in labels.items() if isinstance(labels, Mapping) else ():
-        if setting is not None and not isinstance(setting, Mapping):
-            words = "a mapping of settings such as {'kind': 'regression'}"
-            raise wrong(f"labels[{name!r}]", words, setting)
     return labels
 
 

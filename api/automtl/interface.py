@@ -4,34 +4,26 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar, get_args
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from automtl_core.errors import AutoMTLError, UsageError, one_line
 from automtl_core.run_dir.folders import prepared_folder
+from automtl_core.settings.words import words
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Labels = str | Sequence[str] | Mapping[str, Mapping[str, Any]] | None
+Labels = str | Sequence[str] | Mapping[str, Mapping[str, Any] | None] | None
 """Columns to predict, or a mapping to their settings, such as `{"rating": {"kind": "regression"}}`."""
 COPY = "automtl-examples-"
 """Start of the name of a temporary folder that holds a table."""
 
-_ARGUMENTS: Mapping[str, tuple[tuple[Any, ...], str]] = {
-    **dict.fromkeys(
-        ("space", "strategy", "preset", "model", "reference", "name", "form"), ((str,), "a text")
-    ),
-    **dict.fromkeys(("runs_dir", "out", "run", "folder", "file"), ((str, Path), "the path of a folder")),
-    **dict.fromkeys(("ensemble", "seed", "workers", "seeds", "splits", "tune"), ((int,), "a whole number")),
-    "time_budget": ((str, int, float), "seconds, or a duration such as '90s', '30m' or '1h30m'"),
-    "settings": ((Mapping,), "a mapping such as {'training': {'epochs': 5}}"),
-    "engine": ((str, Mapping), "a name, or a mapping with a name"),
-    "progress": ((Callable,), "a function of an epoch"),
-    **{lists: ((list, tuple), f"a list of names of {lists}") for lists in ("models", "metrics")},
-}
-"""Argument -> its types, and these in words."""
+AtLeastOne = Annotated[int, Field(ge=1)]
+AtLeastZero = Annotated[int, Field(ge=0)]
 
 
 def interface(function: Callable[P, R]) -> Callable[P, R]:
@@ -45,9 +37,8 @@ def interface(function: Callable[P, R]) -> Callable[P, R]:
     def run(*arguments: P.args, **options: P.kwargs) -> R:
         try:
             for name, value in signature.bind(*arguments, **options).arguments.items():
-                optional = signature.parameters[name].default is None
-                if name in _ARGUMENTS and not (value is None and optional):
-                    _check(name, value)
+                if name != "self":
+                    _check(name, value, signature.parameters[name].annotation)
             return function(*arguments, **options)
         except AutoMTLError as error:
             error.args = (in_python(of_frames(str(error))),)
@@ -59,20 +50,19 @@ def interface(function: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-def _check(name: str, value: object) -> None:
-    """Check the type of an argument, the least value of a number, and that a file may have a path.
+def _check(name: str, value: object, annotation: Any) -> None:
+    """Check an argument by its annotation, and that a file may have a path.
 
     Raises:
         UsageError: the value is wrong.
 
     """
-    types, words = _ARGUMENTS[name]
-    names = not isinstance(value, list | tuple) or all(isinstance(item, str) for item in value)
-    if not isinstance(value, types) or isinstance(value, bool) or not names:
-        raise wrong(name, words, value)
-    if isinstance(value, int) and value < (least := {"seeds": 1, "splits": 1, "tune": 0}.get(name, value)):
-        raise wrong(name, f"a number from {least}", value)
-    if Path in types:
+    try:
+        _adapter(annotation).validate_python(value)
+    except ValidationError:
+        expected = words(annotation).replace("null", "None")
+        raise UsageError(f"{name}: expected {expected}, given {value!r:.100}", "see help(automtl)") from None
+    if Path in get_args(annotation) and value is not None:
         try:
             os.lstat(str(value))
         except (FileNotFoundError, NotADirectoryError, PermissionError):
@@ -82,26 +72,17 @@ def _check(name: str, value: object) -> None:
             raise UsageError(problem, "see help(automtl)") from None
 
 
-def wrong(name: str, words: str, value: object) -> UsageError:
-    """Return the error of an argument that is not as expected."""
-    return UsageError(f"{name}: expected {words}, given {value!r:.100}", "see help(automtl)")
+@cache
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True, strict=True))
 
 
 def in_python(text: str) -> str:
     """Return a message or a remedy with arguments of Python in place of options."""
-    options = {
-        "--bad-rows skip": 'bad_rows="skip"',
-        "--max-bad-rows N": "max_bad_rows=N",
-        "--history FILE": "history=LOG",
-        "--data-dir": "data_dir",
-    }
-    for option, argument in options.items():
-        text = text.replace(option, argument)
-    words, command, rest = text.partition("automtl ")  # options of a command stay
-    names = "|".join((*_ARGUMENTS, "bad_rows", "max_bad_rows")).replace("_", "-")
-    same = rf"--({names})(?![\w-])"
-    words = re.sub(same, lambda option: option[1].replace("-", "_"), words)
-    return re.sub(r"--set ([\w.]+)=([\w.\-]+)", _settings, f"{words}{command}{rest}")
+    before, command, rest = text.partition("automtl ")  # options of a command stay
+    same = r"--(?!set )([a-z-]+)( (?=[A-Z]+\b))?"
+    before = re.sub(same, lambda option: option[1].replace("-", "_") + "=" * bool(option[2]), before)
+    return re.sub(r"--set ([\w.]+)=([\w.\-]+)", _settings, f"{before}{command}{rest}")
 
 
 def frames_folder() -> Path:

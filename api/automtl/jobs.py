@@ -10,13 +10,12 @@ from typing import Any
 import pandas as pd
 
 from automtl.frames import data_layers, file_of
-from automtl.interface import Labels, interface
+from automtl.interface import AtLeastOne, AtLeastZero, Labels, interface
 from automtl.run import Run
 from automtl_comparison.document import MEAN, Comparison
 from automtl_comparison.on_rows import OnRows, on_rows
 from automtl_comparison.spec import ComparisonSpec
 from automtl_comparison.views import page, write
-from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer, Shared, seconds_of
@@ -74,6 +73,7 @@ class Compared:
         return page(self.result)
 
 
+Engine = str | Mapping[str, Any] | Executor | None
 Heard = Callable[[EpochEnded], object]
 """Callback for each finished epoch. If it returns False, the search or training ends with its best result."""
 
@@ -85,7 +85,6 @@ def search(
     *,
     space: str | None = None,
     strategy: str | None = None,
-    ensemble: int | None = None,
     preset: str | None = None,
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
@@ -94,8 +93,7 @@ def search(
     time_budget: str | float | None = None,
     progress: Heard | None = None,
     workers: int | None = None,
-    engine: str | Mapping[str, Any] | None = None,
-    executor: Executor | None = None,
+    engine: Engine = None,
 ) -> Run:
     """Search for an architecture for a table or dataset, train it, and score the test rows at the end.
 
@@ -104,8 +102,6 @@ def search(
         labels: Columns to predict. Empty: the columns of a table that look like labels.
         space: Name of the search space.
         strategy: Name of the search strategy.
-        ensemble: Maximum number of networks whose mean prediction is the result. None: the setting
-            `strategy.ensemble`.
         preset: Name of a preset.
         settings: Other settings, as in a YAML file: `{"training": {"epochs": 5}}`. Settings of `space` or
             `strategy` without a name belong to the one of the arguments. Settings under another name are
@@ -118,8 +114,7 @@ def search(
         progress: Callback for each epoch, which may end the search.
         workers: Number of trainings that run at once, each in a separate process. None: this process.
         engine: Engine of the workers: `processes` of this machine, or that of a plugin; with settings as a
-            mapping, such as `{"name": "processes", "threads": 1}`.
-        executor: Runs the trials, in place of `workers` and `engine`.
+            mapping, such as `{"name": "processes", "threads": 1}`. Or an executor, which runs the trials.
 
     Raises:
         AutoMTLError: as on the command line; `.fix` is the remedy.
@@ -128,10 +123,8 @@ def search(
     named = {"space": space, "strategy": strategy}
     given = {**{key: value for key, value in named.items() if value is not None}, **_run(seed, time_budget)}
     chosen = load_registry().get(PRESETS, preset) if preset is not None else {}
-    if ensemble is not None:
-        given["strategy"] = {"ensemble": ensemble} | ({"name": strategy} if strategy is not None else {})
     layers = [Shared(chosen), *data_layers(data, labels, settings), given]
-    with _workflow(progress, workers, engine, executor) as flow:
+    with _workflow(progress, workers, engine) as flow:
         return _done(flow, flow.search(flow.job(layers), Path(runs_dir), name))
 
 
@@ -148,8 +141,7 @@ def train(
     time_budget: str | float | None = None,
     progress: Heard | None = None,
     workers: int | None = None,
-    engine: str | Mapping[str, Any] | None = None,
-    executor: Executor | None = None,
+    engine: Engine = None,
 ) -> Run:
     """Train one model without a search, and score the test rows once.
 
@@ -157,7 +149,7 @@ def train(
     of the encoding search.
     """
     layers = [*data_layers(data, labels, settings), _run(seed, time_budget)]
-    with _workflow(progress, workers, engine, executor) as flow:
+    with _workflow(progress, workers, engine) as flow:
         return _done(flow, flow.search(flow.model(model, layers), Path(runs_dir), name))
 
 
@@ -167,9 +159,9 @@ def compare(
     labels: Labels = (),
     *,
     models: Sequence[str],
-    seeds: int = 3,
-    splits: int = 1,
-    tune: int = 0,
+    seeds: AtLeastOne = 3,
+    splits: AtLeastOne = 1,
+    tune: AtLeastZero = 0,
     reference: str | None = None,
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
@@ -177,18 +169,17 @@ def compare(
     time_budget: str | float | None = None,
     progress: Heard | None = None,
     workers: int | None = None,
-    engine: str | Mapping[str, Any] | None = None,
-    executor: Executor | None = None,
+    engine: Engine = None,
 ) -> Compared:
     """Compare models on the same rows and seeds, with confidence intervals, as `automtl compare` does.
 
-    `workers`, `engine` and `executor` are those of `search`.
+    `workers` and `engine` are those of `search`.
     """
     seconds = None if time_budget is None else seconds_of(time_budget)
     folder = None if out is None else Path(out)
     spec = ComparisonSpec(models, seeds, splits, tune, reference, folder, None, seconds, workers or 1)
     layers: list[Layer] = [*data_layers(data, labels, settings), _run(seed)]
-    with _workflow(progress, workers, engine, executor) as flow:
+    with _workflow(progress, workers, engine) as flow:
         result, path = spec.compared(flow, layers)
         for cell in result.failed:
             flow.listener(Warned(f"no result: {cell}"))
@@ -246,24 +237,9 @@ def _listener(heard: Heard | None) -> Listener:
 
 
 @contextmanager
-def _workflow(
-    progress: Heard | None,
-    workers: int | None,
-    engine: str | Mapping[str, Any] | None,
-    executor: Executor | None,
-) -> Iterator[Workflow]:
-    """Yield a workflow whose trials run in workers, or by an executor.
-
-    Raises:
-        UsageError: both are given, or as `executor_of` does.
-
-    """
-    flow = Workflow(load_registry(), _listener(progress), executor)
-    if executor is not None:
-        if (workers, engine) != (None, None):
-            raise UsageError("workers and executor both run the trials", "use one of them")
-        yield flow
-        return
+def _workflow(progress: Heard | None, workers: int | None, engine: Engine) -> Iterator[Workflow]:
+    """Yield a workflow whose trials run in workers; raises as `executor_of` does."""
+    flow = Workflow(load_registry(), _listener(progress))
     with executor_of(flow.registry, workers, engine) as made:
         yield replace(flow, executor=made)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,25 +27,16 @@ from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.events import Event, Warned
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, flat
-from automtl_core.workflow.new_rows import (
-    check_log,
-    measure,
-    not_among,
-    outputs,
-    passed_on,
-    predicted,
-    skippable,
-)
+from automtl_core.workflow.new_rows import check_log, measure, not_among, outputs, passed_on, predicted
 from automtl_core.workflow.refresh import refresh
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 from automtl_export.folder import export
 from automtl_inspection.importance import Importance
-from automtl_report.card import card
 from automtl_report.html import write_report
 from automtl_report.plain import markdown
 from automtl_report.record import RunRecord, read_record
-from automtl_report.run import outcome
+from automtl_report.run import card, outcome
 
 
 @dataclass(frozen=True)
@@ -102,7 +93,6 @@ class Run:
         examples: object,
         *,
         history: pd.DataFrame | Mapping[str, Any] | None = None,
-        bad_rows: Literal["fail", "skip"] = "fail",
         max_bad_rows: int | None = None,
     ) -> pd.DataFrame:
         """Return predictions, one column per task: probabilities, or numbers in the unit of the label.
@@ -116,16 +106,15 @@ class Run:
                 It is not modified. The predictions have its index.
             history: A table of the events up to now, one a row, for a network that reads histories. Without
                 it, `examples` has a list column for each part of a history, such as `past:item_id`.
-            bad_rows: Treatment of rows with a value that does not fit its field. fail: an error. skip: the
-                predictions lack the row, and a warning names it. The setting of the run is about its own
-                files.
-            max_bad_rows: Maximum number of rows to skip, by default 100.
+            max_bad_rows: Maximum number of rows to leave out since a value does not fit its field; the
+                predictions lack them, and a warning names each. None: such a row is an error. The setting of
+                the run is about its own files.
 
         Raises:
             DataError: the column of a field is missing, or there are (too many) rows with wrong values.
 
         """
-        with self._reading(examples, history, bad_rows, max_bad_rows) as (reading, rejected):
+        with self._reading(examples, history, max_bad_rows) as (reading, rejected):
             values, rejected[:] = predicted(self._trained, reading)
         names = [score.name for score in scores_of(self._trained.tasks)]
         index = getattr(examples, "index", None)
@@ -139,7 +128,6 @@ class Run:
         *,
         metrics: Sequence[str] | None = None,
         history: pd.DataFrame | Mapping[str, Any] | None = None,
-        bad_rows: Literal["fail", "skip"] = "fail",
         max_bad_rows: int | None = None,
     ) -> pd.DataFrame:
         """Return metrics on labelled examples.
@@ -149,14 +137,13 @@ class Run:
                 Rows that trained or chose the run are left out, and a warning counts them.
             metrics: Names of `automtl list metrics`, in place of those of the run.
             history: Events up to now, as for `predict`.
-            bad_rows: Treatment of faulty rows, as for `predict`.
             max_bad_rows: As for `predict`.
 
         """
         if examples is None:
             return _frame(self._flow.evaluate(self.path, metrics=metrics).test)
         registered = self._metrics if metrics is None else self._flow.metrics(self._folder, metrics)
-        with self._reading(examples, history, bad_rows, max_bad_rows) as (reading, rejected):
+        with self._reading(examples, history, max_bad_rows) as (reading, rejected):
             told = partial(not_among, self._folder)
             result, _, rejected[:] = measure(self._trained, reading, registered, new=told)
         return _frame(result)
@@ -172,18 +159,11 @@ class Run:
             history: Events up to now, as for `predict`.
 
         """
-        with self._reading(examples, history, "fail", None) as (reading, _):
+        with self._reading(examples, history) as (reading, _):
             return outputs(self._trained, reading)
 
     @interface
-    def refresh(
-        self,
-        examples: object,
-        folder: str | Path,
-        *,
-        bad_rows: Literal["fail", "skip"] = "fail",
-        max_bad_rows: int | None = None,
-    ) -> "Run":
+    def refresh(self, examples: object, folder: str | Path, *, max_bad_rows: int | None = None) -> "Run":
         """Return a new run whose aggregates have seen more rows, without training.
 
         It is `automtl update --refresh`.
@@ -192,7 +172,6 @@ class Run:
             examples: A table of labelled rows since training, as for `predict`. Under a split by time it
                 has the column of the time. Rows that the aggregates have seen are left out.
             folder: Folder of the new run.
-            bad_rows: Treatment of faulty rows, as for `predict`.
             max_bad_rows: As for `predict`.
 
         Raises:
@@ -201,7 +180,7 @@ class Run:
             RunExistsError: the folder exists already.
 
         """
-        with self._reading(examples, None, bad_rows, max_bad_rows) as (reading, rejected):
+        with self._reading(examples, None, max_bad_rows) as (reading, rejected):
             _, rejected[:] = refresh(self._folder, self._trained, reading, Path(folder))
         return Run(Path(folder))
 
@@ -215,7 +194,6 @@ class Run:
         replay: float = 0.25,
         epochs: int = 1,
         retrain: bool = False,
-        bad_rows: Literal["fail", "skip"] = "fail",
         max_bad_rows: int | None = None,
     ) -> "Run":
         """Return a new run whose network goes on from this one on later rows; see `automtl update`.
@@ -228,7 +206,6 @@ class Run:
             replay: Number of older rows that are drawn for each new row.
             epochs: Maximum number of passes over the rows; the best one on validation rows counts.
             retrain: Whether the architecture is trained from new weights, on all rows.
-            bad_rows: Treatment of faulty rows, as for `predict`.
             max_bad_rows: As for `predict`.
 
         Raises:
@@ -236,10 +213,9 @@ class Run:
             RunExistsError: the folder exists already.
 
         """
-        most = skippable(bad_rows, max_bad_rows)
         later, log = (file_of(table) if table is not None else None for table in (examples, history))
         values = {"data": later, "history": log, "replay": replay, "epochs": epochs}
-        how = UpdateSettings.parse({**values, "max_bad_rows": most}, "update")
+        how = UpdateSettings.parse({**values, "max_bad_rows": max_bad_rows}, "update")
         place = (self.path.parent, None) if folder is None else (Path(folder).parent, Path(folder).name)
         return Run(self._flow.update(self.path, how, retrain, *place).path)
 
@@ -274,14 +250,13 @@ class Run:
         self,
         examples: object,
         history: pd.DataFrame | Mapping[str, Any] | None,
-        bad_rows: str,
-        max_bad_rows: int | None,
+        max_bad_rows: int | None = None,
     ) -> Iterator[tuple[NewExamples, list[Rejected]]]:
         """Yield a reader of a table and the list of its skipped rows, and warn about these at the end.
 
         A table that is neither a frame nor a mapping is written to a file first.
         """
-        most, schema = skippable(bad_rows, max_bad_rows), self._trained.encoder.schema
+        schema = self._trained.encoder.schema
         check_log(schema.histories, history)
         log = None if history is None else _table(history, "history")
         warned: list[str] = []
@@ -292,7 +267,7 @@ class Run:
                 warned.append(event.sentence)
             return True
 
-        how: dict[str, Any] = {"histories": schema.histories, "rule": schema.lists, "most": most}
+        how: dict[str, Any] = {"histories": schema.histories, "rule": schema.lists, "most": max_bad_rows}
         how |= passed_on(listen)
         if isinstance(examples, pd.DataFrame | Mapping):
             yield NewExamples(self._dataset, examples, log=log, **how), rejected

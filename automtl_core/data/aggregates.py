@@ -24,7 +24,7 @@ Letters: R rows, E entries of rows in cells, C cells, Q labels and numbers with 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -169,7 +169,7 @@ class Aggregates:
                 one = state.aggregate
                 time = state.time if times is None else float(times.max(initial=state.time))
                 kept = np.ones(1) if times is None else left(time - times, one.half_life)
-                values = _values(part, slice(None), _columns(schema, one)) * kept[:, None]
+                values = _values(part, slice(None), _columns(schema, one.means)) * kept[:, None]
                 runs = [run.totals(values[run.rows]) for run in _runs(part, schema, one, state.edges)]
                 more[n].append((_joined(runs), values.sum(0), time))
         return Aggregates(tuple(map(State.with_sums, self.states, more)), self.tasks)
@@ -238,130 +238,24 @@ def fit(part: Part, schema: Schema, rule: Earlier, out: NDArray[np.float32]) -> 
         out: Receives the numbers of each row, [R, A].
 
     """
-    states, start = [], 0
-    for one, width, earlier in _with_earlier(part, schema, rule):
-        states.append(_fit(part, schema, rule, one, earlier, out[:, start : start + width]))
-        start += width
+    earlier_of = lru_cache(1)(partial(_earlier, part, schema, rule))
+    states, start, dense = [], 0, {f.name: part.dense[:, place] for place, f in enumerate(schema.dense)}
+    for one in schema.encodings.keys:
+        earlier = earlier_of(one.means, one.half_life)
+        known_rows, sums_of = np.split(earlier.all[1:], 2)
+        none = np.zeros(len(schema.tasks) + 1 + len(one.means))
+        scaling = Scaling(earlier.all[0], sums_of / np.where(known_rows > 0, known_rows, 1), none, none + 1)
+        bounds = {name: key_edges(dense[name]) for name in one.key if name in dense}
+        kept, time = rule.kept(one.half_life)
+        empty = np.zeros(0, np.uint64), np.zeros((0, len(earlier.all)), np.float32)
+        state = State(one, bounds, *empty, earlier.known, time, scaling)
+        numbers, start = out[:, start : start + len(none)], start + len(none)
+        runs = _tell(numbers, part, schema, rule, state, earlier)
+        cells, sums = _joined([run.totals(run.values * kept[run.rows, None]) for run in runs])
+        center, scale = _standardise(numbers, part)
+        scaling = scaling._replace(center=center, scale=scale)
+        states.append(replace(state, cells=cells, sums=sums, scaling=scaling))
     return Aggregates(tuple(states), schema.tasks)
-
-
-def _with_earlier(
-    part: Part, schema: Schema, rule: Earlier
-) -> Iterator[tuple[Aggregate, int, "_AllEarlier"]]:
-    """Yield each aggregate with the number of its numbers, and the sums over all earlier rows."""
-    kind, earlier = None, None
-    for one, width in zip(schema.encodings.keys, schema.aggregates().values(), strict=True):
-        if earlier is None or kind != (one.means, one.half_life):
-            kind, earlier = (one.means, one.half_life), _AllEarlier(part, rule, one, schema)
-        yield one, width, earlier
-
-
-def _fit(
-    part: Part,
-    schema: Schema,
-    rule: Earlier,
-    one: Aggregate,
-    earlier: "_AllEarlier",
-    out: NDArray[np.float32],
-) -> State:
-    dense = {f.name: part.dense[:, place] for place, f in enumerate(schema.dense)}
-    bounds = {name: key_edges(dense[name]) for name in one.key if name in dense}
-    rows = earlier.whole[0]
-    known_rows, sums_of = np.split(earlier.whole[1:], 2)
-    none = np.zeros(out.shape[1])
-    scaling = Scaling(rows, sums_of / np.where(known_rows > 0, known_rows, 1), none, none + 1)
-    out[:] = 0
-    known = []
-    for run in _runs(part, schema, one, bounds):
-        _add(out, run, _seen(run, rule, one, earlier, scaling, schema))
-        known.append(run.totals(run.values * earlier.kept(run.rows)[:, None]))
-    center, scale = _standardise(out, part)
-    scaling = scaling._replace(center=center, scale=scale)
-    return State(one, bounds, *_joined(known), earlier.known, earlier.time, scaling)
-
-
-class _AllEarlier:
-    """The sums over all earlier rows, whatever their cell.
-
-    Args:
-        part: The rows.
-        rule: The rows that a row sees.
-        one: The aggregate.
-        schema: The schema.
-
-    """
-
-    def __init__(self, part: Part, rule: Earlier, one: Aggregate, schema: Schema) -> None:
-        means, self.rule, self.half_life = _columns(schema, one), rule, one.half_life
-        if rule.folds is None:
-            assert rule.times is not None  # noqa: S101 - either rule has its array
-            self.places = rule.refreshes[1]
-            # A row is seen from the first refresh after it.
-            looks, count = rule.refreshes[0] - rule.delay, len(rule.refreshes[0])
-            known = slice(None) if rule.known is None else rule.known
-            self.time, end = (float(rule.times[some].max(initial=0.0)) for some in (known, slice(None)))
-        else:
-            self.places, count, self.time, end = rule.folds.astype(np.int32), FOLDS, 0.0, 0.0
-        table = np.zeros((1 + 2 * (part.labels.shape[1] + len(means)), count + 1))
-        self.known, self.whole = np.zeros((2, len(table)))
-        newest = None if one.half_life is None else np.append(rule.newest, end)
-        for start in range(0, len(part), CHUNK):
-            rows, then = np.arange(start, min(start + CHUNK, len(part))), np.ones(1)
-            if rule.times is None:
-                groups = self.places[rows].astype(np.int64)
-            else:
-                groups = np.searchsorted(looks, rule.times[rows], side="right")
-                if newest is not None:
-                    then = left(newest[groups] - rule.times[rows], one.half_life)
-            values = _values(part, rows, means)
-            for column, of_values in zip(table, values.T, strict=True):
-                column += np.bincount(groups, of_values * then, count + 1)
-            self.known += (values * self.kept(rows)[:, None]).sum(0)
-            self.whole += (values * self._left(rows, end)[:, None]).sum(0)
-        if rule.folds is not None:
-            table = self.whole[:, None] - table
-        elif one.half_life is None:
-            table = table.cumsum(1)
-        else:
-            gaps = left(np.diff(rule.newest, prepend=0.0, append=end), one.half_life)
-            gaps[0] = 0
-            table = running(table, gaps)
-        self.table = np.ascontiguousarray(table.T)
-
-    def kept(self, rows: NDArray[np.int64]) -> Floats:
-        """Return the share that is left of rows in the state, [S]; none of rows whose labels are unknown."""
-        share, known = self._left(rows, self.time), self.rule.known
-        return share if known is None else share * known[rows]
-
-    def _left(self, rows: NDArray[np.int64], time: float) -> Floats:
-        if self.rule.times is None or self.half_life is None:
-            return np.ones(1)
-        return left(np.maximum(time - self.rule.times[rows], 0.0), self.half_life)
-
-    def of(self, rows: NDArray[np.int64]) -> Floats:
-        """Return the sums for some rows, [S, 1 + 2 Q]."""
-        return self.table[self.places[rows]]
-
-
-def _joined(sums: Sequence[Sums]) -> Sums:
-    """Return the sums of cells that follow each other."""
-    return np.concatenate([one[0] for one in sums]), np.concatenate([one[1] for one in sums])
-
-
-def _seen(
-    run: "_Run", rule: Earlier, one: Aggregate, earlier: _AllEarlier, scaling: Scaling, schema: Schema
-) -> Floats:
-    """Return the numbers of entries, which see earlier rows by the rule, before they are scaled, [E, A]."""
-    sums = rule.some(run.rows).sums(run.places, one.half_life).of(run.values)
-    return scaling.numbers(sums, earlier.of(run.rows), schema.tasks)
-
-
-def _add(out: NDArray[np.float32], run: "_Run", numbers: Floats) -> None:
-    """Add the numbers of entries to those of their rows."""
-    if run.shares is None:
-        out[run.rows] = numbers
-    else:
-        np.add.at(out, run.rows, (numbers * run.shares[:, None]).astype(np.float32))
 
 
 def numbers_as_of(
@@ -372,20 +266,82 @@ def numbers_as_of(
     Args:
         part: All rows up to these.
         schema: The schema, whose encodings have the keys.
-        rule: The rule, with the time at which each row looks.
+        rule: The rule, with the time until which each row sees others.
         aggregates: The state at the end of training, which has the scale of the numbers.
         rows: The rows.
 
     """
-    columns = []
-    of_keys = _with_earlier(part, schema, rule)
-    for state, (one, width, earlier) in zip(aggregates.states, of_keys, strict=True):
-        out = np.zeros((len(part), width), np.float32)
-        for run in _runs(part, schema, one, state.edges):
-            numbers = _seen(run, rule, one, earlier, state.scaling, schema)
-            _add(out, run, state.scaling.scaled(numbers))
-        columns.append(out[rows])
+    earlier_of, columns = lru_cache(1)(partial(_earlier, part, schema, rule)), []
+    for state in aggregates.states:
+        numbers = np.zeros((len(part), len(state.scaling.center)), np.float32)
+        earlier = earlier_of(state.aggregate.means, state.aggregate.half_life)
+        for _ in _tell(numbers, part, schema, rule, state, earlier):
+            pass
+        columns.append(numbers[rows])
     return np.concatenate(columns, axis=1)
+
+
+class _Earlier(NamedTuple):
+    """The sums over earlier rows, whatever their cell; P: places of a rule, each of which sees other rows."""
+
+    table: Floats  # [P, 1 + 2 Q]
+    places: NDArray[np.int32]  # [R]
+    all: Floats  # [1 + 2 Q]
+    """The sums over all rows."""
+    known: Floats  # [1 + 2 Q]
+    """Those over the rows whose labels are known at the end of training."""
+
+
+def _earlier(
+    part: Part, schema: Schema, rule: Earlier, names: Sequence[str], half_life: float | None
+) -> _Earlier:
+    """Return the sums of aggregates with some means and a half-life."""
+    ends, places = rule.ends if rule.folds is None else (np.arange(FOLDS), rule.folds.astype(np.int32))
+    means, (kept, _) = _columns(schema, names), rule.kept(half_life)
+    table = np.zeros((1 + 2 * (part.labels.shape[1] + len(means)), len(ends) + 1))
+    known = np.zeros(len(table))
+    # A row is seen from the first end after it; half-lives count from the newest row that is seen.
+    newest = np.zeros(0) if rule.times is None else np.append(rule.newest, rule.times.max(initial=0.0))
+    for start in range(0, len(part), CHUNK):
+        rows = np.arange(start, min(start + CHUNK, len(part)))
+        values, groups = _values(part, rows, means), places[rows].astype(np.int64)
+        known += (values * kept[rows, None]).sum(0)
+        if rule.times is not None:
+            groups = np.searchsorted(ends, rule.times[rows], side="right")
+            values *= left(newest[groups] - rule.times[rows], half_life)[:, None]
+        for column, of_values in zip(table, values.T, strict=True):
+            column += np.bincount(groups, of_values, len(ends) + 1)
+    if rule.times is None:
+        of_all = table.sum(1)
+        table = of_all[:, None] - table
+    else:
+        gaps = left(np.diff(newest, prepend=0.0), half_life)
+        gaps[0] = 0
+        table = table.cumsum(1) if half_life is None else running(table, gaps)
+        of_all = table[:, -1].copy()
+    return _Earlier(np.ascontiguousarray(table.T), places, of_all, known)
+
+
+def _tell(
+    out: NDArray[np.float32], part: Part, schema: Schema, rule: Earlier, state: State, earlier: _Earlier
+) -> Iterator["_Run"]:
+    """Write the numbers of rows, [R, A], cells by cells, and yield the entries of each run."""
+    one, scaling = state.aggregate, state.scaling
+    out[:] = none = scaling.scaled(np.zeros(out.shape[1]))  # of a row without a cell
+    for run in _runs(part, schema, one, state.edges):
+        sums = rule.some(run.rows).sums(run.places, one.half_life).of(run.values)
+        numbers = scaling.numbers(sums, earlier.table[earlier.places[run.rows]], schema.tasks)
+        numbers = scaling.scaled(numbers)
+        if run.shares is None:
+            out[run.rows] = numbers
+        else:
+            np.add.at(out, run.rows, ((numbers - none) * run.shares[:, None]).astype(np.float32))
+        yield run
+
+
+def _joined(sums: Sequence[Sums]) -> Sums:
+    """Return the sums of cells that follow each other."""
+    return np.concatenate([one[0] for one in sums]), np.concatenate([one[1] for one in sums])
 
 
 class _Run(NamedTuple):
@@ -424,7 +380,7 @@ def _runs(
         rows = entries if owners is None else owners[entries]
         shares = None if counts is None else 1 / counts[rows]
         cells, places = np.unique(hashes[entries], return_inverse=True)
-        yield _Run(rows, shares, cells, places, _values(part, rows, _columns(schema, one)))
+        yield _Run(rows, shares, cells, places, _values(part, rows, _columns(schema, one.means)))
 
 
 def cells_of_rows(
@@ -449,10 +405,10 @@ def key_edges(values: NDArray[np.float32]) -> list[float]:
     return [float(np.float32(edge)) for edge in edges(some, BINS)]
 
 
-def _columns(schema: Schema, one: Aggregate) -> list[int]:
-    """Return the places of the numeric fields whose means an aggregate tells."""
+def _columns(schema: Schema, names: Sequence[str]) -> list[int]:
+    """Return the places of numeric fields."""
     places = [field.name for field in schema.dense]
-    return [places.index(name) for name in one.means]
+    return [places.index(name) for name in names]
 
 
 def _values(part: Part, rows: NDArray[np.int64] | slice, means: Sequence[int]) -> Floats:

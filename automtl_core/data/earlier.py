@@ -24,24 +24,21 @@ PERIODS = 20
 
 @dataclass(frozen=True)
 class Earlier:
-    """The rule by which a training row sees other rows: those of earlier times, or those of other folds."""
+    """The rule by which a row sees other rows: those before a time of its own, or those of other folds."""
 
     times: Floats | None = None  # [R]
-    delay: float = 0.0
-    """Time from a row to its labels."""
+    seen_until: Floats | None = None  # [R]
+    """Time before which a row sees the rows, from its own or that of its list, the delay and the refresh."""
+    known_until: Floats | None = None  # [R]
+    """Time before which labels are known at each row, where they come late or lists overlap; else None."""
     folds: NDArray[np.int64] | None = None  # [R]
-    looks: Floats | None = None  # [R]
-    """Time at which a row sees others, that of the last refresh before it; None for its own time."""
-    began: Floats | None = None  # [R]
-    """Time at which the list of each row begins, where lists overlap in time; else None."""
 
     def some(self, rows: NDArray[np.int64]) -> "Earlier":
         """Return the rule for some of the rows."""
-        names = ("times", "folds", "looks", "began")
+        names = ("times", "seen_until", "known_until", "folds")
         arrays: dict[str, Any] = {name: getattr(self, name) for name in names}
-        of_rows = {name: array[rows] for name, array in arrays.items() if array is not None}
-        some = Earlier(delay=self.delay, **of_rows)
-        for name in self.__dict__.keys() & {"moments", "refreshes"}:  # of all rows, which are sorted once
+        some = Earlier(**{name: of[rows] for name, of in arrays.items() if of is not None})
+        for name in self.__dict__.keys() & {"moments", "ends"}:  # of all rows, which are sorted once
             distinct, places = getattr(self, name)
             some.__dict__[name] = distinct, places[rows]
         return some
@@ -49,31 +46,41 @@ class Earlier:
     @cached_property
     def moments(self) -> tuple[Floats, NDArray[np.int32]]:
         """The times, at least those that occur, and the place of each row among them."""
-        assert self.times is not None  # noqa: S101 - rows of other folds have no moments
         return _distinct(self.times)
 
     @cached_property
-    def refreshes(self) -> tuple[Floats, NDArray[np.int32]]:
-        """The refreshes, at least those that occur, and the place of each row among them."""
-        return self.moments if self.looks is None else _distinct(self.looks)
+    def ends(self) -> tuple[Floats, NDArray[np.int32]]:
+        """The values of `seen_until`, at least those that occur, and the place of each row among them."""
+        return _distinct(self.seen_until)
 
     @property
     def seen(self) -> NDArray[np.int64]:
-        """The number of the times that are seen at each refresh, [refreshes]."""
-        return np.searchsorted(self.moments[0], self.refreshes[0] - self.delay)
+        """The number of the times before each end, [ends]."""
+        return np.searchsorted(self.moments[0], self.ends[0])
 
     @property
     def newest(self) -> Floats:
-        """The time of the newest row that is seen at each refresh: half-lives count from it."""
+        """The time of the newest row before each end: half-lives count from it."""
         return self.moments[0][np.maximum(self.seen - 1, 0)]
 
     @cached_property
     def known(self) -> NDArray[np.bool_] | None:
         """Mask of the rows whose labels are known when the last row sees others, [R]; None for all."""
-        if self.times is None or not (self.delay or self.began is not None) or not len(self.times):
+        if self.times is None or self.known_until is None or not len(self.times):
             return None
-        looks = self.times if self.began is None else self.began
-        return np.asarray(self.times < looks.max() - self.delay)
+        return np.asarray(self.times < self.known_until.max())
+
+    def kept(self, half_life: float | None) -> tuple[Floats, float]:
+        """Return what is left of each row at the end of training, 0 if its labels are unknown then, [R].
+
+        And the time of the newest row whose labels are known.
+        """
+        if self.folds is not None:
+            return np.ones(len(self.folds)), 0.0
+        assert self.times is not None  # noqa: S101 - either rule has its array
+        known = np.ones(len(self.times), bool) if self.known is None else self.known
+        time = float(self.times[known].max(initial=0.0))
+        return left(np.maximum(time - self.times, 0.0), half_life) * known, time
 
     def sums(self, cells: NDArray[np.int64], half_life: float | None = None) -> "EarlierSums":
         """Return the sums over earlier rows in the cell of each row, whose number is in `cells`, [E]."""
@@ -94,33 +101,23 @@ class EarlierSums:
         self.cells, self.folds, self.half_life = cells, rule.folds, half_life
         if rule.times is None:
             return
-        # Without delay, a row sees the rows of earlier refreshes: one sort is enough, unless lists overlap.
-        apart = half_life is not None or rule.began is not None
-        searches = bool(rule.delay) or (apart and rule.looks is not None)
-        distinct, ranks = rule.moments if searches else rule.refreshes
+        distinct, ranks = rule.moments
         width = len(distinct) + 1  # a place for each time, and one behind all of them
-        places = cells * width + ranks
-        self.order = np.argsort(places, kind="stable")
-        self.start = self._first(cells[self.order])
-        self.end = self._first(places[self.order])
-        if searches:
-            before = rule.seen[rule.refreshes[1]]
-            self.end = np.searchsorted(places[self.order], cells * width + before)
+        self.order = np.argsort(cells * width + ranks, kind="stable")
+        of, ends = cells[self.order], rule.ends[1]
+        first = np.flatnonzero(np.diff(of, prepend=-1))
+        self.start, self.end = np.empty((2, len(cells)), np.int64)
+        self.start[self.order] = np.repeat(first, np.diff(first, append=len(of)))
+        behind = of * width + rule.seen[ends[self.order]]  # keys in order are found faster
+        self.end[self.order] = np.searchsorted(of * width + ranks[self.order], behind)
         if half_life is not None:
             times = rule.times[self.order]
             self.kept = left(np.diff(times, prepend=0.0), half_life)  # of the sum at the entry before
-            self.kept[self._first(cells[self.order])[self.order] == np.arange(len(cells))] = 0
+            self.kept[first] = 0
             self.last = np.maximum(self.end - 1, 0)
-            ages = rule.newest[rule.refreshes[1]] - times[self.last]
-            self.weight = np.where(self.end > self.start, left(ages, half_life), 0)
-
-    def _first(self, ordered: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return for each row the place in the order of the first row with its value."""
-        places = np.arange(len(ordered))
-        places[1:][ordered[1:] == ordered[:-1]] = 0
-        found = np.empty_like(places)
-        found[self.order] = np.maximum.accumulate(places)
-        return found
+            self.weight = np.where(
+                self.end > self.start, left(rule.newest[ends] - times[self.last], half_life), 0
+            )
 
     def of(self, values: Floats) -> Floats:
         """Return the sums of values [E, W] over the earlier rows of each row, [E, W].
@@ -145,7 +142,8 @@ class EarlierSums:
         return found
 
 
-def _distinct(times: Floats) -> tuple[Floats, NDArray[np.int32]]:
+def _distinct(times: Floats | None) -> tuple[Floats, NDArray[np.int32]]:
+    assert times is not None  # noqa: S101 - rows of other folds have no times
     places, distinct = pd.factorize(times, sort=True)  # less memory than a sort takes, if many are equal
     return distinct, places.astype(np.int32)
 
@@ -214,8 +212,8 @@ def rule_of(
     """
     if times is not None:
         times = np.asarray(times, np.float64)
-        looks = last_refresh(times if began is None else began, refresh, unit)
-        return Earlier(times, delay, looks=looks, began=began if overlap else None)
+        own, late = times if began is None else began, bool(delay) or (overlap and began is not None)
+        return Earlier(times, last_refresh(own, refresh, unit) - delay, own - delay if late else None)
     numbers = np.arange(rows, dtype=np.uint64)
     if users is not None:  # rows without a user are on their own
         numbers = np.where(users > 0, users.astype(np.uint64) + np.uint64(rows), numbers)

@@ -181,15 +181,17 @@ def events_read(events: int, of_rows: Iterable[NDArray[np.int64]]) -> NDArray[np
     return read
 
 
-def joined(history: History, rows: int, ages: NDArray[np.floating[Any]]) -> str:
-    """Return how many rows have events, and the age of the newest one, as a sentence.
+def newest_ages(
+    spans: NDArray[np.integer[Any]], now: NDArray[np.float64], times: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the age of the newest event of each row that has one, from spans [R, 2] and row times [R]."""
+    filled = spans[:, 1] > spans[:, 0]
+    ages: NDArray[np.float64] = now[filled] - times[spans[filled, 1] - 1]
+    return ages
 
-    Args:
-        history: The history.
-        rows: Number of rows.
-        ages: Age of the newest event of each row that has one.
 
-    """
+def joined(history: History, rows: int, ages: NDArray[np.float64]) -> str:
+    """Return how many rows have events, and the age of the newest one, from `newest_ages`, as a sentence."""
     if not len(ages):
         return f"history {history.name}: none of {rows:,} rows has an event"
     unit = "" if history.facts is None or history.facts.form == "number" else " seconds"
@@ -224,9 +226,7 @@ class NewEvents:
     @property
     def ages(self) -> NDArray[np.float64]:
         """Age of the newest event of each row that has one."""
-        filled = self.spans[:, 1] > self.spans[:, 0]
-        ages: NDArray[np.float64] = self.now[filled] - self.times[self.spans[filled, 1] - 1]
-        return ages
+        return newest_ages(self.spans, self.now, self.times)
 
     def sentence(self) -> str:
         """Return how many rows have events, and the age of the newest one."""

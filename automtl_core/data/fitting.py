@@ -68,16 +68,13 @@ class Encoded:
     """Bin edges of dense fields; None without bins."""
     aggregates: Aggregates = NONE
 
-    def as_read(self, schema: Schema) -> "Encoded":
-        """Return the rows for networks of a schema: without histories if it has none."""
-        train, validation = self.train.as_read(schema), self.validation.as_read(schema)
-        return replace(self, train=train, validation=validation)
-
 
 def encoded(
     train: Part, validation: Part, schema: Schema, rule: Earlier, path: Path | None = None
 ) -> Encoded:
     """Return rows with the encodings of a schema, which are fitted to the training rows.
+
+    Rows have no histories if the encodings read none.
 
     Args:
         train: Training rows.
@@ -87,6 +84,8 @@ def encoded(
         path: Folder of the prepared data, which keeps the numbers of aggregates; None for none.
 
     """
+    if train.histories and not schema.encodings.of_histories:
+        train, validation = replace(train, histories=()), replace(validation, histories=())
     found = bin_edges(train, schema)
     if not schema.encodings.keys:
         return Encoded(train, validation, found)

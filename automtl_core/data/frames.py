@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.encoder import Column as Values, common_length, named
+from automtl_core.data.encoder import Column as Values, Encoder, common_length, named
 from automtl_core.data.event_log import NewEvents, new_events
 from automtl_core.data.known import MOMENT, Hashes, Seen, digest_of, identity, of_times, of_values
 from automtl_core.data.lists import columns_of_rows, lists_of_rows
+from automtl_core.data.part import Part
 from automtl_core.dataset.dataset import (
     TEXT,
     WEIGHT,
@@ -34,14 +35,14 @@ from automtl_core.dataset.dataset import (
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Lists
 from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing, printable
-from automtl_core.fields.encode import LARGEST, text, texts, whole
+from automtl_core.fields.encode import LARGEST, floats, text, texts, whole
 from automtl_core.raw.load import Rejected
 from automtl_core.raw.records import Fault, expected, shown
 from automtl_core.raw.sql import TimeRange, Times, any_time, check_comparable, quoted, times_of
 from automtl_core.system.progress import Progress, silent
 
-ROWS = 1 << 16
-"""Number of rows that are read together for their digests."""
+ROWS, CHUNK = 1 << 16, 1 << 14
+"""Number of rows that are read together for their digests, and about the number that is encoded together."""
 Examples = pd.DataFrame | Mapping[str, Values]
 """Column -> one value for each row; not modified."""
 
@@ -302,6 +303,25 @@ class NewRows:
             yield self.reading.encodable(rows, self.events, start)
             start += len(rows)
 
+    def parts(
+        self, encoder: Encoder, batch: int = 1, users: bool = True
+    ) -> Iterator[tuple[pd.DataFrame, Part]]:
+        """Yield the rows in order, in the form for `Encoder.encode` and encoded, whole batches at a time.
+
+        Rows have their weights and lists, if these are read, and the numbers of their users, if `users`.
+        """
+        start, user, numbers = 0, self.reading.dataset.user, dict[str, int]()
+        for chunk in self.chunks(max(1, CHUNK // batch) * batch):
+            part, more = encoder.encode(chunk, self.reading.labelled), dict[str, Any]()
+            if users and user is not None and user in chunk:
+                more["users"] = numbered(chunk[user], numbers)
+            if self.lists is not None:
+                more["lists"] = self.lists[start : start + len(chunk)]
+            if self.reading.weights:
+                more["weights"] = encoder.weights(chunk)
+            yield chunk, replace(part, **more)
+            start += len(chunk)
+
 
 def numbered(column: Values, numbers: dict[str, int]) -> NDArray[np.int32]:
     """Return the number of each user, 0 for a blank, [R]; users without a number get the next ones."""
@@ -345,8 +365,7 @@ def frame_rows(reading: NewExamples) -> NewRows:
     most = reading.most or 0
     rows, faults = _checked(reading.examples, reading.file("").columns, "examples", most, logged)
     if len(faults) > most:
-        skip = "leave such rows out by bad_rows='skip', and more than 100 of them by max_bad_rows=N"
-        fix = f"correct such values, give None for a missing value, or {skip}"
+        fix = "correct such values, give None for a missing value, or leave such rows out by max_bad_rows=N"
         raise DataError(str(Rejected("", faults[0])), fix)
     if faults:
         rows = rows.drop(index=[fault.line - 1 for fault in faults]).reset_index(drop=True)
@@ -465,12 +484,8 @@ def _read(series: "pd.Series[Any]", column: Column) -> _Read:
         return _Read(values, fits & ~pd.isna(values))
     if column.kind != "number":
         return _texts(series, column)
-    if pd.api.types.is_numeric_dtype(series.dtype):
-        numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
-        if column.blanks:
-            numbers = np.where(np.isin(numbers, column.blank_numbers), np.nan, numbers)
-    else:
-        numbers = np.fromiter((_number(value, column.blanks) for value in series), np.float64, len(series))
+    blanks = column.blanks
+    numbers = floats([None if text(whole(v)) in blanks else v for v in series] if blanks else series)
     fits = ~(abs(numbers) > LARGEST)
     return _Read(numbers, fits & _texts(series, column).fits if column.among or column.matching else fits)
 
@@ -501,13 +516,3 @@ def _text(value: Any, column: Column) -> tuple[str | None, bool]:
     if not written or written in column.blanks:
         return None, written is not None
     return written, column.anything or expected(written, column) is None
-
-
-def _number(value: Any, blanks: Sequence[str]) -> float:
-    """Return a value as a number, NaN for a missing one, and infinity for anything else."""
-    if (written := text(whole(value))) == "" or written in blanks:
-        return np.nan
-    try:
-        return number if not np.isnan(number := float(value)) else np.inf
-    except (TypeError, ValueError, OverflowError):
-        return np.inf

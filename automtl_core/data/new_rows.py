@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.frames import NewExamples, NewRows, frame_rows, in_tables
+from automtl_core.data.frames import NewExamples, NewRows, frame_rows, in_tables, with_columns
 from automtl_core.dataset.dataset import TEXT, RawFile, columns_of_lists
 from automtl_core.dataset.declarations import History
 from automtl_core.errors import DataError, FaultyRowError, RunExistsError, UsageError, did_you_mean, listing
@@ -167,15 +167,11 @@ def check_output(path: Path) -> None:
 
 
 def _keeping(file: RawFile, keep: Sequence[str]) -> RawFile:
-    """Return a declaration with further columns."""
+    """Return a declaration with further columns, as texts."""
     unknown = [name for name in keep if not file.others and name not in file.columns]
     if unknown:
         near = did_you_mean(unknown[0], file.columns)
         raise UsageError(
             f"--keep names {unknown[0]!r}, which is not a column{near}", f"known: {listing(file.columns)}"
         )
-    columns = dict(file.columns)
-    for name in keep:
-        if name not in columns or columns[name].kind == "unused":
-            columns[name] = replace(TEXT, setting="--keep")
-    return replace(file, columns=columns)
+    return with_columns(file, dict.fromkeys(keep, replace(TEXT, setting="--keep")))

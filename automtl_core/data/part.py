@@ -21,6 +21,8 @@ from automtl_core.system import seeds
 
 CHUNK = 1 << 20
 """Number of rows, or of values of bags, in a chunk."""
+COLUMNS = ("ids", "dense", "labels", "users", "lists", "weights")
+"""Arrays of a part with an entry for each row; some may be None."""
 WHOLE = 1 << 24
 """Number of rows up to which a sample is taken from a permutation of all rows."""
 
@@ -123,8 +125,7 @@ class Part:
 
     def some(self, rows: slice | NDArray[np.int64]) -> "Part":
         """Return some of the rows, with all bags."""
-        names = ("ids", "dense", "labels", "users", "lists", "weights")
-        arrays: dict[str, Any] = {name: of[rows] for name in names if (of := getattr(self, name)) is not None}
+        arrays: dict[str, Any] = {n: of[rows] for n in COLUMNS if (of := getattr(self, n)) is not None}
         histories = tuple(history.some(rows) for history in self.histories)
         coded = {place: one._replace(codes=one.codes[rows]) for place, one in self.coded.items()}
         return Part(**arrays, bags=self.bags, histories=histories, coded=coded)
@@ -160,16 +161,12 @@ class Part:
     @cached_property
     def _mapped(self) -> list[Any]:
         """The arrays that are files."""
-        arrays: list[Any] = [self.ids, self.dense, self.labels, self.users, self.lists, self.weights]
+        arrays: list[Any] = [getattr(self, name) for name in COLUMNS]
         arrays += [array for bags in self.bags.values() for array in bags]
         arrays += [one.codes for one in self.coded.values()]
         for one in self.histories:
             arrays += [*one.events, one.spans, one.times, one.values]
         return [array for array in arrays if getattr(array, "_mmap", None) is not None]
-
-    def as_read(self, schema: Schema) -> "Part":
-        """Return the rows for networks of a schema: without histories if it has none."""
-        return self if schema.histories else replace(self, histories=())
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -178,7 +175,7 @@ class Part:
 def joined(parts: Sequence[Part]) -> Part:
     """Return the rows of several parts of one dataset, in memory, without histories."""
     first = parts[0]
-    names = ["ids", "dense", "labels", *(["weights"] if first.weights is not None else [])]
+    names = [name for name in COLUMNS if getattr(first, name) is not None]
     arrays: dict[str, Any] = {n: np.concatenate([getattr(part, n) for part in parts]) for n in names}
     coded = {
         place: Coded(np.concatenate([part.coded[place].codes for part in parts]), one.hashes)

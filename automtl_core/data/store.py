@@ -222,9 +222,10 @@ class Prepared:
         if key not in self._encoded:
             made = self._fitted(schema)
             if refresh != "never" and schema.encodings.keys:
-                made = replace(made, validation=self.refreshed("validation", schema, refresh))
+                dense = self.refreshed("validation", schema, refresh).dense
+                made = replace(made, validation=replace(made.validation, dense=dense))
             self._encoded[key] = made
-        return self._encoded[key].as_read(schema)
+        return self._encoded[key]
 
     def _fitted(self, schema: Schema) -> Encoded:
         parts = self.part("train"), self.part("validation")

@@ -6,6 +6,7 @@ An adapter holds declarations; `automtl_core.data` reads files, splits rows, fit
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
 import duckdb
@@ -22,14 +23,14 @@ from automtl_core.dataset.declarations import (
 )
 from automtl_core.dataset.lists import Named
 from automtl_core.dataset.moments import Moment
-from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
+from automtl_core.dataset.schema import DenseField, FieldForm, Pretrained, Schema, SparseField, Task
 from automtl_core.errors import PluginError
-from automtl_core.fields.encode import AGE, LARGEST as LARGEST, as_number, event_columns
+from automtl_core.fields.encode import AGE, LARGEST as LARGEST, FieldEncoder, as_number, event_columns
 from automtl_core.fields.field import FieldKind as FieldKind, Read as Read
 from automtl_core.fields.kinds import FIELDS
 from automtl_core.fields.numeric import Bucketed as Bucketed, Dense as Dense, Scaling as Scaling
 from automtl_core.fields.sparse import Bag as Bag, Sparse as Sparse
-from automtl_core.fields.vectors import Vectors as Vectors
+from automtl_core.fields.vectors import VectorIds, Vectors as Vectors
 from automtl_core.settings.settings import Configured, Settings
 from automtl_core.settings.words import Takes
 from automtl_core.system.documents import Value
@@ -122,7 +123,8 @@ class RawFile:
     """Whether the first line holds column names."""
     others: bool = False
     """Whether the header may have another order, and further columns, which are not read."""
-    separator: str = ","
+    separator: str = ""
+    """Character between values; empty for a tab in .tsv and .tab, and for a comma in other files."""
     encoding: str = ""
     """Encoding of rows that are not UTF-8, such as `cp1252`; empty if they are faults."""
     cut_tail: bool = False
@@ -132,6 +134,11 @@ class RawFile:
     names."""
     rows: int | None = None
     """Rows of the complete file; None where unknown."""
+
+    def __post_init__(self) -> None:
+        name = self.path.removesuffix(".gz").removesuffix(".zst")
+        usual = "\t" if name.endswith((".tsv", ".tab")) else ","
+        object.__setattr__(self, "separator", self.separator or usual)
 
 
 class DatasetSettings(Settings):
@@ -176,7 +183,7 @@ class DatasetSettings(Settings):
     bad_rows: Literal["fail", "skip"] = "fail"
     """Treatment of a row of a raw file that does not match the declared columns. fail: an error. skip: the
     row is left out and listed."""
-    max_bad_rows: int = Field(MOST_BAD_ROWS, ge=0)
+    max_bad_rows: int = Field(100, ge=0)
     """Maximum number of rows to leave out with `bad_rows: skip`. More are an error."""
     list: Named | None = None
     """Rows that are ranked against each other at one moment. A column or several: rows with equal values,
@@ -431,18 +438,18 @@ def columns_of_lists(histories: Iterable[History]) -> dict[str, Column]:
 
 
 def declaration_faults(dataset: type[Dataset] | Dataset) -> list[str]:
-    """Return the faults of a dataset's declarations; for a class, of those that do not depend on settings.
+    """Return the faults of a dataset's declarations; of a class only if they do not depend on settings.
 
     The registry checks each class, and `Dataset.__init__` each adapter.
     """
     own = dataset if isinstance(dataset, type) else type(dataset)
-    declared = {
-        name: stated(dataset, name) for name in ("fields", "labels", "user", "time", "part", "histories")
-    }
     faults = [] if isinstance(getattr(own, "version", None), int) else ["`version` has to be a whole number"]
     if dataset is own:
-        faults += [f"`{name}` is empty" for name in ("fields", "labels") if declared[name] in ((), [])]
-    return [*faults, *faults_of(declared, holds_bags=own.values is not Dataset.values)]
+        stated = [own.fields, own.labels, own.user, own.time, own.part, own.histories]
+        if own.declare is not Dataset.declare or any(hasattr(value, "__get__") for value in stated):
+            return faults  # they depend on settings
+        faults += [f"`{name}` is empty" for name in ("fields", "labels") if getattr(own, name) in ((), [])]
+    return [*faults, *faults_of(dataset, holds_bags=own.values is not Dataset.values)]
 
 
 def sparse_fields(dataset: Dataset) -> tuple[FieldKind, ...]:
@@ -497,23 +504,20 @@ def weights_of(dataset: Dataset) -> dict[str, str]:
     return {task: named[task] for task in tasks if named and task in named}
 
 
-def stated(dataset: type[Dataset] | Dataset, name: str) -> Any:
-    """Return a declaration of a dataset; None for a class where it depends on settings."""
-    value = getattr(dataset, name)
-    of_class = isinstance(dataset, type)
-    declares = of_class and dataset.declare is not Dataset.declare and not value
-    return None if declares or hasattr(value, "__get__") else value
-
-
 def schema_of(
-    dataset: Dataset, sparse: Sequence[SparseField], scales: Mapping[str, tuple[float, float]]
+    dataset: Dataset,
+    encoders: Mapping[str, FieldEncoder] = MappingProxyType({}),
+    scales: Mapping[str, tuple[float, float]] = MappingProxyType({}),
 ) -> Schema:
-    """Return the schema of a dataset.
+    """Return the schema of a dataset; before any row is read, with vocabularies of one value and no vectors.
 
     Args:
         dataset: The dataset, with its settings.
-        sparse: The fitted categorical fields, in the order of `sparse_fields`.
+        encoders: Categorical field -> its encoder.
         scales: Regression label -> mean and standard deviation in the training part.
+
+    Raises:
+        ArtifactError: the dataset has no field or no task.
 
     """
     labels = {label.name: label for label in dataset.labels}
@@ -530,23 +534,15 @@ def schema_of(
         scale, weight = scales.get(label.name, (0.0, 1.0)), weights.get(label.name)
         return Task(label.name, after, label.kind, *scale, given=given, weight=weight)
 
+    def sparse(field: FieldKind) -> SparseField:
+        form: FieldForm = "bag" if field.gives == "bags" else "single"
+        encoder = encoders.get(field.name)
+        known = Pretrained(encoder.column, encoder.width) if isinstance(encoder, VectorIds) else None
+        return SparseField(field.name, 2 if encoder is None else encoder.size, form, known)
+
     return Schema(
-        tuple(sparse),
+        tuple(map(sparse, sparse_fields(dataset))),
         tuple(DenseField(field.name) for field in dense_fields(dataset)),
         tuple(map(task, learned(dataset))),
         histories=histories_of(dataset),
     )
-
-
-def expected_schema(dataset: Dataset) -> Schema:
-    """Return the schema before any row is read: without scales of labels, and with vocabularies of one value.
-
-    Raises:
-        ArtifactError: the dataset has no field or no task.
-
-    """
-    sparse = [
-        SparseField(field.name, 2, "bag" if field.gives == "bags" else "single")
-        for field in sparse_fields(dataset)
-    ]
-    return schema_of(dataset, sparse, {})

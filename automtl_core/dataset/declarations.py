@@ -7,18 +7,15 @@ sorted by owner and time.
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from reprlib import repr as short
-from typing import Any, Literal, Self, get_type_hints
+from typing import Any, Literal, Self
 
-from pydantic import create_model
-
-from automtl_core.errors import UsageError, did_you_mean, listing
+from automtl_core.errors import did_you_mean, listing
 from automtl_core.fields.encode import AGE
-from automtl_core.fields.field import FieldKind, one_of
+from automtl_core.fields.field import FieldKind
 from automtl_core.fields.numeric import Dense
 from automtl_core.fields.sparse import Sparse
-from automtl_core.settings.settings import Settings
 from automtl_core.system.documents import Value, plain
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import kind_names, task_kind
@@ -158,10 +155,6 @@ def faults_of_histories(
             yield f"{what} has lists of {listing(history.lists)}: name its columns"
         if not history.lists and not (history.by and history.time):
             yield f"{what} has no `by` or no `time`: name the columns of the owner and the time"
-        if history.length < 1:
-            yield f"{what}: its length is {history.length}, expected 1 or more"
-        if history.delay < 0:
-            yield f"{what}: its delay is {history.delay}, expected 0 or more"
 
 
 @dataclass(frozen=True)
@@ -199,28 +192,27 @@ def names_of(declared: Iterable[FieldKind | Label]) -> list[str]:
     return [each.name for each in declared]
 
 
-def faults_of(stated: Mapping[str, Any], holds_bags: bool) -> Iterator[str]:
+def faults_of(stated: Any, holds_bags: bool) -> Iterator[str]:
     """Yield the faults of declarations, in words.
 
     Args:
-        stated: `fields`, `labels`, `user`, `time`, `part` and `histories` of a dataset; None where it depends
-            on settings.
+        stated: A dataset, or another object with its `fields`, `labels`, `user`, `time`, `part` and
+            `histories`.
         holds_bags: Whether the dataset defines `values`.
 
     """
-    fields, labels = stated["fields"], stated["labels"]
+    fields, labels = stated.fields, stated.labels
     shapes = [
         *_shape("fields", fields, FieldKind, "fields, such as Sparse and Dense"),
         *_shape("labels", labels, Label, "Label"),
-        *_shape("histories", stated["histories"], History, "History"),
+        *_shape("histories", stated.histories, History, "History"),
     ]
     yield from shapes
     if shapes:
         return
-    fields, labels = fields or (), labels or ()
     known = {label.name: label for label in labels}
     others = [label.oracle for label in labels if label.oracle]
-    others += [stated[name] for name in ("time", "part") if stated[name] is not None]
+    others += [name for name in (stated.time, stated.part) if name is not None]
     for name, times in Counter([*names_of(fields), *names_of(labels), *others]).items():
         if times > 1:
             yield f"{name!r} is named twice: each field, label and other column of `rows` needs its own name"
@@ -229,22 +221,18 @@ def faults_of(stated: Mapping[str, Any], holds_bags: bool) -> Iterator[str]:
     yield from _columns(fields, {*known, *others} - {*names_of(fields)}, holds_bags)
     for label in labels:
         yield from (f"label {label.name!r}: {fault}" for fault in label_faults(label, known))
-    if stated["fields"] is not None:
-        single = [each.name for each in fields if isinstance(each, Sparse)]
-        if (user := stated["user"]) is not None and user not in single:
-            is_field = user in names_of(fields)
-            there = "is not a single-valued sparse field" if is_field else "is not a field"
-            hint = did_you_mean(str(user), single)
-            yield f"user names {user!r}, which {there}{hint}: allowed are {listing(single)}"
-        columns = [column for each in fields for column in each.reads()]
-        columns += [*names_of(fields), *known]
-        yield from faults_of_histories(stated["histories"] or (), single, columns)
+    single = [each.name for each in fields if isinstance(each, Sparse)]
+    if (user := stated.user) is not None and user not in single:
+        is_field = user in names_of(fields)
+        there = "is not a single-valued sparse field" if is_field else "is not a field"
+        hint = did_you_mean(str(user), single)
+        yield f"user names {user!r}, which {there}{hint}: allowed are {listing(single)}"
+    columns = [column for each in fields for column in each.reads()]
+    yield from faults_of_histories(stated.histories, single, [*columns, *names_of(fields), *known])
 
 
 def _shape(what: str, stated: Any, kind: type, allowed: str) -> Iterator[str]:
     """Yield faults unless there is a sequence of declarations with names."""
-    if stated is None:
-        return
     if isinstance(stated, str) or not isinstance(stated, Sequence):
         yield f"`{what}` is {short(stated)}: let it be a tuple of {allowed}"
         return
@@ -273,7 +261,9 @@ def _columns(fields: Sequence[FieldKind], hidden: set[str], holds_bags: bool) ->
 
 def label_faults(label: Label, known: Mapping[str, Label]) -> Iterator[str]:
     """Yield the faults of a label among all labels by name; each begins with an attribute."""
-    yield from one_of("kind", label.kind, kind_names())
+    if label.kind not in kind_names():
+        near = did_you_mean(label.kind, kind_names())
+        yield f"kind is {label.kind!r}{near}: allowed are {listing(kind_names())}"
     for relation, other in (("after", label.after), ("given", label.given)):
         if other is not None and other not in known:
             yield f"{relation} names {other!r}, which is not a label{did_you_mean(str(other), known)}"
@@ -298,31 +288,3 @@ def before(label: Label, known: Mapping[str, Label]) -> set[str]:
         found |= near
         ahead += [known[name] for name in near]
     return found
-
-
-def field_from_settings(
-    kind: type[FieldKind], name: str, values: Mapping[str, Any], where: str, kind_name: str
-) -> FieldKind:
-    """Return a field of a kind.
-
-    Args:
-        kind: Class of the field.
-        name: Name of the field.
-        values: Values of the attributes of the class, as read from YAML.
-        where: Key of the values in the configuration, for messages.
-        kind_name: Name of the kind, for messages.
-
-    Raises:
-        UsageError: there are unknown settings or wrong values; the message lists all.
-
-    """
-    types = get_type_hints(kind, include_extras=True)
-    takes: dict[str, Any] = {}
-    for each in fields(kind)[1:]:  # the first one is the name
-        required = each.default is each.default_factory is MISSING
-        takes[each.name] = (types[each.name], ... if required else None)
-    try:
-        parsed = create_model(kind.__name__, __base__=Settings, **takes).parse(dict(values), where)
-    except UsageError as error:
-        raise UsageError(str(error), f"the field kind {kind_name} takes: {listing(takes)}") from None
-    return kind(name, **{key: getattr(parsed, key) for key in values})

@@ -9,7 +9,7 @@ from typing import Any, Self
 import duckdb
 import pandas as pd
 
-from automtl_core.dataset.dataset import Column, Dataset, DatasetSettings, RawFile, histories_of, reads_of
+from automtl_core.dataset.dataset import Column, Dataset, DatasetSettings, RawFile, histories_of
 from automtl_core.dataset.declarations import History, Label
 from automtl_core.fields.field import FieldKind
 from automtl_core.fields.numeric import Dense
@@ -45,10 +45,6 @@ class RowFormat(EventFormat):
     """Columns of labelled examples."""
     encoding: str = field(default="", kw_only=True)
     """As in `RawFile`."""
-    bags: Mapping[str, str]
-    """Column that holds several values -> their separator."""
-    numbers: tuple[str, ...]
-    """Columns of numeric fields."""
     labels: tuple[Label, ...]
     user: str | None
     time: str | None
@@ -66,15 +62,12 @@ class RowFormat(EventFormat):
         """Return the format of a dataset; None if the dataset itself has to convert the rows."""
         if type(dataset).new_rows is not Dataset.new_rows:
             return None
-        reads = reads_of(dataset.fields)
         labelled = dataset.new_file("rows.csv", labelled=True)
         logged = [history for history in histories_of(dataset) if not history.lists]
         return cls(
             **_format(lambda path: dataset.new_file(path, labelled=False)),
             labelled=labelled.columns,
             encoding=labelled.encoding,
-            bags={name: read.separator for name, read in reads.items() if read.how == "bag"},
-            numbers=tuple(name for name, read in reads.items() if read.how == "number"),
             events={h.name: EventFormat(**_format(partial(dataset.event_file, history=h))) for h in logged},
             labels=tuple(dataset.labels),
             user=dataset.user,
@@ -96,9 +89,7 @@ class RecordedDataset(Dataset):
     def __init__(self, recorded: RowFormat) -> None:
         self.recorded, self.settings, self.labels = recorded, DatasetSettings(), recorded.labels
         self.user, self.time, self.time_column = recorded.user, recorded.time, recorded.time_column
-        kinds: dict[str, FieldKind] = {name: Bag(name, sign) for name, sign in recorded.bags.items()}
-        kinds |= {name: Dense(name) for name in recorded.numbers}
-        self.fields = [kinds.get(name) or Sparse(name) for name in recorded.columns]
+        self.fields = [_field(name, column) for name, column in recorded.columns.items()]
 
     def new_file(self, path: str, labelled: bool) -> RawFile:
         """Return the recorded format."""
@@ -119,3 +110,9 @@ class RecordedDataset(Dataset):
     def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         """Not available: the plugin of the dataset reads its raw files."""
         raise NotImplementedError
+
+
+def _field(name: str, column: Column) -> FieldKind:
+    if column.kind == "number":
+        return Dense(name)
+    return Bag(name, column.separator) if column.separator else Sparse(name)

@@ -228,16 +228,13 @@ class Schema:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Return the schema of a value of `to_json`."""
         try:
-            return cls(
-                sparse=reader(tuple[SparseField, ...]).validate_python(value["sparse"]),
-                dense=reader(tuple[DenseField, ...]).validate_python(value["dense"]),
-                tasks=reader(tuple[Task, ...]).validate_python(value["tasks"]),
-                encodings=Encodings.model_validate({**PLAIN, **value.get("encodings", {})}),
-                histories=tuple(History.from_json(history) for history in value.get("histories", ())),
-                lists=reader(Lists).validate_python(of) if (of := value.get("lists")) else None,
-            )
+            histories = [History.from_json(history) for history in value.get("histories", ())]
+            encodings = {**PLAIN, **value.get("encodings", {})}
+            given = {**value, "histories": histories, "encodings": encodings}
+            found: Self = reader(cls).validate_python(given)  # type: ignore[arg-type]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(f"not a schema: {one_line(error)}", "prepare the dataset again") from None
+        return found
 
 
 def inputs_of_part(part: str, history: History) -> list[str]:

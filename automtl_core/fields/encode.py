@@ -8,18 +8,19 @@ numbers, V values of bags, E events, L events of an example, F shared fields.
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property, partial
-from itertools import islice, repeat
+from itertools import repeat
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 from uuid import UUID
 
 import numpy as np
 
-__all__ = ["cached_property", "dataclass", "field", "hashlib", "islice", "repeat"]  # for the encoders below
+__all__ = ["cached_property", "dataclass", "field", "hashlib", "repeat"]  # for the encoders below
 
 LARGEST = float(np.nextafter(np.float32(1e38), np.float32(np.inf)))
 """Largest absolute value of a number: 1e38, rounded up to a number of single precision."""
@@ -197,19 +198,22 @@ def texts(values: Values, exact: bool | None = None) -> list[str]:
 
 def numbers(values: Values) -> np.ndarray:
     """Return values as numbers in double precision, [B]; NaN where missing."""
+    found = floats(values)
+    problem = f"is not a number of at most {LARGEST:g}"
+    _refuse(np.abs(found) > LARGEST, values, problem, "give a number, or None for a blank")
+    return found
+
+
+def floats(values: Values) -> np.ndarray:
+    """Return values as numbers in double precision, [B]; NaN where missing, and infinite where no number."""
     plain = np.asarray(values) if hasattr(values, "dtype") else np.fromiter(values, object, len(values))
-    try:
-        found = plain.astype(np.float64)
-    except (TypeError, ValueError, OverflowError):
-        found = np.array([_float(value) for value in plain], np.float64)
-    wrong = np.abs(found) > LARGEST
-    if plain.dtype.kind not in "iufb":
-        odd = np.flatnonzero(np.isnan(found))
-        wrong[odd] = [not _blank(value) for value in plain[odd]]
-    if wrong.any():
-        row = int(wrong.argmax())
-        problem = f"is not a number of at most {LARGEST:g}"
-        raise WrongValueError(row, plain[row], problem, "give a number, or None for a blank")
+    if plain.dtype.kind in "iufb":
+        return plain.astype(np.float64)
+    found = np.full(len(plain), np.nan)
+    with suppress(TypeError, ValueError, OverflowError):
+        found = plain.astype(np.float64) if plain.dtype == object else found
+    odd = np.flatnonzero(np.isnan(found))  # blanks, or no numbers
+    found[odd] = [_float(value) for value in plain[odd]]
     return found
 
 
@@ -385,7 +389,7 @@ def _ages(values: Values) -> np.ndarray:
 def _refuse(wrong: Any, values: Any, problem: str, fix: str) -> None:
     """Raise `WrongValueError` for the first value that is wrong."""
     for place in np.flatnonzero(wrong)[:1]:
-        raise WrongValueError(place, values[place], problem, fix)
+        raise WrongValueError(place, list(values)[place], problem, fix)
 
 
 def padded(
@@ -529,10 +533,13 @@ def whole(value: Any) -> Any:
 
 
 def _float(value: Any) -> float:
+    if _blank(value):
+        return float("nan")
     try:
-        return float("nan") if _blank(value) else float(value)
+        number = float(value)
     except (TypeError, ValueError, OverflowError):
         return float("inf")
+    return number if number == number else float("inf")
 
 
 def _list(row: int, value: Any) -> Sequence[Any]:

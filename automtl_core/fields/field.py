@@ -2,15 +2,19 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError, create_model
 
-from automtl_core.errors import did_you_mean, listing
+from automtl_core.errors import UsageError, listing
 from automtl_core.fields.encode import OWN, FieldEncoder, Gives, Kinds
+from automtl_core.settings.settings import Settings
+from automtl_core.settings.words import sentences
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
@@ -120,8 +124,13 @@ class FieldKind(ABC):
         return {self.name: Read()}
 
     def faults(self) -> Iterator[str]:
-        """Yield the faults of the declaration, in words."""
-        yield from ()
+        """Yield the faults of the declaration, in words: by default those of the types of its attributes."""
+        settings = settings_of(type(self))
+        values = {name: getattr(self, name) for name in settings.model_fields}
+        try:
+            settings.model_validate(values, strict=True)
+        except ValidationError as error:
+            yield from sentences(error.errors(), "", settings)
 
     @abstractmethod
     def learner(self, source: Source) -> FieldLearner:
@@ -133,8 +142,37 @@ def kinds_of(fields: Iterable[type[FieldKind]]) -> Kinds:
     return {encoder.kind: encoder for field in fields for encoder in field.encoders}
 
 
-def one_of(setting: str, value: object, allowed: tuple[str, ...]) -> Iterator[str]:
-    """Yield a fault if a value is not allowed."""
-    if value not in allowed:
-        near = did_you_mean(str(value), allowed)
-        yield f"{setting} is {value!r}{near}: allowed are {listing(allowed)}"
+@cache
+def settings_of(kind: type[FieldKind]) -> type[Settings]:
+    """Return the attributes of a kind of field but its name, as settings."""
+    types = get_type_hints(kind, include_extras=True)
+    takes: dict[str, Any] = {}
+    for each in fields(kind)[1:]:  # the first one is the name
+        required = each.default is each.default_factory is MISSING
+        takes[each.name] = (types[each.name], ... if required else None)
+    return create_model(kind.__name__, __base__=Settings, **takes)
+
+
+def field_from_settings(
+    kind: type[FieldKind], name: str, values: Mapping[str, Any], where: str, kind_name: str
+) -> FieldKind:
+    """Return a field of a kind.
+
+    Args:
+        kind: Class of the field.
+        name: Name of the field.
+        values: Values of the attributes of the class, as read from YAML.
+        where: Key of the values in the configuration, for messages.
+        kind_name: Name of the kind, for messages.
+
+    Raises:
+        UsageError: there are unknown settings or wrong values; the message lists all.
+
+    """
+    settings = settings_of(kind)
+    try:
+        parsed = settings.parse(dict(values), where)
+    except UsageError as error:
+        fix = f"the field kind {kind_name} takes: {listing(settings.model_fields)}"
+        raise UsageError(str(error), fix) from None
+    return kind(name, **{key: getattr(parsed, key) for key in values})

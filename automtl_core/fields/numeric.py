@@ -1,16 +1,16 @@
 """Numeric fields: scaled numbers, and numbers in buckets of equal frequency."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from automtl_core.fields.encode import FieldEncoder, Gives, Reading, filled
-from automtl_core.fields.field import Chunk, FieldKind, FieldLearner, Read, Source, one_of
+from automtl_core.fields.field import Chunk, FieldKind, FieldLearner, Read, Source
 
 Floats = NDArray[np.float64]
 Scaling = Literal["standard", "minmax", "log", "none"]
@@ -58,10 +58,6 @@ class Dense(FieldKind):
 
     def reads(self) -> Mapping[str, Read]:
         return {self.name: Read("number", self.missing)}
-
-    def faults(self) -> Iterator[str]:
-        yield from missing_faults(self.missing)
-        yield from one_of("scaling", self.scaling, get_args(Scaling))
 
     def learner(self, source: Source) -> "Scaled":
         return Scaled(self)
@@ -112,34 +108,23 @@ class Scaled(FieldLearner):
     Args:
         field: The field, or a label as one.
         weight: Column of the weights of rows, for a label; None if all are 1.
+        by_size: Whether to divide by the mean absolute value, and nothing else.
 
     """
 
-    def __init__(self, field: Dense, weight: str | None = None) -> None:
+    def __init__(self, field: Dense, weight: str | None = None, by_size: bool = False) -> None:
         super().__init__(field.reads())
-        self.field, self.weight, self.moments = field, weight, Moments()
+        self.field, self.weight, self.by_size, self.moments = field, weight, by_size, Moments()
 
     def see(self, chunk: Chunk) -> None:
-        self._add(chunk[self.field.name], chunk)
-
-    def _add(self, values: Floats, chunk: Chunk) -> None:
+        values = np.abs(chunk[self.field.name]) if self.by_size else chunk[self.field.name]
         known = ~np.isnan(values)
         self.moments.add(values[known], None if self.weight is None else chunk[self.weight][known])
 
     def learn(self, path: Path) -> Scale:
         self.encoder = self.moments.scale(self.field.scaling, self.field.missing)
         self.constant = not self.moments.deviation
-        return self.encoder
-
-
-class MeanSize(Scaled):
-    """FieldLearner of the mean absolute value of training rows, by which numbers are divided."""
-
-    def see(self, chunk: Chunk) -> None:
-        self._add(np.abs(chunk[self.field.name]), chunk)
-
-    def learn(self, path: Path) -> Scale:
-        return Scale("none", 0.0, self.moments.mean or 1.0)
+        return Scale("none", 0.0, self.moments.mean or 1.0) if self.by_size else self.encoder
 
 
 @dataclass(frozen=True)
@@ -152,9 +137,6 @@ class Buckets(FieldEncoder):
 
     kind: ClassVar[str] = "buckets"
     reading: ClassVar[Reading] = "numbers"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "edges", tuple(map(float, self.edges)))
 
     @property
     def size(self) -> int:  # type: ignore[override]
@@ -175,7 +157,7 @@ class Buckets(FieldEncoder):
 class Bucketed(FieldKind):
     """A numeric column as a categorical field, whose ids are buckets of equal frequency."""
 
-    buckets: int = 10
+    buckets: Annotated[int, Field(ge=2)] = 10
     """Number of buckets; there are fewer if numbers repeat."""
     missing: float | None = None
     """Replacement for a missing number; if None, missing numbers have id 0."""
@@ -185,11 +167,6 @@ class Bucketed(FieldKind):
 
     def reads(self) -> Mapping[str, Read]:
         return {self.name: Read("number", self.missing)}
-
-    def faults(self) -> Iterator[str]:
-        yield from missing_faults(self.missing)
-        if not isinstance(self.buckets, int) or self.buckets < 2:
-            yield f"buckets is {self.buckets!r}, allowed are integers from 2"
 
     def learner(self, source: Source) -> "Sample":
         return Sample(self, source)
@@ -254,9 +231,3 @@ def _own_buckets(distinct: Floats, heavy: NDArray[np.intp], most: int) -> Floats
         more = np.union1d(found, between[max(place - 1, 0) : place + 1])
         found = more if len(more) <= most else found
     return found
-
-
-def missing_faults(missing: object) -> Iterator[str]:
-    """Yield a fault if the replacement for missing numbers is not a finite number."""
-    if missing is not None and not (isinstance(missing, int | float) and isfinite(missing)):
-        yield f"missing is {missing!r}, allowed are finite numbers"

@@ -8,12 +8,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain, islice, repeat
+from itertools import chain, repeat
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from automtl_core.fields.encode import (
     FieldEncoder,
@@ -26,7 +27,7 @@ from automtl_core.fields.encode import (
     seconds,
     texts,
 )
-from automtl_core.fields.field import Chunk, Codes, FieldKind, FieldLearner, Ints, Read, Source, one_of
+from automtl_core.fields.field import Chunk, Codes, FieldKind, FieldLearner, Ints, Read, Source
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,7 @@ class Vocabulary(FieldEncoder):
         return np.fromiter(map(self._ids.get, texts, repeat(0)), np.int32, len(texts))
 
     def decode(self, ids: Sequence[int]) -> list[str | None]:
-        wanted = set(ids)
-        with self.path.open(encoding="utf-8") as lines:
-            first = islice(lines, max(wanted, default=-1) + 1)
-            known = {one: json.loads(line) for one, line in enumerate(first) if one in wanted}
-        return [known[one] for one in ids]
+        return [self.values[one - 1] if one else None for one in ids]
 
     def files(self) -> Mapping[str, tuple[Path, str]]:
         return {".txt": (self.path, self.sha256)}
@@ -222,7 +219,7 @@ def vocabulary_of(encoder: FieldEncoder) -> Vocabulary | None:
 class Bag(FieldKind):
     """A multi-valued field: a row holds any number of different values, see `Dataset.values`."""
 
-    separator: str = "|"
+    separator: Annotated[str, Field(min_length=1)] = "|"
     """Separator of the values in a text, as in files of new examples."""
 
     words: ClassVar[str] = "multi-valued"
@@ -230,10 +227,6 @@ class Bag(FieldKind):
 
     def reads(self) -> Mapping[str, Read]:
         return {self.name: Read("bag", separator=self.separator)}
-
-    def faults(self) -> Iterator[str]:
-        if not isinstance(self.separator, str) or not self.separator:
-            yield f"separator is {self.separator!r}, allowed are non-empty texts"
 
     def learner(self, source: Source) -> "BagCounts":
         return BagCounts(self.name, source)
@@ -322,9 +315,6 @@ class TimePart(FieldKind):
 
     def reads(self) -> Mapping[str, Read]:
         return {self.column or self.name: Read("text")}
-
-    def faults(self) -> Iterator[str]:
-        yield from one_of("part", self.part, get_args(Part))
 
     def learner(self, source: Source) -> FieldLearner:
         return FieldLearner(self.reads(), PartOfTime(self.column or self.name, self.part))

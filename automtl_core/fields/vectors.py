@@ -5,16 +5,17 @@ Letters: V values with a vector, P numbers of a vector.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from automtl_core.fields.encode import FieldEncoder, Kinds
-from automtl_core.fields.field import Chunk, Codes, FieldKind, FieldLearner, Read, Source
-from automtl_core.fields.sparse import Vocabulary, write_vocabulary
+from automtl_core.fields.encode import FieldEncoder
+from automtl_core.fields.field import FieldKind, Read, Source
+from automtl_core.fields.sparse import Counts, Vocabulary, write_vocabulary
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,6 @@ class VectorIds(Vocabulary):
     width: int
     """Numbers of a vector, P."""
     vectors_sha256: str
-    vectors_path: Path = field(compare=False, repr=False)
 
     kind: ClassVar[str] = "vectors"
 
@@ -41,15 +41,11 @@ class VectorIds(Vocabulary):
 
     def vectors(self) -> np.ndarray:
         """Return the vectors, memory-mapped, [V + 1, P]; changes stay in memory."""
-        array: np.ndarray = np.load(self.vectors_path, mmap_mode="c")
+        array: np.ndarray = np.load(self.path.with_suffix(".npy"), mmap_mode="c")
         return array
 
     def files(self) -> Mapping[str, tuple[Path, str]]:
-        return {**super().files(), ".npy": (self.vectors_path, self.vectors_sha256)}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any], path: Path, kinds: Kinds) -> "VectorIds":
-        return cls(**value, path=path, vectors_path=path.with_suffix(".npy"))
+        return {**super().files(), ".npy": (self.path.with_suffix(".npy"), self.vectors_sha256)}
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ class Vectors(FieldKind):
     Networks do not train them, only a projection. A value that no training row has is known by its vector.
     """
 
-    column: str
+    column: Annotated[str, Field(min_length=1)]
     """The column of the values, which may also be that of a `Sparse` field."""
 
     words: ClassVar[str] = "pretrained vectors"
@@ -69,26 +65,20 @@ class Vectors(FieldKind):
         return {self.column: Read()}
 
     def faults(self) -> Iterator[str]:
-        if not isinstance(self.column, str) or not self.column:
-            yield f"column is {self.column!r}: name the column of the values"
-        elif self.column == self.name:
+        yield from super().faults()
+        if self.column == self.name:
             yield f"the field and its column are both called {self.name!r}: give the field another name"
 
     def learner(self, source: Source) -> "KnownVectors":
         return KnownVectors(self, source)
 
 
-class KnownVectors(FieldLearner):
+class KnownVectors(Counts):
     """Learner that stores all vectors, scaled so that their numbers have mean 0, and mean square 1."""
 
     def __init__(self, declared: Vectors, source: Source) -> None:
-        super().__init__(declared.reads())
-        self.field, self.source = declared, source
-        self.counts = np.zeros(source.codes(declared.column) + 1, np.int64)
-        self.table: Codes
-
-    def see(self, chunk: Chunk) -> None:
-        self.counts += np.bincount(chunk[self.field.column], minlength=len(self.counts))
+        super().__init__(declared.column, source)
+        self.field = declared.name
 
     def learn(self, path: Path) -> FieldEncoder:
         known: dict[str, int] = {}
@@ -97,7 +87,7 @@ class KnownVectors(FieldLearner):
         def values() -> Iterator[Sequence[str]]:
             """Yield the values in the order of their vectors, and add up both."""
             nonlocal sums
-            for some, block in self.source.vectors(self.field.name):
+            for some, block in self.source.vectors(self.field):
                 known.update(zip(some, range(len(known) + 1, len(known) + len(some) + 1), strict=True))
                 sums = np.stack([block.sum(0), (block**2).sum(0)]) + (sums if sums.size else 0)
                 yield some
@@ -109,20 +99,16 @@ class KnownVectors(FieldLearner):
         self._write_vectors(vectors, len(known), mean, spread)
         self.table = np.zeros(len(self.counts), np.int32)
         start = 1
-        for some in self.source.values(self.field.column):
+        for some in self.source.values(self.name):
             self.table[start : start + len(some)] = [known.get(value, 0) for value in some]
             start += len(some)
         rows, with_vector = int(self.counts.sum()), int(self.counts[self.table > 0].sum())
         self.constant = not with_vector
         if without := rows - with_vector:
-            name = self.field.name
-            self.warnings = [f"{without:,} of {rows:,} training rows have no vector in {name}"]
+            self.warnings = [f"{without:,} of {rows:,} training rows have no vector in {self.field}"]
         with vectors.open("rb") as file:
             of_vectors = hashlib.file_digest(file, "sha256").hexdigest()
-        return VectorIds(len(known) + 1, digest, path, self.field.column, len(mean), of_vectors, vectors)
-
-    def encode(self, chunk: Chunk) -> Codes:
-        return self.table[chunk[self.field.column]]
+        return VectorIds(len(known) + 1, digest, path, self.name, len(mean), of_vectors)
 
     def _write_vectors(self, path: Path, count: int, mean: NDArray[np.float64], spread: float) -> None:
         shape = (count + 1, len(mean))
@@ -131,5 +117,5 @@ class KnownVectors(FieldLearner):
             header = {"descr": np.dtype(np.float32).str, "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
             file.write(np.zeros(len(mean), np.float32).tobytes())
-            for _, block in self.source.vectors(self.field.name):
+            for _, block in self.source.vectors(self.field):
                 file.write(((block - mean) / spread).astype(np.float32).tobytes())

@@ -4,7 +4,7 @@ Vocabularies and scales are learned from the training part only, by the learners
 the examples: the first one collects counts and moments, the second one writes arrays.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,19 +18,17 @@ from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Formed
 from automtl_core.fields.encode import OWN, FieldEncoder
-from automtl_core.fields.field import Codes, FieldLearner
-from automtl_core.fields.numeric import Dense, MeanSize, Scale, Scaled
+from automtl_core.fields.field import FieldLearner
+from automtl_core.fields.numeric import Dense, Scale, Scaled
 from automtl_core.prepare.examples import CODED, NUMBERS, columns_of, key_of, weight_keys
 from automtl_core.prepare.split import TRAIN, Parts, sizes_of
-from automtl_core.prepare.values import codes, held, of_bags, vector_blocks
-from automtl_core.raw.sql import count, quoted
+from automtl_core.prepare.values import Examples, fetched
+from automtl_core.raw.sql import quoted
 
 ROW = f"{OWN}row"
 """Key in a chunk of the number of a row of `examples`, from 1 on, if rows hold lists of events."""
 LIST, BEGIN = f"{OWN}list", f"{OWN}begin"
 """Keys in a chunk of the list of a row, and of the time at which it begins."""
-LINES = 100_000
-"""Number of values of a column that are fetched at a time."""
 
 
 @dataclass(frozen=True)
@@ -54,45 +52,6 @@ class Encoding:
         return [*history.shared, *(name for name, column in columns.items() if column in history.shared)]
 
 
-class Examples:
-    """Information for learners, in addition to chunks of training rows; see `fields.field.Source`."""
-
-    def __init__(self, db: duckdb.DuckDBPyConnection, dataset: Dataset, rows: int) -> None:
-        self.db, self.rows = db, rows
-        self.hashed = dataset.settings.hashed
-        self.min_count = dataset.settings.min_count_of
-        self.max_vocabulary = dataset.settings.max_vocabulary
-        self.bags = columns_of(dataset, "bag")
-
-    def buckets(self, field: str) -> int | None:
-        """Return the number of hash buckets of a field."""
-        return self.hashed.get(field)
-
-    def codes(self, column: str) -> int:
-        """Return the number of codes of a column, or the number of bags of a column of bags."""
-        hashed = None if column in self.bags else self.hashed.get(column)
-        return hashed or count(self.db, codes(column))
-
-    def values(self, column: str) -> Iterator[Sequence[str]]:
-        """Yield all values of a column in the order of their codes."""
-        table = of_bags(column) if column in self.bags else column
-        self.db.execute(f"SELECT CAST(value AS VARCHAR) FROM {codes(table)} ORDER BY code")
-        while rows := self.db.fetchmany(LINES):
-            yield [row[0] for row in rows]
-
-    def value_codes(self, column: str) -> int:
-        """Return the number of codes of the values in bags."""
-        return self.hashed.get(column) or count(self.db, codes(of_bags(column)))
-
-    def held(self, column: str) -> Iterator[tuple[Codes, Codes]]:
-        """Yield codes of bags and of their values."""
-        return held(self.db, column)
-
-    def vectors(self, field: str) -> Iterator[tuple[Sequence[str], NDArray[np.float64]]]:
-        """Yield values and their vectors; no other table may be read meanwhile."""
-        return vector_blocks(self.db, field)
-
-
 def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, folder: Path) -> Encoding:
     """Learn the encodings of fields and regression labels from the training rows of `examples`.
 
@@ -108,7 +67,7 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, folder:
     learners = {field.name: field.learner(source) for field in fields}
     tasks, weights = learned(dataset), weight_keys(dataset)
     labels = {
-        task.name: (MeanSize if task.type.scaled else Scaled)(Dense(task.name), weights.get(task.name))
+        task.name: Scaled(Dense(task.name), weights.get(task.name), by_size=task.type.scaled)
         for task in tasks
         if task.type.scaled or task.type.standardised
     }
@@ -158,15 +117,6 @@ def chunks(
         chunk |= {name: values[start:end] for name, values in of_lists.items()}
         yield chunk, parts[start:end]
         start = end
-
-
-def fetched(
-    db: duckdb.DuckDBPyConnection, chosen: Mapping[str, str], table: str
-) -> Iterator[dict[str, NDArray[Any]]]:
-    """Yield columns of a table by chunks of 64 x 2048 rows; `chosen` has their SQL by name."""
-    db.execute(f"SELECT {', '.join(chosen.values())} FROM {table}")
-    while len(frame := db.fetch_df_chunk(64)):
-        yield {name: frame.iloc[:, n].to_numpy() for n, name in enumerate(chosen)}
 
 
 def rows_of(chunk: Mapping[str, NDArray[Any]]) -> int:

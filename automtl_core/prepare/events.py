@@ -24,6 +24,7 @@ from automtl_core.data.event_log import (
     event_key,
     events_read,
     joined,
+    newest_ages,
     order_by_time,
     order_of,
     sorted_events,
@@ -36,10 +37,10 @@ from automtl_core.dataset.lists import Formed
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled
 from automtl_core.fields.field import FieldLearner
-from automtl_core.prepare.encode import BEGIN, ROW, Encoding, Examples, chunks, fetched, rows_of
+from automtl_core.prepare.encode import BEGIN, ROW, Encoding, chunks, rows_of
 from automtl_core.prepare.examples import key_of, owner_key
 from automtl_core.prepare.split import TRAIN, Parts
-from automtl_core.prepare.values import codes, number_values
+from automtl_core.prepare.values import Examples, codes, fetched, number_values
 from automtl_core.raw.sql import (
     TimeRange,
     as_seconds,
@@ -419,8 +420,7 @@ def joined_histories(histories: Sequence[History], draft: Path) -> list[str]:
         for part in PARTS:
             stem = file_name(history.name)
             of_rows, now = (np.load(draft / part / f"{stem}.{one}.npy") for one in ("spans", "times"))
-            filled_rows = of_rows[:, 1] > of_rows[:, 0]
-            rows += len(filled_rows)
-            ages.append(now[filled_rows, 0].astype(np.float64) - times[of_rows[filled_rows, 1] - 1])
+            rows += len(of_rows)
+            ages.append(newest_ages(of_rows, now[:, 0], times))
         sentences.append(joined(history, rows, np.concatenate(ages)))
     return sentences

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.frames import NewExamples, NewRows, numbered
 from automtl_core.data.new_rows import new_rows
-from automtl_core.data.part import CHUNK
+from automtl_core.data.part import CHUNK, COLUMNS, Part
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Formed
@@ -32,7 +32,7 @@ from automtl_core.fields.lookup import hashes_of
 from automtl_core.prepare.new_values import ROWS, codes_of, grown, ids_of_codes
 from automtl_core.prepare.prepare import Accept, anything, write_rejected
 from automtl_core.prepare.split import LEFT_OUT, TRAIN, Parts, divided, ranks, sizes_of
-from automtl_core.prepare.write import Tally, write_array
+from automtl_core.prepare.write import facts_of_labels, write_array
 from automtl_core.raw.find import listed_files
 from automtl_core.system.documents import canonical, sha256
 from automtl_core.system.files import publish_folder, remove_stale
@@ -129,7 +129,7 @@ def _written(base: Prepared, rows: NewRows, parts: Parts, draft: Path) -> dict[s
     before = base.encoder.of_run(rows.reading.histories, base.encoder.aggregates)
     encoder = grown(before, base, rows, parts == TRAIN, draft / ENCODER)
     encoder.save(draft / ENCODER)
-    made, tally, held = _Joined(base, before, encoder), Tally.of(encoder.schema.tasks), dict[str, int]()
+    made, held = _Joined(base, before, encoder), dict[str, int]()
     made.add(rows)
     for place, part in enumerate(PARTS):
         mine, olds = np.flatnonzero(parts == place), PARTS if part == "train" else ()
@@ -138,12 +138,10 @@ def _written(base: Prepared, rows: NewRows, parts: Parts, draft: Path) -> dict[s
         held[part] = len(mine) + sum(base.manifest["rows"][one] for one in olds)
         for name, array in made.arrays.items():
             made.write(draft, f"{part}/{name}", [f"{one}/{name}" for one in olds], array[mine])
-        known = [draft / part / f"{name}.npy" for name in ("labels", "weights") if name in made.arrays]
-        labels, *weights = (np.load(path, mmap_mode="r") for path in known)
-        tally.add(place, labels, *(weights or [None]))
     for name, array in made.shared.items():
         made.write(draft, name, [name], array)
-    facts = {"schema": encoder.schema.to_json(), "rows": held, "labels": tally.facts(encoder.schema.tasks)}
+    labels = facts_of_labels(draft, encoder.schema.tasks)
+    facts = {"schema": encoder.schema.to_json(), "rows": held, "labels": labels}
     return {**facts, "fresh": base.manifest["rows"]["train"]}
 
 
@@ -169,12 +167,10 @@ class _Joined:
 
     def add(self, rows: NewRows) -> None:
         """Encode the new rows, whose numbers of users, lists, bags, codes and events follow those before."""
-        found, users, user = defaultdict[str, list[Any]](list), dict[str, int](), rows.reading.dataset.user
-        for chunk in rows.chunks(ROWS):
-            for file, values in self._encoded(chunk, found).items():
+        found, user = defaultdict[str, list[Any]](list), rows.reading.dataset.user
+        for chunk, part in rows.parts(self.encoder):
+            for file, values in self._encoded(chunk, part, found).items():
                 found[file].append(values)
-            if user is not None and user not in self.base.hashes:
-                found["users"].append(numbered(chunk[user], users))
         for file, blocks in found.items():
             (self.shared if "/" in file else self.arrays)[file] = np.concatenate(blocks)
         for name, table in self.base.hashes.items():
@@ -193,7 +189,7 @@ class _Joined:
                 of[file] = self._numbered(of[file], history, new=True)
         self.arrays["rows"] = rows.digests
         seconds = None if rows.times is None else rows.times.seconds
-        for file, given in (("lists", rows.lists), ("begin", rows.began), ("seconds", seconds)):
+        for file, given in (("begin", rows.began), ("seconds", seconds)):
             if given is not None:
                 self.arrays[file] = given
         for file in {"users", "lists"} & self.arrays.keys():
@@ -201,12 +197,11 @@ class _Joined:
                 first = max(int(self._before(f"{part}/{file}").max(initial=0)) for part in PARTS)
                 self.arrays[file] = np.where(self.arrays[file] > 0, self.arrays[file] + first, 0)
 
-    def _encoded(self, chunk: pd.DataFrame, found: Mapping[str, Sequence[Any]]) -> dict[str, NDArray[Any]]:
+    def _encoded(
+        self, chunk: pd.DataFrame, part: Part, found: Mapping[str, Sequence[Any]]
+    ) -> dict[str, NDArray[Any]]:
         """Return what some rows bring by file; bags have their lengths in place of their starts."""
-        part, schema = self.encoder.encode(chunk), self.encoder.schema
-        of: dict[str, NDArray[Any]] = {"ids": part.ids, "dense": part.dense, "labels": part.labels}
-        if schema.weights:
-            of["weights"] = self.encoder.weights(chunk)
+        schema, of = self.encoder.schema, {n: one for n in COLUMNS if (one := getattr(part, n)) is not None}
         for name in self.base.hashes:
             of[_hashes(name)] = hashes_of(texts_of(name, chunk, None))
         for place, (starts, values) in part.bags.items():

@@ -22,8 +22,7 @@ from automtl_core.dataset.dataset import Dataset, learned, names_of, reads_of
 from automtl_core.fields.encode import file_name
 from automtl_core.fields.lookup import mixed
 from automtl_core.prepare.examples import key_of, owner_key
-from automtl_core.prepare.values import codes, held, of_bags
-from automtl_core.raw.sql import count
+from automtl_core.prepare.values import Examples, codes, fetched, of_bags
 
 Hash = Callable[[Any], Hashes]
 """Function that returns a hash for each value, [R]."""
@@ -52,7 +51,7 @@ def digests(
         if read.how == "number":
             columns[name] = key_of("given", name) if name in labels else name, of_numbers
         elif read.how == "bag":
-            columns[name] = name, _bags(db, name, hashed.get(name)).__getitem__
+            columns[name] = name, _bags(Examples(db, dataset, 0), name).__getitem__
         elif read.how == "text":
             columns[name] = read.key(name), of_texts
         elif name in hashed:
@@ -73,19 +72,16 @@ def of_buckets(ids: NDArray[np.signedinteger[Any]]) -> Hashes:
 
 def hashes_of_codes(db: duckdb.DuckDBPyConnection, table: str) -> Hashes:
     """Return the hash of the text of each value in the order of their codes, after 0 for none, [C + 1]."""
-    found, end = np.zeros(count(db, codes(table)) + 1, np.uint64), 1
-    db.execute(f"SELECT md5_number_lower(CAST(value AS VARCHAR)) AS hash FROM {codes(table)} ORDER BY code")
-    while len(frame := db.fetch_df_chunk(64)):
-        found[end : end + len(frame)] = frame["hash"]
-        end += len(frame)
-    return found
+    chosen = {"hash": "md5_number_lower(CAST(value AS VARCHAR))"}
+    chunks = fetched(db, chosen, f"{codes(table)} ORDER BY code")
+    return np.concatenate([np.zeros(1, np.uint64), *(chunk["hash"] for chunk in chunks)])
 
 
-def _bags(db: duckdb.DuckDBPyConnection, field: str, buckets: int | None) -> Hashes:
+def _bags(examples: Examples, field: str) -> Hashes:
     """Return the sum of the hashes of the values of each bag by its code, after 0 for none."""
-    values = None if buckets else of_codes(hashes_of_codes(db, of_bags(field)))
-    sums = np.zeros(count(db, codes(field)) + 1, np.uint64)
-    for bags, held_values in held(db, field):
+    values = None if examples.buckets(field) else of_codes(hashes_of_codes(examples.db, of_bags(field)))
+    sums = np.zeros(examples.codes(field) + 1, np.uint64)
+    for bags, held_values in examples.held(field):
         places = held_values.astype(np.int64) + 1
         np.add.at(sums, bags + 1, of_buckets(places) if values is None else values[places])
     return sums

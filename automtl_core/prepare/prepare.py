@@ -8,26 +8,24 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import duckdb
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REFIT, REJECTED, Prepared, write_manifest
-from automtl_core.dataset.dataset import Dataset, learned, names_of, schema_of, sparse_fields, weights_of
+from automtl_core.dataset.dataset import Dataset, learned, names_of, schema_of, weights_of
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Formed, Lists
-from automtl_core.dataset.schema import FieldForm, Pretrained, SparseField
 from automtl_core.errors import DataError, FaultyRowError, PluginError, listing
 from automtl_core.fields.field import kinds_of
-from automtl_core.fields.vectors import VectorIds
 from automtl_core.prepare.encode import learn
 from automtl_core.prepare.events import event_logs, joined_histories, make_events, write_events
 from automtl_core.prepare.examples import make_examples
 from automtl_core.prepare.lists import lists_of, unit_of
 from automtl_core.prepare.split import LEFT_OUT, TRAIN, VALIDATION, Parts, leave_out, sizes_of, split
 from automtl_core.prepare.values import make_vectors
-from automtl_core.prepare.write import Tally, write_bags, write_hashes, write_parts
+from automtl_core.prepare.write import facts_of_labels, write_bags, write_hashes, write_parts
 from automtl_core.raw.connection import workshop
 from automtl_core.raw.find import Sources, find
 from automtl_core.raw.load import Rejected, place_of, read
@@ -101,7 +99,7 @@ def prepare(
         lists, formed = lists_of(db, dataset, name, unit) or (None, None)
         parts = split(db, dataset, name, formed, unit)
         leave_out(db, dataset, name, parts)
-        examples = _Examples(parts, histories, lists, formed)
+        about = (parts, histories, lists, formed)
         facts = {
             "fingerprint": digest,
             "rejected": len(rejected),
@@ -111,14 +109,14 @@ def prepare(
         with publish_folder(path, same_content=True) as draft:
             if rejected:
                 write_rejected(draft / REJECTED, rejected)
-            content = _encode(db, dataset, name, examples, draft, progress)
+            content = _encode(db, dataset, name, draft, progress, *about)
             content["warnings"] += warnings
             manifest = write_manifest(draft, {**origin, **content, **facts})
         if refit:
             parts[parts == VALIDATION] = TRAIN
             leave_out(db, dataset, name, parts)
             with publish_folder(path.with_name(names[1]), same_content=True) as draft:
-                content = _encode(db, dataset, name, examples, draft, progress)
+                content = _encode(db, dataset, name, draft, progress, *about)
                 write_manifest(draft, {**origin, **content, **facts})
     return Prepared(path, manifest, kinds=kinds)
 
@@ -159,26 +157,18 @@ def _origin(dataset: Dataset, name: str, sources: Sources, progress: Progress) -
     return {**origin, "raw": files, "content": digest}
 
 
-class _Examples(NamedTuple):
-    """What is known about the rows of the table `examples`, in order."""
-
-    parts: Parts
-    histories: Sequence[History]
-    lists: Lists | None
-    formed: Formed | None
-    """The lists of the rows by the rule `lists`."""
-
-
 def _encode(
     db: duckdb.DuckDBPyConnection,
     dataset: Dataset,
     name: str,
-    examples: _Examples,
     draft: Path,
     progress: Progress,
+    parts: Parts,
+    histories: Sequence[History],
+    lists: Lists | None,
+    formed: Formed | None,
 ) -> dict[str, Any]:
     progress("encode", 0.0)
-    parts, histories, lists, formed = examples
     (draft / ENCODER).mkdir()
     encoding = learn(db, dataset, parts, draft / ENCODER)
     write_bags(encoding, draft)
@@ -192,23 +182,18 @@ def _encode(
         written += rows
         progress("write", written / len(parts))
 
-    tally = write_parts(db, dataset, encoding, logs, parts, formed, draft, advance)
-    fields = []
-    for field in (one.name for one in sparse_fields(dataset)):
-        encoder = encoding.encoders[field]
-        form: FieldForm = "bag" if encoder.gives == "bags" else "single"
-        pretrained = Pretrained(encoder.column, encoder.width) if isinstance(encoder, VectorIds) else None
-        fields.append(SparseField(field, encoder.size, form, pretrained))
+    write_parts(db, dataset, encoding, logs, parts, formed, draft, advance)
     scales = {name: (scale.offset, scale.width) for name, scale in encoding.scales.items()}
-    schema = replace(schema_of(dataset, fields, scales), histories=tuple(histories), lists=lists)
+    schema = replace(schema_of(dataset, encoding.encoders, scales), histories=tuple(histories), lists=lists)
     Encoder(schema, {**encoding.encoders, **of_events}).save(draft / ENCODER)
-    _check_labels(dataset, name, tally)
+    labels = facts_of_labels(draft, schema.tasks)
+    _check_labels(dataset, name, labels["train"])
     sizes = sizes_of(parts)
     return {
         "schema": schema.to_json(),
         "rows": dict(zip(PARTS, sizes, strict=True)),
         "left_out": int((parts == LEFT_OUT).sum()),
-        "labels": tally.facts(schema.tasks),
+        "labels": labels,
         "joined": joined_histories(histories, draft),
         "warnings": [
             *(
@@ -221,18 +206,18 @@ def _encode(
     }
 
 
-def _check_labels(dataset: Dataset, name: str, tally: Tally) -> None:
+def _check_labels(dataset: Dataset, name: str, found: Mapping[str, Mapping[str, Any]]) -> None:
     """Check that each task has labels to learn from."""
-    rows, total = tally.labelled[TRAIN], tally.total[TRAIN]
     faults: dict[str, str] = {}
-    for t, task in enumerate(learned(dataset)):
-        if rows[t] == 0:
+    for task in learned(dataset):
+        rows, ones = found[task.name]["rows"], found[task.name].get("positives")
+        if rows == 0:
             unweighted = ", or has the weight 0," if task.name in weights_of(dataset) else ""
             faults[task.name] = f"is missing{unweighted} in all training rows"
-        elif task.type.two_classes and total[t] in (0, rows[t]):
-            faults[task.name] = f"is {int(total[t] > 0)} in all training rows"
+        elif ones in (0, rows):
+            faults[task.name] = f"is {int(ones > 0)} in all training rows"
             texts = next(label.positive for label in dataset.labels if label.name == task.name)
-            if texts and not total[t]:
+            if texts and not ones:
                 faults[task.name] += f", because none has {' or '.join(map(repr, texts))}"
     if faults:
         problems = ", ".join(f"label {task} {fault}" for task, fault in faults.items())

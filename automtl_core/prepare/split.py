@@ -14,7 +14,7 @@ from automtl_core.dataset.lists import Formed
 from automtl_core.dataset.moments import in_times
 from automtl_core.errors import DataError, UsageError
 from automtl_core.prepare.examples import weight_keys
-from automtl_core.prepare.values import codes
+from automtl_core.prepare.values import codes, fetched
 from automtl_core.raw.sql import Times, as_seconds, count, form_of, quoted
 from automtl_core.system.seeds import generator
 
@@ -261,8 +261,7 @@ def ranks(values: NDArray[Any]) -> NDArray[np.integer[Any]]:
 
 def values_of(db: duckdb.DuckDBPyConnection, expression: str, kind: str = "INTEGER") -> NDArray[Any]:
     """Return the values of an expression for the rows of `examples`, in order, [R]."""
-    db.execute(f"SELECT CAST({expression} AS {kind}) AS value FROM examples")
-    found: list[NDArray[Any]] = [np.zeros(0, np.int8)]  # the type of no value
-    while len(frame := db.fetch_df_chunk(512)):  # of 2048 rows each
-        found.append(frame["value"].to_numpy())
-    return np.concatenate(found)
+    chunks = fetched(db, {"value": f"CAST({expression} AS {kind})"}, "examples")
+    return np.concatenate(
+        [np.zeros(0, np.int8), *(chunk["value"] for chunk in chunks)]
+    )  # the type of no value

@@ -1,14 +1,19 @@
 """Tables of the values of fields: their codes, the values of bags, and pretrained vectors. V: values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.dataset.dataset import Dataset, Vectors
+from automtl_core.dataset.dataset import Dataset, Vectors, reads_of
 from automtl_core.errors import DataError, UsageError, printable
+from automtl_core.fields.field import Codes
 from automtl_core.raw.sql import category, count, create, quoted
+
+LINES = 100_000
+"""Number of values of a column that are fetched at a time."""
 
 
 def codes(field: str) -> str:
@@ -44,6 +49,15 @@ def number_values(
     )
 
 
+def fetched(
+    db: duckdb.DuckDBPyConnection, chosen: Mapping[str, str], table: str
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """Yield columns of a table by chunks of 64 x 2048 rows; `chosen` has their SQL by name."""
+    db.execute(f"SELECT {', '.join(chosen.values())} FROM {table}")
+    while len(frame := db.fetch_df_chunk(64)):
+        yield {name: frame.iloc[:, n].to_numpy() for n, name in enumerate(chosen)}
+
+
 def of_bags(field: str) -> str:
     """Return the name of the values in the bags of a field, for `codes`."""
     return f"values of {field}"
@@ -74,13 +88,6 @@ def number_bags(db: duckdb.DuckDBPyConnection, dataset: Dataset, field: str) -> 
     )
     db.execute("DROP TABLE named")
     db.unregister("held")
-
-
-def held(db: duckdb.DuckDBPyConnection, field: str) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-    """Yield bags and their values, both as codes, sorted by both, chunk by chunk."""
-    db.execute(f"SELECT bag, code FROM {_pairs(field)}")
-    while len(frame := db.fetch_df_chunk(64)):
-        yield frame["bag"].to_numpy(), frame["code"].to_numpy()
 
 
 def _pairs(field: str) -> str:
@@ -124,14 +131,47 @@ def make_vectors(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> 
                 )
 
 
-def vector_blocks(
-    db: duckdb.DuckDBPyConnection, field: str
-) -> Iterator[tuple[Sequence[str], NDArray[np.float64]]]:
-    """Yield the values of a field that have vectors, and these, [V, P], sorted by value."""
-    db.execute(f"SELECT id, vector FROM {_vectors(field)} ORDER BY id")
-    while rows := db.fetchmany(10_000):
-        values, vectors = zip(*rows, strict=True)
-        yield values, np.array(vectors, np.float64)
+class Examples:
+    """Information for learners, in addition to chunks of training rows; see `fields.field.Source`."""
+
+    def __init__(self, db: duckdb.DuckDBPyConnection, dataset: Dataset, rows: int) -> None:
+        self.db, self.rows = db, rows
+        self.hashed = dataset.settings.hashed
+        self.min_count = dataset.settings.min_count_of
+        self.max_vocabulary = dataset.settings.max_vocabulary
+        self.bags = [name for name, read in reads_of(dataset.fields).items() if read.how == "bag"]
+
+    def buckets(self, field: str) -> int | None:
+        """Return the number of hash buckets of a field."""
+        return self.hashed.get(field)
+
+    def codes(self, column: str) -> int:
+        """Return the number of codes of a column, or the number of bags of a column of bags."""
+        hashed = None if column in self.bags else self.hashed.get(column)
+        return hashed or count(self.db, codes(column))
+
+    def values(self, column: str) -> Iterator[Sequence[str]]:
+        """Yield all values of a column in the order of their codes."""
+        table = of_bags(column) if column in self.bags else column
+        self.db.execute(f"SELECT CAST(value AS VARCHAR) FROM {codes(table)} ORDER BY code")
+        while rows := self.db.fetchmany(LINES):
+            yield [row[0] for row in rows]
+
+    def value_codes(self, column: str) -> int:
+        """Return the number of codes of the values in bags."""
+        return self.hashed.get(column) or count(self.db, codes(of_bags(column)))
+
+    def held(self, column: str) -> Iterator[tuple[Codes, Codes]]:
+        """Yield codes of bags and of their values, sorted by both, chunk by chunk."""
+        for chunk in fetched(self.db, {"bag": "bag", "code": "code"}, _pairs(column)):
+            yield chunk["bag"], chunk["code"]
+
+    def vectors(self, field: str) -> Iterator[tuple[Sequence[str], NDArray[np.float64]]]:
+        """Yield the values of a field that have vectors, and these, [V, P], sorted by value."""
+        self.db.execute(f"SELECT id, vector FROM {_vectors(field)} ORDER BY id")
+        while rows := self.db.fetchmany(10_000):
+            values, vectors = zip(*rows, strict=True)
+            yield values, np.array(vectors, np.float64)
 
 
 def _vectors(field: str) -> str:

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, BinaryIO
 
 import duckdb
 import numpy as np
@@ -24,59 +23,23 @@ from automtl_core.prepare.known import digests, hashes_of_codes
 from automtl_core.prepare.split import Parts, seconds_of_codes, sizes_of
 
 
-class Tally(NamedTuple):
-    """Label counts by part and task: arrays [3, T]."""
-
-    labelled: NDArray[np.int64]
-    """Rows with the label."""
-    total: NDArray[np.float64]
-    """Sum of the stored labels."""
-    weight: NDArray[np.float64]
-    """Sum of the weights of these rows; 0 without weights."""
-    square: NDArray[np.float64]
-    """Sum of the squares of these weights."""
-
-    @classmethod
-    def of(cls, tasks: Sequence[object]) -> Self:
-        """Return the counts of no rows."""
-        shape = len(PARTS), len(tasks)
-        return cls(np.zeros(shape, np.int64), *np.zeros((3, *shape)))
-
-    def add(self, part: int, labels: NDArray[Any], weights: NDArray[Any] | None) -> None:
-        """Add rows of a part, [R, T]."""
-        known = ~np.isnan(labels)
-        self.labelled[part] += known.sum(axis=0)
-        self.total[part] += np.nansum(labels, axis=0, dtype=np.float64)
-        if weights is not None:
-            of_known = np.where(known, weights, 0).astype(np.float64)
-            self.weight[part] += of_known.sum(axis=0)
-            self.square[part] += (of_known**2).sum(axis=0)
-
-    def facts(self, tasks: Sequence[Task]) -> dict[str, dict[str, dict[str, Any]]]:
-        """Return what the manifest says about the labels of each task, by part."""
-        found: dict[str, dict[str, dict[str, Any]]] = {part: {} for part in PARTS}
-        for (place, part), (t, task) in product(enumerate(PARTS), enumerate(tasks)):
-            rows, total = int(self.labelled[place, t]), float(self.total[place, t])
-            mean = total / rows * task.deviation + task.mean if rows else None
-            positives = {"positives": round(total)} if task.type.two_classes else {}
-            found[part][task.name] = {"rows": rows, "mean": mean, **positives}
-            if task.weight is not None:
-                weight, square = float(self.weight[place, t]), float(self.square[place, t])
-                effective = weight**2 / square if square else 0.0
-                found[part][task.name] |= {"weight": weight, "effective_rows": effective}
-        return found
-
-
-Chunk = Mapping[str, NDArray[Any]]
-Block = Callable[[Chunk], Any]
-"""Function that returns values of the rows of a chunk, [R] or [R, width]."""
-
-
-class _Array(NamedTuple):
-    name: str
-    dtype: type[np.generic]
-    width: int
-    block: Block
+def facts_of_labels(folder: Path, tasks: Sequence[Task]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return what the manifest says about the labels of each task, by part, from the written arrays."""
+    found: dict[str, dict[str, dict[str, Any]]] = {part: {} for part in PARTS}
+    for part, (t, task) in product(PARTS, enumerate(tasks)):
+        labels, weights = (folder / part / f"{name}.npy" for name in ("labels", "weights"))
+        column = np.load(labels, mmap_mode="r")[:, t]
+        known = ~np.isnan(column)
+        rows, total = int(known.sum()), float(column[known].sum(dtype=np.float64))
+        mean = total / rows * task.deviation + task.mean if rows else None
+        positives = {"positives": round(total)} if task.type.two_classes else {}
+        found[part][task.name] = {"rows": rows, "mean": mean, **positives}
+        if task.weight is not None:
+            of_known = np.load(weights, mmap_mode="r")[known, t].astype(np.float64)
+            weight, square = float(of_known.sum()), float((of_known**2).sum())
+            effective = weight**2 / square if square else 0.0
+            found[part][task.name] |= {"weight": weight, "effective_rows": effective}
+    return found
 
 
 def write_parts(
@@ -88,7 +51,7 @@ def write_parts(
     lists: Formed | None,
     draft: Path,
     advance: Callable[[int], None],
-) -> Tally:
+) -> None:
     """Write the arrays of all parts in one pass over `examples`.
 
     Args:
@@ -102,26 +65,20 @@ def write_parts(
         advance: Called with the number of rows of each written chunk.
 
     """
-    arrays = _arrays(db, dataset, encoding, logs, lists, draft)
-    sizes = sizes_of(parts)
-    tally = Tally.of(learned(dataset))
+    arrays_of, sizes = _arrays(db, dataset, encoding, logs, draft), sizes_of(parts)
+    files: dict[tuple[str, str], BinaryIO] = {}
     with ExitStack() as stack:
-        files = {}
-        for part, rows in zip(PARTS, sizes, strict=True):
+        for part in PARTS:
             (draft / part).mkdir()
-            for array in arrays:
-                file = stack.enter_context((draft / part / f"{array.name}.npy").open("wb"))
-                write_header(file, array.dtype, (rows, array.width))
-                files[part, array.name] = file
         for chunk, places in chunks(db, dataset, parts, lists):
-            blocks = {array.name: array.block(chunk).astype(array.dtype, copy=False) for array in arrays}
-            for place, part in enumerate(PARTS):
-                mine = {name: block[places == place] for name, block in blocks.items()}
-                for name, rows_of_part in mine.items():
-                    files[part, name].write(rows_of_part.tobytes())
-                tally.add(place, mine["labels"], mine.get("weights"))
+            for name, array in arrays_of(chunk).items():
+                for place, part in enumerate(PARTS):
+                    if (part, name) not in files:
+                        file = stack.enter_context((draft / part / f"{name}.npy").open("wb"))
+                        write_header(file, array.dtype, (sizes[place], array.shape[1]))
+                        files[part, name] = file
+                    files[part, name].write(array[places == place].tobytes())
             advance(len(places))
-    return tally
 
 
 def write_bags(encoding: Encoding, draft: Path) -> None:
@@ -159,57 +116,48 @@ def write_hashes(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft: Path)
 
 
 def _arrays(
-    db: duckdb.DuckDBPyConnection,
-    dataset: Dataset,
-    encoding: Encoding,
-    logs: Sequence[EventLog],
-    lists: Formed | None,
-    draft: Path,
-) -> list[_Array]:
-    def column(name: str | None) -> Block:
-        scale = encoding.scales.get(name or "")
-        if name is None:
-            return lambda chunk: np.full(rows_of(chunk), np.nan)
-        return lambda chunk: scale.encode(chunk[name]) if scale else chunk[name]
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog], draft: Path
+) -> Callable[[Mapping[str, NDArray[Any]]], dict[str, NDArray[Any]]]:
+    """Return the function for the arrays of the rows of a chunk by file, [R, width] each."""
+    learners, scales, tasks = encoding.learners, encoding.scales, learned(dataset)
+    digest, weights = digests(db, dataset, draft / "hashes"), weight_keys(dataset)
+    oracles = bool(columns_of(dataset, "oracle"))
+    time = dataset.time if dataset.settings.split == "time" else None
+    seconds = seconds_of_codes(db, time)[1] if time else np.zeros(0)
 
-    def array(name: str, dtype: type[np.generic], columns: Sequence[Block]) -> _Array:
-        def block(chunk: Chunk) -> NDArray[Any]:
-            return stacked([column(chunk) for column in columns], chunk, dtype)
-
-        return _Array(name, dtype, len(columns), block)
-
-    encoders, tasks = encoding.learners, learned(dataset)
-    arrays = [
-        array("ids", np.int32, [encoders[field.name].encode for field in sparse_fields(dataset)]),
-        array("dense", np.float32, [encoders[field.name].encode for field in dense_fields(dataset)]),
-        array("labels", np.float32, [column(task.name) for task in tasks]),
-    ]
-    if keys := weight_keys(dataset):
-
-        def ones(chunk: Chunk) -> NDArray[Any]:
-            return np.ones(rows_of(chunk))
-
-        of_tasks = [column(keys[task.name]) if task.name in keys else ones for task in tasks]
-        arrays.append(array("weights", np.float32, of_tasks))
-    if columns_of(dataset, "oracle"):
-        arrays.append(array("oracle", np.float64, [column(task.oracle) for task in tasks]))
-    if dataset.user:
-        arrays.append(array("users", np.int32, [column(dataset.user)]))
-    if dataset.time and dataset.settings.split == "time":
-        time, (_, seconds) = dataset.time, seconds_of_codes(db, dataset.time)
-        arrays.append(array("seconds", np.float64, [lambda chunk: seconds[chunk[time] - 1]]))
-    if lists is not None:
-        arrays.append(array("lists", np.int32, [column(LIST)]))
-        if lists.begin is not None:
-            arrays.append(array("begin", np.float64, [column(BEGIN)]))
-    arrays.append(_Array("rows", np.uint64, 1, digests(db, dataset, draft / "hashes")))
-    arrays += [array(f"{file_name(name)}.codes", np.int32, [column(name)]) for name in coded(encoding)]
-    for log in logs:
-        name = file_name(log.history.name)
-        shared = len(encoding.event_fields(log.history))
-        arrays += [
-            _Array(f"{name}.spans", log.dtype, 2, log.spans),
-            _Array(f"{name}.times", np.float64, 1, log.row_times),
-            _Array(f"{name}.values", np.int32, shared, partial(matched_values, encoding, log.history)),
+    def arrays(chunk: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        one, unknown = np.ones(rows_of(chunk)), np.full(rows_of(chunk), np.nan)
+        labels = [
+            scales[task.name].encode(chunk[task.name]) if task.name in scales else chunk[task.name]
+            for task in tasks
         ]
+        found: dict[str, tuple[Sequence[NDArray[Any]], type[np.generic]]] = {
+            "ids": ([learners[field.name].encode(chunk) for field in sparse_fields(dataset)], np.int32),
+            "dense": ([learners[field.name].encode(chunk) for field in dense_fields(dataset)], np.float32),
+            "labels": (labels, np.float32),
+            "rows": ([digest(chunk)], np.uint64),
+        }
+        if weights:
+            found["weights"] = [chunk.get(weights.get(task.name, ""), one) for task in tasks], np.float32
+        if oracles:
+            found["oracle"] = [chunk.get(task.oracle or "", unknown) for task in tasks], np.float64
+        if dataset.user:
+            found["users"] = [chunk[dataset.user]], np.int32
+        if time:
+            found["seconds"] = [seconds[chunk[time] - 1]], np.float64
+        if LIST in chunk:
+            found["lists"] = [chunk[LIST]], np.int32
+        if BEGIN in chunk:
+            found["begin"] = [chunk[BEGIN]], np.float64
+        found |= {f"{file_name(name)}.codes": ([chunk[name]], np.int32) for name in coded(encoding)}
+        made = {name: stacked(columns, chunk, dtype) for name, (columns, dtype) in found.items()}
+        for log in logs:
+            name = file_name(log.history.name)
+            made |= {
+                f"{name}.spans": log.spans(chunk).astype(log.dtype),
+                f"{name}.times": log.row_times(chunk),
+                f"{name}.values": matched_values(encoding, log.history, chunk),
+            }
+        return made
+
     return arrays

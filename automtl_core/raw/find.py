@@ -40,24 +40,17 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> Sources:
         raise InputMissingError(f"dataset {name} needs a folder with its raw files: {needed}", fix)
     folder = data_dir or Path()
     found = {
-        table: [source_of(path, file, folder) for path in sorted(folder.glob(file.path)) if path.is_file()]
+        table: [source_of(path, file, folder) for path in _matching(folder, file.path)]
         for table, file in files.items()
     }
     if missing := [folder / files[table].path for table, paths in found.items() if not paths]:
         raise InputMissingError(
             "\n".join(f"{path}: raw file of dataset {name} not found" for path in missing), fix
         )
-    for table, file in files.items():
-        named = folder / file.path  # the name of a file may be a pattern that other files match
-        matched = [source.path.name for source in found[table]]
-        if glob.has_magic(file.path) and matched and named.name not in matched and named.is_file():
+    for first, *others in found.values():
+        if others and first.file.alone:
             raise DataError(
-                f"{named}: is a file, and a pattern for {matched[0]}",
-                f"write {glob.escape(file.path)!r} for the file, or move it away",
-            )
-        if len(matched) > 1 and file.alone:
-            raise DataError(
-                f"{found[table][0].path} and {found[table][1].path}: dataset {name} needs one such file",
+                f"{first.path} and {others[0].path}: dataset {name} needs one such file",
                 "name the folder that holds the right one",
             )
     for path, times in Counter(source.path for sources in found.values() for source in sources).items():
@@ -87,13 +80,20 @@ def listed_files(name: str) -> tuple[Path, str, Sequence[Path]]:
         depth = next((n for n, part in enumerate(path.parts) if glob.has_magic(part)), len(path.parts) - 1)
         folder, pattern = Path(*path.parts[:depth]), str(Path(*path.parts[depth:]))
         try:
-            paths = sorted(match for match in folder.glob(pattern) if match.is_file())
+            paths = _matching(folder, pattern)
         except ValueError as error:
             raise UsageError(f"{name}: {error}", "give a pattern such as 'clicks-*.csv'") from None
     if not paths:
         raise InputMissingError(f"{name}: no such file{near_file(path)}", "check the path")
     _check_links(folder, paths)
     return folder, pattern, paths
+
+
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    """Return the file of this name, or else the files that match the pattern, sorted."""
+    if (folder / pattern).is_file():
+        return [folder / pattern]
+    return sorted(path for path in folder.glob(pattern) if path.is_file())
 
 
 def _check_links(folder: Path, paths: Sequence[Path]) -> None:

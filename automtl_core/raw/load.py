@@ -25,11 +25,11 @@ from automtl_core.raw.sql import check_names, create, one_file, quoted, typed
 from automtl_core.system.progress import Progress
 
 SKIP = (
-    "leave such rows out: --set dataset.bad_rows=skip (new rows: --bad-rows skip); "
+    "leave such rows out: --set dataset.bad_rows=skip (new rows: --max-bad-rows N); "
     "`automtl data validate` lists all of them"
 )
-COLUMNAR = (".parquet", ".npy")
-"""Endings of files that are no text."""
+PARQUET = ".parquet"
+"""Ending of files that are no text."""
 REPAIR = f"repair the row, or {SKIP}"
 
 
@@ -43,7 +43,7 @@ class Rejected(NamedTuple):
     def __str__(self) -> str:
         if not self.file:
             return f"row {self.fault.line - 1} (the first one is 0): {self.fault.reason}"
-        if Path(self.file).suffix in COLUMNAR:
+        if Path(self.file).suffix == PARQUET:
             return f"{self.file}: row {self.fault.line}: {self.fault.reason}"
         return located(self.file, self.fault)
 
@@ -93,7 +93,7 @@ def load(
         check_names(source.file.columns, source.path)
         left = (most or 0) - len(rejected)
         part = f"{table} part {place}"
-        if source.path.suffix in COLUMNAR:
+        if source.path.suffix == PARQUET:
             faults = columnar.load(db, part, source.path, source.file, left)
         else:
             faults = _load_text(db, part, source, work_dir, left, most is None)
@@ -122,7 +122,7 @@ def place_of(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], row: int)
 
     """
     for source in sources:
-        if source.path.suffix in COLUMNAR:
+        if source.path.suffix == PARQUET:
             rows = columnar.rows_of(db, source.path)
             if row < rows:
                 return f"{source.path}: row {row + 1}"

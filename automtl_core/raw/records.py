@@ -47,6 +47,7 @@ _FORMATS = {
     b"GIF8": ("an image", TABLES),
     b"%PDF": ("a PDF", TABLES),
     b"\xd0\xcf\x11\xe0": ("a spreadsheet or a document", "save it as CSV"),
+    b"\x93NUMPY": ("an array of numpy", "write a table of its values and rows, such as Parquet"),
     b"SQLite format": ("a database", "export its table as CSV or Parquet"),
     **{bytes([0x80, protocol]): ("a pickle", "write it as CSV or Parquet") for protocol in range(2, 6)},
 }

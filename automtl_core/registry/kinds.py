@@ -142,12 +142,15 @@ def _malformed(reference: str) -> str | None:
     return f"{reference!r} is not of the form package.module:Name"
 
 
-def _extends(reference: str, more: Callable[[Any], str | None] = lambda value: None) -> Fault:
+def _extends(
+    reference: str, more: Callable[[Any], str | None] = lambda value: None, attributes: Sequence[str] = ()
+) -> Fault:
     """Return the check for concrete subclasses of the class at `reference`, and of their settings.
 
     Args:
         reference: The class, `package.module:Name`. If it has a settings class, those of others extend it.
         more: Further check of such a subclass.
+        attributes: Names of attributes that it declares without a value.
 
     """
 
@@ -155,7 +158,8 @@ def _extends(reference: str, more: Callable[[Any], str | None] = lambda value: N
         base = pkgutil.resolve_name(reference)
         if not isinstance(value, type) or not issubclass(value, base):
             return f"expected a subclass of {reference}, found {reprlib.repr(value)}"
-        if missing := getattr(value, "__abstractmethods__", ()):
+        undefined = [name for name in attributes if not hasattr(value, name)]
+        if missing := [*getattr(value, "__abstractmethods__", ()), *undefined]:
             return f"{value.__name__} does not define: {listing(missing)}"
         least = getattr(base, "settings_class", None)
         settings = getattr(value, "settings_class", None)
@@ -183,33 +187,11 @@ def _encoder_faults(value: Any) -> str | None:
     return None if named and all(named) else f"{value}.encoders must hold encoder classes with a `kind`"
 
 
-def _measure_faults(value: Any) -> str | None:
-    """Check that a kind of task has its measures."""
-    if getattr(value, "evidence", None) not in [measure.key for measure in getattr(value, "measures", ())]:
-        return f"{value}.evidence must be the key of one of its `measures`"
-    return None if isinstance(getattr(value, "meaning", None), str) else f"{value}.meaning is missing"
-
-
-def _loss_faults(value: Any) -> str | None:
-    """Check that a loss names kinds of tasks."""
-    kinds = getattr(value, "kinds", ())
-    named = isinstance(kinds, Sequence) and all(isinstance(kind, str) for kind in kinds)
-    return (
-        None if named and kinds and not isinstance(kinds, str) else f"{value}.kinds must name kinds of tasks"
-    )
-
-
 def _is_command(name: str, value: object) -> str | None:
-    """Check that an object is a function, or an app of typer, which can be called as well."""
+    """Check that an object is a function."""
     if callable(value) and not isinstance(value, type):
         return None
-    return f"expected a function or a typer.Typer, found {reprlib.repr(value)}"
-
-
-def _of_command(value: Any) -> str:
-    """Return the first line of the help of a command."""
-    text = getattr(getattr(value, "info", None), "help", None)
-    return text.partition("\n")[0] if isinstance(text, str) else _first_line(value)
+    return f"expected a function, found {reprlib.repr(value)}"
 
 
 def _makes_ops(name: str, value: object) -> str | None:
@@ -299,10 +281,12 @@ FIELD_KINDS: Kind[type[FieldKind]] = Kind(
 TASK_KINDS: Kind[type[TaskKind]] = Kind(
     "task kind",
     "task-kinds",
-    _extends("automtl_core.tasks.kind:TaskKind", _measure_faults),
+    _extends("automtl_core.tasks.kind:TaskKind", attributes=("measures", "evidence", "meaning")),
     reserved=frozenset([*_ATTRIBUTES.split(), "bags", "deviation", "kinds", "mean", "network", "scores"]),
 )
-LOSSES: Kind[type[Loss]] = Kind("loss", "losses", _extends("automtl_core.tasks.loss:Loss", _loss_faults))
+LOSSES: Kind[type[Loss]] = Kind(
+    "loss", "losses", _extends("automtl_core.tasks.loss:Loss", attributes=("kinds",))
+)
 HISTORY_ENCODERS: Kind[HistoryEncoderFactory] = Kind(
     "history encoder",
     "history-encoders",
@@ -330,7 +314,7 @@ PRESETS: Kind[Mapping[str, Any]] = Kind(
 )
 EXPORTERS: Kind[type[Any]] = Kind("exporter", "exporters", _extends("automtl_export.exporter:Exporter"))
 STAGES: Kind[type[Any]] = Kind("stage", "stages", _extends("automtl_core.workflow.stage:Stage"))
-COMMANDS: Kind[Any] = Kind("command", "commands", _is_command, _of_command, words=True)
+COMMANDS: Kind[Any] = Kind("command", "commands", _is_command, words=True)
 
 KINDS: Mapping[str, Kind[Any]] = {
     kind.plural: kind

@@ -18,24 +18,15 @@ import pluggy
 
 from automtl_core.errors import PluginError, did_you_mean, listing, one_line
 from automtl_core.registry.kinds import KINDS, Kind
-from automtl_core.registry.registry import (
-    DISABLE,
-    Contents,
-    Loaded,
-    PluginRow,
-    Registry,
-    check_free,
-    names_of,
-    reason,
-)
+from automtl_core.registry.registry import DISABLE, Objects, PluginRow, Registry, check_free, reason
 
 
 def load_registry() -> Registry:
     """Load all installed plugins, first those of automtl, then others by name; errors are in `rows`."""
-    loaded: list[tuple[PluginRow, Contents]] = []
+    rows: list[PluginRow] = []
     for point in sorted(_points(), key=_order):
-        loaded.append(_load(point, loaded))
-    return Registry(loaded)
+        rows.append(_load(point, rows))
+    return Registry(rows)
 
 
 def _points() -> list[metadata.EntryPoint]:
@@ -81,44 +72,39 @@ def _named(dist: Any) -> tuple[str, str]:
         return "unknown", "unknown"
 
 
-def _load(point: metadata.EntryPoint, loaded: Loaded) -> tuple[PluginRow, Contents]:
+def _load(point: metadata.EntryPoint, others: Sequence[PluginRow]) -> PluginRow:
     """Return the row of one plugin with its objects: all of them, or none and the problem."""
     row = PluginRow(point.name, *_named(point.dist), point.value)
     try:
-        _check_wanted(row, loaded)
+        _check_wanted(row, others)
         with redirect_stdout(sys.stderr):  # standard output is for the output of commands
-            contents = _contents(point)
-        check_free(row, contents, loaded)
+            row = replace(row, provides=_objects(point))
+        check_free(row, others)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # even sys.exit() in a plugin must not end the program
-        return replace(row, problem=reason(error)), {}
-    return replace(row, provides=names_of(contents)), contents
+        return replace(row, provides={}, problem=reason(error))
+    return row
 
 
-def _check_wanted(row: PluginRow, loaded: Loaded) -> None:
+def _check_wanted(row: PluginRow, others: Sequence[PluginRow]) -> None:
     if row.name in [name.strip() for name in os.environ.get(DISABLE, "").split(",")]:
         raise PluginError(f"disabled by {DISABLE}")
-    for other, _ in loaded:
+    for other in others:
         if other.name == row.name:
             raise PluginError(
                 f"there is already a plugin {row.name!r}, of {other.distribution} {other.version}"
             )
 
 
-def _contents(point: metadata.EntryPoint) -> Contents:
-    """Import a plugin in a separate plugin manager, so that a failure needs no cleanup."""
-    hooks, specified = [kind.hook for kind in KINDS.values()], pluggy.HookspecMarker("automtl")
-    manager = pluggy.PluginManager("automtl")
+def _objects(point: metadata.EntryPoint) -> Objects:
+    """Import a plugin in a plugin manager of its own, check its hooks, and return what they return."""
+    hooks = {kind.hook: kind for kind in KINDS.values()}
+    manager, specified = pluggy.PluginManager("automtl"), pluggy.HookspecMarker("automtl")
     manager.add_hookspecs(type("Hooks", (), {hook: specified(lambda: {}) for hook in hooks}))
     plugin = point.load()
     manager.register(plugin, point.name)
-    _check_hooks(plugin, hooks, manager.get_hookcallers(plugin) or [])
-    return {plural: _answer(kind, getattr(manager.hook, kind.hook)) for plural, kind in KINDS.items()}
-
-
-def _check_hooks(plugin: object, hooks: Sequence[str], callers: Sequence[pluggy.HookCaller]) -> None:
-    marked = [caller.name for caller in callers]
+    marked = {caller.name: caller for caller in manager.get_hookcallers(plugin) or []}
     for name in marked:
         if name not in hooks:
             raise PluginError(f"{name!r} is not a hook{did_you_mean(name, hooks)}; hooks: {listing(hooks)}")
@@ -127,16 +113,18 @@ def _check_hooks(plugin: object, hooks: Sequence[str], callers: Sequence[pluggy.
             raise PluginError(f"{name!r} is not marked: put `@automtl_core.hookimpl` above it")
     if not marked:
         raise PluginError(f"it implements no hook; hooks: {listing(hooks)}")
+    answers = {kind.plural: _answer(kind, marked[name]) for name, kind in hooks.items() if name in marked}
+    return {plural: answer for plural, answer in answers.items() if answer}
 
 
-def _answer(kind: Kind[Any], caller: pluggy.HookCaller) -> dict[str, object]:
+def _answer(kind: Kind[Any], caller: pluggy.HookCaller) -> Mapping[str, object]:
     """Return the objects of a kind that the plugin registers."""
     found: dict[str, object] = {}
     for implementation in caller.get_hookimpls():
         # Not through `caller()`, which drops a None: a missing return is an error of the plugin.
         returned = implementation.function()
         if not isinstance(returned, Mapping):
-            raise PluginError(f"{caller.name} must return a mapping by name, not {reprlib.repr(returned)}")
+            raise PluginError(f"{kind.hook} must return a mapping by name, not {reprlib.repr(returned)}")
         found.update(returned)
     for name, value in found.items():
         kind.check(name, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -51,6 +51,10 @@ DISABLE = "AUTOMTL_DISABLE_PLUGINS"
 _OF_A_SCRIPT = "of a script"
 
 
+Objects = Mapping[str, Mapping[str, object]]
+"""The objects of a plugin: plural of the kind -> name -> object or reference."""
+
+
 @dataclass(frozen=True)
 class PluginRow:
     """One installed plugin, usable or not: a row of `automtl plugins`."""
@@ -60,25 +64,25 @@ class PluginRow:
     version: str
     module: str
     """Value of the entry point."""
-    provides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Registered names, by the plural of their kind; empty if there is a problem."""
+    provides: Objects = field(default_factory=dict)
+    """What it supplies, without kinds of which there is nothing; empty if there is a problem."""
     problem: str | None = None
     """Reason why the plugin is not used: an error, or its name in `DISABLE`."""
 
-
-Contents = Mapping[str, Mapping[str, object]]
-"""The objects of a plugin: plural of the kind -> name -> object or reference."""
-Loaded = Sequence[tuple[PluginRow, Contents]]
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, with names in place of objects."""
+        return {**vars(self), "provides": {plural: list(named) for plural, named in self.provides.items()}}
 
 
 class Registry:
     """The objects of all plugins, by kind and name; immutable, made by `plugins.load_registry`."""
 
-    def __init__(self, loaded: Loaded) -> None:
-        self.rows = tuple(row for row, _ in loaded)
-        self._loaded = tuple(loaded)
+    def __init__(self, rows: Iterable[PluginRow]) -> None:
+        self.rows = tuple(rows)
         self._entries = {
-            plural: {name: (value, row) for row, has in loaded for name, value in has.get(plural, {}).items()}
+            plural: {
+                name: (of, row) for row in self.rows for name, of in row.provides.get(plural, {}).items()
+            }
             for plural in KINDS
         }
         self._held: dict[tuple[str, str], Any] = {}
@@ -200,16 +204,15 @@ class Registry:
             PluginError: the object or the name cannot be registered, or the name is taken.
 
         """
-        added = {kind.plural: {name: value}}
         kind.check(name, value)
         row = PluginRow(plugin, _OF_A_SCRIPT, "none", getattr(value, "__module__", None) or plugin)
-        check_free(row, added, self._loaded)
-        mine = next((has for other, has in self._loaded if other.name == plugin), {})
-        if any(other.name == plugin and other.distribution != _OF_A_SCRIPT for other in self.rows):
+        check_free(replace(row, provides={kind.plural: {name: value}}), self.rows)
+        mine = next((other for other in self.rows if other.name == plugin), row)
+        if mine.distribution != _OF_A_SCRIPT:
             raise PluginError(f"a plugin {plugin!r} is installed", fix="give another name as `plugin`")
-        contents = {**mine, kind.plural: {**mine.get(kind.plural, {}), name: value}}
-        others = [(other, has) for other, has in self._loaded if other.name != plugin]
-        return Registry([*others, (replace(row, provides=names_of(contents)), contents)])
+        provides = {**mine.provides, kind.plural: {**mine.provides.get(kind.plural, {}), name: value}}
+        others = [other for other in self.rows if other.name != plugin]
+        return Registry([*others, replace(row, provides=provides)])
 
     @contextmanager
     def expecting(self, plugins: Mapping[str, str]) -> Iterator[None]:
@@ -310,21 +313,16 @@ def remedy(row: PluginRow) -> str:
     return f"repair or upgrade {row.distribution} {row.version}, or set {DISABLE}={row.name}"
 
 
-def names_of(contents: Contents) -> dict[str, tuple[str, ...]]:
-    """Return the names that a plugin supplies, by the plural of their kind."""
-    return {plural: tuple(named) for plural, named in contents.items() if named}
-
-
-def check_free(row: PluginRow, contents: Contents, loaded: Loaded) -> None:
+def check_free(row: PluginRow, others: Iterable[PluginRow]) -> None:
     """Check that none of a plugin's names is registered yet.
 
     Raises:
         PluginError: a name is registered already.
 
     """
-    for other, taken in loaded:
-        for plural, named in contents.items():
-            for name in named.keys() & taken.get(plural, {}).keys():
+    for other in others:
+        for plural, named in row.provides.items():
+            for name in named.keys() & other.provides.get(plural, {}).keys():
                 raise PluginError(
                     f"the {KINDS[plural].name} {name!r} of plugin {row.name!r} is already registered by "
                     f"plugin {other.name!r} of {other.distribution} {other.version}"

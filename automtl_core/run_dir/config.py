@@ -15,7 +15,16 @@ from pydantic import BeforeValidator, Field
 from automtl_core.choices import Decision
 from automtl_core.dataset.encodings import WORDS, Encodings, in_full
 from automtl_core.errors import UsageError
-from automtl_core.registry.kinds import BALANCERS, DATASETS, LOSSES, PRESETS, SPACES, STRATEGIES, Kind
+from automtl_core.registry.kinds import (
+    BALANCERS,
+    DATASETS,
+    ENGINES,
+    LOSSES,
+    PRESETS,
+    SPACES,
+    STRATEGIES,
+    Kind,
+)
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.folders import prepared_folder
 from automtl_core.search.encoding.rows import EncodingSearchSettings
@@ -71,9 +80,9 @@ class Common(Settings):
     removed: ClassVar = {"large_tables": "memory"}
 
     dataset: Annotated[Component, NAMED]
-    """Dataset adapter; see `automtl settings dataset`."""
+    """Dataset adapter; see `automtl list dataset`."""
     training: Recipe = Recipe()
-    """Training settings; see `automtl settings training`."""
+    """Training settings; see `automtl list training`."""
     seed: int = 0
     """Random seed of the run. The split of the data has a separate seed, a setting of the dataset."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -84,12 +93,12 @@ class Common(Settings):
     features: Annotated[Encodings, BeforeValidator(_features), Takes(f"{', '.join(WORDS)}, or a mapping")] = (
         Encodings()
     )
-    """Feature encoding; see `automtl settings features`."""
+    """Feature encoding; see `automtl list features`."""
     encoding_search: EncodingSearchSettings = EncodingSearchSettings()
     """Encoding search, which replaces `auto` in `features` and `training.embedding_decay`; see `automtl
     settings encoding_search`."""
     importance: ImportanceSettings = ImportanceSettings()
-    """Permutation importance of fields on test rows; see `automtl settings importance`."""
+    """Permutation importance of fields on test rows; see `automtl list importance`."""
     metrics: tuple[str, ...] = ()
     """Metrics of the test and of the final validation, beside AUC, log loss, RMSE, MAE and R2: names of
     `automtl list metrics`; `ndcg-5` is NDCG@5. Metrics by user are left out if the dataset has no user
@@ -137,13 +146,13 @@ class RunConfig(Common):
     """Everything that a run depends on, except the code and the raw files."""
 
     space: Annotated[Component, NAMED]
-    """Search space; see `automtl settings space`."""
+    """Search space; see `automtl list space`."""
     strategy: Annotated[Component | None, Takes(f"{NAMED}, or null")] = None
-    """Search strategy; see `automtl settings strategy`. null: training without a search."""
+    """Search strategy; see `automtl list strategy`. null: training without a search."""
     warm_start: Path | None = None
     """Folder of the run with whose weights an update begins. null: no update."""
     update: UpdateSettings | None = None
-    """Update of the run that `warm_start` names; see `automtl settings update`. null: none."""
+    """Update of the run that `warm_start` names; see `automtl update`. null: none."""
     decisions: dict[str, Decision] = Field(default_factory=dict)
     """Architecture to train without a strategy: choice -> decision. Empty for a space without choices."""
     retrain: Literal["inherit", "scratch"] | None = None
@@ -177,7 +186,7 @@ def _merged(values: Sequence[Any], path: str) -> Any:
     """Merge the values that layers have at a path, the strongest last: mappings key by key."""
     if path == OF_TASKS:
         values = _for_tasks(values)
-    elif path in COMPONENTS or path.rpartition(".")[0] == OF_TASKS:
+    elif path in (*COMPONENTS, ENGINES.name) or path.rpartition(".")[0] == OF_TASKS:
         values = _of_the_last(values)
     if path == "features":
         values = [in_full(value) for value in values]

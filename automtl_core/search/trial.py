@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -140,6 +140,9 @@ class TrialResult:
 class TrialBegan(Event):
     """A trial begins or resumes; not sent for a trial that needs no training."""
 
+    title: str = ""
+    """What is told of it, such as `cell 2 of 6: mmoe, seed 0`; empty for a trial that is not announced."""
+
 
 @dataclass(frozen=True)
 class TrialEnded(Event):
@@ -152,12 +155,16 @@ class TrialEnded(Event):
 class TrialWaits(Event):
     """A trial waits for another process that works on it."""
 
+    title: str = ""
+    """What is told of it, such as `mmoe, seed 0`."""
+
 
 OnEvent = Callable[[TrialSpec, Event], bool]
 """Receives the events of each trial; if it returns False, the executor ends all trials in order."""
 RunTrial = Callable[[TrialSpec, Listener], TrialResult]
 
 
+@runtime_checkable
 class Executor(Protocol):
     """Runs trials.
 

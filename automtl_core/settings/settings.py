@@ -47,7 +47,7 @@ class Settings(BaseModel):
     """Base class of the settings of search spaces, strategies, datasets and the trainer.
 
     A subclass declares one annotated field for each setting, with a default and a docstring below it, which
-    `automtl settings` prints. Unknown keys are errors, numbers are finite, and instances are immutable.
+    `automtl list` prints. Unknown keys are errors, numbers are finite, and instances are immutable.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
@@ -75,7 +75,7 @@ class Settings(BaseModel):
             values: Values as read from YAML.
             where: Key of the values in the configuration, such as `space`; empty for the whole configuration.
             name: Name of the space, strategy or dataset that the settings belong to.
-            kind: Its kind, as in `automtl settings KIND NAME`; empty if that is the last part of `where`.
+            kind: Its kind, as in `automtl list KIND NAME`; empty if that is the last part of `where`.
 
         Raises:
             UsageError: some keys are unknown or values wrong; the message lists all of them.

@@ -166,7 +166,7 @@ def remedy(faults: Sequence[ErrorDetails], where: str, page: str, model: type[Ba
     Args:
         faults: Errors of the values.
         where: Key of the values in the configuration; empty for the whole configuration.
-        page: Arguments of `automtl settings` that explain these values.
+        page: Arguments of `automtl list` that explain these values.
         model: The class of the settings.
 
     """
@@ -177,7 +177,7 @@ def remedy(faults: Sequence[ErrorDetails], where: str, page: str, model: type[Ba
     parts = [any(map(_fields, options(find(model, "", path).annotation))) for path in first]
     pages = [str(path[0]) if path and part else "run" for path, part in zip(first, parts, strict=True)]
     pages = [page] if where else pages
-    commands = " and ".join(f"automtl settings {page}" for page in dict.fromkeys(pages))
+    commands = " and ".join(f"automtl list {page}" for page in dict.fromkeys(pages))
     return "; ".join([*dict.fromkeys(takes), f"see the allowed values: {commands}"])
 
 

@@ -210,13 +210,10 @@ def mean_over_tasks(values: Mapping[str, float | None], metrics: Metrics, least:
     return sum(known) / len(known) if known and len(known) == len(counting) else None
 
 
-def too_few(tasks: Metrics, intervals: bool = True) -> Iterator[str]:
+def too_few(tasks: Metrics) -> Iterator[str]:
     """Yield the notes on tasks with a star: too few test rows for a reliable metric.
 
-    Args:
-        tasks: Task -> its metrics. More than three tasks of two classes have one note.
-        intervals: Whether a note has the interval of the score.
-
+    More than three tasks of two classes have one note.
     """
     few = "test rows are positive, too few of one class to be reliable"
     counts = [m.positives for m in tasks.values() if m.positives is not None]
@@ -235,7 +232,7 @@ def too_few(tasks: Metrics, intervals: bool = True) -> Iterator[str]:
         elif not one_note:
             low, high = m.interval or (0.0, 1.0)
             ends = f" (95 % interval of the {m.type.score.title} {low:.4f} to {high:.4f})"
-            ends *= intervals and m.interval is not None
+            ends *= m.interval is not None
             yield f"* {task}: {m.positives:,} of {m.rows:,} {few}{ends}; not in the mean"
 
 

@@ -68,11 +68,11 @@ class Recipe(Settings):
         Takes("a name, {name: NAME, SETTING: VALUE, ...}, or a mapping of tasks to these"),
     ] = Field(default_factory=dict)
     """Losses in place of those of the kinds of tasks: one for all tasks of its kinds, or task -> loss, with
-    `*` for the other tasks; see `automtl settings loss`. Losses that compare the rows of a list need lists or
+    `*` for the other tasks; see `automtl list loss`. Losses that compare the rows of a list need lists or
     a user field; then batches hold whole lists. Tasks without a name have the loss of their kind or, where a
     metric of lists judges them, the one that the encoding search chooses."""
     balancer: Annotated[Component, NAMED] = Component(name=WEIGHTED_MEAN)
-    """Balancer: the rule that combines the losses of all tasks; see `automtl settings balancer`. The encoding
+    """Balancer: the rule that combines the losses of all tasks; see `automtl list balancer`. The encoding
     search always uses the weighted mean."""
     min_positives: int = Field(100, ge=1)
     """Minimum number of positive and of negative rows of a binary task, or of rows of a regression. A task

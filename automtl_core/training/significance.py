@@ -89,7 +89,11 @@ LEAST = 10
 
 
 def losses_by_row(
-    task: Task, labels: NDArray[np.float32], outputs: Sequence[Floats], groups: Groups = None
+    task: Task,
+    labels: NDArray[np.float32],
+    outputs: Sequence[Floats],
+    groups: Groups = None,
+    least: int = LEAST,
 ) -> list[Floats] | None:
     """Return the losses by row of several outputs, whose means are 1 - score; None if there are too few rows.
 
@@ -98,11 +102,12 @@ def losses_by_row(
         labels: [R], NaN where missing: these rows are left out.
         outputs: Outputs of networks, or of fields, [R] each.
         groups: Number of the user or list of each row, [R].
+        least: Least number of rows of either class, or of all rows where labels have no classes.
 
     """
     known, kind = ~np.isnan(labels), task.type
     truth, of_rows = np.asarray(labels[known], np.float64), None if groups is None else groups[known]
-    if kind.effective_rows(truth, of_rows) < LEAST or not kind.has_evidence(truth, of_rows):
+    if kind.effective_rows(truth, of_rows) < least or not kind.has_evidence(truth, of_rows):
         return None
     return [kind.losses_by_row(truth, one[known], of_rows) for one in outputs]
 

@@ -196,7 +196,7 @@ class Job:
         """Return the search space for the fields and tasks of the data.
 
         Args:
-            data: The data, or only its schema, such as that of `expected_schema`, without vectors.
+            data: The data, or only its schema, such as that of `schema_of`, without vectors.
 
         Raises:
             UnknownNameError: no plugin registers one of its ops.

@@ -11,14 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.frames import NewExamples, NewRows, numbered
+from automtl_core.data.frames import NewExamples, NewRows
 from automtl_core.data.new_rows import check_output, new_rows, predictions_file
 from automtl_core.data.part import Part
-from automtl_core.dataset.dataset import MOST_BAD_ROWS
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.recorded import RecordedDataset
 from automtl_core.dataset.schema import scores_of
-from automtl_core.errors import DataError, UsageError, did_you_mean, listing
+from automtl_core.errors import DataError, UsageError, listing
 from automtl_core.fields.encode import texts
 from automtl_core.fields.numeric import Scale
 from automtl_core.fields.sparse import Vocabulary
@@ -32,9 +31,6 @@ from automtl_core.training.events import Listener, Noted, ProgressMade, Warned
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import NONE, Metrics, by_unit, metrics_of
 from automtl_core.workflow.trained import Trained
-
-CHUNK = 1 << 14
-"""Approximate number of rows that are encoded together, in whole batches."""
 
 
 @dataclass(frozen=True)
@@ -76,28 +72,6 @@ def passed_on(listener: Listener) -> dict[str, Any]:
         "progress": lambda stage, share: listener(ProgressMade(PREPARATION, stage, share)),
         "note": lambda sentence, is_warning: listener(Warned(sentence) if is_warning else Noted(sentence)),
     }
-
-
-def skippable(bad_rows: str | None, most: int | None) -> int | None:
-    """Return the largest number of faulty rows to skip; None if a faulty row is an error.
-
-    Args:
-        bad_rows: `fail` or `skip`; None is `fail`, so that by default each row has a prediction.
-        most: Largest number with `skip`; None for the default.
-
-    Raises:
-        UsageError: the treatment does not exist, or a number is given for another one than `skip`.
-
-    """
-    if bad_rows not in (None, "fail", "skip"):
-        near = did_you_mean(bad_rows, ("fail", "skip"))
-        raise UsageError(f"{bad_rows!r} is not a treatment of faulty rows{near}", "use fail or skip")
-    if bad_rows == "skip":
-        return MOST_BAD_ROWS if most is None else most
-    if most is not None:
-        fix = "set the treatment of bad rows to skip, or leave the number out"
-        raise UsageError("a maximum number of bad rows has no effect without skip", fix)
-    return None
 
 
 def check_log(histories: Sequence[History], log: object) -> None:
@@ -216,7 +190,7 @@ def measure(
 
 def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
     """Yield the encoded rows, whole batches at a time; labelled rows have their users."""
-    total, done, numbers, reading = len(rows), 0, dict[str, int](), rows.reading
+    done, reading = 0, rows.reading
     unseen = Unseen(made.encoder, made.unread)
     for events in rows.events:
         # Fewer rows without an event may be those of new users.
@@ -225,18 +199,11 @@ def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
         single = bool((np.bincount(rows.lists)[1:] == 1).any())
         how = "each list begins with its first row here: give the rows of a list together"
         reading.note(f"the log has no rows of lists by {listing(reading.rule.by)}; {how}", single)
-    for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
-        part, user = made.encoder.encode(chunk, labelled=reading.labelled), reading.dataset.user
-        if reading.labelled and user is not None:
-            part = replace(part, users=numbered(chunk[user], numbers))
-        if rows.lists is not None:
-            part = replace(part, lists=rows.lists[done : done + len(chunk)])
-        if reading.weights:
-            part = replace(part, weights=made.encoder.weights(chunk))
+    for chunk, part in rows.parts(made.encoder, made.batch_size, users=reading.labelled):
         unseen.add(chunk, part)
         yield part
         done += len(chunk)
-        reading.progress("predict", done / total)
+        reading.progress("predict", done / len(rows))
     for sentence in unseen.sentences():
         reading.note(sentence, True)
 

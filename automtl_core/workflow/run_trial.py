@@ -179,14 +179,14 @@ class TrialRunner:
 
 @contextmanager
 def executor_of(
-    registry: Registry, workers: int | None, engine: str | Mapping[str, Any] | None
+    registry: Registry, workers: int | None, engine: str | Mapping[str, Any] | Executor | None
 ) -> Iterator[Executor | None]:
     """Yield the executor of an engine; None where one worker of the default engine is enough: this process.
 
     Args:
         registry: The plugins.
         workers: Maximum number of trials that run at once; None for that of the engine.
-        engine: Name of the engine, or its name and settings; None for the default engine.
+        engine: Name of the engine, or its name and settings, or an executor; None for the default engine.
 
     Raises:
         UsageError: the number of workers or a setting of the engine is wrong.
@@ -195,8 +195,8 @@ def executor_of(
     """
     if workers is not None and workers < 1:
         raise UsageError(f"{workers} workers cannot run a trial", "use a number from 1")
-    if engine is None and (workers or 1) == 1:
-        yield None
+    if isinstance(engine, Executor) or (engine is None and (workers or 1) == 1):
+        yield engine
         return
     chosen = Component.model_validate(
         {"name": "processes", **engine} if isinstance(engine, Mapping) else engine or "processes"

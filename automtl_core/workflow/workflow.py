@@ -21,7 +21,7 @@ import pandas as pd
 from automtl_core.data.frames import NewExamples
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.dataset import Dataset, expected_schema
+from automtl_core.dataset.dataset import Dataset, schema_of
 from automtl_core.dataset.recorded import RecordedDataset
 from automtl_core.dataset.schema import Task, scores_of
 from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
@@ -161,7 +161,7 @@ class Workflow:
         if name is not None:
             check_free(runs_dir / plain_name(name))
         with suppress(ArtifactError):  # of a dataset without fields or tasks, which the preparation describes
-            job.checked(expected_schema(job.dataset()))  # before the preparation, which may take long
+            job.checked(schema_of(job.dataset()))  # before the preparation, which may take long
         prepared = self.prepare(job)
         space = job.checked(prepared)
         self.check(job, prepared)

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 import automtl_core
-from automtl_cli.errors import Stop, blamed, report
+from automtl_cli.errors import Stop, blamed, check_words, report
 from automtl_cli.output import emit, lenient_streams
 from automtl_core.errors import InputMissingError, PluginError
 from automtl_core.registry.kinds import COMMANDS
@@ -26,15 +25,12 @@ class Commands(Mapping[str, Any]):
 
     Args:
         above: The words of the group.
-        own: Commands that the app of the group has already.
         registry: The installed plugins. None: they are loaded at the first use.
 
     """
 
-    def __init__(
-        self, above: Sequence[str], own: Mapping[str, Any], registry: Registry | None = None
-    ) -> None:
-        self.above, self.own = list(above), own
+    def __init__(self, above: Sequence[str] = (), registry: Registry | None = None) -> None:
+        self.above = list(above)
         if registry is not None:
             self.registry = registry
 
@@ -44,28 +40,22 @@ class Commands(Mapping[str, Any]):
 
     @cached_property
     def lines(self) -> dict[str, str]:
-        """Word -> the line of its help, in the order of registration."""
-        depth = len(self.above)
-        lines = {word: own.get_short_help_str(200) for word, own in self.own.items() if not own.hidden}
+        """Word -> the line of its help, in the order of registration; that of a group has its words."""
+        depth, lines = len(self.above), dict[str, str]()
         for row in self.registry.rows:
             for name in row.provides.get(COMMANDS.plural, ()):
                 words = name.split()
-                if words[:depth] == self.above and len(words) == depth + 1:
-                    lines[words[depth]] = self._line(name) or f"Of plugin {row.name}."
-                elif words[:depth] == self.above and len(words) > depth + 1:
-                    lines.setdefault(words[depth], f"Commands of plugin {row.name}.")
+                if words[:depth] != self.above:
+                    continue
+                line = self.registry.line(COMMANDS, name) or f"Of plugin {row.name}."
+                if len(words) > depth + 1:
+                    below = lines.get(words[depth], "")
+                    line = f"{below}, {words[depth + 1]}" if below else f"Commands: {words[depth + 1]}"
+                lines[words[depth]] = line
         if not lines and not self.above:
             fix = f"install automtl again, and do not name `commands` in {DISABLE}"
             raise PluginError("no plugin with commands is installed", fix)
         return lines
-
-    def _line(self, name: str) -> str | None:
-        """Return the line of a command; one of a group is imported for it if necessary."""
-        line = self.registry.line(COMMANDS, name)
-        if line is None and self.above:
-            with suppress(PluginError):  # its use has this error
-                return self.registry.describe(COMMANDS, name)
-        return line
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.lines)
@@ -75,24 +65,17 @@ class Commands(Mapping[str, Any]):
 
     def __getitem__(self, word: str) -> Any:
         words = [*self.above, word]
-        name = " ".join(words)
-        if name in self.registry.names(COMMANDS):
-            value = self.registry.get(COMMANDS, name)
-            if not isinstance(value, typer.Typer):
-                return command(value, word, _show)
-        elif word in self.own or word not in self.lines:
-            return self.own[word]
-        else:
-            value = typer.Typer(rich_markup_mode=None, help=self.lines[word])
-        value.info.cls = Group
-        group = typer.main.get_group(value)
-        group.name = word
-        group.commands = Commands(words, group.commands, self.registry)  # type: ignore[assignment]
+        if (name := " ".join(words)) in self.registry.names(COMMANDS):
+            return command(self.registry.get(COMMANDS, name), word, _show)
+        group = Group(name=word, help=self.lines[word], rich_markup_mode=None)
+        group.commands = Commands(words, self.registry)
         return group
 
 
 class Group(TyperGroup):
     """A group that lists its commands without loading them."""
+
+    commands: Commands  # type: ignore[assignment]
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the words of the commands."""
@@ -100,18 +83,15 @@ class Group(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands with their lines."""
-        if isinstance(self.commands, Commands) and self.commands:
-            with formatter.section("Commands"):
-                formatter.write_dl(list(self.commands.lines.items()))
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.commands.lines.items()))
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Return the words and options that begin with a text."""
         from typer._click.shell_completion import CompletionItem
 
-        lines = self.commands.lines if isinstance(self.commands, Commands) else {}
-        items = [
-            CompletionItem(word, help=line) for word, line in lines.items() if word.startswith(incomplete)
-        ]
+        lines = self.commands.lines.items()
+        items = [CompletionItem(word, help=line) for word, line in lines if word.startswith(incomplete)]
         return items + super(TyperGroup, self).shell_complete(ctx, incomplete)
 
 
@@ -150,7 +130,7 @@ def root(
 def program() -> Any:
     """Return the root of all commands."""
     made = typer.main.get_command(app)
-    made.commands = Commands((), {})  # type: ignore[attr-defined]
+    made.commands = Commands()  # type: ignore[attr-defined]
     return made
 
 
@@ -158,6 +138,7 @@ def run(arguments: Sequence[str], stop: Stop) -> int:
     """Run one command and return its exit code."""
     try:
         _check_folder()
+        check_words(arguments)
         made = program()
         with made.make_context("automtl", list(arguments)) as context:
             made.invoke(context)

@@ -45,8 +45,8 @@ class Layers:
 
     all: Sequence[Layer]
     """The preset, the file, the options and `--set`, in increasing precedence."""
-    engine: Layer | None
-    """Name and settings of the engine of workers, which are no part of a configuration; None without any."""
+    engine: Any
+    """Name of the engine of workers, or name and settings, which are no part of a configuration."""
 
 
 def layers(
@@ -66,13 +66,10 @@ def layers(
 
     """
     settings = assignments(configuration.settings or ())
-    engine: dict[str, Any] = {}
+    engine: Any = None
     if execution is not None:
-        flags = {**execution.flags(), **flags}
-        engine = {} if execution.engine is None else {"name": execution.engine}
-        if isinstance(settings.get(ENGINES.name), Mapping):
-            engine |= settings.pop(ENGINES.name)
-        if isinstance(name := engine.get("name"), str):
+        flags, engine = {**execution.flags(), **flags}, settings.pop(ENGINES.name, None)
+        if isinstance(name := engine.get("name") if isinstance(engine, Mapping) else engine, str):
             load_registry().supplier(ENGINES, name)
     flags = {"dataset": configuration.dataset, "data_dir": configuration.data_dir, **flags}
     preset, file = configuration.preset, configuration.config
@@ -81,7 +78,7 @@ def layers(
         _check_within(file, of_file.get("prepared_dir"))
     of_flags = {key: value for key, value in flags.items() if value is not None}
     of_preset = load_registry().get(PRESETS, preset) if preset is not None else {}
-    return Layers([Shared(of_preset), Shared(of_file), of_flags, settings], engine or None)
+    return Layers([Shared(of_preset), Shared(of_file), of_flags, settings], engine)
 
 
 def _check_within(file: Path, folder: object) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -26,6 +27,19 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.system.process_state import SIGNALS
 
 MORE_MEMORY = "use smaller settings, or more memory"
+RENAMED = {
+    "doctor": "automtl check [FILE]",
+    "config validate": "automtl check FILE",
+    "settings": "automtl list KIND [NAME]",
+    "data list": "automtl list datasets",
+    "data show": "automtl list datasets NAME",
+    "plugins check": "automtl check NAME",
+    "plugins new": "automtl new NAME --kind KIND",
+    "watch": "automtl show RUN --follow",
+}
+"""Words of commands of earlier versions -> the commands in their place."""
+OLD_OPTIONS = {"--bad-rows": "--max-bad-rows N", "--engine": "--set engine=NAME"}
+"""Options of earlier versions -> the options in their place."""
 
 
 class Stop:
@@ -43,6 +57,13 @@ class Stop:
     def _raise(self, number: int, frame: FrameType | None) -> None:
         self.signal = number
         raise KeyboardInterrupt
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Refuse the words of a command of an earlier version; the remedy is the command in its place."""
+    for old, new in RENAMED.items():
+        if [*words][: old.count(" ") + 1] == old.split():
+            raise UsageError(f"automtl {old}: has another name now", new)
 
 
 def report(error: BaseException, stop: Stop) -> int:
@@ -121,13 +142,16 @@ def _usage(error: typer.TyperException) -> str | None:
     from automtl_core.settings.words import nested
     from automtl_core.workflow.components import is_file
 
-    name = str(getattr(error, "option_name", "")).strip("-").replace("-", "_")
+    given = str(getattr(error, "option_name", ""))
+    if given in OLD_OPTIONS:
+        return f"it has another name now: {OLD_OPTIONS[given]}"
+    name = given.strip("-").replace("-", "_")
     # `dataset.name` and its like are no remedy for `--name`, and not all commands take settings.
     taken = [each for option in context.command.params for each in option.opts] if context else []
     if "--set" in taken and name not in ("", "name") and (key := nested(name, RunConfig)):
         return f"it is a setting: --set {key}=VALUE"
     if name and error.format_message().endswith("requires an argument."):
-        return f"write its value behind it: {getattr(error, 'option_name', '')} VALUE"
+        return f"write its value behind it: {given} VALUE"
     extra = re.search(r"unexpected extra argument.* \((\S+).*\)", error.format_message())
     if context and extra and "--config" in taken:
         word, command = extra[1], context.command_path

@@ -1,84 +1,75 @@
 """The commands that list plugins and registered names, and explain settings, with late imports."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import typer
-
 from automtl_cli import options
-from automtl_cli.output import emit
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import DATASETS, KINDS, Kind
 from automtl_core.registry.plugins import load_registry
-from automtl_core.registry.registry import PluginRow
+from automtl_core.registry.registry import PluginRow, Registry
 from automtl_core.views import Section, table
-from automtl_report.commands import AsJson, Output, argument
+from automtl_report.commands import Output, argument
 
 
 def list_names(
-    kind: str = argument(
+    kind: str | None = argument(
         "KIND",
-        "Kind: ops, spaces, strategies, datasets, losses, balancers, metrics, listeners, "
-        "engines, presets, exporters, commands, ...",
-        default=...,
+        "Kind of objects, such as ops, metrics or spaces, or a part of a configuration with settings: run, "
+        "features, encoding_search, training or importance.",
     ),
-    name: str | None = argument(
-        "NAME", "A dataset, which is shown.", autocompletion=options.names_of("datasets")
-    ),
+    name: str | None = argument("NAME", "Name of an object.", autocompletion=options.complete_names),
 ) -> Output:
-    """List the registered names of a kind, such as ops or metrics.
+    """List kinds of objects, the objects of a kind, or the settings of one.
 
-    With NAME, show a dataset: source, raw files, fields, tasks.
-    """
-    if kind not in KINDS:
-        raise UsageError(f"nothing is called {kind!r}{did_you_mean(kind, KINDS)}", f"known: {listing(KINDS)}")
-    if name is None:
-        return names(KINDS[kind])
-    if kind != DATASETS.plural:
-        fix = f"leave it out: automtl list {kind}; `automtl settings` explains settings"
-        raise UsageError(f"only datasets are shown by name, given {name!r}", fix)
-    from automtl_cli.data import catalogue
-
-    return Output(catalogue.dataset(name), catalogue.view_dataset)
-
-
-def explain_settings(
-    kind: str = argument(
-        "KIND",
-        "Kind: space, strategy, dataset, loss, balancer, features, training, encoding_search, importance, "
-        "engine or run.",
-        default=...,
-    ),
-    name: str | None = argument(
-        "NAME",
-        "Name of the space, strategy, dataset, loss or balancer.",
-        autocompletion=options.complete_components,
-    ),
-) -> Output:
-    """Explain settings: description, values, default, tuning range.
-
-    Without NAME, list the spaces, strategies, datasets, losses or balancers.
+    Settings are shown with description, values, default and tuning range, and a dataset with source, raw
+    files, fields and tasks.
     """
     from automtl_cli.settings import NAMED, PARTS, explained, view
 
     registry = load_registry()
-    if kind not in (known := [*NAMED, *PARTS]):
-        owners = [part for part, (_, of) in NAMED.items() if kind in registry.names(of)]
-        if owners:
-            fix = f"run: automtl settings {owners[0]} {kind}"
-            raise UsageError(f"{kind!r} is the name of a {owners[0]}, not a part of a configuration", fix)
-        raise UsageError(f"nothing is called {kind!r}{did_you_mean(kind, known)}", f"known: {listing(known)}")
-    if kind in NAMED and name is None:
-        return names(NAMED[kind][1])
-    if kind in PARTS and name is not None:
-        raise UsageError(f"{kind} has no names, given {name!r}", f"leave it out: automtl settings {kind}")
-    return Output(explained(registry, kind, name or ""), view)
+    if kind is None:
+        return Output({plural: registry.names(of) for plural, of in KINDS.items()}, _view_kinds)
+    if kind in PARTS:
+        if name is not None:
+            raise UsageError(f"{kind} has no names, given {name!r}", f"leave it out: automtl list {kind}")
+        return Output(explained(registry, kind), view)
+    of = _kind(registry, kind)
+    if name is None:
+        return _described(registry, of, registry.names(of))
+    if of is DATASETS:
+        from automtl_cli.data import catalogue
+
+        return catalogue.dataset(name)
+    if of.name in NAMED:
+        return Output(explained(registry, of.name, name), view)
+    return _described(registry, of, [name])
 
 
-def names(kind: Kind[Any]) -> Output:
-    """Return the registered names of a kind, with description and plugin."""
-    registry, described = load_registry(), dict[str, dict[str, str]]()
-    for name in registry.names(kind):
+def _kind(registry: Registry, word: str) -> Kind[Any]:
+    """Return a kind by its name, in singular or plural."""
+    from automtl_cli.settings import PARTS
+
+    for kind in KINDS.values():
+        if word in (kind.name, kind.plural):
+            return kind
+    known = [*KINDS, *PARTS]
+    if owners := [plural for plural, kind in KINDS.items() if word in registry.names(kind)]:
+        raise UsageError(f"{word!r} is no kind, but one of {owners[0]}", f"automtl list {owners[0]} {word}")
+    raise UsageError(f"nothing is called {word!r}{did_you_mean(word, known)}", f"known: {listing(known)}")
+
+
+def _view_kinds(names: Mapping[str, Sequence[str]]) -> Section:
+    from automtl_cli.settings import PARTS
+
+    rows = [(kind, ", ".join(of)) for kind, of in names.items()]
+    return table(["kind", "names"], rows, notes=[f"with settings, but no names: {listing(PARTS)}"])
+
+
+def _described(registry: Registry, kind: Kind[Any], names: Iterable[str]) -> Output:
+    """Return registered names of a kind, with description and plugin."""
+    described = dict[str, dict[str, str]]()
+    for name in names:
         row = registry.supplier(kind, name)
         try:
             description = registry.describe(kind, name)
@@ -94,21 +85,9 @@ def _view(described: Mapping[str, dict[str, str]]) -> Section:
     return table(["name", "description", "plugin"], rows)
 
 
-plugins = typer.Typer(rich_markup_mode=None)
-
-
-@plugins.callback(invoke_without_command=True)
-def list_plugins(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the installed plugins, write a new one, or check one.
-
-    Without a command, list the installed plugins, and why any of them failed to load.
-    """
-    if context.invoked_subcommand is None:
-        emit(load_registry().rows, _view_plugins, as_json)
-    elif as_json:
-        raise UsageError(
-            "--json must follow the command", f"automtl plugins {context.invoked_subcommand} ... --json"
-        )
+def plugins() -> Output:
+    """List the installed plugins, and why any of them failed to load."""
+    return Output(load_registry().rows, _view_plugins)
 
 
 def _view_plugins(rows: Sequence[PluginRow]) -> Section:

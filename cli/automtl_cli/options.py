@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from automtl_core.errors import UsageError
+from automtl_core.errors import InputMissingError, UsageError
 from automtl_report.commands import argument, flag, option
 
 Complete = Callable[..., list[str]]
@@ -30,8 +30,24 @@ def complete_models(incomplete: str) -> list[str]:
 
 def complete_runs(incomplete: str) -> list[str]:
     """Complete the folder of a run."""
-    folder = Path(os.environ.get("AUTOMTL_RUNS", "runs"))
-    return _starting(incomplete, sorted(str(path.parent) for path in folder.glob("*/config.yaml")))
+    return _starting(incomplete, sorted(str(path.parent) for path in runs_folder().glob("*/config.yaml")))
+
+
+def newest_run() -> Path:
+    """Return the folder of the newest run.
+
+    Raises:
+        InputMissingError: there is none.
+
+    """
+    if found := [*runs_folder().glob("*/config.yaml")]:
+        return max(found, key=lambda path: path.stat().st_mtime).parent
+    raise InputMissingError(f"{runs_folder()}: there is no run", "name the folder of a run")
+
+
+def runs_folder() -> Path:
+    """Return the folder that holds all runs, unless `--runs-dir` names another one."""
+    return Path(os.environ.get("AUTOMTL_RUNS", "runs"))
 
 
 def complete_settings(context: typer.Context, incomplete: str) -> list[str]:
@@ -49,12 +65,13 @@ def complete_settings(context: typer.Context, incomplete: str) -> list[str]:
     return [f"{key}=" for key in _starting(incomplete, dict.fromkeys(keys))]
 
 
-def complete_components(context: typer.Context, incomplete: str) -> list[str]:
-    """Complete the name of a component of the kind that stands before it."""
-    from automtl_cli.settings import NAMED
+def complete_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Complete a registered name of the kind that stands before it."""
+    from automtl_core.registry.kinds import KINDS
 
-    kind = str(context.params.get("kind"))
-    return _starting(incomplete, _registered(NAMED[kind][1].plural) if kind in NAMED else ())
+    given = context.params.get("kind")
+    plurals = [kind.plural for kind in KINDS.values() if given in (kind.name, kind.plural)]
+    return [name for plural in plurals for name in _starting(incomplete, _registered(plural))]
 
 
 def _registered(plural: str) -> tuple[str, ...]:
@@ -103,6 +120,10 @@ Settings = Annotated[
         autocompletion=complete_settings,
     ),
 ]
+MaxBadRows = Annotated[
+    int | None,
+    option("N", "Maximum number of faulty rows to leave out [none: a faulty row is an error].", min=0),
+]
 
 
 @dataclass(frozen=True)
@@ -133,12 +154,10 @@ class Execution:
         "TIME", "Time limit, such as 30m or 1h30m; search and training end in time for the test."
     )
     workers: int | None = option(
-        "N", "Number of trainings that run at once, each in a separate process [1].", min=1
-    )
-    engine: str | None = option(
-        "NAME",
-        "Engine of the workers [processes]: a name of `automtl list engines`. "
-        "--set engine.NAME=VALUE sets its settings.",
+        "N",
+        "Number of trainings that run at once, each in a separate process [1]. --set engine=NAME names "
+        "another engine, see `automtl list engines`.",
+        min=1,
     )
 
     def seconds(self) -> float | None:
@@ -185,13 +204,3 @@ class Dataset:
     data_dir: DataDir = None
     config: File = None
     settings: Settings = None
-
-
-@dataclass(frozen=True)
-class BadRows:
-    """The treatment of faulty new rows."""
-
-    bad_rows: str | None = option(
-        "fail|skip", "Treatment of faulty rows: an error, or leave them out [fail]."
-    )
-    max_bad_rows: int | None = option("N", "Maximum number of faulty rows to leave out [100].", min=0)

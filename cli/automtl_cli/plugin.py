@@ -15,30 +15,24 @@ LINES = {
     "export": ("runs.commands:export", "Export the network of a run, to serve without automtl."),
     "show": ("runs.commands:show", "Show an architecture, its fields, evidence and Pareto front."),
     "report": ("runs.commands:report", "Write a report of a run or of a comparison, as one HTML file."),
-    "doctor": ("doctor:doctor", "Check machine, installation, configuration and data."),
-    "list": ("listings:list_names", "List the registered names of a kind, such as ops or metrics."),
-    "settings": (
-        "listings:explain_settings",
-        "Explain settings: description, values, default, tuning range.",
-    ),
-    "data": ("data.app:data", "Prepare, describe, check and export datasets."),
     "runs": ("runs.commands:list_runs", "List the runs of a folder by dataset, the best first."),
-    "plugins": ("listings:plugins", "List the installed plugins, write a new one, or check one."),
+    "data init": ("data.app:init", "Write settings for a table, with guesses of roles."),
+    "data prepare": ("data.app:prepare", "Prepare a dataset: encode its raw files and store them."),
+    "data describe": ("data.app:describe", "Describe a dataset: rows, fields, labels, and suspected faults."),
+    "data validate": ("data.app:validate", "Check every row of the raw files of a dataset."),
+    "data export": ("data.app:export", "Write the examples of a dataset as one table."),
+    "data drift": (
+        "data.app:drift",
+        "Compare new rows with earlier ones: fields, labels, predictions, scores.",
+    ),
+    "check": ("check:check", "Check the machine, a configuration or a run with its data, or a plugin."),
+    "list": ("listings:list_names", "List kinds of objects, the objects of a kind, or the settings of one."),
+    "plugins": ("listings:plugins", "List the installed plugins, and why any of them failed to load."),
 }
-"""Word of a command -> its function, or the app of a group, in this package; and the line of its help."""
-NESTED = {
-    "data prepare": "data.app:prepare",
-    "data describe": "data.app:describe",
-    "data drift": "data.app:drift",
-    "data validate": "data.app:validate",
-    "data export": "data.app:export",
-    "data init": "data.app:init",
-}
-"""Words of a command of a group -> its function; the line of its help is read at first use."""
+"""Words of a command -> its function in this package, and the line of its help."""
 
 
 @hookimpl
 def automtl_register_commands() -> Mapping[str, str]:
     """Return the commands by their words."""
-    lines = {word: Reference(f"automtl_cli.{place}", line) for word, (place, line) in LINES.items()}
-    return lines | {words: f"automtl_cli.{place}" for words, place in NESTED.items()}
+    return {words: Reference(f"automtl_cli.{place}", line) for words, (place, line) in LINES.items()}

@@ -167,7 +167,7 @@ class Tasks:
             tries = self._settings.retries + 1
             raise WorkerError(
                 f"the trial {spec.folder} failed {tries} times on the cluster: {one_line(error)}",
-                "see the logs of Ray, or run the command without --engine",
+                "see the logs of Ray, or run the command without `engine`",
             ) from None
         if isinstance(found, Exception):
             raise found

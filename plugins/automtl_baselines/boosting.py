@@ -32,6 +32,7 @@ from automtl_core.plugin import (
     Search,
     SearchSpace,
     Settings,
+    Task,
     TaskKind,
     TrainingData,
     UsageError,
@@ -68,6 +69,10 @@ def check_installed() -> None:
             f"boosting needs lightgbm, which cannot be imported: {one_line(error)}",
             "pip install --force-reinstall lightgbm; on Linux it needs OpenMP, such as the package libgomp1",
         ) from error
+
+
+Paced = Callable[[float], bool]
+"""Receives the finished share, and ends the work by returning False."""
 
 
 class Rows(NamedTuple):
@@ -187,7 +192,7 @@ class Grower:
         validation: Rows,
         categories: Sequence[int],
         seed: int,
-        going_on: Callable[[float], bool],
+        going_on: Paced,
         fixed: int | None = None,
     ) -> GrownTrees:
         """Return the trees up to the best round on validation rows, or `patience` trees without a score.
@@ -302,25 +307,12 @@ class BoostedTrees(Learner):
         self._rank(data.train)
         columns, tasks = self._matrix(data.train), len(data.tasks)
         for t, (task, trees, before) in enumerate(zip(data.tasks, self.trees, chosen.trees, strict=True)):
-            if not before.grown:
-                continue
-
-            def paced(share: float, done: int = t) -> bool:
-                return going_on((done + share) / tasks, (done + 1) / tasks)
-
-            booster = before.booster()
-            width = booster.num_feature()
-            rows = Rows.labelled(columns[:, :width], data.train, t, weighted=True)
-            grown = self.grower.grow(
-                task.type,
-                rows,
-                Rows(rows.columns[:0], rows.labels[:0]),
-                range(self.numbers, width),
-                seeds.derive(seed, "boosting", task.name),
-                paced,
-                booster.num_trees(),
-            )
-            trees.take(grown.text)
+            if before.grown:
+                rows, booster = Rows.labelled(columns, data.train, t, weighted=True), before.booster()
+                nobody = Rows(rows.columns[:0], rows.labels[:0])
+                paced = _paced(going_on, t, tasks)
+                width, rounds = booster.num_feature(), booster.num_trees()
+                trees.take(self._grown(task, rows, nobody, width, seed, paced, rounds).text)
 
     def learn(self, data: TrainingData, seed: int, going_on: GoingOn) -> None:
         """Grow the trees of one task after the other, with and without categories."""
@@ -335,20 +327,10 @@ class BoostedTrees(Learner):
             if not train.labels_differ:
                 log.info("boosting %s: labels do not differ, no trees are grown", task.name)
                 continue
-            grown: dict[int, GrownTrees] = {}
-            for number, width in enumerate(widths, start=t * len(widths)):
-
-                def paced(share: float, done: int = number) -> bool:
-                    return going_on((done + share) / tries, (done + 1) / tries)
-
-                grown[width] = self.grower.grow(
-                    task.type,
-                    train._replace(columns=train.columns[:, :width]),
-                    Rows(validation.columns[:, :width], validation.labels),
-                    range(numbers, width),
-                    seeds.derive(seed, "boosting", task.name),
-                    paced,
-                )
+            grown = {
+                width: self._grown(task, train, validation, width, seed, _paced(going_on, number, tries))
+                for number, width in enumerate(widths, start=t * len(widths))
+            }
             best = max(widths, key=lambda width: grown[width].score)
             trees.take(grown[best].text)
             for width, g in grown.items():
@@ -356,6 +338,14 @@ class BoostedTrees(Learner):
                 mark = ", selected" if width == best else ""
                 text = f"{kind} categories: {g.rounds} trees, validation {g.score:.4f}{mark}"
                 log.info("boosting %s %s", task.name, text)
+
+    def _grown(
+        self, task: Task, train: Rows, validation: Rows, width: int, seed: int, paced: Paced, *fixed: int
+    ) -> GrownTrees:
+        """Return the trees of a task that read the first columns; `fixed` as in `Grower.grow`."""
+        train, validation = (of._replace(columns=of.columns[:, :width]) for of in (train, validation))
+        categories, seed = range(self.numbers, width), seeds.derive(seed, "boosting", task.name)
+        return self.grower.grow(task.type, train, validation, categories, seed, paced, *fixed)
 
     def _rank(self, part: Part) -> None:
         """Rank the values of training rows by frequency."""
@@ -383,6 +373,11 @@ class BoostedTrees(Learner):
         vectors = self.inputs.embedding.raw_vectors(features)
         parts = [features.dense, *vectors, *histories, self.ranks[features.ids + self.offsets]]
         return torch.cat([part.float() for part in parts], dim=1)
+
+
+def _paced(going_on: GoingOn, done: int, of: int) -> Paced:
+    """Return a function of the finished share of one of several pieces of work."""
+    return lambda share: going_on((done + share) / of, (done + 1) / of)
 
 
 class Boosting(SearchSpace[BoostingSettings]):

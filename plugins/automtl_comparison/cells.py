@@ -1,6 +1,6 @@
 """Cells of a comparison: one model with one seed, split and recipe. Each is a trial with its run directory.
 
-Several processes may fill the same cells, also on several machines that share a disk: see `Folder`.
+Several processes may fill the same cells, also on several machines that share a disk: see `shared`.
 """
 
 import hashlib
@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from automtl_comparison.document import CellResult, Failed, Measured
-from automtl_comparison.statistics import Influences, influences_of
+from automtl_comparison.document import CellResult
+from automtl_comparison.statistics import Influences, Place, influences_of
 from automtl_core.data.store import Prepared
 from automtl_core.errors import ArtifactError, DivergedError, InputMissingError, RunInUseError
 from automtl_core.registry.kinds import STRATEGIES
@@ -54,14 +54,9 @@ class Cell:
     path: Path
 
     @property
-    def seed(self) -> int:
-        """Seed of the run."""
-        return self.job.config.seed
-
-    @property
-    def split(self) -> int:
-        """Seed of the split of the data."""
-        return split_of(self.job)
+    def place(self) -> Place:
+        """Seed of the split, and seed of the run."""
+        return split_of(self.job), self.job.config.seed
 
     def spec(self, test: bool = False) -> TrialSpec:
         """Return the trial of the cell."""
@@ -69,23 +64,8 @@ class Cell:
         return TrialSpec(job.config, data, folder, test=test, encoding_search=job.encoding_search)
 
     def __str__(self) -> str:
-        return f"{self.model}, seed {self.seed}, split {self.split}: {self.path.name}"
-
-
-@dataclass(frozen=True)
-class CellBegan(Event):
-    """A cell begins or resumes in this command."""
-
-    cell: Cell
-    which: str
-    """Position of the cell, such as `cell 3 of 6`."""
-
-
-@dataclass(frozen=True)
-class CellWaits(Event):
-    """Another process works on a cell, and no other cell is left to train."""
-
-    cell: Cell
+        split, seed = self.place
+        return f"{self.model}, seed {seed}, split {split}: {self.path.name}"
 
 
 @dataclass(frozen=True)
@@ -128,11 +108,13 @@ class CellRunner:
         return {cell: results[cell] for cell in cells}
 
     def tested(self, cells: Sequence[Cell]) -> dict[Cell, tuple[CellResult, Influences]]:
-        """Test the trained cells that are not tested yet, and return the results of all cells.
+        """Train and test what is not done yet, all trainings before the first test; return all results.
 
         Each result comes with the influences of test rows on its scores, empty for a cell without results.
         """
-        return {cell: _tested(cell, result) for cell, result in self._run(cells, True).items()}
+        results = self.trained(cells)
+        results |= self._run([cell for cell, result in results.items() if result.state != "failed"], True)
+        return {cell: _tested(cell, result) for cell, result in results.items()}
 
     def _run(
         self, cells: Sequence[Cell], test: bool, called: str = "cell", later: int = 0
@@ -146,13 +128,13 @@ class CellRunner:
             nonlocal current
             cell = by_spec[spec]
             if isinstance(event, TrialWaits):
-                return self.listener(CellWaits(cell))
+                return self.listener(TrialWaits(str(cell)))
             if cell is not current:
                 current = cell
                 self.listener(OfTrial(which[cell]))
             match event:
                 case TrialBegan():
-                    return self.listener(CellBegan(cell, which[cell]))
+                    event = TrialBegan(f"{which[cell]}: {cell}")
                 case PhaseBegan(stages=(_, *_)):
                     waiting.discard(cell)
                     event = replace(event, later=len(waiting) + later)
@@ -160,26 +142,21 @@ class CellRunner:
                     waiting.discard(cell)
             return self.listener(event)
 
-        results = dict(Folder(self.executor).run(deque(by_spec), on_event))
+        results = dict(shared(self.executor, deque(by_spec), on_event))
         return {cell: results[spec] for spec, cell in by_spec.items()}
 
 
 def _tested(cell: Cell, result: TrialResult) -> tuple[CellResult, Influences]:
-    if result.error:
-        return without_results(cell, result), {}
-    while True:
+    while not result.error:
         try:
             run = Run.open(cell.path)
             return _measured(cell, run), influences_of(cell.job, run, cell.prepared)
         except RunInUseError:  # another process computes them
             time.sleep(PAUSE)
         except FAULTS as error:
-            return without_results(cell, TrialResult.failed(error, str(cell.path))), {}
-
-
-def without_results(cell: Cell, result: TrialResult) -> Failed:
-    """Return the outcome of a cell that diverged or failed."""
-    return Failed(cell.split, cell.seed, cell.path.name, result.error or "", result.state == "diverged")
+            result = TrialResult.failed(error, str(cell.path))
+    diverged = result.state == "diverged"
+    return CellResult(*cell.place, cell.path.name, error=result.error, diverged=diverged), {}
 
 
 def _fault(cell: Cell) -> TrialResult | None:
@@ -203,10 +180,10 @@ def _fault(cell: Cell) -> TrialResult | None:
     return None
 
 
-def _measured(cell: Cell, run: Run) -> Measured:
+def _measured(cell: Cell, run: Run) -> CellResult:
     result, costs = run.read(Result), run.read(Costs)
-    return Measured(
-        *(cell.split, cell.seed, cell.path.name, result.best_epoch, result.test or {}),
+    return CellResult(
+        *(*cell.place, cell.path.name, result.best_epoch, result.test or {}),
         *(result.parameters, result.parameters_beside_embeddings, result.flops_per_row),
         *(costs.seconds["search"], costs.seconds["train"] + costs.seconds.get("refit", 0.0)),
         costs.rows_per_second,
@@ -227,40 +204,26 @@ def in_split(job: Job, split: int) -> Job:
     return job if split == split_of(job) else changed(job, {"dataset": {"split_seed": split}})
 
 
-class Folder:
-    """Executor that shares trials with other processes: trials held by another process are run again later.
-
-    Args:
-        executor: Runs the trials.
-
-    """
-
-    def __init__(self, executor: Executor) -> None:
-        self.executor = executor
-
-    def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
-        """Yield the results; wait for trials that other processes hold."""
-        going_on, announced = True, False
-
-        def listener(spec: TrialSpec, event: Event) -> bool:
-            nonlocal going_on
-            going_on = on_event(spec, event) and going_on
-            return going_on
-
-        while queue and going_on:
-            held, others = list[TrialSpec](), False
-            for spec, result in self.executor.run(queue, listener):
-                if result.state == "held":
-                    held.append(spec)
-                else:
-                    others = True
-                    yield spec, result
-            if held and not others:
-                if not announced:
-                    on_event(held[0], TrialWaits())
-                    announced = True
-                time.sleep(PAUSE)
-            queue.extend(held)
+def shared(
+    executor: Executor, queue: deque[TrialSpec], on_event: OnEvent
+) -> Iterator[tuple[TrialSpec, TrialResult]]:
+    """Yield the results of trials; those that another process holds are run again later."""
+    going_on = announced = True
+    while queue and going_on:
+        held, others = list[TrialSpec](), False
+        for spec, result in executor.run(queue, on_event):
+            if result.state == "held":
+                held.append(spec)
+            else:
+                others, going_on = True, going_on and result.state != "stopped"
+                yield spec, result
+        going_on = going_on and not queue  # an executor leaves trials where the listener has ended the work
+        if held and not others:
+            if announced:
+                on_event(held[0], TrialWaits())
+                announced = False
+            time.sleep(PAUSE)
+        queue.extend(held)
 
 
 STUDY = "study"

@@ -5,14 +5,14 @@ demand, so that they are always consistent, also after reading from JSON.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import nan
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from automtl_comparison.statistics import Influences, Noise, Summary, paired, summary
+from automtl_comparison.statistics import Influences, Noise, Place, Summary, noises, paired, summary
 from automtl_core.choices import Decision
 from automtl_core.modules.cost import cost_in_words
 from automtl_core.system.documents import Value, plain
@@ -51,6 +51,11 @@ class TaskFacts(Value):
     """Whether there are enough rows, of either class if there are classes, for a reliable score."""
 
 
+def facts_of(test: Metrics, least: int) -> dict[str, TaskFacts]:
+    """Return the facts by task, of metrics of any model on the rows."""
+    return {task: TaskFacts(m.kind, m.positives, m.rows, m.is_informative(least)) for task, m in test.items()}
+
+
 @dataclass(frozen=True)
 class Split(Value):
     """The data of one split."""
@@ -62,32 +67,35 @@ class Split(Value):
     tasks: Mapping[str, TaskFacts]
 
 
-Place = tuple[int, int]
-"""Seed of the split, and seed of the run."""
+Part = Literal["test", "validation"]
 
 
 @dataclass(frozen=True)
-class Measured(Value):
-    """The results of one cell."""
+class CellResult(Value):
+    """One training of a model: its results, or the error that it ended with."""
 
     split: int
     """Seed of the split."""
     seed: int
     run: str
     """Name of its folder among the cells."""
-    best_epoch: int
-    test: Metrics
-    parameters: int
-    parameters_beside_embeddings: int
-    flops_per_row: int | None
-    search_seconds: float
-    train_seconds: float
-    rows_per_second: float | None
-    cut_short: bool
+    best_epoch: int | None = None
+    test: Metrics = field(default_factory=dict)
+    parameters: int | None = None
+    parameters_beside_embeddings: int | None = None
+    flops_per_row: int | None = None
+    search_seconds: float | None = None
+    train_seconds: float | None = None
+    rows_per_second: float | None = None
+    cut_short: bool = False
     """Whether the last epoch came before early stopping."""
     validation: Metrics = field(default_factory=dict)
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     """The architecture."""
+    error: str | None = None
+    """Message of a cell without results; if a loss was not finite, with the loss."""
+    diverged: bool = False
+    """Whether training diverged, as it would again. Otherwise the same command tries the cell again."""
 
     @property
     def place(self) -> Place:
@@ -95,25 +103,11 @@ class Measured(Value):
         return self.split, self.seed
 
 
-@dataclass(frozen=True)
-class Failed(Value):
-    """A cell without results."""
-
-    split: int
-    seed: int
-    run: str
-    error: str
-    """Error message; if a loss was not finite, with the loss."""
-    diverged: bool = True
-    """Whether training diverged, as it would again. Otherwise the same command tries the cell again."""
-
-
-CellResult = Measured | Failed
 COSTS = (
     "parameters", "parameters_beside_embeddings", "flops_per_row", "search_seconds", "train_seconds",
     "rows_per_second",
 )  # fmt: skip
-"""The costs of a network and its training, fields of `Measured`."""
+"""The costs of a network and its training, fields of `CellResult`."""
 
 
 @dataclass(frozen=True)
@@ -130,9 +124,9 @@ class ModelResult(Value):
     """One for each seed and split."""
 
     @property
-    def tested(self) -> list[Measured]:
+    def tested(self) -> list[CellResult]:
         """The cells with results."""
-        return [cell for cell in self.cells if isinstance(cell, Measured)]
+        return [cell for cell in self.cells if cell.error is None]
 
     def mean_costs(self) -> dict[str, Summary | None]:
         """Return mean and standard deviation of each of `COSTS` over the cells; None where it is unknown."""
@@ -183,24 +177,43 @@ class Comparison(Value):
         }
 
     @property
+    def cells(self) -> list[tuple[str, CellResult]]:
+        """All cells, each with the name of its model."""
+        return [(name, cell) for name, model in self.models.items() for cell in model.cells]
+
+    @property
     def failed(self) -> list[str]:
         """The cells that failed otherwise than by a training that diverged, with their errors."""
         return [
             f"{name}, seed {cell.seed}, split {cell.split}: {cell.error}"
-            for name, model in self.models.items()
-            for cell in model.cells
-            if isinstance(cell, Failed) and not cell.diverged
+            for name, cell in self.cells
+            if cell.error is not None and not cell.diverged
         ]
 
     @property
     def seeds(self) -> list[int]:
         """Seeds of the runs."""
-        return sorted({cell.seed for model in self.models.values() for cell in model.cells})
+        return sorted({cell.seed for _, cell in self.cells})
 
     @property
     def kinds(self) -> list[TaskKind]:
         """The kinds of the tasks, first those whose scores have a mean over tasks."""
         return distinct(facts.kind for facts in self.tasks.values())
+
+    @property
+    def columns(self) -> dict[str, Measure]:
+        """What models are compared in, with its score: the mean of the first kind, and each task."""
+        of_tasks = {task: kind.score for kind in self.kinds for task in self.of_kind(kind)}
+        return {MEAN: self.kinds[0].score, **of_tasks}
+
+    @property
+    def judged(self) -> list[str]:
+        """The columns that verdicts are based on: the mean, and each task outside of it; with enough rows."""
+        first = self.kinds[0]
+        averaged = self.of_kind(first) if first.two_classes else []
+        return [MEAN] * bool(averaged) + [
+            task for task in self.columns if task not in (MEAN, *averaged) and self.tasks[task].counts
+        ]
 
     def metrics(self) -> list[Measure]:
         """Return the metrics of all tasks in the comparison."""
@@ -210,20 +223,19 @@ class Comparison(Value):
     def of_tasks(self, kind: TaskKind) -> list[Measure]:
         """Return the metrics of the tasks of a kind, also registered ones."""
         tasks = self.of_kind(kind)
-        cells = (cell for model in self.models.values() for cell in model.tested)
-        return measures(kind, [cell.test[task] for cell in cells for task in tasks])
+        return measures(kind, [cell.test[t] for _, cell in self.cells for t in tasks if t in cell.test])
 
     def of_kind(self, kind: TaskKind) -> list[str]:
         """Return the tasks of a kind."""
         return [task for task, facts in self.tasks.items() if facts.kind == kind.name]
 
-    def scores(self, model: str, metric: Measure) -> Scores:
+    def scores(self, model: str, metric: Measure, part: Part = "test") -> Scores:
         """Return a metric by task and cell where it is defined, with its mean over tasks where it has one."""
         stored: dict[str, dict[Place, float]] = {}
         for cell in self.models[model].tested:
-            test = cell.test.items()
-            values = {task: flat(m).get(metric.key) for task, m in test}
-            counting = {task: m for task, m in test if self.tasks[task].counts and metric.key in flat(m)}
+            measured: Metrics = getattr(cell, part)
+            values = {task: flat(m).get(metric.key) for task, m in measured.items()}
+            counting = {t: m for t, m in measured.items() if self.tasks[t].counts and metric.key in flat(m)}
             values[MEAN] = mean_over_tasks(values, counting, self.min_positives)
             for task, value in values.items():
                 if value is not None:
@@ -234,34 +246,53 @@ class Comparison(Value):
         """Return a metric's mean and standard deviation over the cells, by task."""
         return {task: summary(list(by.values())) for task, by in self.scores(model, metric).items()}
 
+    def main_scores(self, model: str) -> Scores:
+        """Return the score of each task by cell, and the mean of the first kind."""
+        by_score = {score: self.scores(model, score) for score in self.columns.values()}
+        found = {column: by_score[score].get(column, {}) for column, score in self.columns.items()}
+        return {column: by_place for column, by_place in found.items() if by_place}
+
     def differences(self, reference: str) -> dict[str, dict[str, Difference]]:
         """Return the difference of each other model to `reference`, in the score of each task.
 
-        It is corrected for the number of models and of scores that verdicts are based on. The result is empty
-        if the reference is not among the models.
+        It is positive where the model is better, and corrected for the number of models and of scores that
+        verdicts are based on. The result is empty if the reference is not among the models.
         """
         if reference not in self.models:
             return {}
-        gains = {name: self.main_scores(name, signed=True) for name in self.models}
-        stored: dict[str, dict[str, Difference]] = {name: {} for name in gains if name != reference}
-        noises = self.noises.get(reference, {})
-        looks = len(stored) * max(1, sum(len(self.judged(kind)) for kind in self.kinds))
-        for task, base in gains[reference].items():
-            for name in stored:
-                scores = gains[name].get(task, {})
-                if common := sorted(scores.keys() & base.keys()):
-                    pair = [scores[cell] for cell in common], [base[cell] for cell in common]
-                    stored[name][task] = paired(*pair, noises.get(name, {}).get(task), looks)
+        base, noises = self.main_scores(reference), self.noises.get(reference, {})
+        signs = {task: self.columns[task].sign for task in base}
+        looks = (len(self.models) - 1) * max(1, len(self.judged))
+        stored: dict[str, dict[str, Difference]] = {name: {} for name in self.models if name != reference}
+        for name, of_model in stored.items():
+            scores, rows = self.main_scores(name), noises.get(name, {})
+            for task, sign in signs.items():
+                if common := sorted(scores.get(task, {}).keys() & base[task].keys()):
+                    own, bases = ([sign * of[task][cell] for cell in common] for of in (scores, base))
+                    of_model[task] = paired(own, bases, rows.get(task), looks)
         return stored
 
-    def validated(self, model: str) -> dict[Place, float]:
-        """Return the mean validation score over tasks by cell, where it is defined."""
-        score, found = self.kinds[0].score, {}
-        for cell in self.models[model].tested:
-            values = {task: flat(m).get(score.key) for task, m in cell.validation.items()}
-            if (mean := mean_over_tasks(values, cell.validation, self.min_positives)) is not None:
-                found[cell.place] = mean
-        return found
+    def seen_by(self, influences: Mapping[str, Mapping[Place, Influences]]) -> "Comparison":
+        """Return the comparison with the contribution of test rows to the variance of each difference.
+
+        Args:
+            influences: Model -> cell -> influence of each unit of the test rows on its scores.
+
+        """
+        first = self.kinds[0]
+        counting = [t for t in self.of_kind(first) if first.two_classes and self.tasks[t].counts]
+        of = {
+            name: {place: with_mean(found, counting) for place, found in cells.items()}
+            for name, cells in influences.items()
+        }
+        bases = [name for name in dict.fromkeys((self.reference, ALONE, self.best)) if name in of]
+        return replace(
+            self,
+            noises={
+                base: {name: noises(cells, of[base]) for name, cells in of.items() if name != base}
+                for base in bases
+            },
+        )
 
     def decided(self, model: str) -> dict[str, dict[Decision, int]]:
         """Return choice -> decision -> in how many cells the model has it; empty without choices."""
@@ -270,15 +301,6 @@ class Comparison(Value):
             for name, decision in cell.decisions.items():
                 of = found.setdefault(name, {})
                 of[decision] = of.get(decision, 0) + 1
-        return found
-
-    def main_scores(self, model: str, signed: bool = False) -> Scores:
-        """Return the score of each task, and the mean of the first kind; signed: higher is always better."""
-        found: dict[str, Mapping[Place, float]] = {}
-        for kind in self.kinds:
-            sign = kind.score.sign if signed else 1
-            for task, by_place in self.scores(model, kind.score).items():
-                found.setdefault(task, {at: sign * value for at, value in by_place.items()})
         return found
 
     def relative(self, model: str) -> dict[str, float | None]:
@@ -298,9 +320,9 @@ class Comparison(Value):
 
     def verdicts(self) -> dict[str, str]:
         """Return the verdict on each other model: by the mean over tasks, and by each task outside of it."""
-        stored, judged = {}, [(kind.score, column) for kind in self.kinds for column in self.judged(kind)]
+        stored = {}
         for name, by_task in self.differences(self.reference).items():
-            deciding = {c: (score, by_task[c]) for score, c in judged if c in by_task}
+            deciding = {c: (self.columns[c], by_task[c]) for c in self.judged if c in by_task}
             stored[name] = verdict(self.reference, deciding, self.relative(name)["flops_per_row"])
         return stored
 
@@ -329,12 +351,6 @@ class Comparison(Value):
         if cheapest == best or best not in flops:
             return text
         return f"{text}; `{cheapest}` costs least of them, {cost_in_words(flops[cheapest] / flops[best])}"
-
-    def judged(self, kind: TaskKind) -> list[str]:
-        """Return the columns that verdicts are based on."""
-        if kind.two_classes and kind is self.kinds[0]:
-            return [MEAN]
-        return [task for task in self.of_kind(kind) if self.tasks[task].counts]
 
     def to_json(self) -> dict[str, Any]:
         """Return the measured values and everything computed from them."""

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automtl_comparison.document import MEAN, with_mean
+from automtl_comparison.document import MEAN, CellResult, Comparison, ModelResult, Split, facts_of
 from automtl_comparison.predictions import doubts, is_file, logits_of, table_of
 from automtl_comparison.statistics import Influences, influences
 from automtl_core.dataset.schema import Task
@@ -26,10 +26,13 @@ from automtl_core.errors import DataError, UsageError, listing
 from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
 from automtl_core.tasks.kinds import plain_kind
-from automtl_core.training.metrics import Metrics, mean_over_tasks, metrics_of
+from automtl_core.training.metrics import Metrics, metrics_of
 from automtl_core.training.significance import Difference, Standing
 from automtl_core.workflow.new_rows import Answers
 from automtl_core.workflow.workflow import Workflow
+
+HERE = (0, 0)
+"""The only place: each model has one training, and there is one set of rows."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class OnRows(Value):
     min_positives: int
     entrants: tuple[Entrant, ...]
     notes: tuple[str, ...] = ()
+    judged: tuple[str, ...] = ()
+    """What verdicts are based on: `MEAN`, and each task outside of it."""
 
     @property
     def verdict(self) -> Standing:
@@ -86,39 +91,46 @@ def on_rows(
     if len(names) < 2 or all(map(is_file, names)):
         raise UsageError(
             f"--on compares at least two models, one of them a run; given: {listing(names) or 'none'}",
-            "name the champion first: automtl compare --on NEW.csv runs/champion runs/challenger",
+            "name the champion first: automtl compare --on NEW.csv --models runs/champion,runs/challenger",
         )
     if len({*names}) < len(names):
         twice = next(name for place, name in enumerate(names) if name in names[:place])
         raise UsageError(f"{twice} is named twice", "name each model once")
     tasks, rows, notes = _answered(flow, files, names, history)
-    metrics = {name: metrics_of(tasks, of.labels, of.logits, of.groups) for name, of in rows.items()}
-    champion, *_ = names
+    test = {name: metrics_of(tasks, of.labels, of.logits, of.groups) for name, of in rows.items()}
+    champion, users = names[0], rows[names[0]].users
     for name in filter(is_file, names):
         notes += doubts(name, tasks, rows[name].labels, rows[name].logits, least)
-    decide = deciding(metrics[champion], least)
-    averaged = [t for t, m in metrics[champion].items() if m.type.two_classes and m.is_informative(least)]
-    influence = dict[str, Influences]()
-    for name, of in rows.items():
-        found = influences(tasks, of.labels, of.logits, of.users, of.groups)
-        influence[name] = with_mean({task.name: found[t] for t, task in enumerate(tasks)}, averaged)
-    points = {name: _scores(of, averaged, least) for name, of in metrics.items()}
-    looks = (len(names) - 1) * max(1, len(decide))
-    signs = {task.name: task.type.score.sign for task in tasks}
+    outcome = Comparison(
+        dataset=str(files),
+        splits={0: Split("", {}, facts_of(test[champion], least))},
+        user=None,
+        min_positives=least,
+        trials=0,
+        reference=champion,
+        models={
+            name: ModelResult("", None, {}, (CellResult(*HERE, name, test=test[name]),)) for name in names
+        },
+    )
+    outcome = outcome.seen_by({name: {HERE: _influences(tasks, of)} for name, of in rows.items()})
     margins = {task.name: margin * task.deviation for task in tasks if task.type.score.in_units}
-    entrants = [Entrant(champion, metrics[champion], points[champion][MEAN], {}, None)]
-    for name in names[1:]:
-        gains = dict[str, Difference]()
-        for task, of_champion in influence[champion].items():
-            own, base = points[name][task], points[champion][task]
-            error = float(np.linalg.norm(influence[name][task] - of_champion))
-            if own is not None and base is not None and np.isfinite(error):
-                gains[task] = Difference.of(signs.get(task, 1) * (own - base), error, looks)
-        verdict = _verdict([gains[t].standing(margins.get(t, margin)) for t in decide if t in gains])
-        entrants.append(Entrant(name, metrics[name], points[name][MEAN], gains, verdict))
-    users = rows[champion].users
+    entrants = [Entrant(champion, test[champion], _mean(outcome, champion), {}, None)]
+    for name, by_task in outcome.differences(champion).items():
+        gains = {task: gain for task, gain in by_task.items() if gain.low is not None}
+        verdict = _verdict([gains[t].standing(margins.get(t, margin)) for t in outcome.judged if t in gains])
+        entrants.append(Entrant(name, test[name], _mean(outcome, name), gains, verdict))
     units = None if users is None else len(np.unique(users[users > 0]))
-    return OnRows(len(rows[champion].labels), units, margin, least, tuple(entrants), tuple(notes))
+    counts = len(rows[champion].labels), units
+    return OnRows(*counts, margin, least, tuple(entrants), tuple(notes), tuple(outcome.judged))
+
+
+def _influences(tasks: Sequence[Task], of: Answers) -> Influences:
+    found = influences(tasks, of.labels, of.logits, of.users, of.groups)
+    return {task.name: found[t] for t, task in enumerate(tasks)}
+
+
+def _mean(outcome: Comparison, name: str) -> float | None:
+    return outcome.main_scores(name).get(MEAN, {}).get(HERE)
 
 
 def _answered(
@@ -155,21 +167,6 @@ def _answered(
     for name, table in tables.items():
         rows[name] = rows[runs[0]]._replace(logits=logits_of(name, table, raw, tasks, notes))
     return tasks, {name: rows[name].some(new) for name in names}, notes
-
-
-def _scores(test: Metrics, averaged: Sequence[str], least: int) -> dict[str, float | None]:
-    """Return the score of each task, and their mean."""
-    values = {task: m.score for task, m in test.items()}
-    return {**values, MEAN: mean_over_tasks(values, {task: test[task] for task in averaged}, least)}
-
-
-def deciding(test: Metrics, least: int) -> list[str]:
-    """Return what decides: the mean over tasks of two classes, and each other task; with enough rows."""
-    counting = {task: m.type.two_classes for task, m in test.items() if m.is_informative(least)}
-    return [
-        *([MEAN] * any(counting.values())),
-        *(task for task, averaged in counting.items() if not averaged),
-    ]
 
 
 def _verdict(of_tasks: Sequence[Standing | None]) -> Standing:

@@ -5,35 +5,15 @@ Each model is tuned, trained with every seed on every split, and tested when all
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from automtl_comparison.cells import (
-    STUDY,
-    Cell,
-    CellRunner,
-    batches,
-    in_split,
-    recipe,
-    tuned,
-    without_results,
-)
-from automtl_comparison.document import (
-    ALONE,
-    CellResult,
-    Comparison,
-    ModelResult,
-    Noises,
-    Place,
-    Split,
-    TaskFacts,
-    with_mean,
-)
-from automtl_comparison.statistics import Influences, Noise, noise
+from automtl_comparison.cells import STUDY, CellRunner, batches, in_split, recipe, tuned
+from automtl_comparison.document import Comparison, ModelResult, Split, TaskFacts, facts_of
 from automtl_core.data.store import Prepared
 from automtl_core.errors import RunExistsError, StorageError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import STRATEGIES
@@ -46,7 +26,6 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common
 from automtl_core.workflow.workflow import Workflow
 
-Tested = Mapping[Cell, tuple[CellResult, Influences]]
 FILE = "configuration.json"
 
 
@@ -179,9 +158,7 @@ def compare(
         by_split[split] = tuned(by_split[split], trials, bench, later)
     settled = [(name, job, seed) for of in by_split.values() for seed in seeds for name, job in of.items()]
     cells = [bench.cell(name, job.having(seed=seed)) for name, job, seed in settled]
-    trained = bench.trained(cells)
-    sound = bench.tested([cell for cell, result in trained.items() if result.state != "failed"])
-    tested = {cell: sound.get(cell) or (without_results(cell, trained[cell]), {}) for cell in cells}
+    tested = bench.tested(cells)
     common = next(iter(jobs.values()))
     least = common.config.training.min_positives
     outcome = Comparison(
@@ -194,9 +171,22 @@ def compare(
         min_positives=least,
         trials=trials,
         reference=reference,
-        models={name: _model(name, tested) for name in jobs},
+        models={
+            name: ModelResult(
+                job.config.space.name,
+                job.config.strategy.name if job.config.strategy else None,
+                {cell.place[0]: recipe(cell.job) for cell in tested if cell.model == name},
+                tuple(result for cell, (result, _) in tested.items() if cell.model == name),
+            )
+            for name, job in jobs.items()
+        },
     )
-    return replace(outcome, noises=_noises(outcome, tested))
+    return outcome.seen_by(
+        {
+            name: {cell.place: found for cell, (_, found) in tested.items() if cell.model == name and found}
+            for name in jobs
+        }
+    )
 
 
 def _check(by_split: Mapping[int, Mapping[str, Job]], bench: CellRunner) -> None:
@@ -209,43 +199,9 @@ def _check(by_split: Mapping[int, Mapping[str, Job]], bench: CellRunner) -> None
 def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
     """Return the facts about the labels of the test part, by task."""
     part, tasks = prepared.part("test"), prepared.schema.tasks
-    test = metrics_of(tasks, np.asarray(part.labels), np.zeros(part.labels.shape), part.groups).items()
-    return {task: TaskFacts(m.kind, m.positives, m.rows, m.is_informative(least)) for task, m in test}
-
-
-def _model(name: str, tested: Tested) -> ModelResult:
-    cells = [cell for cell in tested if cell.model == name]
-    config = cells[0].job.config
-    return ModelResult(
-        config.space.name,
-        config.strategy.name if config.strategy else None,
-        {cell.split: recipe(cell.job) for cell in cells},
-        tuple(tested[cell][0] for cell in cells),
+    return facts_of(
+        metrics_of(tasks, np.asarray(part.labels), np.zeros(part.labels.shape), part.groups), least
     )
-
-
-def _noises(outcome: Comparison, tested: Tested) -> Noises:
-    """Return the contribution of test rows to the variance of each difference."""
-    kind = outcome.kinds[0]
-    counting = [task for task in outcome.of_kind(kind) if kind.two_classes and outcome.tasks[task].counts]
-    by_model: dict[str, dict[Place, Influences]] = {name: {} for name in outcome.models}
-    for cell, (_, found) in tested.items():
-        if found:
-            by_model[cell.model][cell.split, cell.seed] = with_mean(found, counting)
-    bases = dict.fromkeys((outcome.reference, ALONE, outcome.best))
-    against = [name for name in bases if name in by_model]
-    return {
-        base: {name: _noise(cells, by_model[base]) for name, cells in by_model.items() if name != base}
-        for base in against
-    }
-
-
-def _noise(cells: Mapping[Place, Influences], base: Mapping[Place, Influences]) -> dict[str, Noise]:
-    """Return the contribution of test rows by task, for one model against another one."""
-    common = sorted(cells.keys() & base.keys())
-    tasks = cells[common[0]] if common else ()
-    noises = {task: noise([(at[0], cells[at][task] - base[at][task]) for at in common]) for task in tasks}
-    return {task: of_rows for task, of_rows in noises.items() if of_rows is not None}
 
 
 def take(folder: Path, jobs: Mapping[str, Job], prepared: Mapping[int, Prepared]) -> None:

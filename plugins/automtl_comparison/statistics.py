@@ -30,6 +30,11 @@ from automtl_core.workflow.evaluation import predict_logits
 from automtl_core.workflow.job import Job
 from automtl_inspection.shifts import clusters
 
+Place = tuple[int, int]
+"""Seed of the split, and seed of the run."""
+Influences = Mapping[str, Floats]
+"""Task -> influence of each unit on its score, [U]; NaN where the score is undefined."""
+
 
 @dataclass(frozen=True)
 class Summary(Value):
@@ -87,6 +92,14 @@ def noise(differences: Sequence[tuple[int, Floats]]) -> Noise | None:
     return Noise(mean**0.5, max(0.0, spread) ** 0.5)
 
 
+def noises(cells: Mapping[Place, Influences], base: Mapping[Place, Influences]) -> dict[str, Noise]:
+    """Return the contribution of rows to the differences of two models by task, where it is known."""
+    common = sorted(cells.keys() & base.keys())
+    tasks = cells[common[0]] if common else ()
+    found = {task: noise([(at[0], cells[at][task] - base[at][task]) for at in common]) for task in tasks}
+    return {task: of_rows for task, of_rows in found.items() if of_rows is not None}
+
+
 def paired(
     values: Sequence[float], reference: Sequence[float], rows: Noise | None, looks: int = 1
 ) -> Difference:
@@ -116,8 +129,6 @@ within half a percent, and the file of a cell is small."""
 PARTS = 100
 """Number of parts that are left out, one at a time, where a kind of task does not know the influence of rows:
 a standard error is then within some 7 %."""
-Influences = Mapping[str, Floats]
-"""Task -> influence of each unit on its score, [U]; NaN where the score is undefined."""
 
 
 def influences_of(job: Job, run: Run, prepared: Prepared) -> Influences:

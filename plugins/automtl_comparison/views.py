@@ -3,21 +3,20 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from automtl_comparison.document import ALONE, COSTS, MEAN, Comparison, Failed, Place
-from automtl_comparison.on_rows import OnRows, deciding
-from automtl_comparison.statistics import Summary, trend
+from automtl_comparison.document import ALONE, COSTS, MEAN, Comparison, Part
+from automtl_comparison.on_rows import OnRows
+from automtl_comparison.statistics import Summary, summary, trend
 from automtl_core.errors import ArtifactError, listing
 from automtl_core.system.documents import read_json
 from automtl_core.system.files import write_atomic
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import TaskMetrics, flat, too_few
-from automtl_core.training.significance import Difference
-from automtl_core.views import Bar, Bars, Block, Grid, Plot, Section, Text, lines, table
+from automtl_core.views import Bar, Bars, Block, Curves, Grid, Section, Text, lines, table
 from automtl_report.metrics import by_user
 from automtl_report.numbers import change, elapsed, interval, of_changes, p_value, percent
 from automtl_report.plain import markdown
@@ -26,32 +25,21 @@ DECISIONS = 20
 """Largest number of decisions that are listed."""
 
 
-def comparison(result: Comparison) -> Iterator[Section]:
-    """Yield the outcome of a comparison, its further tables, and the data."""
-    yield from outcome(result)
-    yield from _scores(result)
-    yield from _details(result)
-
-
-def outcome(result: Comparison) -> Iterator[Section]:
-    """Yield the verdicts, a table with a row for each model, and the differences by task."""
-    if len(result.models) > 1:
-        note = "ahead, behind: p is below .05 for all models together; cost: FLOPs per row"
-        rows, title = result.verdicts().items(), f"verdict against {result.reference}"
-        notes = [*filter(None, [result.advice()]), note]
-        yield table(["model", "verdict"], rows, "l", title, notes)
-    yield Section("models", [_models(result), *map(Text, _notes(result))])
+def sections(result: Comparison) -> Iterator[Section]:
+    """Yield all that is known of a comparison; a terminal leaves out what a page folds."""
+    title = f"verdict against {result.reference}" if len(result.models) > 1 else "models"
+    words = [*filter(None, [result.advice()]), *([method(result)] if len(result.models) > 1 else [])]
+    yield Section(title, [_models(result), *map(Text, [*words, *_notes(result)])], more=_cost(result))
     for against in dict.fromkeys([result.reference, ALONE]):
         yield from _differences(result, against)
     yield from _by_split(result)
+    for section in (*_scores(result), *_held(result), _costs(result), *_recipes(result), _data(result)):
+        yield replace(section, folded=True)
 
 
-def _details(result: Comparison) -> Iterator[Section]:
-    yield from _held(result)
-    yield _costs(result)
-    if result.trials > 1:
-        yield _recipes(result)
-    yield Section("data", list(map(Text, _data(result))))
+def outcome(result: Comparison) -> list[Section]:
+    """Return what a terminal shows of a comparison."""
+    return [section for section in sections(result) if not section.folded]
 
 
 def standing(result: OnRows) -> Iterator[Section]:
@@ -78,19 +66,18 @@ def standing(result: OnRows) -> Iterator[Section]:
         ]
         for one in challengers
     ]
-    decide = deciding(champion.test, result.min_positives)
-    counts = (len(challengers), "challengers"), (len(decide), "scores")
+    counts = (len(challengers), "challengers"), (len(result.judged), "scores")
     several = " and ".join(f"{count} {what}" for count, what in counts if count > 1)
     drawn = ("users" if result.units else "rows") + (several and f", for {several} together")
     note = f"95 % confidence interval of paired differences over {drawn}; ahead or behind: "
-    note += f"the whole interval of {' or '.join(decide) or 'a score'} is beyond {result.margin:g}"
-    note += ", for numbers times their standard deviation" * bool({*decide} - {MEAN})
+    note += f"the whole interval of {' or '.join(result.judged)} is beyond {result.margin:g}"
+    note += ", for numbers times their standard deviation" * bool({*result.judged} - {MEAN})
     yield table(["model", *columns, "verdict"], cells, "lr", f"against {champion.name}", [note])
 
 
 def page(result: Comparison) -> str:
     """Return the text of `compare.md`."""
-    return markdown(f"Comparison on {result.dataset}", comparison(result))
+    return markdown(f"Comparison on {result.dataset}", sections(result))
 
 
 def comma_separated(result: Comparison) -> str:
@@ -103,12 +90,9 @@ def comma_separated(result: Comparison) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    for name, model in result.models.items():
-        for cell in model.cells:
-            about = {"model": name, **vars(cell)}
-            tests = [] if isinstance(cell, Failed) else cell.test.items()
-            rows = [{"task": task, **flat(m)} for task, m in tests] or [{}]
-            writer.writerows({**about, **row} for row in rows)
+    for name, cell in result.cells:
+        rows = [{"task": task, **flat(m)} for task, m in cell.test.items()] or [{}]
+        writer.writerows({"model": name, **vars(cell), **row} for row in rows)
     return out.getvalue()
 
 
@@ -145,92 +129,49 @@ def read(folder: Path) -> Comparison | None:
 
 def page_of(result: Comparison) -> tuple[str, str, Iterator[Section]]:
     """Return title, subtitle and sections of the report of a comparison."""
-    return f"Comparison on {result.dataset}", ", ".join(result.models), report(result)
-
-
-def report(result: Comparison) -> Iterator[Section]:
-    """Yield the sections: verdict, differences, and all other tables."""
-    advice, verdicts = result.advice(), list(result.verdicts().items())
-    several = [Grid(["model", "verdict"], verdicts)] if len(result.kinds) > 1 and verdicts else []
-    blocks = [*([Text(advice)] if advice else []), _models(result), *_cost(result), *several]
-    method_of = [Text(method(result))] if verdicts else []
-    yield Section("verdict", [*blocks, *method_of, *map(Text, _notes(result))])
-    over = "" if _repeated(result) else " over test rows, not over trainings"
-    for against in dict.fromkeys([result.reference, ALONE]):
-        if charts := list(_gains(result, against)):
-            title = f"differences to {against}"
-            note = "Negative transfer: tasks left of 0." if against == ALONE else "Right of 0: better."
-            lines = f"Lines: 95 % intervals{over}. Pale: not significant."
-            yield Section(title, [Text(f"{note} {lines}"), *charts])
-    scores = [block for section in _scores(result) for block in (Text(f"{section.title}:"), *section.blocks)]
-    found = chain(*(_differences(result, against) for against in dict.fromkeys([result.reference, ALONE])))
-    tables = [replace(one, blocks=one.blocks[:1]) for one in found]  # the verdict has their note
-    for section in (*tables, *_by_split(result), Section("scores", scores), *_details(result)):
-        yield replace(section, folded=True)
+    return f"Comparison on {result.dataset}", ", ".join(result.models), sections(result)
 
 
 def _models(result: Comparison) -> Grid:
     """Return a table with a row for each model; the score is the mean over tasks, or of the first."""
-    kind, reference = result.kinds[0], result.reference
-    score, against = kind.score, result.differences(reference)
-    of_models = {name: result.summaries(name, score) for name in result.models}
-    has_mean = any(MEAN in scores for scores in of_models.values())
-    column = MEAN if has_mean else next(iter([*result.judged(kind), *result.of_kind(kind)]))
+    columns, verdicts = result.columns, result.verdicts()
+    of_models = {name: result.main_scores(name) for name in result.models}
+    column = next((c for c in columns if any(c in of for of in of_models.values())), next(iter(result.tasks)))
     rows: list[list[object]] = []
     for name, model in result.models.items():
-        value, gain, costs = (
-            of_models[name].get(column),
-            against.get(name, {}).get(column),
-            model.mean_costs(),
-        )
-        gains = _difference(gain, score.form) if gain else ("-", "", "")
-        sizes = [(one := costs[key]) and (round(one.mean) or None) for key in ("flops_per_row", "parameters")]
-        relative = result.relative(name)["flops_per_row"]
+        costs, values = model.mean_costs(), of_models[name].get(column, {}).values()
+        score = spread(summary(list(values)), columns[column].form) if values else None
+        sizes = [_size(costs[key]) for key in ("flops_per_row", "parameters")]
         seconds = sum(one.mean for key in ("search_seconds", "train_seconds") if (one := costs[key]))
-        times = relative and percent(relative), elapsed(seconds)
-        rows.append([name, value and spread(value, score.form), *gains, *sizes, *times])
-    title = f"{column} test {score.title}" if has_mean else f"test {score.title} of {column}"
-    head = ["model", title, f"against {reference}", "p", "", "FLOPs per row", "parameters"]
-    return Grid([*head, f"FLOPs / {reference}", "time"], rows, "lrrrlrrrr")
+        rows.append([name, score, verdicts.get(name, ""), *sizes, elapsed(seconds)])
+    title = f"{column} test {{}}" if column == MEAN else f"test {{}} of {column}"
+    head = ["model", title.format(columns[column].title), "verdict", "FLOPs per row", "parameters", "time"]
+    return Grid(head, rows, "lrlrrr")
 
 
-def _difference(value: Difference, form: str) -> tuple[str, str, str]:
-    """Return a difference with its interval, its p value, and the standing of the model."""
-    p = "" if value.adjusted_p is None else p_value(value.adjusted_p)
-    return interval(value, form), p, value.standing() or ""
-
-
-def _gains(result: Comparison, against: str) -> Iterator[Bars]:
-    """Yield a chart for the mean and for each task."""
-    differences = result.differences(against) if against in result.models else {}
-    scores = {task: kind.score for kind in result.kinds for task in result.of_kind(kind)}
-    for task, score in {MEAN: result.kinds[0].score, **scores}.items():
-        gains = {name: of_model[task] for name, of_model in differences.items() if task in of_model}
-        bars = [
-            Bar(name, gain.mean, gain.low, gain.high, gain.standing() in ("ahead", "behind"))
-            for name, gain in gains.items()
-        ]
-        if bars:
-            form = of_changes((gain.mean for gain in gains.values()), score.form)
-            yield Bars(task, f"gain over {against}", bars, form)
+def _size(cost: Summary | None) -> str | None:
+    return spread(cost, ",.0f") if cost and cost.mean else None
 
 
 def _cost(result: Comparison) -> list[Block]:
     """Return a plot of the mean score against FLOPs, where at least two models have both."""
-    score = result.kinds[0].score
+    score = result.columns[MEAN]
     points = {}
     for name, model in result.models.items():
         flops, mean = model.mean_costs()["flops_per_row"], result.summaries(name, score).get(MEAN)
         if flops is not None and flops.mean > 0 and mean is not None:
-            points[name] = (flops.mean, mean.mean)
-    return [Plot("FLOPs per row", f"mean test {score.title}", points)] if len(points) > 1 else []
+            points[name] = [(flops.mean, mean.mean)]
+    axes = "Score and cost", "FLOPs per row", f"mean test {score.title}"
+    return [Curves(*axes, points, logarithmic=True)] if len(points) > 1 else []
 
 
-def _data(result: Comparison) -> Iterator[str]:
+def _data(result: Comparison) -> Section:
+    texts = []
     for seed, split in result.splits.items():
         rows = ", ".join(f"{part} {count:,}" for part, count in split.rows.items())
         which = f"Split {seed}, rows" if len(result.splits) > 1 else "Rows"
-        yield f"{which}: {rows}. Fingerprint of the data: {split.fingerprint[:12]}."
+        texts.append(Text(f"{which}: {rows}. Fingerprint of the data: {split.fingerprint[:12]}."))
+    return Section("data", texts)
 
 
 def _scores(result: Comparison) -> Iterator[Section]:
@@ -248,16 +189,25 @@ def _scores(result: Comparison) -> Iterator[Section]:
 
 def _differences(result: Comparison, against: str) -> Iterator[Section]:
     """Yield the differences to a model, by task; nothing if it is not among the models."""
-    differences, rows, measures = result.differences(against), list[list[object]](), []
-    for kind in result.kinds:
-        score = kind.score
-        measures.append(score.title if score.sign > 0 else f"reduction of {score.title}")
-        for task in [*([MEAN] if kind is result.kinds[0] else []), *result.of_kind(kind)]:
-            known = ((name, of_model[task]) for name, of_model in differences.items() if task in of_model)
-            rows += [[_starred(result, task), name, *_difference(one, score.form)] for name, one in known]
+    differences, rows, charts = result.differences(against), list[list[object]](), list[Block]()
+    over = "" if _repeated(result) else " over test rows, not over trainings"
+    for column, score in result.columns.items():
+        gains = {name: of_model[column] for name, of_model in differences.items() if column in of_model}
+        bars = list[Bar]()
+        for name, one in gains.items():
+            p, standing = "" if one.adjusted_p is None else p_value(one.adjusted_p), one.standing() or ""
+            rows.append([_starred(result, column), name, interval(one, score.form), p, standing])
+            bars.append(Bar(name, one.mean, one.low, one.high, standing in ("ahead", "behind")))
+        if bars:
+            form = of_changes((gain.mean for gain in gains.values()), score.form)
+            charts.append(Bars(column, f"gain over {against}", bars, form))
     if rows:
-        title = f"{' and '.join(measures)} against {against}"
-        yield table(["task", "model", "difference", "p", ""], rows, "llrrl", title, [method(result)])
+        scores = [kind.score for kind in result.kinds]
+        measures = [score.title if score.sign > 0 else f"reduction of {score.title}" for score in scores]
+        side = "Negative transfer: tasks left of 0." if against == ALONE else "Right of 0: better."
+        legend = Text(f"{side} Lines: 95 % intervals{over}. Pale: not significant.")
+        grid = Grid(["task", "model", "difference", "p", ""], rows, "llrrl", folded="differences")
+        yield Section(f"{' and '.join(measures)} against {against}", [grid], more=[legend, *charts])
 
 
 def _starred(result: Comparison, task: str) -> str:
@@ -267,50 +217,44 @@ def _starred(result: Comparison, task: str) -> str:
 
 def _by_split(result: Comparison) -> Iterator[Section]:
     """Yield the difference of mean scores to the reference on each split; nothing for one split."""
-    score = result.kinds[0].score
-    tests = {name: result.scores(name, score).get(MEAN, {}) for name in result.models}
-    looks = {name: result.validated(name) for name in result.models}
+    score = result.columns[MEAN]
     others = [name for name in result.models if name != result.reference]
-    if len(result.splits) < 2 or not tests[result.reference] or not others:
+    gains = {name: (_gains(result, name, "validation"), _gains(result, name, "test")) for name in others}
+    if len(result.splits) < 2 or not any(test for _, test in gains.values()):
         return
-
-    def gain(of: Mapping[str, Mapping[Place, float]], name: str, split: int) -> float | None:
-        base = of[result.reference]
-        known = [value - base[at] for at, value in of[name].items() if at in base and at[0] == split]
-        return sum(known) / len(known) if known else None
-
-    gains = {
-        name: {s: (gain(looks, name, s), gain(tests, name, s)) for s in result.splits} for name in others
-    }
-    form = score.form
     rows = [
-        [
-            split,
-            *(
-                one if one is None else change(one, form=form)
-                for name in others
-                for one in gains[name][split]
-            ),
-        ]
+        [split, *(None if (one := of.get(split)) is None else change(one, form=score.form) for of in columns)]
+        for columns in [list(chain(*gains.values()))]
         for split in result.splits
     ]
-    header = ["split", *(f"{name}, {rows}" for name in others for rows in ("validation", "test"))]
+    header = ["split", *(f"{name}, {part}" for name in others for part in ("validation", "test"))]
     notes = ["Under a split by time, 0 is the latest window"]
-    notes += [sentence for name in others if (sentence := _over_splits(name, gains[name], form))]
+    for name, (validation, test) in gains.items():
+        notes += _over_splits(
+            name, [(s, validation[s], test[s]) for s in test if s in validation], score.form
+        )
     yield table(header, rows, "lr", f"by split: mean {score.title} against {result.reference}", notes)
 
 
-def _over_splits(name: str, gains: Mapping[int, tuple[float | None, float | None]], form: str) -> str | None:
-    """Return the part of the validation gains that is left on test rows, and the trend of these."""
-    known = {split: (a, b) for split, (a, b) in gains.items() if a is not None and b is not None}
-    if len(known) < 2:
-        return None
-    validation, test = (sum(one) / len(known) for one in zip(*known.values(), strict=True))
-    gains_of = [change(mean, form=form) for mean in (validation, test)]
-    sentence = f"{name}: {gains_of[0]} on validation rows, {gains_of[1]} on test rows"
-    if len(known) > 2 and (slope := trend([(-split, b) for split, (_, b) in known.items()])):
-        sentence += f"; trend by window {interval(slope, form)}"
-    return sentence
+def _gains(result: Comparison, name: str, part: Part) -> dict[int, float]:
+    """Return the mean difference of a model to the reference by split, where it is known."""
+    own, base = (result.scores(n, result.columns[MEAN], part).get(MEAN, {}) for n in (name, result.reference))
+    by_split: dict[int, list[float]] = {}
+    for at, value in own.items():
+        if at in base:
+            by_split.setdefault(at[0], []).append(value - base[at])
+    return {split: sum(found) / len(found) for split, found in by_split.items()}
+
+
+def _over_splits(name: str, gains: Sequence[tuple[int, float, float]], form: str) -> Iterator[str]:
+    """Yield the part of the validation gains that is left on test rows, and the trend of these."""
+    if len(gains) < 2:
+        return
+    _, *parts = zip(*gains, strict=True)
+    validation, test = (change(sum(one) / len(gains), form=form) for one in parts)
+    slope = trend([(-split, on_test) for split, _, on_test in gains]) if len(gains) > 2 else None
+    over = f"; trend by window {interval(slope, form)}" if slope else ""
+    yield f"{name}: {validation} on validation rows, {test} on test rows{over}"
 
 
 def _held(result: Comparison) -> Iterator[Section]:
@@ -346,10 +290,10 @@ def _notes(result: Comparison) -> Iterator[str]:
     """Yield notes on tasks with too few rows, on users, and on runs that failed or were cut short."""
     few = {name: facts for name, facts in result.tasks.items() if not facts.counts}
     yield from too_few({n: TaskMetrics(t.kind, {}, t.rows, t.positives) for n, t in few.items()})
-    yield from by_user(next((model.tested[0].test for model in result.models.values() if model.tested), {}))
+    yield from by_user(next((cell.test for _, cell in result.cells if cell.test), {}))
     for name, model in result.models.items():
         for cell in model.cells:
-            if isinstance(cell, Failed):
+            if cell.error is not None:
                 split = f", split {cell.split}" if len(result.splits) > 1 else ""
                 yield f"{name}, seed {cell.seed}{split}: {cell.error}"
         if count := sum(cell.cut_short for cell in model.tested):
@@ -368,17 +312,19 @@ def method(result: Comparison) -> str:
 
 
 def _costs(result: Comparison) -> Section:
+    """Return the costs that the table of models lacks."""
+    keys = [key for key in COSTS if key not in ("parameters", "flops_per_row")]
     rows = []
     for name, model in result.models.items():
-        means = [cost and spread(cost, ",.0f") for cost in model.mean_costs().values()]
-        times = [ratio and percent(ratio) for ratio in result.relative(name).values()]
-        rows.append([name, *means, *times])
-    relative = [f"{cost} / {result.reference}" for cost in ("FLOPs", "seconds")]
-    header = ["model", *(key.replace("_", " ").replace("flops", "FLOPs") for key in COSTS), *relative]
+        means = [cost and spread(cost, ",.0f") for cost in map(model.mean_costs().get, keys)]
+        seconds = result.relative(name)["seconds"]
+        rows.append([name, *means, seconds and percent(seconds)])
+    header = ["model", *(key.replace("_", " ") for key in keys), f"seconds / {result.reference}"]
     return table(header, rows, "lr", f"costs{_deviation(result)}")
 
 
-def _recipes(result: Comparison) -> Section:
+def _recipes(result: Comparison) -> Iterator[Section]:
+    """Yield the hyperparameters that tuning has found."""
     recipes = {
         f"{name}, split {split}" if len(result.splits) > 1 else name: recipe
         for name, model in result.models.items()
@@ -389,7 +335,9 @@ def _recipes(result: Comparison) -> Section:
         [name, *(None if (value := recipe.get(key)) is None else f"{value:g}" for key in keys)]
         for name, recipe in recipes.items()
     ]
-    return table(["model", *keys], rows, "lr", f"hyperparameters, best of {result.trials} on validation data")
+    if result.trials > 1:
+        title = f"hyperparameters, best of {result.trials} on validation data"
+        yield table(["model", *keys], rows, "lr", title)
 
 
 def spread(value: Summary, form: str) -> str:

@@ -37,7 +37,6 @@ from automtl_core.plugin import (
     Vectors,
     column_of,
     columns_of_lists,
-    count,
     declaration_faults,
     did_you_mean,
     event_columns_of,
@@ -60,7 +59,7 @@ from automtl_core.plugin import (
     typed_time,
     weights_of,
 )
-from automtl_datasets.table_settings import UNITS, FieldOfKind, TableSettings, VectorFile, separator_of
+from automtl_datasets.table_settings import UNITS, FieldOfKind, TableSettings, VectorFile
 
 TIME_COLUMN = Column("time", remedy="write all times as numbers, or all as dates such as 2024-01-31 23:59:59")
 PART, TIME = f"{OWN}part of the table", f"{OWN}time of the row"
@@ -186,8 +185,7 @@ class Table(Dataset[TableSettings]):
         """Return the layout of a file of rows or events."""
         chosen, header = self.settings, not self.settings.columns
         columns = {name: replace(column, blanks=chosen.blanks) for name, column in columns.items()}
-        sign, encoding = chosen.separator or separator_of(pattern), chosen.encoding or ""
-        return RawFile(pattern, columns, header, header, sign, encoding)
+        return RawFile(pattern, columns, header, header, chosen.separator or "", chosen.encoding or "")
 
     def _tables(self, logs: bool = False) -> dict[str, str]:
         """Return the file pattern of each table of rows, or of events that are read, by its name."""
@@ -326,22 +324,11 @@ class Table(Dataset[TableSettings]):
         return db.sql(f"SELECT bag, {values} AS value FROM ({bags})").filter("value <> ''")
 
     def vectors(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
-        """Return the rows of a file of vectors, or those of an array beside its values.
-
-        Raises:
-            DataError: there are more vectors than values, or fewer.
-
-        """
+        """Return the rows of a file of vectors."""
         column = field.removesuffix(":vector")
-        named, table, ids = self.settings.vectors[column], quoted(field), quoted(f"{field} ids")
-        if named.ids is None:
-            chosen = f"{quoted(named.id or column)} AS id, {quoted(named.vector)} AS vector"
-            return db.sql(f"SELECT {chosen} FROM {table}")
-        counts = [count(db, name) for name in (table, ids)]
-        if counts[0] != counts[1]:
-            fault = f"{named.file} has {counts[0]} vectors, and {named.ids} has {counts[1]} values"
-            raise DataError(f"dataset table: {fault}", "write one value for each vector, in the same order")
-        return db.sql(f"SELECT id, vector FROM {ids} POSITIONAL JOIN {table}")
+        named = self.settings.vectors[column]
+        chosen = f"{quoted(named.id or column)} AS id, {quoted(named.vector)} AS vector"
+        return db.sql(f"SELECT {chosen} FROM {quoted(field)}")
 
     def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
         """Combine the files of events."""
@@ -425,12 +412,8 @@ def _vector_files(vectors: Mapping[str, VectorFile]) -> dict[str, RawFile]:
     """Return the layouts of the files of vectors, by the name of their table."""
     files = {}
     for column, named in vectors.items():
-        table, setting = f"{column}:vector", f"dataset.vectors.{column}"
+        setting = f"dataset.vectors.{column}"
         numbers = Column("vector", separator="|", setting=setting)
-        if named.ids is None:
-            columns = {named.id or column: Column(setting=setting), named.vector: numbers}
-            files[table] = RawFile(named.file, columns, others=True, separator=separator_of(named.file))
-        else:
-            files[table] = RawFile(named.file, {"vector": numbers}, header=False)
-            files[f"{table} ids"] = RawFile(named.ids, {"id": TEXT}, header=False)
+        columns = {named.id or column: Column(setting=setting), named.vector: numbers}
+        files[f"{column}:vector"] = RawFile(named.file, columns, others=True)
     return files

@@ -4,9 +4,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import PurePath
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 from pydantic_core import PydanticCustomError
 
 from automtl_core.plugin import (
@@ -140,16 +147,20 @@ class HistoryColumns(Settings):
 class VectorFile(Settings):
     """A file of pretrained vectors of the values of a column."""
 
+    removed: ClassVar = {"ids": None}
+    instead: ClassVar = {"ids": "a file with a column of values and one of vectors, such as Parquet"}
+
     file: Text
-    """File name in the folder of the raw files: Parquet or delimited text with a row for each value, or a
-    .npy array [values, numbers]."""
-    ids: Text | None = None
-    """For a .npy array: the file of the values in the same order, a .npy array or one value per line."""
+    """File name in the folder of the raw files: Parquet or delimited text with a row for each value."""
     id: Text | None = None
-    """Column with the values, in a file with columns. null: it has the name of the column of the table."""
+    """Column with the values. null: it has the name of the column of the table."""
     vector: Text = "vector"
-    """Column with the vectors, in a file with columns: lists, or in delimited text numbers with `|` between
-    them."""
+    """Column with the vectors: lists, or in delimited text numbers with `|` between them."""
+
+    @model_serializer(mode="wrap")
+    def _with_removed(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Return the settings as earlier versions wrote them, since prepared data has their digest."""
+        return {"ids": None, **handler(self)}
 
 
 NamedFile = Annotated[VectorFile, BeforeValidator(lambda v: {"file": v} if isinstance(v, str) else v)]
@@ -230,12 +241,6 @@ class TableSettings(DatasetSettings):
         if self.user is not None and self.user not in self.sparse:
             yield f"user names {self.user!r}, which is not in `sparse`{did_you_mean(self.user, self.sparse)}"
         yield from self._history_faults()
-        for name, one in self.vectors.items():
-            array = one.file.endswith(".npy")
-            if array and one.ids is None:
-                yield f"vectors.{name}: an array needs the file of its values; name it by `ids`"
-            if not array and one.ids is not None:
-                yield f"vectors.{name}.ids is for a .npy array; take it out"
         for way, column in (("user", self.user), ("time", self.time)):
             if self.split == way and column is None:
                 yield f"split: {way} needs a column; name it by dataset.{way}"
@@ -301,10 +306,7 @@ class TableSettings(DatasetSettings):
         yield from (("files", each) for patterns in self.files.values() for each in patterns)
         if self.history is not None:
             yield from (("history.files", each) for each in self.history.files)
-        for name, one in self.vectors.items():
-            yield f"vectors.{name}.file", one.file
-            if one.ids is not None:
-                yield f"vectors.{name}.ids", one.ids
+        yield from ((f"vectors.{name}.file", one.file) for name, one in self.vectors.items())
 
     def _label_faults(self) -> Iterator[str]:
         known = {label.name: label for label in self.declared()}
@@ -324,10 +326,3 @@ class TableSettings(DatasetSettings):
                 yield f"{key}: another label reads {column!r} as {kind}; name texts in both"
             if both := [text for text in texts if text in self.blanks]:
                 yield f"{key}.positive and blanks name {both[0]!r}; take it out of one of them"
-
-
-def separator_of(pattern: str) -> str:
-    """Return the usual separator of a file by its name: a tab in .tsv and .tab, else a comma."""
-    path = PurePath(pattern)
-    plain = path.stem if path.suffix in (".gz", ".zst") else path.name
-    return "\t" if plain.endswith((".tsv", ".tab")) else ","

@@ -115,6 +115,18 @@ class Nested(nn.Module, ABC):
         return op.train(self.training)  # type: ignore[no-any-return]
 
 
+def hidden_of(ops: Sequence[Nested], x: Tensor) -> Sequence[Tensor]:  # [B, in] -> ops x [B, h]
+    """Return the outputs of the first layers of ops, which are one product.
+
+    They see one dropout mask, because that of a wide input costs as much as the products with it. For each
+    single op the distribution is the same as with its own mask.
+    """
+    weights, biases = zip(*(op.first() for op in ops), strict=True)
+    dropped = dropout(x, ops[0].dropout, ops[0].training)
+    hidden = F.linear(dropped, torch.cat(weights), torch.cat(biases))
+    return torch.split(hidden, [len(bias) for bias in biases], dim=1)
+
+
 def linear_of(weight: Tensor, bias: Tensor | None) -> nn.Linear:
     """Return a layer with copies of these weights, [out, in] and [out]."""
     # Built with one input and one output, before the weights are set: torch warns about a layer without
@@ -152,10 +164,13 @@ class MLP(Nested):
     def mixture(cls, ops: Sequence[Self], weights: Tensor, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
         """Return the weighted sum of several MLPs, whose hidden layers are one wide product.
 
-        All see the same dropout mask, see `Sum.forward`.
+        All see the same dropout mask, see `hidden_of`.
         """
-        x = dropout(x, ops[0].dropout, ops[0].training)
-        return (cls._nested if any(op.wider for op in ops) else cls._beside)(ops, weights, x)
+        if any(op.wider for op in ops):
+            return cls._nested(ops, weights, dropout(x, ops[0].dropout, ops[0].training))
+        outputs = (op.rest(h.contiguous()) for op, h in zip(ops, hidden_of(ops, x), strict=True))
+        mixed: Tensor = reduce(torch.add, map(torch.mul, weights, outputs))
+        return mixed
 
     @classmethod
     def _nested(cls, ops: Sequence[Self], weights: Tensor, x: Tensor) -> Tensor:
@@ -176,39 +191,6 @@ class MLP(Nested):
             sums = torch.addmm(sums, units, columns.t())  # [B, out]
             mixed = torch.addcmul(mixed, weights[k], sums.relu())
         return mixed
-
-    @classmethod
-    def _beside(cls, ops: Sequence[Self], weights: Tensor, x: Tensor) -> Tensor:
-        """Compute the hidden layers beside one another, [B, S]."""
-        hidden = F.linear(
-            x, torch.cat([op.hidden.weight for op in ops]), torch.cat([op.hidden.bias for op in ops])
-        )  # [B, S]
-        units = _joint_norm([op.norm for op in ops], hidden).relu_()
-        if not cls.rectified:
-            rows = torch.cat([weights[k] * op.out.weight for k, op in enumerate(ops)], dim=1)  # [out, S]
-            return F.linear(units, rows, torch.stack([op.out.bias for op in ops]).T @ weights)
-        mixed = x.new_zeros(())
-        for k, own in enumerate(torch.split(units, [op.width for op in ops], dim=1)):
-            mixed = torch.addcmul(mixed, weights[k], ops[k].out(own).relu())
-        return mixed
-
-
-def _joint_norm(norms: Sequence[nn.BatchNorm1d], x: Tensor) -> Tensor:
-    """Return each norm on its own columns of `x` [B, S], updating its statistics."""
-    widths = [norm.num_features for norm in norms]
-    mean = torch.cat([norm.running_mean for norm in norms])  # type: ignore[misc]
-    var = torch.cat([norm.running_var for norm in norms])  # type: ignore[misc]
-    weight = torch.cat([norm.weight for norm in norms])
-    bias = torch.cat([norm.bias for norm in norms])
-    first = norms[0]
-    out = F.batch_norm(x, mean, var, weight, bias, first.training, first.momentum or 0.0, first.eps)
-    if first.training:
-        split = zip(norms, torch.split(mean, widths), torch.split(var, widths), strict=True)
-        for norm, new_mean, new_var in split:
-            norm.running_mean.copy_(new_mean)  # type: ignore[union-attr]
-            norm.running_var.copy_(new_var)  # type: ignore[union-attr]
-            norm.num_batches_tracked.add_(1)  # type: ignore[union-attr]
-    return out
 
 
 class LinearMLP(MLP):
@@ -278,15 +260,8 @@ class Sum(nn.Module):
         return cls([make(in_dim, out_dim, dropout) for make in factories], in_dim)
 
     def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
-        alike, parts = [op for op in self.ops if isinstance(op, Nested)], list[Tensor]()
-        if alike:  # their first layers are one product
-            weights, biases = zip(*(op.first() for op in alike), strict=True)
-            # One mask for all, because that of a wide input costs as much as the products with it. For each
-            # single op the distribution is the same as with its own mask.
-            dropped = dropout(x, alike[0].dropout, alike[0].training)
-            hidden = F.linear(dropped, torch.cat(weights), torch.cat(biases))
-            widths = [len(bias) for bias in biases]
-            parts += [op.rest(h) for op, h in zip(alike, torch.split(hidden, widths, dim=1), strict=True)]
+        alike = [op for op in self.ops if isinstance(op, Nested)]
+        parts = [op.rest(h) for op, h in zip(alike, hidden_of(alike, x) if alike else (), strict=True)]
         parts += [op(x) for op in self.ops if not isinstance(op, Nested)]
         return reduce(torch.add, parts)
 

@@ -28,42 +28,30 @@ class FeatureSelection(nn.Module):
     With decided gates only the chosen columns exist; `columns` holds their places in the full width.
 
     Args:
-        single: Gate over the fields that are passed on unchanged.
-        interaction: Gate over the fields that enter the factorisation machine.
-        numbers: Gate over the dense fields. In the paper all are passed on.
+        gates: Gates over the fields that are passed on unchanged, over those that enter the factorisation
+            machine, and over the dense fields; in the paper all of these are passed on. Then, where there are
+            any, those over the aggregates and over the inputs from histories.
         counts: N and M.
         widths: Numbers of one field of each kind.
-        aggregates: Gate over the aggregates; None without.
-        histories: Gate over the inputs from histories; None without.
 
     """
 
-    def __init__(
-        self,
-        single: Gate | FixedGate,
-        interaction: Gate | FixedGate,
-        numbers: Gate | FixedGate,
-        counts: tuple[int, int],
-        widths: Widths,
-        aggregates: Gate | FixedGate | None = None,
-        histories: Gate | FixedGate | None = None,
-    ) -> None:
+    def __init__(self, gates: Sequence[Gate | FixedGate], counts: tuple[int, int], widths: Widths) -> None:
         super().__init__()
-        self.single = single
-        self.interaction = interaction
-        self.numbers = numbers
-        self.aggregates = aggregates = aggregates or FixedGate(AnyOf("aggregates", ()), ())
-        self.histories = histories = histories or FixedGate(AnyOf("histories", ()), ())
+        none = FixedGate(AnyOf("none", ()), ())
+        gates = [*gates, none, none][:5]
+        self.single, self.interaction, self.numbers, self.aggregates, self.histories = gates
+        single, interaction, numbers, aggregates, histories = (gate.kept for gate in gates)
         # The machine of fewer than two fields is 0: it needs no columns once its gate is decided.
-        self.interacts = len(interaction.kept) > 1
+        self.interacts = len(interaction) > 1
         (sparse, dense), (w, m, _, keys, past) = counts, widths
         # For each part of the output, the width of each of its fields, and the places of those that exist.
         parts: tuple[tuple[Sequence[int], Sequence[int]], ...] = (
-            ([w] * sparse, single.kept),
+            ([w] * sparse, single),
             ([w] * (sparse > 1), range(self.interacts)),
-            ([m] * dense, numbers.kept),
-            (keys, aggregates.kept),
-            (past, histories.kept),
+            ([m] * dense, numbers),
+            (keys, aggregates),
+            (past, histories),
         )
         self.columns: list[int] = []
         self.width = 0

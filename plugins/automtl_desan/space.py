@@ -257,22 +257,20 @@ class DESAN(SearchSpace[DESANSettings]):
 
     def _selection(self, choose: Chooser, name: str) -> FeatureSelection:
         schema = self.schema
-        sparse = [field.name for field in schema.sparse]
-        dense = [field.name for field in schema.dense]
-        aggregates = list(schema.aggregates())
-        histories = schema.history_inputs()
-        pairs = sparse if len(sparse) > 1 else []
+        sparse, dense = ([field.name for field in of] for of in (schema.sparse, schema.dense))
         # The order of choices is the order of random draws: another order gives other results for a seed.
-        interaction = _gate(choose, f"{name}/interaction", pairs, asked=True)
-        return FeatureSelection(
-            _gate(choose, f"{name}/single", sparse, asked=True),
-            interaction,
-            _gate(choose, f"{name}/numbers", dense, self.settings.numbers == "chosen"),
-            (len(sparse), len(dense)),
-            self._widths,
-            _gate(choose, f"{name}/aggregates", aggregates, asked=True),
-            _gate(choose, f"{name}/histories", histories, asked=True),
+        options = {
+            "interaction": sparse if len(sparse) > 1 else [],
+            "single": sparse,
+            "numbers": dense,
+            "aggregates": list(schema.aggregates()),
+            "histories": schema.history_inputs(),
+        }
+        fixed = "numbers" if self.settings.numbers == "all" else ""
+        interaction, single, *others = (
+            _gate(choose, f"{name}/{what}", of, what != fixed) for what, of in options.items()
         )
+        return FeatureSelection([single, interaction, *others], (len(sparse), len(dense)), self._widths)
 
     def _selective_gate(self, choose: Chooser, name: str) -> SelectiveGate:
         s = self.settings

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from typing import ClassVar
@@ -53,16 +53,9 @@ class Processes(Engine[ProcessesSettings]):
     def executor(self, run_trial: RunTrial) -> Iterator[Executor]:
         """Yield an executor that starts workers when they are needed, and keeps them until the end."""
         workers = self.workers or cores()
-        pool = Pool(run_trial, workers, self._threads(workers))
-        try:
+        of_machine = os.environ.get("OMP_NUM_THREADS") or max(1, cores() // workers)
+        with closing(Pool(run_trial, workers, str(self.settings.threads or of_machine))) as pool:
             yield pool
-        finally:
-            pool.close()
-
-    def _threads(self, workers: int) -> str:
-        if self.settings.threads is not None:
-            return str(self.settings.threads)
-        return os.environ.get("OMP_NUM_THREADS") or str(max(1, cores() // workers))
 
 
 def cores() -> int:
@@ -85,7 +78,6 @@ class Pool:
         self._size = size
         self.environment = {**os.environ, "OMP_NUM_THREADS": threads}
         self._workers: list[Supervised] = []
-        self._number = 0
 
     def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
         """Yield results as they come.
@@ -140,8 +132,7 @@ class Pool:
     def _busy(self, queue: deque[TrialSpec]) -> "list[Supervised]":
         """Give the next trials to free workers, and return the workers with a trial."""
         while queue and (worker := self._free()) is not None:
-            self._number += 1
-            worker.begin(self._number, queue.popleft())
+            worker.begin(queue.popleft())
         return [worker for worker in self._workers if worker.spec is not None]
 
     def _free(self) -> "Supervised | None":
@@ -167,7 +158,6 @@ class Supervised:
 
     def __init__(self, run_trial: RunTrial, environment: dict[str, str]) -> None:
         self.spec: TrialSpec | None = None
-        self._number = 0
         self.connection, theirs = Pipe()
         # Not a process of `multiprocessing`, which runs the main module of a script again. It has a session
         # of its own, so that Ctrl-C reaches the parent alone, which ends the workers in order.
@@ -184,22 +174,22 @@ class Supervised:
         self._send(sys.path)
         self._send(run_trial)
 
-    def begin(self, number: int, spec: TrialSpec) -> None:
-        """Run a trial; numbers rise."""
-        self.spec, self._number = spec, number
-        self._send((number, spec))
+    def begin(self, spec: TrialSpec) -> None:
+        """Run a trial, after the result of the one before."""
+        self.spec = spec
+        self._send(spec)
 
     def end_trial(self) -> None:
         """End the trial in order: its result is that of its epochs so far."""
         if self.spec is not None:
-            self._send((self._number, None))
+            self._send(None)
 
     def receive(self) -> tuple[TrialSpec, object]:
         """Return the trial, and its next event, its result or its error; the exit code if the worker died."""
         assert self.spec is not None  # noqa: S101 - workers without a trial send nothing
         spec = self.spec
         try:
-            _, message = self.connection.recv()
+            message = self.connection.recv()
         except (EOFError, OSError):
             self.connection.close()
             # Only a process that has ended has released its locks.

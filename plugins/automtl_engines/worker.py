@@ -1,8 +1,8 @@
 """A worker process: it runs the trials that come through its pipe, and ends when the pipe is closed.
 
-The parent sends its `sys.path` and the function that runs a trial, then `(number, spec)` for each trial, and
-`(number, None)` to end it in order. The worker sends `(number, event)` for each event, then
-`(number, result)` or `(number, error)`.
+The parent sends its `sys.path` and the function that runs a trial, then each trial after the result of the
+one before, and None to end the current one in order. The worker sends each event, then the result or the
+error.
 """
 
 import os
@@ -10,7 +10,6 @@ import signal
 import sys
 import threading
 import time
-from functools import partial
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -33,37 +32,35 @@ class Worker:
     def __init__(self, connection: "Connection[Any, Any]", run_trial: "RunTrial") -> None:
         self._connection = connection
         self._run_trial = run_trial
-        self._trials: SimpleQueue[tuple[int, TrialSpec]] = SimpleQueue()
-        self._ended = -1  # number of the latest trial that the parent ends
+        self._trials: SimpleQueue[TrialSpec] = SimpleQueue()
+        self._goes_on = True  # the current trial
 
     def work(self) -> None:
         """Run trials until the pipe is closed."""
         threading.Thread(target=self._receive, daemon=True).start()
         while True:
-            number, spec = self._trials.get()
             try:
-                result: object = self._run_trial(spec, partial(self._send, number))
+                result: object = self._run_trial(self._trials.get(), self._send)
             except Exception as error:
                 result = error
-            self._send(number, result)
+            self._send(result)
 
-    def _send(self, number: int, message: object) -> bool:
+    def _send(self, message: object) -> bool:
         """Send an event or a result; return whether the trial shall continue."""
         try:
-            self._connection.send((number, message))
+            self._connection.send(message)
         except OSError:  # the parent has ended
             raise KeyboardInterrupt from None
-        return self._ended < number
+        return self._goes_on
 
     def _receive(self) -> None:
         """Receive trials in a thread of its own, so that a closed pipe also interrupts a trial."""
         try:
             while True:
-                number, spec = self._connection.recv()
-                if spec is None:
-                    self._ended = number
-                else:
-                    self._trials.put((number, spec))
+                spec = self._connection.recv()
+                self._goes_on = spec is not None
+                if self._goes_on:
+                    self._trials.put(spec)
         except (EOFError, OSError):
             os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(10.0)

@@ -11,12 +11,13 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from automtl_core.data.known import Hashes, digest_of, of_numbers
 from automtl_core.data.part import Part, chunks, held
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.schema import SparseField
+from automtl_core.fields.lookup import mixed
 from automtl_core.fields.numeric import Moments
 from automtl_core.system.documents import Value
 from automtl_core.system.progress import Progress, silent
@@ -24,7 +25,6 @@ from automtl_inspection.leaks.histories import HistoryFacts, histories
 from automtl_inspection.leaks.leaks import Rule, SingleFieldScore, alone, rules, warnings
 
 Floats = NDArray[np.float64]
-Hashes = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -127,25 +127,14 @@ def _hashes(part: Part, labels: bool) -> Hashes:
     for place, of_field in part.bags.items():
         bags[place] = np.zeros(len(of_field.starts) - 1, dtype=np.uint64)
         for owners, values in held(of_field):
-            np.add.at(bags[place], owners, pd.util.hash_array(values))
-    found = np.empty(len(part), dtype=np.uint64)
-    start = 0
-    for chunk in chunks(part):
-        mixed = found[start : start + len(chunk)]
-        mixed[:] = 0
-        for place in range(chunk.ids.shape[1]):
-            ids = chunk.ids[:, place]
-            _mix(mixed, bags[place][ids] if place in bags else ids)
-        for block in (chunk.dense, chunk.labels) if labels else (chunk.dense,):
-            for place in range(block.shape[1]):
-                _mix(mixed, block[:, place] + np.float32(0))  # turns -0 into 0
-        start += len(chunk)
-    return found
+            np.add.at(bags[place], owners, mixed(values))
 
+    def of_rows(chunk: Part) -> Hashes:
+        ids = [bags[n][column] if n in bags else mixed(column) for n, column in enumerate(chunk.ids.T)]
+        numbers = map(of_numbers, [*chunk.dense.T, *(chunk.labels.T if labels else ())])
+        return digest_of({str(place): hashes for place, hashes in enumerate([*ids, *numbers])})
 
-def _mix(mixed: Hashes, column: NDArray[np.generic]) -> None:
-    mixed *= np.uint64(0x9E3779B97F4A7C15)  # odd, so that the order of columns matters
-    mixed ^= pd.util.hash_array(np.ascontiguousarray(column))
+    return np.concatenate([np.zeros(0, np.uint64), *map(of_rows, chunks(part))])
 
 
 def describe(prepared: Prepared, progress: Progress = silent) -> Described:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.frames import NewExamples, numbered
+from automtl_core.data.frames import NewExamples
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import Part, joined, some_rows
 from automtl_core.data.store import Prepared
@@ -130,20 +130,14 @@ def drift_since(made: Trained, prepared: Prepared, reading: NewExamples, names: 
 
 def _new(made: Trained, reading: NewExamples) -> tuple[Part, Times | None, NDArray[Any]]:
     """Return new rows, without bags and events, their times, and the output of the network."""
-    user, numbers = reading.dataset.user, dict[str, int]()
     parts, outputs = list[Part](), list[NDArray[Any]]()
     with new_rows(reading) as rows:
-        for chunk in rows.chunks(max(1, ROWS // made.batch_size) * made.batch_size):
-            part = made.encoder.encode(chunk, labelled=reading.labelled)
+        for _, part in rows.parts(made.encoder, made.batch_size):
             outputs.append(made.predict_logits(part))
-            users = None if user is None or user not in chunk else numbered(chunk[user], numbers)
-            parts.append(replace(part, users=users, histories=(), bags={}, coded={}))
+            parts.append(replace(part, histories=(), bags={}, coded={}))
         if not parts:
             raise DataError("the new rows have no valid row", "give at least one valid row")
-        whole = replace(joined(parts), lists=rows.lists)
-        if known := [part.users for part in parts if part.users is not None]:
-            whole = replace(whole, users=np.concatenate(known))
-        return whole, rows.times, np.concatenate(outputs)
+        return joined(parts), rows.times, np.concatenate(outputs)
 
 
 def drift_of_tables(flow: Workflow, old: Path, new: Path) -> Drift:

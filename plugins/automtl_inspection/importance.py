@@ -31,7 +31,7 @@ from automtl_core.system.documents import Value
 from automtl_core.system.progress import Progress, silent
 from automtl_core.tasks.kind import Floats
 from automtl_core.training.events import PhaseBegan, phase
-from automtl_core.training.significance import SIGNIFICANCE, SMALLEST, holm
+from automtl_core.training.significance import SIGNIFICANCE, SMALLEST, holm, losses_by_row
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.stage import OnTestRows, Stage
 
@@ -159,15 +159,14 @@ def importance(
         progress: Receives the finished share.
 
     """
-    masks = [_counted(task, part, t) for t, task in enumerate(schema.tasks)]
-    intact = _losses(schema.tasks, part, predict(part), masks)
+    intact = _losses(schema.tasks, part, predict(part))
     found: dict[str, dict[str, FieldEffect]] = {}
     for done, field in enumerate(fields):
         progress("permute fields", done / len(fields))
         a, b = seeds.generator(seed, "importance", field).permutation(len(part)).reshape(2, -1)
         partners = np.empty(len(part), np.int64)  # the other row of the pair of each row
         partners[a], partners[b] = b, a
-        losses = _losses(schema.tasks, part, predict(permuted(part, schema, field, partners)), masks)
+        losses = _losses(schema.tasks, part, predict(permuted(part, schema, field, partners)))
         found[field] = {
             task.name: _effect(task, part, t, losses[t] - intact[t], partners)
             for t, task in enumerate(schema.tasks)
@@ -216,25 +215,14 @@ def _moved(array: NDArray[Any], column: int, order: NDArray[np.int64]) -> NDArra
     return moved
 
 
-def _counted(task: Task, part: Part, column: int) -> NDArray[np.bool_]:
-    """Return the mask of rows that count for a task, [R]: none where they have no evidence."""
-    known = ~np.isnan(part.labels[:, column])
-    labels, groups = part.labels[known, column], None if part.groups is None else part.groups[known]
-    return known & (task.type.effective_rows(labels, groups) > 1 and task.type.has_evidence(labels, groups))
-
-
-def _losses(
-    tasks: Sequence[Task], part: Part, predicted: NDArray[Any], masks: Sequence[NDArray[np.bool_]]
-) -> list[Floats]:
+def _losses(tasks: Sequence[Task], part: Part, predicted: NDArray[Any]) -> list[Floats]:
     """Return for each task the contribution of each row to 1 - score, [R]; NaN where a row does not count."""
     losses = []
-    for t, (task, known) in enumerate(zip(tasks, masks, strict=True)):
-        by_row = np.full(len(part), np.nan)
-        if known.any():
-            of_labels, of_logits = (of[known, t].astype(np.float64) for of in (part.labels, predicted))
-            groups = None if part.groups is None else part.groups[known]
-            by_row[known] = task.type.losses_by_row(of_labels, of_logits, groups)
-        losses.append(by_row)
+    for t, task in enumerate(tasks):
+        labels, output = part.labels[:, t], predicted[:, t].astype(np.float64)
+        losses.append(by_row := np.full(len(part), np.nan))
+        if found := losses_by_row(task, labels, [output], part.groups, least=2):
+            by_row[~np.isnan(labels)] = found[0]
     return losses
 
 

@@ -1,6 +1,5 @@
 """The rows of a dataset as one file in the format of new rows."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -8,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from automtl_core.data.frames import hashes_of_rows
-from automtl_core.data.known import Hashes, Seen, digest_of
+from automtl_core.data.known import Hashes, Seen, digest_of, identity
 from automtl_core.dataset.dataset import Dataset, Label, list_columns, names_of, reads_of, weights_of
 from automtl_core.errors import RunExistsError
 from automtl_core.fields.encode import OWN, texts
@@ -90,22 +89,18 @@ def export(
         read(db, dataset, sources, work_dir, progress)
         progress("write", 0.0)
         create(db, "examples", rows_of(db, dataset, name))
-        columns = [*reads_of(dataset.fields), *names_of(dataset.labels), *list_columns(dataset)]
-        columns += [name for name in (dataset.time, dataset.part) if name]
-        names = list(dict.fromkeys([*columns, *weights_of(dataset).values()]))
-        values = {column: quoted(column) for column in names}
-        values |= _bags(db, dataset, "examples", "|")
-        of_labels, files = _labels(dataset), {one.name: one.source for one in dataset.labels}
-        if not labels:
-            values = {name: value for name, value in values.items() if name not in files}
-        if isinstance(dataset.time, str) and dataset.time_column:
-            files[dataset.time] = dataset.time_column
-        values = {(n := files.get(name, name)): of_labels.get(n, v) for name, v in values.items()}
+        of_files = {one.name: one.source for one in dataset.labels}  # columns by the names that files have
+        if dataset.time and dataset.time_column:
+            of_files[dataset.time] = dataset.time_column
+        names = [*reads_of(dataset.fields), *(names_of(dataset.labels) if labels else ())]
+        names += [*list_columns(dataset), *filter(None, (dataset.time, dataset.part))]
+        values = {of_files.get(n, n): quoted(n) for n in (*names, *weights_of(dataset).values())}
+        values |= {**_bags(db, dataset, "examples", "|"), **(_labels(dataset) if labels else {})}
         chosen = ", ".join(f"{value} AS {quoted(name)}" for name, value in values.items())
         written = work_dir / f"table{path.suffix}"
         rows = "FROM examples"
         if some is not None:
-            seen = Seen.of(_digests(db, dataset, names), some)
+            seen = Seen.of(_digests(db, dataset), some)
             db.register("chosen", pd.DataFrame({f"{OWN}chosen": seen.rows}))
             rows += f" POSITIONAL JOIN chosen WHERE {own('chosen')}"
         table = db.sql(f"SELECT {chosen} {rows}")
@@ -115,17 +110,18 @@ def export(
         return int(db.execute(f"SELECT count(*) {rows}").fetchall()[0][0])
 
 
-def _digests(db: duckdb.DuckDBPyConnection, dataset: Dataset, names: Sequence[str]) -> Hashes:
+def _digests(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> Hashes:
     """Return the digests of the rows of the table `examples`, as preparation makes them, [R]."""
     relation, sign = db.sql("FROM examples"), "\x1f"
     kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
     reads = reads_of(dataset.fields)
     joined = [name for name, read in reads.items() if read.how == "bag"]
-    numbers = {*names_of(dataset.labels), *(name for name, read in reads.items() if read.how == "number")}
+    numbers = {name for name, read in identity(dataset).items() if read.how == "number"}
+    names = dict.fromkeys([*identity(dataset), *filter(None, [dataset.time])])
     values = {n: quoted(n) if n in numbers else category(quoted(n), kinds[n]) for n in names}
     values |= _bags(db, dataset, "examples", sign)
-    kind = {name: "DOUBLE" if name in numbers else "VARCHAR" for name in names}
-    chosen = [f"CAST({value} AS {kind[name]}) AS {quoted(name)}" for name, value in values.items()]
+    types = {n: "DOUBLE" if n in numbers else "VARCHAR" for n in values}
+    chosen = [f"CAST({value} AS {types[n]}) AS {quoted(n)}" for n, value in values.items()]
     db.execute(f"SELECT {', '.join(chosen)} FROM examples")
     found = [np.zeros(0, np.uint64)]
     while len(rows := db.fetch_df_chunk(32)):

@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Part
 from automtl_core.data.store import Prepared
 from automtl_core.run_dir.facts import Fact
 from automtl_core.system.documents import Value
-from automtl_core.training.significance import SMALLEST, holm
+from automtl_core.training.significance import SMALLEST, half_interval, holm
 from automtl_core.views import Section, table
 from automtl_core.workflow.stage import OnTestRows, Stage
 from automtl_inspection.importance import sample
@@ -119,19 +119,16 @@ def rows_of(encoder: Encoder, part: Part, scores: NDArray[np.float64] | None = N
 def shifts(before: Rows, now: Rows) -> list[Shift]:
     """Return the largest difference in each column that has one to compare, the largest first."""
     found: dict[tuple[str, str], _Difference] = {}
-    for name, earlier in before.columns.items():
-        for what, difference in _shares(earlier, now.columns[name], before.users, now.users).items():
-            found[name, what] = difference
-    for name, values in before.means.items():
-        parts = [_of_known(values, before.users), _of_known(now.means[name], now.users)]
-        if min(len(known) for known, _ in parts) >= FEW:
-            found[name, MEAN] = _difference(*(_mean(*part) for part in parts))
-    if not found:
-        return []
-    p, half = holm({key: one.p for key, one in found.items()}), float(ndtri(1 - 0.025 / len(found)))
+    owners = [
+        clusters(len(next(iter({**of.columns, **of.means}.values()), ())), of.users) for of in (before, now)
+    ]
+    for name, what, *sides in _indicators(before, now):
+        (earlier, variance), (later, other) = map(_mean, sides, owners)
+        found[name, what] = _Difference(earlier, later, (variance + other) ** 0.5)
+    p = holm({key: one.p for key, one in found.items()})
     largest: dict[str, Shift] = {}
     for (name, what), one in sorted(found.items(), key=lambda pair: -pair[1].z):
-        gap, width = one.now - one.before, half * one.error
+        gap, width = one.now - one.before, half_interval(one.error, len(found))
         shift = Shift(name, what, one.before, one.now, gap - width, gap + width, p[name, what])
         largest.setdefault(name, shift)
     return sorted(largest.values(), key=lambda shift: (not shift.drifted, -abs(shift.now - shift.before)))
@@ -152,16 +149,6 @@ class _Difference(NamedTuple):
         return max(SMALLEST, 2 * float(ndtr(-self.z)))
 
 
-def _difference(before: tuple[float, float], now: tuple[float, float]) -> _Difference:
-    """Return the difference of two values with their variances."""
-    return _Difference(before[0], now[0], float((before[1] + now[1]) ** 0.5))
-
-
-def _of_known(values: NDArray[Any], users: NDArray[Any] | None) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    known = ~np.isnan(values.astype(np.float64))
-    return values[known].astype(np.float64), None if users is None else users[known]
-
-
 def clusters(rows: int, users: NDArray[Any] | None) -> NDArray[np.int64]:
     """Return the number of the cluster of each row: its user, or the row itself without one, [R]."""
     if users is None:
@@ -172,44 +159,27 @@ def clusters(rows: int, users: NDArray[Any] | None) -> NDArray[np.int64]:
     return numbers
 
 
-def _mean(values: NDArray[Any], users: NDArray[Any] | None) -> tuple[float, float]:
-    """Return the mean of rows, and its variance by clusters."""
-    mean = float(values.mean())
-    sums = np.bincount(clusters(len(values), users), values - mean)
+def _mean(values: NDArray[np.float64], clusters: NDArray[np.int64]) -> tuple[float, float]:
+    """Return the mean of the rows that are not NaN, and its variance by clusters."""
+    known = ~np.isnan(values)
+    values, mean = values[known], float(values[known].mean())
+    sums = np.bincount(clusters[known], values - mean)
     return mean, float((sums**2).sum() / len(values) ** 2)
 
 
-def _shares(
-    before: Column, now: Column, users: NDArray[Any] | None, later_users: NDArray[Any] | None
-) -> dict[str, _Difference]:
-    """Return the differences of the shares of the values of a column."""
-    codes, names = _coded(before, now)
-    parts = []
-    for of, by in ((codes[: len(before)], users), (codes[len(before) :], later_users)):
-        parts.append(
-            (np.bincount(of, minlength=len(names)), *_variances(of, len(names), clusters(len(of), by)))
-        )
-    (counts, *earlier), (later_counts, *later) = parts
-    return {
-        name: _difference((earlier[0][k], earlier[1][k]), (later[0][k], later[1][k]))
-        for k, name in enumerate(names)
-        if counts[k] + later_counts[k] >= FEW
-    }
-
-
-def _variances(
-    codes: NDArray[np.int64], size: int, clusters: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the share of each code, and its variance by clusters, [K] each."""
-    rows = len(codes)
-    shares = np.bincount(codes, minlength=size) / rows
-    pairs, counts = np.unique(clusters * size + codes, return_counts=True)
-    of_clusters = np.bincount(clusters)
-    squares = np.bincount(pairs % size, counts.astype(float) ** 2, size)
-    products = np.bincount(pairs % size, counts * of_clusters[pairs // size], size)
-    return shares, (
-        squares - 2 * shares * products + shares**2 * (of_clusters.astype(float) ** 2).sum()
-    ) / rows**2
+def _indicators(
+    before: Rows, now: Rows
+) -> Iterator[tuple[str, str, NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield what is compared with enough rows: a column, a value, and the numbers [R] whose means differ."""
+    for name, earlier in before.columns.items():
+        codes, names = _coded(earlier, now.columns[name])
+        for k in np.flatnonzero(np.bincount(codes, minlength=len(names)) >= FEW).tolist():
+            has = (codes == k).astype(np.float64)
+            yield name, names[k], has[: len(earlier)], has[len(earlier) :]
+    for name in before.means:
+        sides = [np.asarray(of.means[name], np.float64) for of in (before, now)]
+        if all(np.count_nonzero(~np.isnan(values)) >= FEW for values in sides):
+            yield name, MEAN, sides[0], sides[1]
 
 
 def _coded(before: Column, now: Column) -> tuple[NDArray[np.int64], list[str]]:
@@ -238,7 +208,7 @@ def differences(shifts: Sequence[Shift], most: int) -> Section:
     """Return the largest differences of columns as a table, those beyond chance first."""
     rows = []
     for shift in shifts[:most]:
-        share = shift.value != "mean"
+        share = shift.value != MEAN
         values = (shift.before, shift.now, shift.low, shift.high)
         before, now, low, high = (f"{100 * x:.1f} %" if share else f"{x:.4g}" for x in values)
         verdict = "beyond chance" if shift.drifted else "within chance"

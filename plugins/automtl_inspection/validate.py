@@ -12,7 +12,7 @@ from automtl_core.errors import DataError, UsageError
 from automtl_core.raw.columnar import faulty, rows_of
 from automtl_core.raw.connection import connect
 from automtl_core.raw.find import Source, find
-from automtl_core.raw.load import COLUMNAR, Rejected
+from automtl_core.raw.load import PARQUET, Rejected
 from automtl_core.raw.records import layout, records
 from automtl_core.system.progress import Progress, silent
 
@@ -65,7 +65,7 @@ class Validation:
             self.files.append(checked)
             progress(checked.file, place / len(self._sources))
             try:
-                columnar = source.path.suffix in COLUMNAR
+                columnar = source.path.suffix == PARQUET
                 yield from (self._of_columns if columnar else self._of_text)(source, checked)
                 if not checked.records:
                     checked.problem = f"{source.path}: holds no rows"

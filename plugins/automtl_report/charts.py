@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from math import ceil, floor, inf, log10
+from math import ceil, floor, log10
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from automtl_core.errors import on_one_line, printable
-from automtl_core.views import Bars, Curves, Plot
+from automtl_core.views import Bars, Curves
 
 COLOURS = 8
 """Number of colours of the style sheet, `--c1` and so on."""
@@ -29,15 +29,9 @@ TICKS = 6
 """Largest number of intervals between the ticks of an axis."""
 
 
-def chart(block: Curves | Bars | Plot) -> Markup:
+def chart(block: Curves | Bars) -> Markup:
     """Return a chart as HTML."""
-    match block:
-        case Curves():
-            return _curves(block)
-        case Bars():
-            return _bars(block)
-        case Plot():
-            return _plot(block)
+    return _curves(block) if isinstance(block, Curves) else _bars(block)
 
 
 def colour(place: int) -> str:
@@ -115,7 +109,12 @@ def _curves(block: Curves) -> Markup:
     points = [point for line in block.lines.values() for point in line]
     across = [*(x for x, _ in points), *block.marks.values(), *(x for x, *_ in block.intervals)]
     heights = [*(y for _, y in points), *(end for _, *ends in block.intervals for end in ends)]
-    x, y, whole = Axis.of(across, 0.02), Axis.of(heights), all(value == int(value) for value in across)
+    ratios = block.logarithmic and max(across) >= 8 * min(across) > 0
+    x, y, whole = (
+        Axis.of(across, 0.02, ratios),
+        Axis.of(heights),
+        all(value == int(value) for value in across),
+    )
     marks, keys = list[tuple[str, str, str, str]](), list[tuple[str, str, str]]()
     for label, at in block.marks.items():
         marks.append(("dashed", f"M{x.place(at)} 0V100", "var(--soft)", f"{label}: {at:g}"))
@@ -129,26 +128,13 @@ def _curves(block: Curves) -> Markup:
         ends = [(x.place(a), round(100 - y.place(b), 2)) for a, b in line]
         marks.append((kind, "M" + "L".join(f"{a} {b}" for a, b in ends), paint, ""))
         # Each point can be hovered over, but many would hide the line.
-        dots = "point" if len(line) <= 40 else "point hidden"
+        dots = "point hidden" if len(line) > 40 else "point mark" if len(line) == 1 else "point"
         for (a, b), (left, up) in zip(line, ends, strict=True):
             if not reference:
-                marks.append((dots, f"M{left} {up}h0", paint, f"{label}, {block.x} {a:g}: {b:.4f}"))
+                marks.append((dots, f"M{left} {up}h0", paint, f"{label}, {block.x} {a:,g}: {b:.4f}"))
         keys.append((label, paint, kind))
     title, legend = f"{block.title}: {block.y} by {block.x}", keys if len(keys) > 1 else []
-    return macro("framed", block, x, y, x.ticks(whole), y.ticks(), title, marks, legend, [])
-
-
-def _plot(block: Plot) -> Markup:
-    across = [a for a, _ in block.points.values() if a < inf]
-    x = Axis.of(across, 0.06, logarithmic=max(across) >= 8 * min(across) > 0)
-    y, points = Axis.of([b for _, b in block.points.values()], 0.1), []
-    for number, (label, (a, b)) in enumerate(block.points.items(), 1):
-        kind, words = ("chosen", f"{label}, chosen") if label == block.chosen else ("", label)
-        at = f"{a:,.0f}" if a < inf else "unknown"
-        words += f", {block.x} unknown: at the right" * (a == inf)
-        place = x.place(min(a, x.high)), y.place(b)
-        points.append((number, kind, *place, f"{label}: {at}, {b:.4f}", words))
-    return macro("framed", block, x, y, x.ticks(), y.ticks(), f"{block.y} by {block.x}", [], [], points)
+    return macro("framed", block, x, y, x.ticks(whole), y.ticks(), title, marks, legend)
 
 
 def template(name: str, **filters: Callable[[Any], object]) -> Template:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from automtl_core.search.evidence import Point, ranking
+from automtl_core.search.evidence import Point, pareto_points, ranking
 from automtl_core.training.significance import IN_WORDS, Difference
-from automtl_core.views import Grid, Section, Text
+from automtl_core.views import Block, Curves, Grid, Section, Text
 from automtl_report.numbers import interval, percent
 from automtl_report.record import RunRecord
 from automtl_report.search import measure
@@ -80,22 +80,41 @@ def cheaper(record: RunRecord) -> Iterator[Text]:
 
 
 def models(record: RunRecord) -> Iterator[Section]:
-    """Yield the table of the models."""
-    if (contest := contested(record)) is None:
-        return
+    """Yield the table of the models of a search: the trained ones by score, then the others."""
+    points, contest = record.search.front, contested(record)
+    best, scores = pareto_points(points), measure(record, "and")
     rows: list[list[object]] = []
-    for point in contest.ranked:
-        lead = contest.lead(point, -1)
-        known = [interval(lead), lead.standing() or ""]
-        beside = [None, "chosen"] if point.chosen else known
-        rows.append([point.name, 1 - point.loss, *beside, point.flops_per_row or None])
-    scores = measure(record, "and")
-    note = (
-        f"Score: the mean of {scores} over tasks, weighted by precision, on the validation rows that also "
-        "chose the model. A mean of models is chosen only where it is ahead beyond chance. Level: the 95 % "
-        "interval, corrected for the number of models, includes 0. A model far behind is trained in part"
-    )
-    if any(point.name.endswith(" with one member") for point in contest.ranked):
-        note += ". `searched` is the mean of its members, copies of one network that share most weights"
-    head = ["model", "score", "against the chosen one", "", "FLOPs per row"]
-    yield Section("models by validation score", [Grid(head, rows, "lrrlr"), Text(note)])
+    for point in [*ranking(points), *(point for point in points if not point.trained)]:
+        beside: list[object] = [None, "chosen" if point.chosen else "" if point.trained else "not trained"]
+        if contest is not None and point.trained and not point.chosen:
+            lead = contest.lead(point, -1)
+            beside = [interval(lead), lead.standing() or ""]
+        sizes = [point.flops_per_row or None, point.parameters or None, point in best]
+        rows.append([points.index(point) + 1, point.name, 1 - point.loss, *beside, *sizes])
+    if not rows:
+        return
+    head = ["point", "model", "score", "against the chosen one", "", "FLOPs per row", "parameters", "front"]
+    blocks: list[Block] = [Grid(head, rows, "rlrrlrrl"), Text(NOTE.format(scores))]
+    if any(point.name.endswith(" with one member") for point in points):
+        blocks.append(Text("`searched` is the mean of copies of one network that share most weights"))
+    if len(points) > 1:
+        command = f"`automtl train --model {shlex.quote(f'{record.path}@N')}`"
+        others = "`@cost`, `@200000flops` or `@2.5ms` in place of `@N`"
+        blocks.append(Text(f"To train another point: {command}, or with {others}"))
+    yield Section("models by validation score", [*blocks, *cheaper(record)], more=_plot(points))
+
+
+def _plot(points: Sequence[Point]) -> list[Block]:
+    """Return a plot of the score that ranks points against their cost, where two costs are known."""
+    placed = sorted((point for point in points if point.cost < inf), key=lambda point: not point.chosen)
+    lines = {p.name + ", chosen" * p.chosen: [(float(p.flops_per_row), 1 - p.loss)] for p in placed}
+    axes = "Score and cost", "FLOPs per row", "validation score"
+    return [Curves(*axes, lines, logarithmic=True)] if len(lines) > 1 else []
+
+
+NOTE = (
+    "Score: the mean of {} over tasks, weighted by precision, on the validation rows that also chose the "
+    "model. A mean of models is chosen only where it is ahead beyond chance. Level: the 95 % interval, "
+    "corrected for the number of models, includes 0. A model far behind is trained in part; one that is not "
+    "trained has inherited weights, which improve by training. Front: no other model is better at lower cost"
+)

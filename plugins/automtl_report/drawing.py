@@ -1,7 +1,8 @@
 """The drawing of a network: as SVG, inputs on the left, tasks on the right, and as text for Graphviz."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 
 from markupsafe import Markup
 
@@ -17,9 +18,31 @@ Place = tuple[float, float, float]
 """Left and upper edge of a node, and its width."""
 
 
+def grouped(drawing: Drawing, group_of: Callable[[Node], Hashable | None], word: str = "") -> Drawing:
+    """Return a drawing with one node for all nodes of a group, which has their edges; None is no group."""
+    groups = dict[Hashable, list[Node]]()
+    for node in drawing.nodes:
+        group = group_of(node)
+        groups.setdefault((node.name,) if group is None else (group, node.kind), []).append(node)
+    nodes, names, edges = list[Node](), dict[str, str](), dict[tuple[str, str], Edge]()
+    for first, *others in groups.values():
+        names |= {node.name: first.name for node in (first, *others)}
+        if others:
+            notes = ", ".join(": ".join([node.label, *node.notes]) for node in (first, *others))
+            first = replace(first, label=f"{len(others) + 1} {first.kind}s{word}", notes=(notes,))
+        nodes.append(first)
+    alone = {first.name for first, *others in groups.values() if not others}
+    for edge in drawing.edges:
+        ends = names[edge.source], names[edge.target]
+        edges[ends] = edge if alone.issuperset(ends) else Edge(*ends)
+    return Drawing(drawing.title, nodes, list(edges.values()))
+
+
 def drawn(drawing: Drawing) -> Markup:
     """Return the drawing as an SVG element with the colours of the page."""
-    drawing = _gathered(drawing)
+    drawing = grouped(drawing, lambda node: node.column if node.pruned else None, " removed")
+    kept = {node.name for node in drawing.nodes if not node.pruned}
+    edges_of = [edge for edge in drawing.edges if {edge.source, edge.target} <= kept]
     columns = _columns(drawing.nodes)
     tallest = max((len(column) for column in columns), default=1)
     height, left = tallest * (HEIGHT + GAP) - GAP + 2 * MARGIN, float(MARGIN)
@@ -35,7 +58,7 @@ def drawn(drawing: Drawing) -> Markup:
     pruned = {node.name for node in drawing.nodes if node.pruned}
     colours = {name: colour(k) for k, name in enumerate(name for name in experts if name not in pruned)}
     # Wide edges first, so that thin ones stay visible.
-    ordered = sorted(drawing.edges, key=lambda edge: -(edge.weight or 0.0))
+    ordered = sorted(edges_of, key=lambda edge: -(edge.weight or 0.0))
     nodes = {node.name: node for node in drawing.nodes}
     edges = [_edge(edge, nodes, places, colours) for edge in ordered]
     boxes = [
@@ -43,26 +66,6 @@ def drawn(drawing: Drawing) -> Markup:
         for node in drawing.nodes
     ]
     return macro("net", drawing.title, width, height, edges, boxes)
-
-
-def _gathered(drawing: Drawing) -> Drawing:
-    """Return a drawing with one box for all removed parts of a column, and without the edges of these."""
-    kept, removed = list[Node](), dict[int, list[Node]]()
-    for node in drawing.nodes:
-        if node.pruned:
-            removed.setdefault(node.column, []).append(node)
-        else:
-            kept.append(node)
-    for column, nodes in removed.items():
-        first = nodes[0]
-        if len(nodes) > 1:
-            notes = tuple(": ".join([node.label, *node.notes]) for node in nodes)
-            label = f"{len(nodes)} {first.kind}s removed"
-            first = Node(first.name, label, first.kind, column, notes, pruned=True)
-        kept.append(first)
-    names = {node.name for node in drawing.nodes if not node.pruned}
-    edges = [edge for edge in drawing.edges if {edge.source, edge.target} <= names]
-    return Drawing(drawing.title, kept, edges)
 
 
 def _label(node: Node) -> str:

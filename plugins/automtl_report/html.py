@@ -14,7 +14,7 @@ from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data
 from automtl_core.run_dir.run import Run
 from automtl_core.system.files import write_atomic
-from automtl_core.views import Bars, Block, Curves, Grid, Matrix, Plot, Section
+from automtl_core.views import Bars, Block, Curves, Grid, Matrix, Section
 from automtl_report.charts import LONG, chart, legible, template
 from automtl_report.drawing import drawn
 from automtl_report.plain import cell
@@ -50,11 +50,11 @@ def _titled(sections: Iterable[Section]) -> list[Section]:
     """Return the sections by title; blocks without a title join those before them."""
     titled: list[Section] = []
     for section in sections:
+        blocks = [*section.blocks, *section.more]
         if titled and not section.title:
-            blocks = [*titled[-1].blocks, *section.blocks]
-            titled[-1] = replace(titled[-1], blocks=blocks)
-        elif section.title or section.blocks:
-            titled.append(replace(section, title=_sentence(section.title or "Summary")))
+            titled[-1] = replace(titled[-1], blocks=[*titled[-1].blocks, *blocks])
+        elif section.title or blocks:
+            titled.append(replace(section, title=_sentence(section.title or "Verdict"), blocks=blocks))
     return titled
 
 
@@ -62,7 +62,7 @@ def _beside(blocks: Sequence[Block]) -> Iterator[tuple[int, list[Block]]]:
     """Yield blocks with the number of charts and short tables in a row; 0 where each block stands alone."""
     for together, group in groupby(blocks, _is_small):
         some = list(group)
-        charts = sum(isinstance(block, Curves | Bars | Plot) for block in some)
+        charts = sum(isinstance(block, Curves | Bars) for block in some)
         beside = min(charts, 3 if charts % 3 == 0 or charts == 5 else 4)
         if charts < min(len(some), 3):  # tables take what they need
             beside = 4
@@ -72,7 +72,7 @@ def _beside(blocks: Sequence[Block]) -> Iterator[tuple[int, list[Block]]]:
 def _is_small(block: Block) -> bool:
     """Return whether a block can stand beside others."""
     short = isinstance(block, Grid) and not block.folded and len(block.rows) <= FOLDED
-    return short or isinstance(block, Curves | Bars | Plot | Matrix)
+    return short or isinstance(block, Curves | Bars | Matrix)
 
 
 def _width(text: str) -> str:

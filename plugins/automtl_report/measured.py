@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import group_and_word
-from automtl_core.run_dir.facts import Refreshed, Result, Updated
+from automtl_core.run_dir.facts import Calibration, Refreshed, Result, Updated
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded
 from automtl_core.training.significance import LEAST, SIGNIFICANCE
 from automtl_core.views import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
@@ -17,8 +17,8 @@ from automtl_report.record import RunRecord, after_refresh, after_update
 from automtl_report.search import optimism
 from automtl_report.sharing import natural
 
-STRONGEST, MOST = 8, 12
-"""Largest numbers of fields that are called the strongest, and of bars in a chart for one task."""
+STRONGEST = 8
+"""Largest number of fields that are called the strongest."""
 EFFECTS = (
     "drop: decrease of the score if the values of the field are permuted among rows, with its 95 % interval; "
     "p: after Holm's correction for all fields and tasks; "
@@ -35,7 +35,7 @@ def notes(record: RunRecord) -> list[Block]:
     found = list(after_refresh(refreshed, record.path)) if refreshed else []
     found += after_update(updated) if (updated := record.get(Updated)) else []
     if result is not None and record.baselines is not None:
-        found += [*nothing_learned(record.baselines, bool(record.search.front)), *_leaks(record.baselines)]
+        found += doubts(record.baselines, bool(record.search.front))
     return list(map(Text, found))
 
 
@@ -49,88 +49,72 @@ def drift(record: RunRecord) -> Iterator[Section]:
     yield Section("drift", [text, *differences(drifted, 20).blocks])
 
 
-def nothing_learned(baselines: Mapping[str, Baseline], searched: bool) -> Iterator[str]:
-    """Yield a sentence if the network is no better than trivial predictions for any task.
+def doubts(baselines: Mapping[str, Baseline], searched: bool) -> Iterator[str]:
+    """Yield a sentence if the network is no better than trivial predictions, and warnings if it is too good.
 
     Args:
         baselines: The comparisons of the tasks that have enough test rows.
         searched: Whether the network is the result of a search.
 
     """
-    meaningless = " Decisions and costs below have no meaning" if searched else ""
-    scores = {task: f"{task} {b.measure} {b.score:.4f}" for task, b in baselines.items()}
-    better = {task: b for task, b in baselines.items() if b.beats_constant}
+    better = [b for b in baselines.values() if b.beats_constant]
     if not baselines:
         rows = f"Too few test rows (no task has {LEAST} of either class)"
         yield f"{rows} to know whether the network has learned anything."
-    elif not better:
-        beaten = "; ".join(f"{scores[task]}, p {p_value(b.p_constant)}" for task, b in baselines.items())
-        yield (
-            "Nothing was learned: on the test rows, the network is not significantly better than a constant "
-            f"prediction ({beaten}).{meaningless and f'{meaningless}.'}"
-        )
-    elif not any(b.beats_field for b in better.values()):
-        fields = (f"{scores[t]}, `{b.field}` alone {b.field_score:.4f}" for t, b in better.items())
-        yield (
-            "On the test rows, the network is not significantly better than a single field "
-            f"({', '.join(fields)}).{meaningless and f'{meaningless} beyond that.'}"
-        )
-
-
-def _leaks(baselines: Mapping[str, Baseline]) -> Iterator[str]:
-    """Yield a warning for each task that is predicted suspiciously well."""
+    elif not any(b.beats_field for b in better):
+        than = "a single field" if better else "a constant prediction"
+        start = "On" if better else "Nothing was learned: on"
+        meaningless = "; decisions and costs below have no meaning" if searched else ""
+        yield f"{start} the test rows, the network is not significantly better than {than}{meaningless}"
     for task, b in baselines.items():
         if b.score > 0.99:
-            field = f"; the best single field is `{b.field}`, with {b.field_score:.4f}" if b.field else ""
+            field = f"; the best single field is `{b.field}`" if b.field else ""
             yield (
                 f"warning: {b.measure} {b.score:.4f} of {task} suggests label leakage{field}: "
                 "is each field known before the event? See automtl data describe"
             )
 
 
-def tested(record: RunRecord) -> list[Block]:
-    """Return the table of test metrics with its notes, and that of a refit; nothing before the test."""
-    result, refit = record.get(Result), record.refit
-    if result is None or result.test is None:
-        return []
-    table = metrics(result.test, result.reachable or {}, record.min_positives)
-    return [*table, *([Text(refit)] if refit else [])]
-
-
 def on_test_rows(record: RunRecord) -> Iterator[Section]:
-    """Yield test metrics, and the comparison with the best single fields."""
+    """Yield the test metrics with notes; on a page, also the comparison with the best single fields."""
+    result = record.get(Result)
+    if result is None or result.test is None:
+        return
     rows = [
-        [task, b.field, b.field_score and f"{b.measure} {b.field_score:.4f}", b.beats_field]
+        [
+            task,
+            p_value(b.p_constant),
+            b.field,
+            b.field_score and f"{b.measure} {b.field_score:.4f}",
+            b.beats_field,
+        ]
         for task, b in (record.baselines or {}).items()
-        if b.field
     ]
-    head = ["task", "best single field", "its score", "model significantly better"]
-    grid, *notes = tested(record)
-    singles = [Grid(head, rows, "llrl")] if rows else []
-    yield Section("test metrics", [grid, *singles, *notes, *optimism(record)])
+    head = ["task", "p against a constant", "best single field", "its score", "model significantly better"]
+    table = metrics(result.test, result.reachable or {}, record.min_positives)
+    refit = [Text(record.refit)] if record.refit else []
+    singles = [Grid(head, rows, "lrlrl")] if rows else []
+    yield Section("test metrics", [*table, *refit, *optimism(record)], more=singles)
 
 
 def learning(record: RunRecord) -> Iterator[Section]:
     """Yield the learning curves of each task: a line for each training, by its own epochs."""
     trainings, kept = _trainings(record), _kept(record)
     best = {"best epoch": float(record.result.best_epoch)} if kept else {}
-    scores: dict[str, dict[str, list[tuple[float, float]]]] = {}  # task -> training -> points
-    losses: dict[str, list[tuple[float, float]]] = {}
-    titles: dict[str, str] = {}
+    x, scores = "epoch of the training", dict[tuple[str, str], dict[str, list[tuple[float, float]]]]()
+    losses = dict[str, list[tuple[float, float]]]()
     for training, epochs in trainings:
         for place, epoch in enumerate(epochs, 1):
             for task, m in epoch.metrics.items():
                 if m.score is not None:
-                    titles[task] = m.type.score.title
-                    scores.setdefault(task, {}).setdefault(training, []).append((place, m.score))
+                    lines = scores.setdefault((task, m.type.score.title), {})
+                    lines.setdefault(training, []).append((place, m.score))
             for task, loss in epoch.losses.items():
                 if loss is not None and training == trainings[0][0]:
                     losses.setdefault(task, []).append((place, loss))
-    blocks: list[Block] = []
-    for task, lines in scores.items():
-        blocks.append(Curves(task, "epoch of the training", f"validation {titles[task]}", lines, best))
+    blocks: list[Block] = [Curves(t, x, f"validation {title}", s, best) for (t, title), s in scores.items()]
     if 0 < len(losses) <= 8:
-        blocks.append(Curves("training loss", "epoch of the training", f"loss of {trainings[0][0]}", losses))
+        blocks.append(Curves("training loss", x, f"loss of {trainings[0][0]}", losses))
     if kept and len(trainings) > 1:
         search = "; `search`: the epochs before the final comparison" * ("search" in dict(trainings))
         blocks.insert(0, Text(f"The weights of the result are those of `{kept}` at its best epoch{search}."))
@@ -202,48 +186,18 @@ def effects(importance: Importance) -> Section:
             rows.append([field, task if one else f"{task} ({e.measure})", *cells, e.verdict])
     title = f"effects of the fields that the network reads, on {importance.rows:,} test rows"
     drop = f"drop of {measures[0] if one else 'the score'}, 95 % interval"
-    return Section(title, [Grid(["field", "task", drop, "p", "verdict"], rows), Text(EFFECTS)])
+    return Section(title, [Grid(["field", "task", drop, "p", "verdict"], rows, folded=title), Text(EFFECTS)])
 
 
 def fields(record: RunRecord) -> Iterator[Section]:
-    """Yield the permutation importance of fields, for each task."""
-    importance = record.get(Importance)
-    if importance is None:
-        return
-    tasks = [task.name for task in record.schema.tasks] if record.schema else []
-    charts: list[Block] = []
-    for task in tasks:
-        of_task = {name: of[task] for name, of in importance.effects.items() if task in of}
-        if bars := sorted(_bars(of_task), key=lambda bar: -bar.value)[:MOST]:
-            charts.append(Bars(task, f"drop of {of_task[bars[0].label].measure} if permuted", bars))
-    pale = Text("Pale: not significant after correction for all fields and tasks. Lines: 95 % intervals.")
-    yield Section("importance of fields", [pale, *charts])
-
-
-def histories(record: RunRecord) -> Iterator[Section]:
-    """Yield the contribution of histories: their inputs, and their permutation importance."""
-    if record.schema is None or not (inputs := record.schema.history_inputs()):
-        return
-    importance = record.get(Importance)
-    blocks: list[Block] = [Text(f"Inputs from histories: {', '.join(inputs)}")]
-    for history in record.schema.histories:
-        if importance and (bars := _bars(importance.effects.get(history.name, {}))):
-            measure = "drop of the score if histories are permuted among rows"
-            blocks.append(Bars(f"History {history.name}", measure, bars))
-    yield Section("histories", blocks)
-
-
-def _bars(effects: Mapping[str, FieldEffect]) -> list[Bar]:
-    """Return a bar for each defined effect."""
-    known = [(label, effect.drop, effect) for label, effect in effects.items() if effect.drop is not None]
-    return [Bar(label, drop, e.low, e.high, e.verdict == "matters") for label, drop, e in known]
+    """Yield the strongest fields, and the effect of each field on each task."""
+    if importance := record.get(Importance):
+        yield Section("importance of fields", strongest(record), more=effects(importance).blocks)
 
 
 def calibration(record: RunRecord) -> Iterator[Section]:
-    """Yield predicted against observed frequencies."""
-    behaviour = record.get(Behaviour)
-    charts: list[Block] = []
-    errors: list[Sequence[object]] = []
+    """Yield the scaling of the probabilities; on a page, also predicted against observed frequencies."""
+    behaviour, charts, errors = record.get(Behaviour), list[Block](), list[Sequence[object]]()
     for task, bins in behaviour.calibration.items() if behaviour else ():
         if not bins:
             continue
@@ -257,7 +211,24 @@ def calibration(record: RunRecord) -> Iterator[Section]:
     if charts:
         note = "Test rows in groups of equal size by prediction, with 95 % intervals of the observed share."
         grid = Grid(["task", "expected calibration error", "rows"], errors, "lr")
-        yield Section("calibration", [Text(note), *charts, grid])
+        charts = [Text(note), *charts, grid]
+    yield Section("calibration", list(map(Text, _scaled(record))), more=charts)
+
+
+def _scaled(record: RunRecord) -> Iterator[str]:
+    calibration, behaviour = record.get(Calibration), record.get(Behaviour)
+    scaling = calibration.scaling if calibration else {}
+    test = record.result.test or {}
+    without = behaviour.log_loss_without_scaling if behaviour else {}
+    for task, fit in scaling.items():
+        numbers = f"sigmoid({fit.slope:.4g} * logit {fit.offset:+.4g})"
+        yield f"- {task}: {numbers}, fitted to {fit.rows:,} validation rows (Platt scaling)"
+        m = test[task]
+        if task in without and m.loss is not None:
+            losses = f"{m.loss:.4f}, without the calibration {without[task]:.4f}"
+            yield f"- {task}: log loss on test rows {losses}"
+    if others := [task for task, m in test.items() if m.type.probability and task not in scaling]:
+        yield f"- not calibrated after the training: {', '.join(others)}; see the log loss"
 
 
 def refreshes(record: RunRecord) -> Iterator[Section]:

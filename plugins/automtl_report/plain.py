@@ -1,7 +1,6 @@
 """Blocks as plain text, and sections as Markdown: matrices as tables, plots as character drawings."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import inf
 
 from automtl_core.errors import printable
 from automtl_core.views import (
@@ -13,7 +12,6 @@ from automtl_core.views import (
     Figures,
     Grid,
     Matrix,
-    Plot,
     Preformatted,
     Section,
     Text,
@@ -31,12 +29,6 @@ def plain(block: Block) -> Text | Preformatted | Grid:
                 for name, entries in block.rows.items()
             ]
             return Grid([block.corner, *block.columns], rows, "lc" if marked else "lr")
-        case Plot():
-            points = [
-                [label + ", chosen" * (label == block.chosen), f"{x:,.0f}" if x < inf else None, y]
-                for label, (x, y) in block.points.items()
-            ]
-            return Grid(["", block.x, block.y], points, "lr")
         case Curves():
             rows = [[label, *_ends(line)] for label, line in block.lines.items()]
             return Grid([block.title, "first", "lowest", "highest", "last"], rows, "lr")

@@ -153,16 +153,6 @@ class RunRecord:
         except AutoMTLError:
             return None
 
-    @cached_property
-    def landmarks(self) -> Mapping[str, int]:
-        """Name of a landmark of the searched space, such as `mmoe` -> its FLOPs per row."""
-        if self.space is None or not self.search.front:
-            return {}
-        try:
-            return {n: self.space.cost(one).flops_per_row for n, one in self.space.landmarks().items()}
-        except AutoMTLError:
-            return {}
-
     @property
     def optimism(self) -> Optimism | None:
         """Validation score of a searched network minus its test score; None without a search or test.
@@ -230,10 +220,11 @@ class RunRecord:
             sharing = self.sharing.of_member(name)
             yield name, replace(self, architecture=own, sharing=sharing, space=space)
 
-    def findings(self) -> dict[str, Any]:
-        """Return what was measured of the architecture, as commands print it."""
+    def to_json(self) -> dict[str, Any]:
+        """Return what was measured of the run or of the architecture, as commands print it."""
         sharing, searched, behaviour = self.sharing, self.get(EncodingSearch), self.get(Behaviour)
-        return {
+        result, architecture = self.get(Result), json.loads(self.architecture.to_json())
+        whole = {
             "sharing": {**sharing.to_json(), "closed": sharing.closed(), "unread": sharing.unread()},
             "unasked": self.unasked,
             "evidence": self.search.evidence,
@@ -245,16 +236,13 @@ class RunRecord:
             "refreshes": behaviour.refreshes if behaviour else {},
             "refreshed": self.get(Refreshed),
             "optimism": self.optimism,
-        }
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what commands print of the run."""
-        result = self.get(Result)
-        whole = {
-            **self.findings(),
+            **architecture,
+            "cost": self.price,
+            "test": result.test if result else None,
+            "path": str(self.path),
             "run": str(self.path),
             "result": result and {**result.to_json(), "baselines": self.baselines},
-            "architecture": json.loads(self.architecture.to_json()),
+            "architecture": architecture,
             "updated": self.get(Updated),
             "min_positives": self.min_positives,
             "refit": self.refit,

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from math import inf
 
 from automtl_core.dataset.schema import Schema, SparseField
 from automtl_core.errors import listing, one_line
@@ -11,21 +10,11 @@ from automtl_core.modules.cost import Cost
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment
-from automtl_core.views import (
-    Bar,
-    Bars,
-    Block,
-    Grid,
-    Preformatted,
-    Section,
-    Text,
-    facts,
-    lines,
-    next_commands,
-)
+from automtl_core.views import Block, Grid, Preformatted, Section, Text, facts, lines
 from automtl_inspection.importance import Importance
 from automtl_report import contest, measured, search, sharing, verdict
-from automtl_report.plain import cell
+from automtl_report.card import limits, tasks
+from automtl_report.plain import cell, markdown
 from automtl_report.record import RunRecord
 from automtl_report.sharing import BODY, networks
 
@@ -41,65 +30,46 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
         all_fields: Whether the effect of each field is printed.
 
     """
-    path, importance = shlex.quote(str(record.path)), record.get(Importance)
-    yield Section("", measured.notes(record))
-    if record.members:
-        yield Section(_title(record, priced=True), [Text(_ensemble(record))])
-    for names, network in _distinct(record):
-        grid = decisions(network)
-        yield Section(names or _title(record, priced=True), [grid] if grid.rows else [])
-        yield from (Section("", [block]) for block in sharing.matrices(network.sharing))
-    yield _summary(record)
-    if record.architecture.origin and record.unasked:
-        yield lines(f"note: unread fields are unknown without the search space: {record.unasked}")
-    if importance is not None:
-        hint = [] if all_fields else [Text(f"Effect of each field: automtl show {path} --fields")]
-        yield Section("", [*measured.strongest(record), *hint])
+    path, importance, decided = shlex.quote(str(record.path)), record.get(Importance), record.search.evidence
+    yield from chosen(record, "show")
     if all_fields:
         missing = "Effects of fields are not known: there is no permutation importance (importance.rows)"
         yield measured.effects(importance) if importance else lines(missing)
-    if evidence := record.search.evidence:
-        hint = [] if all_evidence else [Text(f"Evidence of each decision: automtl show {path} --evidence")]
-        yield Section("", [*search.evidence(record), *hint])
-        yield Section("", search.decisions(evidence) if all_evidence else [])
-    yield Section("", list(contest.rank(record)))
-    yield from contest.models(record)
-    yield Section("", list(contest.cheaper(record)))
-    yield from search.front(record)
-    yield Section("", list(search.optimism(record)))
-    yield from search.encodings(record)
-    yield from search.aggregates(record)
-    yield from measured.refreshes(record)
-    if tested := measured.tested(record):
-        yield Section("test metrics", tested)
+    elif importance:
+        yield lines(f"Effect of each field: automtl show {path} --fields")
+    if decided and all_evidence:
+        yield Section("", search.decisions(decided))
+    elif decided:
+        yield lines(f"Evidence of each decision: automtl show {path} --evidence")
 
 
 def outcome(record: RunRecord) -> Iterator[Section]:
     """Yield a summary of a finished run, the reasons for it, and the next commands."""
-    searched = record.get(EncodingSearch)
-    found = searched and searched.encoding_search
-    sentences = [search.encoding(found), *search.apart(found)] if found else []
-    sentences += [_ensemble(record)] if record.members else []
-    yield Section("", verdict.summary(record))
-    yield from contest.models(record)
-    if tested := measured.tested(record):
-        yield Section("test metrics", [*tested, *search.optimism(record)])
-    yield Section("", measured.strongest(record))
-    yield Section(_title(record), list(map(Text, sentences)))
-    for names, network in _distinct(record):
-        blocks = sharing.matrices(network.sharing, unread=False)
-        yield from (Section("" if place else names, [block]) for place, block in enumerate(blocks))
-    yield _summary(record)
-    yield Section("", [*search.evidence(record), *search.selected(record.search.front)])
-    yield Section("", [*contest.cheaper(record), *map(Text, record.remarks)])
-    run = shlex.quote(str(record.path))
-    yield lines(f"run: {record.path}", *next_commands([f"automtl report {run}", f"automtl show {run}"]))
+    yield from chosen(record, "end")
+
+
+def chosen(record: RunRecord, face: str) -> Iterator[Section]:
+    """Yield the sections of `SECTIONS` that a face shows."""
+    for section, faces in SECTIONS.values():
+        if face in faces:
+            yield from section(record)
+
+
+def card(record: RunRecord) -> str:
+    """Return the model card of a finished run as Markdown.
+
+    Raises:
+        ArtifactError: the run is not tested yet.
+
+    """
+    title = f"{record.path.resolve().name}: {', '.join(record.tested())}"
+    return markdown(title, chosen(record, "card"))
 
 
 def report(record: RunRecord, registry: Registry) -> Iterator[Section]:
     """Yield the sections of a report, those of plugins last."""
-    for name, section in SECTIONS.items():
-        yield from (replace(one, folded=name in DETAILS) for one in section(record))
+    yield from chosen(record, "page")
+    yield from (replace(section, folded=True) for section in chosen(record, "folded"))
     yield from of_plugins(record, registry)
 
 
@@ -113,13 +83,15 @@ def of_plugins(record: RunRecord, registry: Registry) -> Iterator[Section]:
 
 
 def decisions(record: RunRecord) -> Grid:
-    """Return a table of all decisions of a network, with their costs where they are known."""
+    """Return a table of all decisions of a network, with their costs and their sum where these are known."""
     decided, price = record.architecture.decisions, record.price
     rows: list[list[object]] = []
     for name in sorted(decided, key=sharing.natural):
         cost = price.answers[name] if price else None
         cells = [] if cost is None else ["", ""] if cost == Cost(0, 0, 0) else numbers(cost)
         rows.append([name, cell(decided[name]) or "none", *cells])
+    if price:
+        rows.append(["all", "", *numbers(price.network)])
     return Grid(["choice", "decision", *(COSTS if price else [])], rows, "llr", folded="all decisions")
 
 
@@ -129,6 +101,17 @@ def numbers(cost: Cost) -> list[object]:
 
 
 def architecture(record: RunRecord) -> Iterator[Section]:
+    """Yield what each part of the network reads, and what no part reads."""
+    origin = record.architecture.origin
+    kind = "search space" if record.architecture.decisions and not record.members else "model"
+    yield Section(f"architecture ({kind} {origin.space})" if origin else "architecture", [])
+    for names, network in _distinct(record):
+        blocks = sharing.matrices(network.sharing, unread=False)
+        yield from (Section("" if place else names, [block]) for place, block in enumerate(blocks))
+    yield Section("", _about_inputs(record))
+
+
+def drawing(record: RunRecord) -> Iterator[Section]:
     """Yield the drawing of the network, and the fields that it does not read."""
     drawings = list(networks(record))
     with_parts = [one for one in drawings if all(node.name != BODY for node in one.nodes)]
@@ -137,7 +120,20 @@ def architecture(record: RunRecord) -> Iterator[Section]:
         hints.append(Text("Hover over a part or a line: decisions and their evidence"))
     if any(edge.weight is not None for one in with_parts for edge in one.edges):
         hints.append(Text("Width of a line from an expert: mean weight in the gate of its reader"))
-    yield Section("architecture", [*(with_parts or drawings), *hints, *sharing.notes(record)])
+    yield Section("architecture", [*(with_parts or drawings), *hints, *_about_inputs(record)])
+
+
+def _about_inputs(record: RunRecord) -> list[Block]:
+    """Return notes on inputs, on what is not read, and on settings that the search chose."""
+    searched, texts = record.get(EncodingSearch), list[str]()
+    if searched:
+        texts += [search.encoding(searched.encoding_search), *search.apart(searched.encoding_search)]
+    if record.members:
+        models = listing(f"{member} is {model}" for member, model in record.members.items())
+        texts.append(f"The prediction is the mean of the outputs of {len(record.members)} models: {models}")
+    if record.architecture.origin and record.unasked:
+        texts.append(f"note: unread fields are unknown without the search space: {record.unasked}")
+    return [*map(Text, texts), *sharing.notes(record), *search.overrides(record)]
 
 
 def readers(record: RunRecord) -> Iterator[Section]:
@@ -147,65 +143,19 @@ def readers(record: RunRecord) -> Iterator[Section]:
 
 
 def evidence(record: RunRecord) -> Iterator[Section]:
-    """Yield the number of decisions for each verdict, and the findings about the data."""
+    """Yield the number of decisions for each verdict; on a page, also the evidence of each."""
     if decided := record.search.evidence:
-        findings = [one for one in decided if one.verdict in ("required", "better")]
-        table = search.decisions(findings)[:1] if findings else []
-        yield Section("evidence", [*search.evidence(record), *table])
+        yield Section("evidence", search.evidence(record), more=search.decisions(decided))
 
 
 def tables(record: RunRecord) -> Iterator[Section]:
-    """Yield the tables of all decisions, with their evidence, and of all effects of fields."""
-    grid, decided = decisions(record), record.search.evidence
-    tables = search.decisions(decided) if decided else []
-    tables = [replace(one, folded="their evidence") if isinstance(one, Grid) else one for one in tables]
-    if grid.rows:
-        yield Section("all decisions", [grid, *tables])
-    if importance := record.get(Importance):
-        yield measured.effects(importance)
+    """Yield the table of all decisions."""
+    if record.architecture.decisions:
+        yield Section("all decisions", [decisions(record)])
 
 
-def models(record: RunRecord) -> Iterator[Section]:
-    """Yield the models of the final comparison, by score and by cost."""
-    drawn = search.plot(record.search.front)
-    plot = [drawn] if sum(cost < inf for cost, _ in drawn.points.values()) > 1 else []
-    for section in contest.models(record):
-        table, *notes = section.blocks
-        yield Section(section.title, [table, *plot, *notes])
-
-
-def front(record: RunRecord) -> Iterator[Section]:
-    """Yield the Pareto front, in a sentence if it is one point."""
-    points = record.search.front
-    if len(points) == 1:
-        yield Section("Pareto front", list(search.selected(points)))
-    elif points:
-        yield from search.front(record)
-
-
-def costs(record: RunRecord) -> Iterator[Section]:
-    """Yield the size and FLOPs of the network, and the seconds of each phase."""
-    measurements, result = record.read(Costs), record.result
-    known = measurements.seconds.items()
-    blocks: list[Block] = []
-    if bars := [Bar(name.replace("_", " "), seconds) for name, seconds in known if seconds >= 0.05]:
-        blocks.append(Bars("Time", "seconds", bars, ",.1f"))
-    if record.landmarks:
-        others = [Bar(name, float(flops), strong=False) for name, flops in record.landmarks.items()]
-        flops = [Bar("this network", float(result.flops_per_row)), *others]
-        blocks.append(Bars("Cost beside known architectures of the space", "FLOPs per row", flops, ",.0f"))
-    speed = measurements.rows_per_second
-    values = {
-        "FLOPs per row": result.flops_per_row or "unknown",
-        "parameters": result.parameters,
-        "parameters beside embeddings": result.parameters_beside_embeddings,
-        **({"training rows per second": round(speed)} if speed else {}),
-    }
-    yield Section("costs", [*blocks, *facts("", values).blocks])
-
-
-def data(record: RunRecord, fields: bool = True) -> Iterator[Section]:
-    """Yield the data of the run, with its fields or without."""
+def data(record: RunRecord) -> Iterator[Section]:
+    """Yield the data of the run, and its fields."""
     described = record.read(Data)
     schema = record.schema or Schema.from_json(described.schema)
     about = {
@@ -214,18 +164,14 @@ def data(record: RunRecord, fields: bool = True) -> Iterator[Section]:
         "categorical fields": len(schema.sparse),
         "numeric fields": len(schema.dense),
         "histories": ", ".join(history.name for history in schema.histories) or "none",
+        **({"inputs from histories": ", ".join(read)} if (read := schema.history_inputs()) else {}),
         **{f"{part} rows": count for part, count in described.rows.items()},
     }
     files = [[name, f["bytes"], f["sha256"]] for name, f in sorted(described.raw.items())]
     raw = [Grid(["raw file", "bytes", "SHA-256"], files, "lrl")] if files else []
-    columns = [inputs(schema)] if fields else []
-    yield Section("data", [*facts("", about).blocks, *columns, *raw])
-
-
-def inputs(schema: Schema) -> Grid:
-    """Return a table of all fields with their values."""
-    rows = [[field.name, _values(field)] for field in schema.sparse]
-    return Grid(["field", "values"], [*rows, *([number.name, "a number"] for number in schema.dense)])
+    values = [[field.name, _values(field)] for field in schema.sparse]
+    numbers = [[number.name, "a number"] for number in schema.dense]
+    yield Section("data", [*facts("", about).blocks, Grid(["field", "values"], [*values, *numbers]), *raw])
 
 
 def _values(field: SparseField) -> str:
@@ -238,40 +184,47 @@ def _values(field: SparseField) -> str:
 def configuration(record: RunRecord) -> Iterator[Section]:
     """Yield versions, seed and settings of the run."""
     e, config = record.read(Environment), record.config
-    about = {"seed": config.seed, "device": e.device, "threads": e.threads, "automtl": e.automtl}
+    how = f", searched by {config.strategy.name}" if config.strategy else ""
+    about = {
+        "model": f"{config.space.name}{how}",
+        "seed": config.seed,
+        "best epoch": record.result.best_epoch,
+    }
+    about |= {"device": e.device, "threads": e.threads, "automtl": e.automtl}
     about |= {"python": e.python, "torch": e.torch, "numpy": e.numpy, **e.plugins, **e.libraries}
+    if speed := record.read(Costs).rows_per_second:
+        about["training rows per second"] = round(speed)
     settings = Preformatted(config.to_yaml().rstrip())
-    yield Section("configuration", [*facts("", about).blocks, settings])
+    yield Section("configuration", facts("", about).blocks, more=[settings])
 
 
 View = Callable[[RunRecord], Iterable[Section]]
-DETAILS: Mapping[str, View] = {
-    "tables": tables,
-    "readers": readers,
-    "expert-use": measured.expert_use,
-    "front": front,
-    "encodings": search.encodings,
-    "aggregates": search.aggregates,
-    "refresh": measured.refreshes,
-    "drift": measured.drift,
-    "costs": costs,
-    "data": data,
-    "configuration": configuration,
+SECTIONS: Mapping[str, tuple[View, tuple[str, ...]]] = {
+    "tasks": (tasks, ("card",)),
+    "verdict": (verdict.verdict, ("end", "show", "page", "card")),
+    "models": (contest.models, ("end", "show", "page")),
+    "tests": (measured.on_test_rows, ("end", "show", "page", "card")),
+    "intervals": (verdict.intervals, ("card",)),
+    "fields": (measured.fields, ("end", "show", "page", "card")),
+    "architecture": (architecture, ("end", "show")),
+    "drawing": (drawing, ("page",)),
+    "evidence": (evidence, ("end", "show", "page", "card")),
+    "learning": (measured.learning, ("page",)),
+    "calibration": (measured.calibration, ("page", "card")),
+    "decisions": (tables, ("show", "folded")),
+    "readers": (readers, ("folded",)),
+    "expert-use": (measured.expert_use, ("folded",)),
+    "encodings": (search.encodings, ("show", "folded")),
+    "aggregates": (search.aggregates, ("show", "folded")),
+    "refresh": (measured.refreshes, ("show", "folded")),
+    "drift": (measured.drift, ("folded",)),
+    "data": (data, ("folded", "card")),
+    "configuration": (configuration, ("folded", "card")),
+    "limits": (limits, ("card",)),
+    "next": (verdict.steps, ("end",)),
 }
-"""The sections that a page shows on demand."""
-SECTIONS: Mapping[str, View] = {
-    "verdict": verdict.verdict,
-    "models": models,
-    "tests": measured.on_test_rows,
-    "architecture": architecture,
-    "evidence": evidence,
-    "fields": measured.fields,
-    "learning": measured.learning,
-    "histories": measured.histories,
-    "calibration": measured.calibration,
-    **DETAILS,
-}
-"""Name -> function that returns the sections, in the order of the report: verdict, reasons, details."""
+"""Name -> function that returns sections, and the faces that show them in this order: the `end` of a command,
+`show`, the `page` of a report, what a page has `folded` after it, and the `card` of an export."""
 
 
 def _distinct(record: RunRecord) -> Iterator[tuple[str, RunRecord]]:
@@ -284,23 +237,3 @@ def _distinct(record: RunRecord) -> Iterator[tuple[str, RunRecord]]:
         equal = [other for other, form in forms.items() if form == forms[name]]
         if name == equal[0] and (not name or network.architecture.decisions):
             yield ", ".join(equal) + " (the same architecture)" * (len(equal) > 1), network
-
-
-def _ensemble(record: RunRecord) -> str:
-    models = listing(f"{member} is {model}" for member, model in record.members.items())
-    return f"The prediction is the mean of the outputs of {len(record.members)} models: {models}"
-
-
-def _title(record: RunRecord, priced: bool = False) -> str:
-    origin, price = record.architecture.origin, record.price if priced else None
-    title = f"architecture (search space {origin.space})" if origin else "architecture"
-    if origin and (record.members or not record.architecture.decisions):
-        title = f"model {origin.space}"
-    if price is None or not price.network.flops_per_row:  # which trees do not have
-        return title
-    return f"{title}: {price.network.flops_per_row:,} FLOPs per row, {price.network.parameters:,} parameters"
-
-
-def _summary(record: RunRecord) -> Section:
-    """Return what is not read, and other notes."""
-    return Section("", [*sharing.notes(record), *search.overrides(record)])

@@ -1,6 +1,5 @@
 """Sections about a search: the evidence for its decisions, its Pareto front, and its feature encodings."""
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,10 +8,10 @@ from automtl_core.dataset.encodings import Aggregate, Encodings
 from automtl_core.errors import listing
 from automtl_core.run_dir.facts import EncodingSearch
 from automtl_core.search.encoding.search import LOSSES, EncodingSearchResult
-from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
+from automtl_core.search.evidence import Evidence, Verdict
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.significance import NORMAL, SIGNIFICANCE
-from automtl_core.views import Block, Grid, Plot, Section, Text
+from automtl_core.views import Block, Grid, Section, Text
 from automtl_report.numbers import change, interval, p_value
 from automtl_report.record import RunRecord
 
@@ -83,7 +82,7 @@ def decisions(evidence: Sequence[Evidence]) -> list[Block]:
     )
     notes = [Text(legend)] if "difference" in columns else []
     letters = "".join("l" if name in TEXTS else "r" for name in columns)
-    return [Grid([COLUMNS[name] for name in columns], grid, letters), *notes]
+    return [Grid([COLUMNS[name] for name in columns], grid, letters, folded="their evidence"), *notes]
 
 
 def _comparisons(evidence: Sequence[Evidence]) -> list[list[Evidence]]:
@@ -96,68 +95,9 @@ def _comparisons(evidence: Sequence[Evidence]) -> list[list[Evidence]]:
     return list(together.values())
 
 
-def removals(evidence: Sequence[Evidence]) -> dict[str, Evidence]:
-    """Return for each closed option its removal; of several places, that with the highest upper end."""
-
-    def high(removal: Evidence) -> float:
-        return (removal.difference or 0.0) + removal.half
-
-    closed: dict[str, Evidence] = {}
-    for removal in evidence:
-        if removal.action == "closed" and removal.difference is not None:
-            closed[removal.option] = max(closed.get(removal.option, removal), removal, key=high)
-    return closed
-
-
 def effect(decided: Evidence) -> str | None:
     """Return the effect of a decision on the held-out loss, with its 95 % interval; None if unknown."""
     return None if decided.difference is None else change(decided.difference, *decided.interval)
-
-
-def selected(front: Sequence[Point]) -> Iterator[Text]:
-    """Yield the selected point of a Pareto front."""
-    if len(front) < 2:
-        yield from (Text(f"The Pareto front has one point: `{point.name}`") for point in front)
-        return
-    chosen = [f"point {number} (`{point.name}`)" for number, point in enumerate(front, 1) if point.chosen]
-    count = len(pareto_points(front))
-    on_it = "all" if count == len(front) else f"{count}"
-    yield Text(
-        f"Selected {chosen[0] if chosen else 'no point'} of {len(front)} architectures, "
-        f"{on_it} of them on the Pareto front"
-    )
-
-
-def front(record: RunRecord) -> Iterator[Section]:
-    """Yield the architectures of a search as a table, with those of the Pareto front marked."""
-    points = record.search.front
-    if not points:
-        return
-    best = pareto_points(points)
-    rows: list[list[object]] = []
-    for number, p in enumerate(points, 1):
-        name, on_front = f"{number} {p.name}{' *' * p.chosen}", "yes" if p in best else "no"
-        weights = "trained" if p.trained else "inherited"
-        rows.append([name, on_front, p.score, p.loss, p.flops_per_row or None, p.parameters or None, weights])
-    head = ["point", "front", "AUC", "loss", "FLOPs per row", "parameters", "weights"]
-    blocks: list[Block] = [Grid(head, rows, "llr")]
-    if any(point.chosen for point in points):
-        blocks.append(Text("* selected"))
-    if len({point.trained for point in points}) > 1:
-        blocks.append(Text("Scores are of validation rows; inherited weights improve by training"))
-    if len(points) > 1:
-        command = f"`automtl train --model {shlex.quote(f'{record.path}@N')}`"
-        others = "`@cost`, `@200000flops` or `@2.5ms` in place of `@N`"
-        blocks.append(Text(f"To train another point: {command}, or with {others}"))
-    yield Section("Pareto front", blocks)
-
-
-def plot(points: Sequence[Point]) -> Plot:
-    """Return a plot of points: the score that ranks them against their cost, which is unknown of trees."""
-    placed = sorted(points, key=lambda point: not point.chosen)  # the chosen point is never covered
-    places = {point.name: (float(point.cost), 1 - point.loss) for point in placed}
-    chosen = next((point.name for point in placed if point.chosen), "")
-    return Plot("FLOPs per row", "validation score", places, chosen)
 
 
 def optimism(record: RunRecord) -> Iterator[Text]:
@@ -220,7 +160,7 @@ def encodings(record: RunRecord) -> Iterator[Section]:
         for trial in result.trials
     ]
     grid = Grid(["", "feature encoding", title, "trainings"], rows, "llr")
-    yield Section("feature encodings", [Text(encoding(result)), *map(Text, apart(result)), grid])
+    yield Section("feature encodings", [grid])
 
 
 OVER_ALL_ROWS = "if predictions of different lists are compared, as bids are, set training.monitor_metric=auc"

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import WHOLE, Sharing, group_and_word
 from automtl_core.search.evidence import EVERYWHERE, Evidence
-from automtl_core.views import Bar, Bars, Block, Drawing, Edge, Kind, Matrix, Node, Text
+from automtl_core.views import Block, Drawing, Edge, Kind, Matrix, Node, Text
 from automtl_inspection.behaviour import Behaviour
+from automtl_report.drawing import grouped
 from automtl_report.numbers import p_value, some
 from automtl_report.record import RunRecord
-from automtl_report.search import effect, removals
+from automtl_report.search import effect
 
 
 def matrices(sharing: Sharing, unread: bool = True) -> list[Block]:
@@ -36,9 +37,9 @@ def matrices(sharing: Sharing, unread: bool = True) -> list[Block]:
 
 
 def notes(record: RunRecord) -> list[Block]:
-    """Return notes on what is not read, with the effects of removals, and on the known truth."""
+    """Return notes on what is not read, and on the known truth."""
     sharing, fields = record.sharing, record.fields
-    blocks = list(_unread(sharing, fields, record.search.evidence))
+    blocks = list(_unread(sharing, fields))
     truth = record.truth
     if truth is not None and sharing.fields:
         missed = "; ".join(f"{task} misses {', '.join(fields)}" for task, fields in truth.missed.items())
@@ -55,8 +56,8 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence]) -> Iterator[Block]:
-    """Yield the fields that are read and not read, with the effects of their removal."""
+def _unread(sharing: Sharing, fields: Sequence[str]) -> Iterator[Block]:
+    """Yield the fields that are read and not read."""
     if not sharing.fields:
         return
     known = dict.fromkeys(fields or [name for name in sharing.fields if name not in sharing.keys])
@@ -74,13 +75,6 @@ def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence
         )
     if always := [field for field in fields if field not in sharing.fields]:
         yield Text(f"Fields that are always read: {some(always)}")
-    removed = removals(evidence)
-    if of_fields := {name: removed[name] for name in closed if name in removed}:
-        bars = [Bar(name, one.difference or 0.0, *one.interval) for name, one in of_fields.items()]
-        bars.sort(key=lambda bar: -bar.value)
-        yield Bars("Removal of fields", "change of held-out loss", bars[:REMOVALS])
-        loss = "Loss: the mean over tasks of 1 - AUC or 1 - R2"
-        yield Text(f"{loss}; intervals are not corrected for the number of removals")
 
 
 def _groups(parts: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -99,8 +93,6 @@ def _names(sharing: Sharing) -> dict[str, str]:
     return {part: word if words.count(word) == 1 else part for part, word in zip(parts, words, strict=True)}
 
 
-REMOVALS = 10
-"""Largest number of removals whose effects are listed."""
 MOST = 40
 """Maximum number of inputs that are drawn one by one; more are grouped by their readers."""
 ALL, BODY = "all inputs", "network"
@@ -119,7 +111,17 @@ def networks(record: RunRecord) -> Iterator[Drawing]:
         known = use.weights if use else {}
         weights = {r.removeprefix(start): known[r] for r in known if r.startswith(start)}
         graph = _Graph(network, weights, [] if name else record.search.evidence)
-        yield Drawing(f"{name}: {title}" if name else title, *graph.drawn())
+        yield _with_few_inputs(Drawing(f"{name}: {title}" if name else title, *graph.drawn()))
+
+
+def _with_few_inputs(drawing: Drawing) -> Drawing:
+    """Return a drawing with one node for all inputs with the same readers, if there are too many inputs."""
+    readers: dict[str, list[str]] = {node.name: [] for node in drawing.nodes if node.kind == "input"}
+    for edge in drawing.edges:
+        readers.get(edge.source, []).append(edge.target)
+    if len(readers) <= MOST:
+        return drawing
+    return grouped(drawing, lambda node: (node.pruned, *readers[node.name]) if node.name in readers else None)
 
 
 class _Graph:
@@ -143,7 +145,6 @@ class _Graph:
         """Return the nodes and edges."""
         nodes, edges = self._searched() if self.sharing.reads else self._of_gates()
         nodes = [*self._inputs(edges), *nodes]
-        nodes, edges = _grouped(nodes, edges)
         known = {node.name for node in nodes}
         return nodes, [edge for edge in edges if edge.source in known and edge.target in known]
 
@@ -243,29 +244,6 @@ class _Graph:
 
     def _notes(self, part: str, option: str) -> tuple[str, ...]:
         return tuple(self.evidence.get((part, option), ()))
-
-
-def _grouped(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[list[Node], list[Edge]]:
-    """Return the graph with one node for all inputs with the same readers, if there are too many inputs."""
-    inputs = [node for node in nodes if node.kind == "input"]
-    if len(inputs) <= MOST:
-        return list(nodes), list(edges)
-    readers: dict[str, tuple[str, ...]] = {}
-    for edge in edges:
-        readers[edge.source] = (*readers.get(edge.source, ()), edge.target)
-    groups: dict[tuple[bool, tuple[str, ...]], list[Node]] = {}
-    for node in inputs:
-        groups.setdefault((node.pruned, readers.get(node.name, ())), []).append(node)
-    made, joined = [], []
-    for (pruned, read_by), members in groups.items():
-        name = members[0].name
-        label = name if len(members) == 1 else f"{len(members)} inputs"
-        notes = members[0].notes if len(members) == 1 else (", ".join(node.label for node in members),)
-        made.append(Node(name, label, "input", 0, notes, pruned))
-        joined += [Edge(name, reader) for reader in read_by]
-    names = {node.name for node in inputs}
-    others = [edge for edge in edges if edge.source not in names]
-    return [*made, *(node for node in nodes if node.kind != "input")], [*joined, *others]
 
 
 def _sentence(decided: Evidence) -> str:

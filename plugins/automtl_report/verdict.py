@@ -6,33 +6,31 @@ from collections.abc import Iterator
 from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import mean_over_tasks
-from automtl_core.views import Bar, Bars, Block, Figures, Section, Text
+from automtl_core.views import Bar, Bars, Block, Figures, Section, Text, lines, next_commands
 from automtl_inspection.importance import Importance
-from automtl_report.contest import cheaper, contested, is_rival, rank
-from automtl_report.measured import largest, notes, strongest
-from automtl_report.numbers import elapsed, interval, percent, some
+from automtl_report.contest import contested, is_rival, rank
+from automtl_report.measured import largest, notes
+from automtl_report.numbers import elapsed, interval, some
 from automtl_report.record import RunRecord
 from automtl_report.search import measure
 
 
-def summary(record: RunRecord) -> list[Block]:
-    """Return warnings, the rank of the chosen model, and the values that tell most."""
-    result = record.get(Result)
-    measured = [*_score(record, result), *_costs(record, result)] if result else []
-    found = dict([*_gain(record), *measured, *_fields(record)])
-    return [*notes(record), *rank(record), *([Figures(found)] if found else [])]
-
-
 def verdict(record: RunRecord) -> Iterator[Section]:
-    """Yield the summary, test scores with intervals, the strongest fields, and the next commands."""
-    title = "verdict" if record.search.front else "outcome"
-    yield Section(title, [*summary(record), *scores(record), *strongest(record), *steps(record)])
+    """Yield warnings, the rank of the chosen model, the values that tell most, and a chart of test scores."""
+    result = record.get(Result)
+    measured = [*_score(record, result), *costs(record, result)] if result else []
+    found = dict([*_gain(record), *measured, *_fields(record)])
+    figures = [Figures(found)] if found else []
+    remarks = map(Text, record.remarks)
+    yield Section(
+        "", [*notes(record), *rank(record), *figures, *remarks], more=scores(result) if result else []
+    )
 
 
-def scores(record: RunRecord) -> list[Block]:
+def scores(result: Result) -> list[Block]:
     """Return a chart of the test scores with their intervals for each score; of numbers, it shows R2."""
     bars: dict[str, list[Bar]] = {}
-    for task, m in (record.result.test or {}).items():
+    for task, m in (result.test or {}).items():
         if m.score is not None and m.interval is not None:
             bars.setdefault(m.type.score.title, []).append(Bar(task, m.score, *m.interval))
         elif m.evidence is not None:
@@ -40,23 +38,17 @@ def scores(record: RunRecord) -> list[Block]:
     return [Bars(f"Test {title}", title, some, ".4f", from_zero=False) for title, some in bars.items()]
 
 
-def steps(record: RunRecord) -> Iterator[Text]:
-    """Yield what to do next."""
+def intervals(record: RunRecord) -> Iterator[Section]:
+    """Yield the test scores with their intervals."""
+    yield Section("", scores(record.result))
+
+
+def steps(record: RunRecord) -> Iterator[Section]:
+    """Yield the folder of the run, and what to do next."""
     run = shlex.quote(str(record.path))
-    yield from cheaper(record)
-    yield from map(Text, record.remarks)
-    found = record.search
-    compared = (
-        f"`automtl compare --models mmoe,{run}`, with the settings of this run, tells whether the result "
-    )
-    steps = [
-        f"{compared}holds over seeds"
-        if found.front
-        else "`automtl search`, with the settings of this run, designs a network for the data",
-        f"`automtl export {run}` makes it ready for serving",
-        *([f"`automtl show {run} --evidence` prints every decision"] if found.evidence else []),
-    ]
-    yield Text(f"Next: {'; '.join(steps)}")
+    then = f"automtl compare --models mmoe,{run}" if record.search.front else f"automtl export {run}"
+    commands = [f"automtl report {run}", f"automtl show {run}", then]
+    yield lines(f"run: {record.path}", *next_commands(commands))
 
 
 Figure = tuple[str, tuple[str, str]]
@@ -82,27 +74,19 @@ def _score(record: RunRecord, result: Result) -> Iterator[Figure]:
     test = result.test or {}
     for kind in distinct(m.kind for m in test.values()):
         of_kind = {task: m for task, m in test.items() if m.kind == kind.name}
-        title, form = f"test {kind.score.title}", kind.score.form
         mean = mean_over_tasks({t: m.score for t, m in of_kind.items()}, of_kind, record.min_positives)
-        if kind.two_classes and mean is not None and len(of_kind) > 1:
-            reachable = result.reachable or {}
-            best = mean_over_tasks(reachable, of_kind, record.min_positives) if reachable else None
-            of = f"mean of {sum(m.is_informative(record.min_positives) for m in of_kind.values())} tasks"
-            yield title, (f"{mean:{form}}", of + (f"; optimal: {best:{form}}" if best is not None else ""))
-            continue
-        for task, m in list(of_kind.items())[:1]:
-            if m.score is not None:
-                ends = f", {m.interval[0]:{form}} to {m.interval[1]:{form}}" if m.interval else ""
-                few = "" if m.is_informative(record.min_positives) else "; too few rows to be reliable"
-                more = f"; {len(of_kind) - 1} more below" if len(of_kind) > 1 else ""
-                yield title, (f"{m.score:{form}}", f"{task}{ends}{few}{more}")
+        if mean is not None:
+            (task, first), *more = of_kind.items()
+            count = sum(m.is_informative(record.min_positives) for m in of_kind.values())
+            ends = " to ".join(f"{end:{kind.score.form}}" for end in first.interval or ())
+            of = f"mean of {count} tasks" if more else ", ".join(filter(None, [task, ends]))
+            yield f"test {kind.score.title}", (f"{mean:{kind.score.form}}", of)
 
 
-def _costs(record: RunRecord, result: Result) -> Iterator[Figure]:
-    mmoe, beside = record.landmarks.get("mmoe"), "of those of an MMoE of the same parts"
+def costs(record: RunRecord, result: Result) -> Iterator[Figure]:
+    """Yield the size and FLOPs of the network, and the seconds of each phase."""
     if result.flops_per_row:
-        share = f"{percent(result.flops_per_row / mmoe)} {beside}" if mmoe else ""
-        yield "FLOPs per row", (f"{result.flops_per_row:,}", share)
+        yield "FLOPs per row", (f"{result.flops_per_row:,}", "")
     if result.parameters:
         dense = f"{result.parameters_beside_embeddings:,} beside embeddings"
         yield "parameters", (f"{result.parameters:,}", dense)

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from automtl_core.plugin import (
     Architecture,
+    Candidate,
     Decision,
     DecisionMade,
     Evidence,
@@ -99,7 +100,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
             evidence = judged(made.evidence, made.comparisons, freedom)
             last = self.last_round
             others = [*last.variants("searched", searched), *last.rivals(listener)]
-            last.begin({"searched": searched}, self.paths.epoch, evidence, others)
+            last.begin([Candidate("searched", searched), *others], self.paths.epoch, evidence)
         last, going_on = self.last_round, self.paths.relaxed.going_on
         return last.run(listener) if going_on else last.favourite(listener)
 

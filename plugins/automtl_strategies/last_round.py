@@ -70,8 +70,8 @@ class Together(NamedTuple):
     """An ensemble of some models, the winner first."""
 
     names: list[str]
-    losses: Losses | None
-    alone: Losses | None
+    losses: Losses
+    alone: Losses
     """Losses of the winner."""
     over_all: tuple[Losses, Losses] | None = None
     """Both losses by AUC over all rows, where a metric of lists decides, which is less precise."""
@@ -82,8 +82,6 @@ class Together(NamedTuple):
         It costs as much as its members in prediction, so it should be ahead by more than chance. Where its
         metric of lists is no lower, and not ahead by more than chance, AUC over all rows decides.
         """
-        if len(self.names) == 1 or self.losses is None or self.alone is None:
-            return False
         views = [difference(self.losses, self.alone)]
         if self.over_all is not None and views[0].mean <= 0:
             views.append(difference(*self.over_all))
@@ -124,29 +122,22 @@ class LastRound:
                 listener(Noted(f"{name} does not take part in the final comparison: {error} ({error.fix})"))
         return found
 
-    def begin(
-        self,
-        entrants: Mapping[str, Architecture],
-        spent: int,
-        evidence: Sequence[Evidence] = (),
-        rivals: Sequence[Candidate] = (),
-    ) -> None:
-        """Set the entrants, favourite first; of equal networks the first one.
+    def begin(self, entrants: Sequence[Candidate], spent: int, evidence: Sequence[Evidence] = ()) -> None:
+        """Set the entrants, favourite first; of equal networks of the searched space the first one.
 
         Args:
-            entrants: Architectures by name.
+            entrants: Architectures of the space, and candidates with other settings or of other spaces.
             spent: Number of epochs that the search took before.
             evidence: Evidence of the decisions of the search.
-            rivals: Further candidates, of other spaces.
 
         """
         problem, forms = self.problem, list[Architecture]()
         self.entrants = {}
-        for name, architecture in entrants.items():
-            if (form := problem.space.canonical(architecture)) not in forms:
-                forms.append(form)
-                self.entrants[name] = Candidate(name, architecture)
-        self.entrants |= {rival.name: rival for rival in rivals}
+        for one in entrants:
+            form = problem.space.canonical(one.architecture) if not one.overrides else None
+            if form is None or form not in forms:
+                forms += [form] if form else []
+                self.entrants[one.name] = one
         self.evidence = evidence
         proposals = Proposals(
             list(self.entrants.values()),
@@ -176,34 +167,30 @@ class LastRound:
             self._warn(listener)
             best = self._whole(ranked) if self.settings.ensemble > 1 else ranked[:1]
             networks = {t.name: trained_fit(self._problem(t), trials.spec(t)).network for t in best}
-        names, losses = [best[0].name], loop.latest[best[0].name][1].losses
-        together = Together(names, losses, losses)
+        # Of each model: the candidate, its validation metrics, and its losses by row.
+        models = {n: (one, r.metrics, r.losses) for n, (one, r) in loop.latest.items() if r.metrics}
+        title, names, losses = best[0].name, [best[0].name], loop.latest[best[0].name][1].losses
         if len(networks) > 1:
             together = self._ensemble(self._problem(best[0]), networks)
             losses = together.alone
-            if together.is_ahead(self.settings.ahead):
-                names, losses = together.names, together.losses
-        points = dict[str, Point]()
-        for name, (training, result) in loop.latest.items():
-            if result.metrics:
-                point = self._point(training, result.metrics)
-                error = None if names == [name] else _error(result.losses, losses)
-                points[name] = replace(point, error=error)
-        chosen, network, title = best[0], networks[best[0].name], names[0]
-        if len(together.names) > 1:
-            mean = Ensemble([networks[name] for name in together.names])
-            average = self._average([loop.latest[name][0] for name in together.names])
-            error = None if len(names) > 1 else _error(together.losses, losses)
-            points[average.name] = replace(self._point(average, self._validated(mean)), error=error)
-            if len(names) > 1:
-                chosen, network, title = average, mean, average.name
-        front = [replace(point, chosen=name == title) for name, point in points.items()]
+            if len(together.names) > 1:
+                mean = Ensemble([networks[name] for name in together.names])
+                average = self._average([loop.latest[name][0] for name in together.names])
+                networks[average.name] = mean
+                models[average.name] = average, self._validated(mean), together.losses
+                if together.is_ahead(self.settings.ahead):
+                    title, names, losses = average.name, together.names, together.losses
+        front = list[Point]()
+        for name, (one, metrics, of_one) in models.items():
+            error = None if name == title else _error(of_one, losses)
+            front.append(replace(self._point(one, metrics), error=error, chosen=name == title))
         front.sort(key=lambda point: (point.cost, point.name))
+        chosen, *_ = models[title]
         epochs = tuple(loop.latest[name][1].best_epoch for name in names)
         of_space = any("name" not in loop.latest[n][0].overrides.get("space", {}) for n in names)
         return SearchResult(
             chosen.architecture,
-            network,
+            networks[title],
             max(epochs),
             # A mean would be trained from the start, with its finished members.
             loop.going_on or len(names) > 1 or loop.latest[title][1].state == "done",
@@ -315,8 +302,7 @@ class LastRound:
                 Candidate(name, Architecture.from_json(text), state["overrides"][name])
                 for name, text in state["entrants"].items()
             ]
-            own = {one.name: one.architecture for one in candidates if not one.overrides}
-            self.begin(own, 0, evidence, [one for one in candidates if one.overrides])
+            self.begin(candidates, 0, evidence)
             self.loop.load_state_dict(state.get("trainings", {}))
 
 
@@ -400,5 +386,5 @@ class RandomSearch(SearchStrategy[RandomSettings]):
 
     def begin(self, listener: Listener) -> None:
         """Set the entrants: the random candidates, and models of other spaces."""
-        drawn = {f"candidate {k}": a for k, a in enumerate(self.architectures, start=1)}
-        self.last_round.begin(drawn, 0, rivals=self.last_round.rivals(listener))
+        drawn = [Candidate(f"candidate {k}", a) for k, a in enumerate(self.architectures, start=1)]
+        self.last_round.begin([*drawn, *self.last_round.rivals(listener)], 0)

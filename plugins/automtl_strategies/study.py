@@ -14,11 +14,9 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from automtl_core.plugin import (
-    Architecture,
     Candidate,
     Cost,
     Listener,
-    Parameters,
     Point,
     Problem,
     Proposals,
@@ -54,7 +52,7 @@ class StudySettings(OptunaSettings):
     the settings of the run, in the order of the space."""
     fixed: tuple[str, ...] = ()
     """Settings that keep their values, such as `training.learning_rate`. All other settings with a domain are
-    searched (`automtl settings` shows domains), and so are encodings that are `auto`."""
+    searched (`automtl list` shows domains), and so are encodings that are `auto`."""
     removed: ClassVar[Mapping[str, Any]] = {**OptunaSettings.removed, "scheduler": None}
 
 
@@ -109,8 +107,7 @@ class StudySearch(SearchStrategy[StudySettings]):
             points: dict[str, Point] = {}  # of equal candidates the first one
             names = {one.name for one in ranked}
             for candidate, trained in [loop.latest[name] for name in loop.latest if name in names]:
-                cost = self.costs.get(candidate.name) or self.problem.space.cost(candidate.architecture)
-                point = point_of(candidate, cost, self.problem.recipe, trained.metrics)
+                point = point_of(candidate, self.costs[candidate.name], self.problem.recipe, trained.metrics)
                 form = trials.spec(candidate).name
                 points.setdefault(form, replace(point, chosen=candidate.name == best.name))
         complete = result.state == "done"
@@ -125,25 +122,22 @@ class StudySearch(SearchStrategy[StudySettings]):
         )
 
     def _scheduler(self) -> OptunaScheduler:
-        problem, recipe, first = self.problem, self.problem.recipe, self._first()
+        problem, recipe, choices = self.problem, self.problem.recipe, self.problem.space.choices()
+        # The first candidates are landmarks, with the values of the settings of the run.
+        first = [Candidate(*one) for one in list(probes(problem).items())[: self.settings.landmarks]]
+        values = parameters_of_settings(self.tunable.values, self.tunable.domains)
         proposals = Proposals(
-            [Candidate(name, architecture) for name, (architecture, _) in first.items()],
+            first,
             recipe,
             max(steps(len(problem.data.train), recipe.batch_size), 1),
             problem.seed,
             self._suggest,
-            [{**settings, **parameters_of(a, problem.space.choices())} for a, settings in first.values()],
+            [{**values, **parameters_of(one.architecture, choices)} for one in first],
             startup=max(len(first), 1),
             # A batch that was begun before a kill is trained to its end, as without the kill.
             spent=None if problem.spent is nothing else lambda: 0 if self.loop.replays else problem.spent(),
         )
         return OptunaScheduler(self.settings, proposals)
-
-    def _first(self) -> dict[str, tuple[Architecture, Parameters]]:
-        """Return the first candidates, landmarks, with the values of their settings."""
-        settings = parameters_of_settings(self.tunable.values, self.tunable.domains)
-        known = probes(self.problem)
-        return {name: (known[name], settings) for name in list(known)[: self.settings.landmarks]}
 
     def _suggest(self, trial: Suggests, name: str) -> Candidate:
         """Return the candidate of a trial, with its architecture and settings."""

@@ -1,4 +1,4 @@
-"""The commands `automtl plugins check` and `automtl plugins new`: contract tests, projects from examples.
+"""The command `automtl new`, which writes projects from examples, and contract tests of `automtl check`.
 
 An example is a project that works, in `examples/KIND`: `automtl_example_op` becomes the module of the new
 project, `automtl-example-op` its name, and `example-op` the name of its object.
@@ -25,81 +25,35 @@ if TYPE_CHECKING:
     from automtl_testing.contracts import Outcome
 
 
-def check_plugin(
-    name: str = argument(
-        "NAME", "Name of a plugin, a distribution, or an object such as mlp-64 or mmoe.", default=...
-    ),
-    *,
-    data_dir: Path | None = option("FOLDER", "Folder of the raw files of a dataset.", "--data-dir"),
-    settings: list[str] | None = option(
-        "A.B=VALUE", "Setting of the tested objects, such as strategy.epochs=2; repeatable.", "--set"
-    ),
-) -> Output:
-    """Run the contract tests of an installed plugin, or of one of its objects.
-
-    If a test fails, the exit code is 69.
-    """
+def check_plugin(name: str, settings: Sequence[str], data_dir: Path | None) -> Output:
+    """Run the contract tests of an installed plugin, or of one of its objects, for `automtl check`."""
     from automtl_core.run_dir.config import assignments
     from automtl_testing.contracts import check_installed
 
-    by_kind = _by_kind(assignments(settings or ()))
-    outcomes = list(check_installed(load_registry(), name, by_kind, data_dir))
+    outcomes = list(check_installed(load_registry(), name, assignments(settings), data_dir))
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     objects = dict.fromkeys(f"{outcome.kind} {outcome.name!r}" for outcome in failed)
     error = PluginError(
-        f"{len(failed)} of {len(outcomes)} tests of {name} failed: {', '.join(objects)}",
+        f"{len(failed)} of {len(outcomes)} objects of {name} failed: {', '.join(objects)}",
         "satisfy the requirements in the table, and repeat; docs/hooks.md describes each contract",
     )
     return Output(outcomes, _view_outcomes, error if failed else None)
 
 
 def _view_outcomes(outcomes: "Sequence[Outcome]") -> Section:
-    rows = [
-        (t.plugin, f"{t.kind} {t.name}", t.test, ": ".join(filter(None, (t.state, t.reason))))
-        for t in outcomes
-    ]
+    rows = [(t.plugin, f"{t.kind} {t.name}", ": ".join(filter(None, (t.state, t.reason)))) for t in outcomes]
     counts = Counter(test.state for test in outcomes)
     total = ", ".join(f"{counts[state]} {state}" for state in ("passed", "failed", "skipped"))
-    return table(["plugin", "object", "test", "outcome"], rows, notes=[f"{len(rows)} tests: {total}"])
+    return table(["plugin", "object", "outcome"], rows, notes=[f"{len(rows)} objects: {total}"])
 
 
-def _by_kind(layer: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return settings by the plural of their kind.
-
-    Raises:
-        UsageError: a key is not one of `CONFIGURABLE`, or has no mapping.
-
-    """
-    from automtl_testing.contracts import CONFIGURABLE
-
-    plurals = {key: plural for plural, key in CONFIGURABLE.items()}
-    for key, values in layer.items():
-        if key not in plurals or not isinstance(values, Mapping):
-            raise UsageError(
-                f"--set {key}: tests of a plugin have no such setting",
-                f"begin with {listing(f'{known}.' for known in plurals)}: such as --set strategy.epochs=2",
-            )
-    return {plurals[key]: values for key, values in layer.items()}
-
-
+EXAMPLES = Path(__file__).with_name("examples")
 KINDS: Mapping[str, kinds.Kind[Any]] = {
-    "op": kinds.OPS,
-    "space": kinds.SPACES,
-    "strategy": kinds.STRATEGIES,
-    "dataset": kinds.DATASETS,
-    "loss": kinds.LOSSES,
-    "balancer": kinds.BALANCERS,
-    "history-encoder": kinds.HISTORY_ENCODERS,
-    "field": kinds.FIELD_KINDS,
-    "task-kind": kinds.TASK_KINDS,
-    "metric": kinds.METRICS,
-    "listener": kinds.LISTENERS,
-    "stage": kinds.STAGES,
-    "exporter": kinds.EXPORTERS,
-    "command": kinds.COMMANDS,
+    kind.name.replace(" ", "-"): kind
+    for kind in kinds.KINDS.values()
+    if (EXAMPLES / kind.name.replace(" ", "-")).is_dir()
 }
 """Kinds by the values of `--kind`, and by the folders of their examples."""
-EXAMPLES = Path(__file__).with_name("examples")
 COMMANDS = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 """The commands in the README of an example."""
 

@@ -1,4 +1,4 @@
-"""Contract tests by the kind of an object, and of installed plugins, with an outcome for each test."""
+"""The contracts of all kinds of objects, and those of installed plugins, with an outcome for each object."""
 
 import re
 import sys
@@ -8,24 +8,23 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any, Literal
-
-import typer
+from unittest import SkipTest
 
 from automtl_core.data.fitting import bin_edges
-from automtl_core.dataset.declarations import field_from_settings
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import AutoMTLError, UnknownNameError, UsageError, did_you_mean, listing, one_line
-from automtl_core.fields.field import FieldKind
+from automtl_core.fields.field import FieldKind, field_from_settings
 from automtl_core.modules.cost import meta
-from automtl_core.ops import OpFactory
 from automtl_core.raw.find import find
 from automtl_core.registry.kinds import COMMANDS, DATASETS, KINDS, Kind
 from automtl_core.registry.registry import PluginRow, Registry
 from automtl_core.run_dir.config import default
 from automtl_core.run_dir.folders import raw_folder
 from automtl_core.settings.settings import Settings
+from automtl_core.space import SearchSpace
 from automtl_core.system import seeds
 from automtl_core.training.learner import Learner
 from automtl_core.workflow.job import Job
@@ -33,7 +32,7 @@ from automtl_testing.balancers import check_balancer
 from automtl_testing.datasets import check_dataset, check_field_kind
 from automtl_testing.extensions import check_command, check_exporter, check_listener, check_stage
 from automtl_testing.losses import check_loss
-from automtl_testing.ops import OP_CHECKS, WIDTHS, check_history_encoder
+from automtl_testing.ops import check_history_encoder, check_op
 from automtl_testing.samples import plain_schema, sample_part, sample_problem, sample_schema, sample_space
 from automtl_testing.spaces import check_space
 from automtl_testing.strategies import check_strategy
@@ -50,10 +49,6 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     ),
 }
 """Data for which a space is checked; a space may refuse each of these by a `UsageError`."""
-
-
-class NotSupportedError(Exception):
-    """The object does not support this test, as its contract allows."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +84,7 @@ class Subject:
                     "set its attributes, such as --set 'field.columns=[a, b]'",
                 )
             return field
-        if self.kind.plural in CONFIGURABLE:
-            settings_class: type[Settings] = registered.settings_class
+        if settings_class := getattr(registered, "settings_class", None):
             return settings_class.parse(dict(self.settings), self.kind.name, self.name)
         if self.settings:
             raise UsageError(
@@ -99,62 +93,54 @@ class Subject:
         return None
 
 
-Test = Callable[[Path], object]
-"""A contract test, called with an empty folder."""
 Check = Callable[[Subject, Any, Path], object]
-"""A check of an object with its parsed settings, or a field, in an empty folder."""
-
-
-def contract_tests(subject: Subject) -> Iterator[tuple[str, Test]]:
-    """Yield the contract tests of an object by name; those of a family are the tests of some members.
-
-    Raises:
-        PluginError: the object cannot be loaded.
-        UsageError: the settings are wrong, or the kind has none.
-
-    """
-    settings = subject.parsed()
-    for name, check in CHECKS[subject.kind.plural].items():
-        yield name, partial(check, subject, settings)
+"""The contract of an object with its parsed settings, or a field, in an empty folder. It raises `SkipTest`
+about what the object does not support, as its contract allows."""
 
 
 @contextmanager
 def _supported() -> Iterator[None]:
-    """Turn a refusal of the object, such as of data or of a missing cluster, into a `NotSupportedError`."""
+    """Skip what the object refuses, such as some data, or all without a cluster."""
     try:
         yield
     except UsageError as error:
-        raise NotSupportedError("; ".join(filter(None, (str(error), error.fix)))) from None
+        raise SkipTest("; ".join(filter(None, (str(error), error.fix)))) from None
 
 
-def _check_op(
-    check: Callable[[OpFactory, int, int], None], subject: Subject, _: None, work_dir: Path
-) -> None:
-    for widths in WIDTHS:
-        check(subject.object(), *widths)
+def _check_space(subject: Subject, settings: Settings, work_dir: Path) -> None:
+    refused = []
+    for fields, schema in SCHEMAS.items():
+        try:
+            check_space(_space(subject, settings, schema()), architectures=3)
+        except SkipTest as reason:
+            refused.append(f"{fields}: {reason}")
+        except AssertionError as error:
+            raise AssertionError(f"{fields}: {error}") from error
+    if refused:
+        raise SkipTest("\n".join(refused))
 
 
-def _check_space(schema: Callable[[], Schema], subject: Subject, settings: Settings, work_dir: Path) -> None:
-    made_class, registry, data = subject.object(), subject.registry, schema()
+def _space(subject: Subject, settings: Settings, data: Schema) -> SearchSpace[Any]:
+    """Return the space for data; raises `SkipTest` if it does not support these."""
+    made_class, registry = subject.object(), subject.registry
     if not made_class.takes_encodings and data.encodings != plain():
-        raise NotSupportedError("the space does not take encodings (`takes_encodings`)")
+        raise SkipTest("the space does not take encodings (`takes_encodings`)")
     with _supported():
-        space = made_class(data, settings, registry.op, registry.history_encoder)
+        space: SearchSpace[Any] = made_class(data, settings, registry.op, registry.history_encoder)
         space.spaces = registry.space
         space.edges = bin_edges(sample_part(data, 200, seed=3), data)
         with meta():
             network = space.supernet().network
     if isinstance(network, Learner):
-        raise NotSupportedError("the model has its own training algorithm (`Learner`)")
-    check_space(space, architectures=3)
+        raise SkipTest("the model has its own training algorithm (`Learner`)")
+    return space
 
 
 def _check_search(subject: Subject, settings: Settings, work_dir: Path) -> None:
-    made_class = subject.object()
     with _supported():
-        made_class.check()
+        subject.object().check()
     problem = sample_problem(sample_space(), 64, epochs=2, missing=0.3)  # the check is a dozen searches
-    check_strategy(partial(made_class, settings), problem)
+    check_strategy(partial(subject.object(), settings), problem)
 
 
 def _check_dataset(subject: Subject, settings: Any, work_dir: Path) -> None:
@@ -166,7 +152,7 @@ def _check_dataset(subject: Subject, settings: Any, work_dir: Path) -> None:
 
 def _check_field(subject: Subject, field: FieldKind, work_dir: Path) -> None:
     if field.gives == "bags":
-        raise NotSupportedError("fields of bags are checked with a dataset")
+        raise SkipTest("fields of bags are checked with a dataset")
     numbers: list[Any] = [1.5, 0.0, None, -3.0, 86399.0, 7.0, 7.0, 1e9, 12.25, 100.0] * 3
     texts: list[Any] = ["a", None, "b c", "a", "3", "\u00e9", "d", "b c", "long text", "x"] * 3
     reads = field.reads().items()
@@ -174,70 +160,53 @@ def _check_field(subject: Subject, field: FieldKind, work_dir: Path) -> None:
     check_field_kind(field, values, work_dir)
 
 
-def _needs_a_run(subject: Subject, _: None, work_dir: Path) -> None:
-    raise NotSupportedError("a section needs a finished run: `automtl report RUN` shows it, or its error")
+def _check_section(*_: object) -> None:
+    raise SkipTest("a section needs a finished run: `automtl report RUN` shows it, or its error")
 
 
-def _check_groups(subject: Subject, *_: object) -> None:
+def _check_command(subject: Subject, _: None, work_dir: Path) -> None:
     words, registry = subject.name.split(), subject.registry
     for group in (" ".join(words[:count]) for count in range(1, len(words))):
-        assert group not in registry.names(COMMANDS) or isinstance(
-            registry.get(COMMANDS, group), typer.Typer
-        ), f"the command {group!r} is a function, and has no commands below it"
+        is_command = group in registry.names(COMMANDS)
+        assert not is_command, f"the command {group!r} is a function, and has no commands below it"
+    check_command(subject.object(), subject.name, registry.line(COMMANDS, subject.name))
 
 
-CHECKS: Mapping[str, Mapping[str, Check]] = {
-    "ops": {name: partial(_check_op, check) for name, check in OP_CHECKS.items()},
-    "spaces": {name: partial(_check_space, schema) for name, schema in SCHEMAS.items()},
-    "strategies": {"search": _check_search},
-    "datasets": {"preparation": _check_dataset},
-    "field-kinds": {"encoding": _check_field},
-    "task-kinds": {"loss and metrics": lambda subject, *_: check_task_kind(subject.object())},
-    "losses": {"terms": lambda subject, values, _: check_loss(subject.object(), values)},
-    "balancers": {
-        "gradients and training": lambda subject, values, _: check_balancer(subject.object(), values)
-    },
-    "history-encoders": {"summaries": lambda subject, *_: check_history_encoder(subject.object())},
-    "metrics": {"values": lambda subject, *_: check_metric(subject.object())},
-    "listeners": {"events": lambda subject, *_: check_listener(subject.object())},
-    "stages": {"run": lambda subject, *_: check_stage(subject.object())},
-    "report-sections": {"report": _needs_a_run},
-    "engines": {
-        "trials": _supported()(lambda s, values, folder: check_engine(s.object()(values, 2), folder))
-    },
-    "presets": {"settings": lambda s, *_: Job.load(s.registry, default(s.registry), s.object())},
-    "exporters": {"predictions": _supported()(lambda s, _, folder: check_exporter(s.object(), folder))},
-    "commands": {
-        "help": lambda s, *_: check_command(s.object(), s.name, s.registry.line(COMMANDS, s.name)),
-        "groups": _check_groups,
-    },
+CHECKS: Mapping[str, Check] = {
+    "ops": lambda subject, *_: check_op(subject.object()),
+    "spaces": _check_space,
+    "strategies": _check_search,
+    "datasets": _check_dataset,
+    "field-kinds": _check_field,
+    "task-kinds": lambda subject, *_: check_task_kind(subject.object()),
+    "losses": lambda subject, values, _: check_loss(subject.object(), values),
+    "balancers": lambda subject, values, _: check_balancer(subject.object(), values),
+    "history-encoders": lambda subject, *_: check_history_encoder(subject.object()),
+    "metrics": lambda subject, *_: check_metric(subject.object()),
+    "listeners": lambda subject, *_: check_listener(subject.object()),
+    "stages": lambda subject, *_: check_stage(subject.object()),
+    "report-sections": _check_section,
+    "engines": _supported()(lambda subject, values, at: check_engine(subject.object()(values, 2), at)),
+    "presets": lambda s, *_: Job.load(s.registry, default(s.registry), s.object()),
+    "exporters": _supported()(lambda subject, _, at: check_exporter(subject.object(), at)),
+    "commands": _check_command,
 }
-"""Plural of a kind -> its checks by name."""
-CONFIGURABLE: Mapping[str, str] = {
-    plural: KINDS[plural].name.partition(" ")[0]
-    for plural in (
-        "spaces", "strategies", "datasets", "field-kinds", "losses", "balancers", "engines",
-    )
-}  # fmt: skip
-"""Kinds with settings: plural -> key of the settings, as in `--set strategy.epochs=2`."""
-
-
-State = Literal["passed", "failed", "skipped"]
+"""Plural of a kind -> its contract."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of one test."""
+    """The outcome of the contract of one object."""
 
     plugin: str
     kind: str
-    """Kind of the tested object, such as `op`; `plugin` for a plugin."""
+    """Kind of the tested object, such as `op`; `plugin` for a plugin, which is loaded."""
     name: str
     """Name of the tested object."""
-    test: str
-    state: State
+    state: Literal["passed", "failed", "skipped"]
+    """skipped: not all was tested."""
     reason: str = ""
-    """Violated requirement, or the reason why the test is skipped; empty if it has passed."""
+    """Violated requirement, or what is not supported; empty if it has passed."""
 
 
 Named = tuple[str, Kind[Any], str]
@@ -247,15 +216,15 @@ Named = tuple[str, Kind[Any], str]
 def check_installed(
     registry: Registry,
     name: str,
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    settings: Mapping[str, Any] = MappingProxyType({}),
     data_dir: Path | None = None,
 ) -> Iterator[Outcome]:
-    """Test plugins, or objects that they register; the outcomes come one by one.
+    """Check the contracts of plugins, or of objects that they register; the outcomes come one by one.
 
     Args:
         registry: The installed plugins.
         name: Name of an object, a plugin, or a distribution: everything with this name is tested.
-        settings: Settings of the tested objects, by the plural of their kind.
+        settings: Settings of the tested objects, by the first word of their kind, such as `strategy`.
         data_dir: Folder of the raw files of a dataset; None for the default folder.
 
     Raises:
@@ -264,20 +233,20 @@ def check_installed(
 
     """
     rows, objects = _named(registry, name)
-    options = {*(settings or {}), *([DATASETS.plural] if data_dir is not None else [])}
-    if unused := options - {kind.plural for _, kind, _ in objects}:
-        raise UsageError(
-            f"{name} has no {listing(unused)}: --set and --data-dir for these have no effect",
-            "leave these options out",
-        )
+    words = {kind.name.partition(" ")[0] for _, kind, _ in objects}
+    given = {f"--set {key}": (key, values) for key, values in settings.items()}
+    given |= {} if data_dir is None else {"--data-dir": (DATASETS.name, {})}
+    for option, (key, values) in given.items():
+        if key not in words or not isinstance(values, Mapping):
+            problem = f"{option}: {name} has nothing that takes it"
+            raise UsageError(problem, "give settings of its objects, such as --set strategy.epochs=2")
     for row in rows:
-        state: State = "failed" if row.problem else "passed"
-        yield Outcome(row.name, "plugin", row.name, "loading", state, row.problem or "")
+        yield Outcome(row.name, "plugin", row.name, "failed" if row.problem else "passed", row.problem or "")
     for plugin, kind, registered in objects:
-        chosen = (settings or {}).get(kind.plural, {})
+        chosen = settings.get(kind.name.partition(" ")[0], {})
         for number in (2, 16) if registered.endswith("*") else ("",):  # some members stand for a family
             member = f"{registered.removesuffix('*')}{number}"
-            yield from _outcomes(plugin, Subject(registry, kind, member, chosen, data_dir))
+            yield _outcome(plugin, Subject(registry, kind, member, chosen, data_dir))
 
 
 def _named(registry: Registry, name: str) -> tuple[list[PluginRow], list[Named]]:
@@ -311,36 +280,28 @@ def _named(registry: Registry, name: str) -> tuple[list[PluginRow], list[Named]]
     )
 
 
-def _outcomes(plugin: str, subject: Subject) -> Iterator[Outcome]:
-    """Yield the outcome of each test of an object; an object that cannot be loaded has one failed test."""
+def _outcome(plugin: str, subject: Subject) -> Outcome:
+    """Check the contract of an object with seeded generators in an empty folder.
+
+    Raises:
+        UsageError: settings are given, and wrong.
+
+    """
     about = plugin, subject.kind.name, subject.name
-    try:
-        tests = list(contract_tests(subject))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        if subject.settings and isinstance(error, UsageError):
-            raise
-        yield Outcome(*about, "loading", "failed", _reason(subject, error))
-        return
-    for title, test in tests:
-        yield Outcome(*about, title, *_run(subject, title, test))
-
-
-def _run(subject: Subject, title: str, test: Test) -> tuple[State, str]:
-    """Run a test with seeded generators in an empty folder, and return its state and the reason."""
-    seeds.seed_torch(0, "contract", subject.kind.name, subject.name, title)
+    seeds.seed_torch(0, "contract", *about[1:])
+    if subject.settings:
+        subject.parsed()
     try:
         # standard output is reserved for the output of commands
         with TemporaryDirectory() as folder, redirect_stdout(sys.stderr):
-            test(Path(folder))
-    except NotSupportedError as error:
-        return "skipped", str(error)
+            CHECKS[subject.kind.plural](subject, subject.parsed(), Path(folder))
     except KeyboardInterrupt:
         raise
+    except SkipTest as reason:
+        return Outcome(*about, "skipped", str(reason))
     except BaseException as error:  # even sys.exit() in a plugin must not end the other tests
-        return "failed", _reason(subject, error)
-    return "passed", ""
+        return Outcome(*about, "failed", _reason(subject, error))
+    return Outcome(*about, "passed")
 
 
 def _reason(subject: Subject, error: BaseException) -> str:

@@ -1,7 +1,5 @@
 """The contracts of ops and of history encoders."""
 
-from collections.abc import Callable, Mapping
-
 import torch
 from torch import Tensor, nn
 
@@ -23,9 +21,13 @@ def check_op(factory: OpFactory) -> None:
         AssertionError: a requirement is violated.
 
     """
-    for check in OP_CHECKS.values():
-        for in_dim, out_dim in WIDTHS:
-            check(factory, in_dim, out_dim)
+    for in_dim, out_dim in WIDTHS:
+        _check_forward(factory, in_dim, out_dim)
+        check_evaluation(factory(in_dim, out_dim, 0.2).double(), [_rows(in_dim)])
+        check_saving(lambda: factory(in_dim, out_dim, 0.2).double(), [_rows(in_dim)])  # noqa: B023
+        _check_narrow(factory, in_dim, out_dim)
+        _check_mixture(factory, in_dim, out_dim)
+        _check_sharing(factory, in_dim, out_dim)
 
 
 def check_history_encoder(factory: HistoryEncoderFactory) -> None:
@@ -59,14 +61,6 @@ def check_history_encoder(factory: HistoryEncoderFactory) -> None:
 def _check_forward(factory: OpFactory, in_dim: int, out_dim: int) -> None:
     x = _rows(in_dim)
     check_output(factory(in_dim, out_dim, 0.2).double(), [x], (len(x), out_dim), "[B, in] -> [B, out]")
-
-
-def _check_evaluation(factory: OpFactory, in_dim: int, out_dim: int) -> None:
-    check_evaluation(factory(in_dim, out_dim, 0.2).double(), [_rows(in_dim)])
-
-
-def _check_saving(factory: OpFactory, in_dim: int, out_dim: int) -> None:
-    check_saving(lambda: factory(in_dim, out_dim, 0.2).double(), [_rows(in_dim)])
 
 
 def _check_narrow(factory: OpFactory, in_dim: int, out_dim: int) -> None:
@@ -120,14 +114,3 @@ def _addresses(op: nn.Module) -> set[int]:
 
 def _rows(in_dim: int) -> Tensor:
     return torch.randn(6, in_dim, dtype=torch.float64)
-
-
-OP_CHECKS: Mapping[str, Callable[[OpFactory, int, int], None]] = {
-    "shapes and gradients": _check_forward,
-    "evaluation": _check_evaluation,
-    "saving": _check_saving,
-    "narrow": _check_narrow,
-    "mixture": _check_mixture,
-    "sharing": _check_sharing,
-}
-"""The parts of `check_op` by name, called with a factory and widths."""

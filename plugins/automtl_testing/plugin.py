@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 from automtl_core import hookimpl
+from automtl_core.registry.kinds import Reference
 
 
 @hookimpl
 def automtl_register_commands() -> Mapping[str, str]:
     """Return the commands by their words."""
-    return {f"plugins {word}": f"{__package__}.commands:{word}_plugin" for word in ("new", "check")}
+    line = "Write a plugin project with a working example, a test and a README."
+    return {"new": Reference(f"{__package__}.commands:new_plugin", line)}

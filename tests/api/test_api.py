@@ -77,9 +77,9 @@ def test_an_ensemble_predicts_the_mean_of_its_networks(tmp_path):
     settings = {
         **SETTINGS,
         "space": {**SETTINGS["space"], "members": 4},
-        "strategy": {**SETTINGS["strategy"], "ahead": 0.0},
+        "strategy": {**SETTINGS["strategy"], "ahead": 0.0, "ensemble": 2},
     }
-    run = automtl.search(shop(600), ["click", "rating"], settings=settings, ensemble=2, name="mine")
+    run = automtl.search(shop(600), ["click", "rating"], settings=settings, name="mine")
     assert any(part.startswith("member 2/") for part in run.sharing.index)
     predicted = run.predict(shop(20))
     assert predicted.shape == (20, 2)
@@ -155,11 +155,9 @@ def test_rows_that_are_at_fault_are_named_or_left_out(found, tmp_path):
     with pytest.raises(automtl.AutoMTLError, match="row 2 "):  # the setting is about the files of the run
         automtl.load(tmp_path / "skips").predict(frame)
     with pytest.warns(UserWarning, match='skipped faulty rows: 1\nrow 2 .*found "dear"'):
-        assert list(run.predict(frame, bad_rows="skip").index) == ["a", "b", "d"]
+        assert list(run.predict(frame, max_bad_rows=3).index) == ["a", "b", "d"]
     with pytest.warns(UserWarning, match="row 2 "):
-        assert list(run.predict(dict(frame), bad_rows="skip").index) == [0, 1, 3]
-    with pytest.raises(automtl.AutoMTLError, match="has no effect without skip"):
-        run.predict(frame, max_bad_rows=3)
+        assert list(run.predict(dict(frame), max_bad_rows=3).index) == [0, 1, 3]
 
 
 def test_models_are_compared_on_a_frame(here):
@@ -238,9 +236,9 @@ def test_equal_frames_are_one_file(here):
 def test_wrong_arguments_of_a_run_are_named(found):
     run, _ = found
     for call, problem in (
-        (lambda: run.report(5), "file: expected the path of a folder"),
-        (lambda: run.evaluate(shop(), metrics=[5]), "metrics: expected a list of names"),
-        (lambda: run.evaluate(metrics="auc"), "metrics: expected a list of names"),
+        (lambda: run.report(5), "file: expected a text, a path or None"),
+        (lambda: run.evaluate(shop(), metrics=[5]), "metrics: expected a list of texts"),
+        (lambda: run.evaluate(metrics="auc"), "metrics: expected a list of texts"),
         (lambda: run.export("there", form="nope"), "no exporter is called 'nope'; known: onnx, torch"),
         (lambda: run.predict(None), r"^NoneType is not a readable table\n"),
     ):

@@ -94,7 +94,7 @@ def complete(tmp_path):
         ("automtl train --set training.patienc", {"training.patience="}),
         ("automtl compare --models mmoe,sh", {"mmoe,shared-bottom"}),
         ("automtl show runs/", {"runs/feed"}),
-        ("automtl settings strategy da", {"darts"}),
+        ("automtl list strategy da", {"darts"}),
         ("automtl data describe qb", {"qb-video"}),
     ],
 )

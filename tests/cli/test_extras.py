@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from automtl_cli.doctor import EXTRAS
+from automtl_cli.check import EXTRAS
 
 WITHOUT = """
 import sys

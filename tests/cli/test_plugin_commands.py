@@ -20,7 +20,7 @@ def automtl_register_commands():
 
 def test_a_broken_command_is_blamed_and_the_others_work(install, automtl):
     install(FAULTY, "shop")
-    assert "  shop      Commands of plugin shop.\n" in automtl("--help").out
+    assert "  shop      Commands: fails, gone\n" in automtl("--help").out
     assert automtl("shop", "--help").out.endswith("  fails  Fail.\n  gone   Of plugin shop.\n")
     code, out, err = automtl("shop", "fails")
     assert (code, out) == (69, "")

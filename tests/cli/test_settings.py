@@ -14,21 +14,21 @@ from automtl_core.registry.plugins import load_registry
 
 
 def test_what_tuning_draws_from_stands_beside_what_a_setting_takes(automtl):
-    shown = automtl("settings", "training").out
+    shown = automtl("list", "training").out
     (line,) = [line for line in shown.splitlines() if line.startswith("learning_rate ")]
     assert "a number above 0; tuned over 0.0005 to 0.008, log scale" in line
 
 
 def test_the_settings_of_a_component_within_a_part_have_its_key(automtl):
-    found = automtl("settings", "balancer", "cagrad", "--json").json()
+    found = automtl("list", "balancer", "cagrad", "--json").json()
     assert (found["key"], [each["name"] for each in found["settings"]]) == ("training.balancer", ["c"])
-    assert "--set training.balancer.c=VALUE" in automtl("settings", "balancer", "cagrad").out
-    assert "--set training.losses.TASK.gamma=VALUE" in automtl("settings", "loss", "focal").out
-    assert "uncertainty" in automtl("settings", "balancer", "--json").json()
+    assert "--set training.balancer.c=VALUE" in automtl("list", "balancer", "cagrad").out
+    assert "--set training.losses.TASK.gamma=VALUE" in automtl("list", "loss", "focal").out
+    assert "uncertainty" in automtl("list", "balancer", "--json").json()
 
 
 def test_what_is_inside_of_a_mapping_is_explained(automtl):
-    found = automtl("settings", "dataset", "table", "--json").json()
+    found = automtl("list", "dataset", "table", "--json").json()
     names = [setting["name"] for setting in found["settings"]]
     assert names.index("labels.NAME.kind") == names.index("labels") + 1
     assert names.index("split") > names.index("duplicates"), "its own come first"
@@ -36,12 +36,12 @@ def test_what_is_inside_of_a_mapping_is_explained(automtl):
 
 @pytest.mark.parametrize("kind", [SPACES, STRATEGIES])
 def test_without_a_name_there_are_the_names(automtl, kind):
-    assert set(automtl("settings", kind.name, "--json").json()) == set(load_registry().names(kind))
+    assert set(automtl("list", kind.name, "--json").json()) == set(load_registry().names(kind))
 
 
 def test_settings_of_another_plugin_are_safe_to_print(automtl, install):
     install(STRATEGY, "mine")
-    shown = automtl("settings", "strategy", "mine").out
+    shown = automtl("list", "strategy", "mine").out
     assert "weight   1e-06    a number  What it \\x1b[31m weighs." in shown
 
 
@@ -92,8 +92,16 @@ def test_a_folder_within_or_on_the_command_line_is_the_choice_of_the_user(shop, 
 
 
 def test_settings_of_an_engine_are_no_settings_of_the_run():
-    own = Configuration(settings=["seed=3", "engine.address=auto", "engine.share=0.5", " engine.threads = 2"])
-    made = layers(own, {}, Execution(workers=2, engine="processes"))
+    own = Configuration(
+        settings=[
+            "engine=processes",
+            "seed=3",
+            "engine.address=auto",
+            "engine.share=0.5",
+            " engine.threads = 2",
+        ]
+    )
+    made = layers(own, {}, Execution(workers=2))
     assert made.all[-1] == {"seed": 3}
     assert made.engine == {"name": "processes", "address": "auto", "share": 0.5, "threads": 2}
     assert layers(Configuration(), {}, Execution()).engine is None

@@ -1,9 +1,11 @@
+import re
+
 import pytest
 
-from automtl_comparison.cells import CellBegan, CellRunner, CellWaits, in_split
+from automtl_comparison.cells import CellRunner, in_split
 from automtl_comparison.spec import compare
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.trial import Serial
+from automtl_core.search.trial import Serial, TrialBegan, TrialWaits
 from automtl_core.training.events import SILENT, EventHandler
 from automtl_core.workflow.models import models
 from automtl_core.workflow.run_trial import TrialRunner
@@ -89,10 +91,11 @@ def bench(tmp_path, prepared):
 
         def hear(event):
             match event:
-                case CellBegan(cell):
-                    worked.append((cell.model, cell.seed))
-                case CellWaits(cell):
-                    pytest.fail(f"waits for {cell.path}")
+                case TrialBegan(title) if title:
+                    model, seed = re.search(r": (.*), seed (\d+), split", title).groups()
+                    worked.append((model, int(seed)))
+                case TrialWaits(title):
+                    pytest.fail(f"waits for {title}")
             return (listener or SILENT)(event)
 
         executor = Serial(TrialRunner(REGISTRY, *splits.values()))

@@ -12,15 +12,15 @@ import pytest
 from stopping import StopAfter
 
 from automtl_comparison import cells
-from automtl_comparison.cells import CellRunner, CellWaits, in_split, recipe, split_of, tuned
-from automtl_comparison.document import Failed, Measured
+from automtl_comparison.cells import CellRunner, in_split, recipe, split_of, tuned
+from automtl_comparison.document import CellResult
 from automtl_comparison.spec import split_seeds
 from automtl_core.errors import DivergedError, RunExistsError, UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Environment, Result, Status
 from automtl_core.run_dir.run import CHECKPOINTS, Run
-from automtl_core.search.trial import Serial, TrialResult
+from automtl_core.search.trial import Serial, TrialResult, TrialWaits
 from automtl_core.training.events import SILENT
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.models import models
@@ -89,8 +89,8 @@ def waiting(made):
     waited = []
 
     def hear(event):
-        if isinstance(event, CellWaits):
-            waited.append(event.cell.model)
+        if isinstance(event, TrialWaits):
+            waited.append(event.title.partition(",")[0])
             return True
         return made.listener(event)
 
@@ -166,7 +166,7 @@ def test_a_process_that_was_late_to_the_lock_does_not_compute_again(tiny, bench,
     monkeypatch.setattr(Run, "working", late)
     worked.clear()
     found, _ = made.tested([cell])[cell]
-    assert isinstance(found, Measured)
+    assert found.error is None
     assert worked == []
     log = (cell.path / "log.txt").read_text()
     assert log.count("the search ended with an architecture") == 1
@@ -217,7 +217,8 @@ def test_one_that_diverged_is_not_tried_again(tiny, bench, monkeypatch):
     made, worked = bench()
     (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
     assert made.trained([cell]) == {cell: TrialResult("diverged", {}, error="the loss became nan")}
-    assert made.tested([cell]) == {cell: (Failed(0, 0, cell.path.name, "the loss became nan"), {})}
+    lost = CellResult(0, 0, cell.path.name, error="the loss became nan", diverged=True)
+    assert made.tested([cell]) == {cell: (lost, {})}
     assert worked == [("one.yaml", 0)]
 
 

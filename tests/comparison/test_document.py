@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from automtl_comparison.document import Comparison, Failed, verdict
+from automtl_comparison.document import CellResult, Comparison, verdict
 from automtl_core.errors import ArtifactError
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.metric import MetricValue
@@ -66,7 +66,7 @@ def test_transfer_is_negative_where_a_regression_is_worse_than_alone(compared):
 def test_seeds_that_diverged_are_left_out_of_what_is_paired(compared):
     found = compared("click")
     one = found.models["one.yaml"]
-    cells = (one.cells[0], Failed(0, 1, "one-s1", "the loss became nan"))
+    cells = (one.cells[0], CellResult(0, 1, "one-s1", error="the loss became nan", diverged=True))
     broken = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
     assert broken.seeds == [0, 1]
     assert broken.scores("one.yaml", AUC)["click"] == {(0, 0): 0.70}
@@ -84,7 +84,7 @@ def test_costs_are_over_the_seeds_and_none_where_unknown(compared):
 def test_json_gives_the_same_comparison_back_and_derived_numbers_are_computed(compared):
     found = compared("click", "price", "age")
     one = found.models["one.yaml"]
-    cells = (one.cells[0], Failed(0, 1, "one-s1", "the loss became nan"))
+    cells = (one.cells[0], CellResult(0, 1, "one-s1", error="the loss became nan", diverged=True))
     found = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
     text = json.dumps(found.to_json(), allow_nan=False)
     assert Comparison.from_json(json.loads(text), "") == found

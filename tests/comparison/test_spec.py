@@ -1,5 +1,6 @@
 """A comparison is asked for by names."""
 
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -8,8 +9,8 @@ import pytest
 from stopping import StopAfter
 
 from automtl_comparison import statistics
-from automtl_comparison.cells import CellBegan, split_of
-from automtl_comparison.document import Comparison, Failed, Measured, TaskFacts
+from automtl_comparison.cells import split_of
+from automtl_comparison.document import Comparison, TaskFacts
 from automtl_comparison.spec import FILE, ComparisonSpec, compare, take, task_facts
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
@@ -24,6 +25,7 @@ from automtl_core.errors import (
 )
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
+from automtl_core.search.trial import TrialBegan
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.events import Warned
 from automtl_core.workflow import pipeline
@@ -37,8 +39,9 @@ def compared(wanted, tmp_path):
     worked = []
 
     def hear(event):
-        if isinstance(event, CellBegan):
-            worked.append((event.cell.model, event.which))
+        if isinstance(event, TrialBegan) and event.title:
+            which, model = event.title.partition(",")[0].split(": ")
+            worked.append((model, which))
         return True
 
     workflow = Workflow(load_registry(), hear)
@@ -80,7 +83,7 @@ def test_rare_tasks_and_leaks_are_named_once_before_any_training(tmp_path):
     layer = {"dataset": table, "data_dir": data, "prepared_dir": tmp_path / "prepared"}
     spec.compared(workflow, [layer, {"training": {"epochs": 1, "min_positives": 20}, "features": "ids"}])
     warned = [event.sentence for event in events if isinstance(event, Warned)]
-    first = next(n for n, event in enumerate(events) if isinstance(event, CellBegan))
+    first = next(n for n, event in enumerate(events) if isinstance(event, TrialBegan))
     assert not any(isinstance(event, Warned) for event in events[first:])
     assert sum("early stopping monitors click only" in text for text in warned) in (1, 2), (
         "one for each split"
@@ -144,8 +147,10 @@ def began(act):
     """Return a listener that calls `act` with each cell that is begun."""
 
     def hear(event):
-        if isinstance(event, CellBegan):
-            act(event.cell, event.which)
+        if isinstance(event, TrialBegan):
+            which, model, *seeds = re.match(r"(.*?): (.*), seed (\d+), split (\d+): ", event.title).groups()
+            seed, split = map(int, seeds)
+            act(SimpleNamespace(model=model, seed=seed, split=split), which)
         return True
 
     return hear
@@ -261,7 +266,7 @@ def test_a_model_that_diverges_is_reported_and_the_others_go_on(tiny, bench, mon
     monkeypatch.setattr(pipeline, "run", diverge)
     made, _ = bench()
     found = compare(tiny(), [0, 1, 2], 0, "one.yaml", made)
-    assert [isinstance(cell, Failed) for cell in found.models["two.yaml"].cells] == [False, True, False]
+    assert [cell.error is not None for cell in found.models["two.yaml"].cells] == [False, True, False]
     assert found.models["two.yaml"].cells[1].error == "the loss became nan"
     monkeypatch.undo()
     made, worked = bench()
@@ -290,7 +295,7 @@ def test_a_cell_that_fails_leaves_its_error_and_the_others_go_on(tiny, bench, mo
     made, _ = bench()
     found = compare(tiny(), [0, 1], 0, "one.yaml", made)
     assert found.failed == ["one.yaml, seed 0, split 0: out of memory: 9 TiB; lower training.batch_size"]
-    assert [isinstance(cell, Failed) for model in found.models.values() for cell in model.cells] == [
+    assert [cell.error is not None for _, cell in found.cells] == [
         True, False, False, False,
     ]  # fmt: skip
     assert found.differences("one.yaml")["two.yaml"]["click"].p is not None, "of the seed that both have"
@@ -314,7 +319,7 @@ def test_a_cell_that_is_damaged_after_its_training_leaves_the_others(tiny, bench
 
     monkeypatch.setattr(statistics, "predict_logits", damaged)
     found = compare(jobs, [0], 0, "one.yaml", made)
-    assert [type(cell) for model in found.models.values() for cell in model.cells] == [Failed, Measured]
+    assert [cell.error is None for _, cell in found.cells] == [False, True]
     assert f"damaged; remove the folder {cell.path}, and repeat" in found.failed[0]
 
 

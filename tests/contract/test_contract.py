@@ -13,7 +13,7 @@ from automtl_core.registry.kinds import BALANCERS, DATASETS, HISTORY_ENCODERS, O
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Component
 from automtl_core.system import seeds
-from automtl_testing.contracts import SCHEMAS, Subject, contract_tests
+from automtl_testing.contracts import CHECKS, SCHEMAS, Subject
 from automtl_testing.datasets import check_dataset
 from automtl_testing.samples import sample_part, sample_problem, sample_schema
 from automtl_testing.spaces import check_space
@@ -89,9 +89,8 @@ SUBJECTS = [
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: f"{subject.kind.name} {subject.name}")
 def test_contract(subject, tmp_path):
     need(subject.object())
-    for title, test in contract_tests(subject):
-        seeds.seed_torch(0, title)
-        test(tmp_path)
+    seeds.seed_torch(0)
+    CHECKS[subject.kind.plural](subject, subject.parsed(), tmp_path)
 
 
 @pytest.mark.parametrize("fields", ["numbers alone", "multi-valued fields alone"])

@@ -11,8 +11,8 @@ from automtl_core.errors import AutoMTLError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import canonical
-from automtl_report.card import card
 from automtl_report.record import read_record
+from automtl_report.run import card
 from automtl_report.run_list import Watched, summaries
 
 from ..core.workflow.lines import begin, make_job

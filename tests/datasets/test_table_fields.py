@@ -8,15 +8,15 @@ from automtl_core.registry.kinds import FIELD_KINDS
 from automtl_core.registry.plugins import load_registry
 from automtl_datasets.table import Table
 from automtl_datasets.table_settings import TableSettings
-from automtl_example_field import HashedPair
+from automtl_example_field_kind import HashedPair
 
 from .tables import CLICKS
 
-PAIR = {"kind": "example-field", "columns": ["user", "shop"]}
+PAIR = {"kind": "example-field-kind", "columns": ["user", "shop"]}
 
 
 def table(**settings):
-    registry = load_registry().adding(FIELD_KINDS, "example-field", HashedPair)
+    registry = load_registry().adding(FIELD_KINDS, "example-field-kind", HashedPair)
     return Table(TableSettings.parse({**CLICKS, **settings}, "dataset"), registry.field_kind)
 
 
@@ -34,8 +34,8 @@ def test_a_field_of_a_kind_that_is_named():
 WRONG = {
     "no kind": ({"fields": {"both": {}}}, r"dataset\.fields\.both\.kind is missing"),
     "unknown kind": (
-        {"fields": {"both": {"kind": "example-fields"}}},
-        r"dataset\.fields\.both\.kind: no field kind is called 'example-fields' \(did you",
+        {"fields": {"both": {"kind": "example-field-kinds"}}},
+        r"dataset\.fields\.both\.kind: no field kind is called 'example-field-kinds' \(did you",
     ),
     "unknown setting": (
         {"fields": {"both": {**PAIR, "bucket": 3}}},
@@ -74,5 +74,5 @@ def test_what_is_wrong_is_identity_its_key(case):
 def test_an_unknown_setting_is_told_with_those_of_the_kind_and_new_rows_hold_its_columns():
     with pytest.raises(UsageError) as caught:
         table(fields={"both": {**PAIR, "bucket": 3}})
-    assert caught.value.fix == "the field kind example-field takes: buckets, columns"
+    assert caught.value.fix == "the field kind example-field-kind takes: buckets, columns"
     assert [*table(fields={"both": PAIR}).new_file("new.csv", labelled=False).columns] == ["user", "shop"]

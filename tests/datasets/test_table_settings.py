@@ -56,8 +56,8 @@ WRONG = {
         r"dataset\.history\.files: '/data/a.csv' is no name",
     ),
     "absolute vectors": (
-        {"vectors": {"a": {"file": "/data/v.npy", "ids": "/data/ids.npy"}}},
-        r"vectors\.a\.file: '/data/v.npy' is no name(.|\n)*dataset\.vectors\.a\.ids: '/data/ids.npy'",
+        {"vectors": {"a": "/data/v.parquet"}},
+        r"dataset\.vectors\.a\.file: '/data/v.parquet' is no name",
     ),
     "pattern": ({"files": "a**.csv"}, r"dataset\.files: 'a\*\*.csv' is no name or pattern"),
     "a number for a name": ({"sparse": [1]}, r"dataset\.sparse: write texts in quotes"),

@@ -13,14 +13,9 @@ VECTORS = {"i0": [1.5, -2.0], "i1": [0.25, 4.0], "i2": [3.0, 1e-7], "new": [7.0,
 
 
 @pytest.fixture
-def with_vectors(prepared, tmp_path):
+def with_vectors(prepared):
     def make(vectors, sparse=("user", "item"), **files):
-        texts = {"t.csv": ROWS}
-        for name, content in files.items():
-            if isinstance(content, str):
-                texts[name.replace("__", ".")] = content
-            else:
-                np.save(tmp_path / name.replace("__", "."), content)
+        texts = {"t.csv": ROWS} | {name.replace("__", "."): content for name, content in files.items()}
         return prepared(texts, files="t.csv", sparse=list(sparse), vectors=vectors)
 
     return make
@@ -47,20 +42,10 @@ def test_formats_are_equal(with_vectors, tmp_path):
     values, vectors, ids = content(with_vectors({"item": "v.csv"}, v__csv=csv()))
     assert values == ["i0", "i1", "i2", "new"]
     assert (ids[:, 2] > 0).mean() == pytest.approx(0.6, abs=0.05)
-    array = {"file": "v.npy", "ids": "ids.txt"}
-    others = [
-        with_vectors({"item": "v.parquet"}),
-        with_vectors({"item": array}, v__npy=np.array([*VECTORS.values()]), ids__txt="\n".join(VECTORS)),
-        with_vectors(
-            {"item": {"file": "v.npy", "ids": "ids.npy"}},
-            v__npy=np.array([*VECTORS.values()], np.float32),
-            ids__npy=np.array([*VECTORS]),
-        ),
-    ]
-    for other in map(content, others):
-        assert other[0] == values
-        assert np.array_equal(other[1], vectors)
-        assert np.array_equal(other[2], ids)
+    other = content(with_vectors({"item": "v.parquet"}))
+    assert other[0] == values
+    assert np.array_equal(other[1], vectors)
+    assert np.array_equal(other[2], ids)
 
 
 def test_vectors_stand_in_place_of_ids_and_columns_have_names_of_the_settings(with_vectors):
@@ -108,18 +93,10 @@ def test_faults_of_parquet_files_are_named_by_their_row(with_vectors, tmp_path, 
         with_vectors({"item": "v.parquet"})
 
 
-def test_an_array_needs_as_many_values(with_vectors):
-    with pytest.raises(DataError, match=r"v\.npy has 4 vectors, and ids\.txt has 2 values"):
-        with_vectors(
-            {"item": {"file": "v.npy", "ids": "ids.txt"}}, v__npy=np.zeros((4, 2)), ids__txt="i0\ni1\n"
-        )
-
-
 @pytest.mark.parametrize(
     ("vectors", "message"),
     [
-        ({"item": "v.npy"}, "an array needs the file of its values; name it by `ids`"),
-        ({"item": {"file": "v.csv", "ids": "i.txt"}}, "ids is for a .npy array"),
+        ({"item": {"file": "v.npy", "ids": "i.npy"}}, "does not have the setting ids: write a file with"),
         ({"click": "v.csv"}, "vectors names 'click', which is not a column of categories"),
     ],
 )

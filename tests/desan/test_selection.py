@@ -22,7 +22,7 @@ def given(sparse, dense):
 def selection(single, interaction, numbers="x"):
     """Return the module on three fields of two numbers and two dense fields, with decided gates."""
     gates = (FixedGate(FIELDS, single), FixedGate(FIELDS, interaction), FixedGate(NUMBERS, numbers))
-    return FeatureSelection(*gates, COUNTS, WIDTHS)
+    return FeatureSelection(gates, COUNTS, WIDTHS)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_numbers_are_chosen_too(numbers, columns, values):
 def test_a_number_whose_gate_is_closed_for_now_counts_as_0():
     numbers = Gate(NUMBERS, Softmax())
     numbers.hold(("y",))
-    module = FeatureSelection(FixedGate(FIELDS, ""), FixedGate(FIELDS, ""), numbers, COUNTS, WIDTHS)
+    module = FeatureSelection((FixedGate(FIELDS, ""), FixedGate(FIELDS, ""), numbers), COUNTS, WIDTHS)
     assert list(module.columns) == [8, 9]
     assert module(given(torch.randn(1, 3, 2), torch.tensor([[7.0, 9.0]]))).tolist() == [[0, 9]]
 
@@ -76,7 +76,7 @@ def test_an_aggregate_is_chosen_with_all_of_its_numbers(kept, columns, values, h
     if held:
         gate.hold(tuple(kept))
     gates = FixedGate(FIELDS, ""), FixedGate(FIELDS, ""), FixedGate(NUMBERS, "y")
-    module = FeatureSelection(*gates, (3, 2), widths, gate)
+    module = FeatureSelection((*gates, gate), (3, 2), widths)
     numbers = torch.tensor([[[9.0, 9.0, 9.0], [5.0, 6.0, 7.0]]])
     of_keys = torch.tensor([[1.0]]), torch.tensor([[2.0, 3.0]])
     out = module(EncodedFields(torch.randn(1, 3, 2), numbers, of_keys))[0].tolist()

@@ -15,7 +15,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
 from automtl_core.workflow.workflow import Workflow
 
-FILE = Path(__file__).parents[2] / "examples" / "field" / "automtl_example_field.py"
+FILE = Path(__file__).parents[2] / "examples" / "field-kind" / "automtl_example_field_kind.py"
 SHOP = """
 import numpy as np
 import pandas as pd
@@ -77,7 +77,7 @@ def test_it_is_searched_predicted_with_and_exported(install, tmp_path, monkeypat
     pairs = install(FILE.read_text(), "pairs")
     shop = importlib.import_module(install(SHOP.replace("MODULE", pairs), "pair-shop"))
     registry = load_registry()
-    assert registry.describe(FIELD_KINDS, "example-field").startswith("Two categorical columns")
+    assert registry.describe(FIELD_KINDS, "example-field-kind").startswith("Two categorical columns")
     line = Workflow(registry)
     path = line.search(line.job([SETTINGS]), tmp_path / "runs", "found").path
     frame = shop.frame(300)

@@ -27,8 +27,8 @@ ODD = (
 )  # fmt: skip
 """Values that few settings accept."""
 COMMANDS = (
-    "show", "report", "evaluate", "data describe", "data init", "settings",
-    "list", "plugins check", "show --follow", "export", "doctor --config", "update --data x.csv",
+    "show", "report", "evaluate", "data describe", "data init", "list",
+    "check", "show --follow", "export", "update --data x.csv",
     "search --resume", "search --dry-run --dataset", "train --dry-run --model", "compare --models",
     "predict --input x.csv --output y",
 )  # fmt: skip
@@ -61,10 +61,10 @@ def document(path, value):
     return {key: {**named, **value} if isinstance(value, dict) and rest else value}
 
 
-def doctor(capsys, file, *options):
+def checked(capsys, file, *options):
     """Return what is wrong with the end of a check of a configuration."""
-    given = [] if file is None else ["--config", str(file)]
-    return fault(capsys, ["doctor", *given, *options])
+    given = [] if file is None else [str(file)]
+    return fault(capsys, ["check", *given, *options])
 
 
 def test_settings_in_files(capsys, tmp_path):
@@ -72,9 +72,9 @@ def test_settings_in_files(capsys, tmp_path):
 
     def one(case):
         file.write_text(yaml.safe_dump(document(*case), allow_unicode=True))
-        return doctor(capsys, file)
+        return checked(capsys, file)
 
-    tried("crafted settings in files", list(product(settings(), ODD))[::14], one, "doctor", few=20)
+    tried("crafted settings in files", list(product(settings(), ODD))[::14], one, "check", few=20)
 
 
 KEYS = (
@@ -106,10 +106,10 @@ def test_settings_with_odd_keys(capsys, tmp_path):
         lines = [*keys, "?" if odd == "?" else f"{odd}: 1"]
         text = "\n".join("  " * depth + key + ":" * (key in keys) for depth, key in enumerate(lines))
         file.write_text(text)
-        found = doctor(capsys, file)
+        found = checked(capsys, file)
         return f"{found} in {text!r}" if found else None
 
-    tried("crafted settings in files", list(product(sorted(paths), KEYS)), one, "doctor", few=30)
+    tried("crafted settings in files", list(product(sorted(paths), KEYS)), one, "check", few=30)
 
 
 def test_settings_on_the_command_line(capsys, tmp_path):
@@ -118,9 +118,9 @@ def test_settings_on_the_command_line(capsys, tmp_path):
         name, _, rest = path.partition("=")
         key = f"{name}.{rest.partition('.')[2]}" if rest else path
         named = ["--set", f"{name}.name={rest.partition('.')[0]}"] if rest else []
-        return doctor(capsys, None, *named, "--set", f"{key}={json.dumps(value)}")
+        return checked(capsys, None, *named, "--set", f"{key}={json.dumps(value)}")
 
-    tried("crafted settings of --set", list(product(settings(), ODD))[1::28], one, "doctor", few=20)
+    tried("crafted settings of --set", list(product(settings(), ODD))[1::28], one, "check", few=20)
 
 
 def test_names_and_paths(capsys, tmp_path, monkeypatch):
@@ -215,6 +215,6 @@ def test_generated_documents(capsys, tmp_path):
         if found := next((found for read in readers if (found := problem(partial(read, content)))), None):
             return found
         path.write_bytes(content.encode("utf-8", "surrogatepass"))
-        return doctor(capsys, path) if seed % 10 == 0 else None
+        return checked(capsys, path) if seed % 10 == 0 else None
 
-    tried("generated documents", range(5500), one, "doctor", few=60)
+    tried("generated documents", range(5500), one, "check", few=60)

@@ -31,10 +31,7 @@ SETTINGS: dict[str, Callable[[str], dict[str, Any]]] = {
     },
 }
 PATHS = ("../outside/x.csv", "a/../../outside/x.csv", "{outside}/x.csv", "~/automtl-outside/x.csv")
-READERS = (
-    ("doctor", "--config", "c.yaml"),
-    ("train", "--model", "mmoe", "--config", "c.yaml", "--name", "a"),
-)
+READERS = (("check", "c.yaml"), ("train", "--model", "mmoe", "--config", "c.yaml", "--name", "a"))
 
 
 def entries(folder):
@@ -69,7 +66,7 @@ def test_paths_outside(harness, tmp_path):
         return None if ended.code in (0, 2, 65, 66, 73, 78) else f"code {ended.code}: {ended.err[-300:]}"
 
     cases = list(product(SETTINGS, PATHS, READERS))
-    tried("paths that lead outside", cases, fault, "doctor, train")
+    tried("paths that lead outside", cases, fault, "check, train")
 
 
 BIN = Path(sys.executable).parent
@@ -98,10 +95,10 @@ COMMANDS = {
     "automtl runs": [],
     "automtl show runs/a --follow": [],
     "automtl plugins": [],
-    "automtl doctor --config log.yaml": ["prepared", "runs"],
+    "automtl check log.yaml": ["prepared", "runs"],
 }
 """Commands, and what each may write in the current folder."""
-TALKING = "automtl doctor"
+TALKING = "automtl check"
 """Start of commands that use the network of this machine alone, for some imports."""
 LINE = re.compile(r"(?P<call>\w+)\((?P<arguments>.*)\) += (?P<result>\d+)")
 PATH = re.compile(r'(?:AT_FDCWD|\d+)(?:<(?P<folder>[^>]*)>)?, "(?P<path>[^"]*)"|"(?P<alone>[^"]*)"')

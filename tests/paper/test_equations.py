@@ -47,13 +47,14 @@ def test_factorisation_machine():
     assert factorisation_machine(z).tolist() == [[23.0, 44.0]]
 
 
-OF_NUMBERS = (FixedGate(AnyOf("numbers", ("x",)), ["x"]), (3, 1), Widths(sparse=2, numbers=1, flat=7))
-"""What a feature selection of three fields and one number takes besides: all are passed on."""
+NUMBERS = FixedGate(AnyOf("numbers", ("x",)), ["x"])
+"""The gate of a feature selection over one number, which is passed on."""
 
 
 def test_feature_selection_concatenates_single_fields_machine_and_dense():
     fields = ["a", "b", "c"]
-    module = FeatureSelection(gate(fields, ["a", "c"]), gate(fields, ["b", "c"]), *OF_NUMBERS)
+    gates = gate(fields, ["a", "c"]), gate(fields, ["b", "c"]), NUMBERS
+    module = FeatureSelection(gates, (3, 1), Widths(sparse=2, numbers=1, flat=7))
     e = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
     # b is closed as a single field; the machine sees b and c: 3*5 and 4*6; width (3 + 1) * 2 + 1
     out = module(EncodedFields(e, torch.tensor([[[7.0]]])))

@@ -1,11 +1,10 @@
 """Charts: one mark for each value, colours of the page, titles for hovering and for screen readers."""
 
 import re
-from math import inf
 
 import pytest
 
-from automtl_core.views import Bar, Bars, Curves, Plot
+from automtl_core.views import Bar, Bars, Curves
 from automtl_report.charts import COLOURS, Axis, chart, colour, legible
 
 
@@ -54,19 +53,14 @@ def test_bars_have_their_values_and_intervals_and_all_of_their_labels():
     assert "left:50.0%" in chart(Bars("nothing", "AUC", [Bar("a", 0.0)]))
 
 
-def test_points_have_numbers_that_the_legend_explains():
-    near = chart(Plot("FLOPs", "AUC", {"found": (100.0, 0.7), "mmoe": (200.0, 0.8)}, "found"))
-    assert re.findall(r'<li><b class="(\w*)">(\d)</b>([^<]*)', near) == [
-        ("chosen", "1", "found, chosen"),
-        ("", "2", "mmoe"),
+def test_points_have_colours_that_the_legend_explains():
+    points = {"found, chosen": [(100.0, 0.7)], "mmoe": [(2000.0, 0.8)]}
+    near = chart(Curves("cost", "FLOPs", "AUC", points, logarithmic=True))
+    assert re.findall(r"</svg>([^<]*)</li>", near) == ["found, chosen", "mmoe"]
+    assert re.findall(r"<title>([^<]*)<", near) == [
+        "found, chosen, FLOPs 100: 0.7000",
+        "mmoe, FLOPs 2,000: 0.8000",
     ]
-    assert re.findall(r'title="([^"]*)"', near) == ["mmoe: 200, 0.8000", "found: 100, 0.7000"]
-    trees = chart(Plot("FLOPs", "AUC", {"trees": (inf, 0.7), "mmoe": (200.0, 0.8), "ple": (400.0, 0.8)}))
-    assert '<li><b class="">1</b>trees, FLOPs unknown: at the right</li>' in trees
-    assert re.search(r'left:100.0%;bottom:[\d.]+%" title="trees: unknown, 0.7000"', trees)
-    assert "left:100.0%" not in chart(Plot("FLOPs", "AUC", {"mmoe": (200.0, 0.8), "ple": (400.0, 0.8)}))
-    one = Plot("FLOPs", "AUC", {"a": (100.0, 0.7)})
-    assert chart(one) == chart(one)
     assert colour(0) == colour(COLOURS)
 
 

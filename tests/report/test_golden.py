@@ -184,10 +184,15 @@ RUNS = {
 OF_FILES = {"data", "configuration"}
 
 
+def drawn(sections):
+    """Return sections with their charts among the blocks."""
+    return [replace(section, blocks=[*section.blocks, *section.more]) for section in sections]
+
+
 def shown(run):
     """Return all that is shown of a run."""
     parts = {"show": show(run), "show all": show(run, True, True), "after a search": outcome(run)}
-    parts |= {name: section(run) for name, section in SECTIONS.items() if name not in OF_FILES}
+    parts |= {name: drawn(section(run)) for name, (section, _) in SECTIONS.items() if name not in OF_FILES}
     pages = [markdown(f"{name} ==", sections) for name, sections in parts.items()]
     return "\n".join([*pages, dot(networks(run))])
 

@@ -9,20 +9,7 @@ import pytest
 from automtl_core.errors import ArtifactError, InputMissingError
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.views import (
-    Bar,
-    Bars,
-    Curves,
-    Drawing,
-    Edge,
-    Figures,
-    Grid,
-    Matrix,
-    Node,
-    Plot,
-    Section,
-    Text,
-)
+from automtl_core.views import Bar, Bars, Curves, Drawing, Edge, Figures, Grid, Matrix, Node, Section, Text
 from automtl_report.html import CARDS, FOLDED, SEARCHED, page, write_report
 from tests.report.browser import browser, seen
 
@@ -60,7 +47,7 @@ def everything(names):
         Section("matrix", [Matrix(names[0], names, {name: [True] * len(names) for name in names})]),
         Section("drawing", [Drawing(names[1], nodes, [Edge(name, "t", 0.5, (name,)) for name in names])]),
         Section("charts", [Bars(names[0], names[1], [Bar(name, 1.0, 0.5, 1.5) for name in names])]),
-        Section("plot", [Plot(names[0], names[1], {name: (k + 1.0, 2.0) for k, name in enumerate(names)})]),
+        Section("plot", [Curves(*names[:3], {n: [(k + 1.0, 2.0)] for k, n in enumerate(names)})]),
     ]
 
 
@@ -157,7 +144,7 @@ def test_a_report_of_a_run_opens_in_a_browser_without_fault(recorded, tmp_path):
     with browser() as opened:
         found, page = seen(opened, file)
         assert not found.faults
-        wanted = ["Verdict", "Architecture", "Learning curves", "Histories", "My section", "Broken"]
+        wanted = ["Verdict", "Architecture", "Learning curves", "My section", "Broken"]
         assert [title for title in found.sections if title in wanted] == wanted
         assert page.locator(".node.task").count() == 4
         readers = page.locator("section", has=page.get_by_role("heading", name="Inputs and readers"))

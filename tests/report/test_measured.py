@@ -1,9 +1,9 @@
 """The behaviour of a network: baselines, fields, experts and curves show what the run recorded."""
 
-from automtl_core.views import Bars, Curves
+from automtl_core.views import Curves
 from automtl_inspection.baselines import Baseline
 from automtl_inspection.importance import FieldEffect, Importance
-from automtl_report.measured import histories, learning, nothing_learned, strongest
+from automtl_report.measured import doubts, learning, strongest
 from tests.shared.records import blocks, record
 
 CHANCE = Baseline("AUC", 0.5, 0.01, 0.7, "item", 0.49, 0.5)
@@ -12,9 +12,10 @@ ALONE = Baseline("AUC", 0.999, 0.001, 1e-9, None, None, None)
 
 
 def test_one_good_task_is_enough_and_without_test_rows_nothing_is_known():
-    assert list(nothing_learned({"click": CHANCE, "price": GOOD}, searched=True)) == []
-    assert list(nothing_learned({"click": ALONE}, searched=True)) == []
-    assert list(nothing_learned({}, searched=True)) == [
+    assert list(doubts({"click": CHANCE, "price": GOOD}, searched=True)) == []
+    (leak,) = doubts({"click": ALONE}, searched=True)
+    assert leak.startswith("warning: AUC 0.9990 of click suggests label leakage")
+    assert list(doubts({}, searched=True)) == [
         "Too few test rows (no task has 10 of either class) to know whether the network has learned anything."
     ]
 
@@ -45,12 +46,9 @@ def test_fields_are_called_useless_only_beside_strong_ones_and_for_all_tasks():
     assert text.text == "No field has a significant effect on any task (permutation on 100 test rows)"
 
 
-def test_learning_curves_and_histories_show_epochs_and_tasks(small_record):
+def test_learning_curves_show_epochs(small_record):
     charts = blocks(learning(small_record), Curves)
     points = sum(len(line) for line in charts[0].lines.values())
     assert points == len(small_record.epochs)
     (best,) = charts[0].marks.values()
     assert best == small_record.result.best_epoch
-    (chart,) = blocks(histories(small_record), Bars)
-    assert {bar.label for bar in chart.bars} <= {task.name for task in small_record.schema.tasks}
-    assert chart.title == "History past"

@@ -158,7 +158,6 @@ def test_a_finished_run_has_all_facts(small_record):
     assert behaviour.expert_use is not None
     assert {task.name for task in small_record.schema.tasks} == {*behaviour.calibration}
     assert "past:last1" in small_record.schema.history_inputs()
-    assert small_record.landmarks["mmoe"] > 0
     epochs = [epoch.epoch for epoch in small_record.epochs]
     assert epochs == list(range(1, len(epochs) + 1))
     unknown = replace(small_record, path=small_record.path.with_name("gone"), facts={})

@@ -5,7 +5,8 @@ from dataclasses import replace
 from automtl_core.run_dir.facts import Result
 from automtl_core.search.evidence import Point
 from automtl_core.views import Bars, Figures
-from automtl_report.verdict import scores, steps, verdict
+from automtl_report.contest import cheaper
+from automtl_report.verdict import steps, verdict
 from automtl_testing.samples import binary_metrics
 from tests.shared.records import record, searched, texts
 
@@ -20,19 +21,18 @@ MMOE = Point("mmoe", {}, 0.21, 0.001, 0.78, 68_000, 10, True, overrides={"space"
 
 
 def test_what_to_do_next_depends_on_the_run():
-    (text,) = texts(steps(record(RESULT)))
-    assert text.startswith("Next: `automtl search`, with the settings of this run, designs a network")
+    assert texts(next(steps(record(RESULT))).blocks)[-1].endswith("automtl export runs/a")
     near = replace(MMOE, name="small", loss=0.2001, flops_per_row=100)
-    cheap, text = texts(steps(searched(front=[FOUND, near], path="my run")))
+    found = searched(front=[FOUND, near], path="my run")
+    assert texts(next(steps(found)).blocks)[-1].endswith("automtl compare --models mmoe,'my run'")
+    (cheap,) = texts(cheaper(found))
     assert cheap.startswith("`small` is level with the chosen model at less than 1 % of the FLOPs")
-    assert text.startswith("Next: `automtl compare --models mmoe,'my run'`, with the settings of this run")
 
 
 def test_the_page_begins_with_it_and_test_scores_have_their_intervals(small_record):
     (section,) = verdict(small_record)
-    assert section.title == ("verdict" if small_record.search.front else "outcome")
     assert isinstance(section.blocks[0], Figures) or section.blocks[0].text
-    (auc,) = scores(small_record)
+    (auc,) = section.more
     assert isinstance(auc, Bars)
     for bar in auc.bars:
         assert bar.low < bar.value == small_record.result.test[bar.label].values["auc"] < bar.high

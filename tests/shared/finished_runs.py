@@ -3,7 +3,7 @@
 import pytest
 
 import automtl
-from automtl_comparison.document import ALONE, MEAN, Comparison, Measured, ModelResult, Split, TaskFacts
+from automtl_comparison.document import ALONE, MEAN, CellResult, Comparison, ModelResult, Split, TaskFacts
 from automtl_comparison.statistics import Noise
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
@@ -119,7 +119,7 @@ def compared():
 
     def cell(tasks, model, seed):
         test = {task: metrics(task, model, seed) for task in tasks}
-        return Measured(
+        return CellResult(
             0, seed, f"{model}-s{seed}", 1, test, 9, 8, FLOPS.get(model, 10), 0.0, 5.0 + seed, None, False
         )
 

@@ -35,13 +35,15 @@ def known(*names):
     return {name: landmarks[name] for name in names}
 
 
+def candidates(architectures):
+    return [Candidate(name, architecture) for name, architecture in architectures.items()]
+
+
 def test_it_trains_until_one_is_left(monkeypatch):
     script(monkeypatch, [0.6, 0.7, 0.65])
-    round_, watch = make(), Watch()
-    entrants = known("mmoe", "shared-bottom")
+    round_, watch, entrants = make(), Watch(), known("mmoe", "shared-bottom")
     assert not round_.entrants
-    round_.begin(entrants, spent=3, evidence=EVIDENCE)
-    assert round_.entrants
+    round_.begin(candidates(entrants), spent=3, evidence=EVIDENCE)
     assert len(round_.entrants) == 2
     found = round_.run(watch)
     assert found.architecture == entrants["shared-bottom"]
@@ -52,11 +54,10 @@ def test_it_trains_until_one_is_left(monkeypatch):
 
 
 def test_trained_points_are_sorted_by_rising_cost():
-    round_ = make()
-    entrants = known("mmoe", "shared-bottom")
+    round_, entrants = make(), known("mmoe", "shared-bottom")
     costs = {name: round_.problem.space.cost(a) for name, a in entrants.items()}
     assert costs["shared-bottom"].flops_per_row < costs["mmoe"].flops_per_row
-    round_.begin(entrants, spent=0)
+    round_.begin(candidates(entrants), spent=0)
     found = round_.run(Watch())
     assert [point.name for point in found.front] == ["shared-bottom", "mmoe"]
     assert all(point.trained for point in found.front)
@@ -79,16 +80,16 @@ def test_architectures_that_differ_in_an_expert_without_readers_are_one():
     other = {**unread, "layer0/expert1/block0": "identity"}
     assert unread["layer0/expert1/block0"] != "identity"
     round_ = make()
-    round_.begin({"a": Architecture(unread), "b": Architecture(other)}, spent=0)
+    round_.begin(candidates({"a": Architecture(unread), "b": Architecture(other)}), spent=0)
     assert list(round_.entrants) == ["a"]
     read = {**other, "task/click/experts": ("expert0", "expert1")}
-    round_.begin({"a": Architecture(unread), "b": Architecture(read)}, spent=0)
+    round_.begin(candidates({"a": Architecture(unread), "b": Architecture(read)}), spent=0)
     assert list(round_.entrants) == ["a", "b"]
 
 
 def test_the_favourite_is_the_first_and_untrained():
     round_ = make()
-    round_.begin(known("mmoe", "shared-bottom"), spent=0, evidence=EVIDENCE)
+    round_.begin(candidates(known("mmoe", "shared-bottom")), spent=0, evidence=EVIDENCE)
     found = round_.favourite()
     assert found.architecture.decisions == known("mmoe")["mmoe"].decisions
     assert (found.network, found.epochs, found.trained) == (None, 0, False)
@@ -97,7 +98,7 @@ def test_the_favourite_is_the_first_and_untrained():
 
 def test_one_that_the_listener_ended_is_not_trained_to_its_end():
     round_ = make()
-    round_.begin(known("mmoe", "shared-bottom"), spent=0)
+    round_.begin(candidates(known("mmoe", "shared-bottom")), spent=0)
     found = round_.run(Watch(epochs=1))
     assert not found.trained
     assert found.network is not None
@@ -119,7 +120,7 @@ class Told(Watch):
 def test_the_mean_of_what_an_early_end_leaves_trained_in_part_may_be_the_result():
     round_, names = make(ensemble=3, epochs=9, seed=2), ["single-task", "mmoe", "shared-bottom"]
     round_.problem = replace(round_.problem, average=lambda name, candidates: Candidate(name))
-    round_.begin(known(*names), spent=0)
+    round_.begin(candidates(known(*names)), spent=0)
     found, watch = searched_in(round_, Told(epochs=2))
     assert watch.told == ["the search was ended before the training of shared-bottom"]
     assert isinstance(found.network, Ensemble)
@@ -131,7 +132,7 @@ def test_the_mean_of_what_an_early_end_leaves_trained_in_part_may_be_the_result(
 def test_one_that_is_finished_before_an_early_end_is_not_trained_again(monkeypatch, patience, trained):
     script(monkeypatch, [0.9, 0.5, 0.6, 0.5])
     round_ = LastRound(problem(epochs=9, patience=patience), LastRoundSettings(rung_epochs=2))
-    round_.begin(known("mmoe", "shared-bottom"), spent=0)
+    round_.begin(candidates(known("mmoe", "shared-bottom")), spent=0)
     assert searched_in(round_, Told(epochs=3))[0].trained == trained
 
 
@@ -216,7 +217,7 @@ def test_the_result_or_a_point_may_be_the_mean_of_several_models(monkeypatch, ah
 
     round_, entrants = make(ensemble=2, ahead=2.0), known("mmoe", "shared-bottom")
     round_.problem = replace(round_.problem, average=average)
-    round_.begin(entrants, spent=0, evidence=EVIDENCE)
+    round_.begin(candidates(entrants), spent=0, evidence=EVIDENCE)
     noise = np.random.default_rng(0).standard_normal(256)
     losses, names = noise / 100, ["mmoe", "shared-bottom"]
     together = Together(names, losses, 1.0 + losses if ahead else losses - 1.0)
@@ -257,7 +258,7 @@ def test_models_of_other_settings_or_in_part_trained_are_not_averaged(monkeypatc
     round_ = make(ensemble=3)
     round_.problem = replace(round_.problem, average=lambda name, candidates: Candidate(name))
     monkeypatch.setattr(type(round_.problem), "samples", samples)
-    round_.begin(known("mmoe", "shared-bottom"), spent=0)
+    round_.begin(candidates(known("mmoe", "shared-bottom")), spent=0)
     other = {"b": {"space": {"members": 1}}, "c": {"training": {"learning_rate": 0.1}}}
     paused = {"d": 1, "f": 4}
     names = [best, *(name for name in "abcdef" if name != best)]

@@ -10,7 +10,7 @@ from scipy.special import xlogy
 from scipy.stats import poisson
 
 from automtl_core.dataset.schema import Task
-from automtl_core.fields.numeric import Dense, MeanSize
+from automtl_core.fields.numeric import Dense, Scaled
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.metric import Metric, metric_value
 from automtl_core.training.metrics import metrics_of
@@ -128,11 +128,11 @@ def test_labels_and_predictions_are_in_units_of_the_mean():
 
 
 def test_the_mean_of_training_rows_is_the_unit(tmp_path):
-    learner = MeanSize(Dense("seconds"))
+    learner = Scaled(Dense("seconds"), by_size=True)
     learner.see({"seconds": np.array([2.0, -4.0, np.nan, 0.0])})
     scale = learner.learn(tmp_path)
     assert (scale.offset, scale.width) == (0.0, 2.0)
     assert scale.encode(np.array([3.0, np.nan])).tolist()[0] == 1.5
-    nothing = MeanSize(Dense("seconds"))
+    nothing = Scaled(Dense("seconds"), by_size=True)
     nothing.see({"seconds": np.zeros(3)})
     assert nothing.learn(tmp_path).width == 1.0

@@ -118,7 +118,6 @@ def obscure(name: str) -> Output:
 
 def test_a_command_describes_itself_and_its_options():
     check_command(good, "greet", "Greet.")
-    check_command(typer.Typer(help="Greetings."), "greetings", "Greetings.")
     for function, line, problem in (
         (silent, None, "no description"),
         (obscure, None, "'name' has no help"),

@@ -91,7 +91,7 @@ def order_of(rows: Rows) -> Earlier:
     if rows.rule.folds is None:
         return rows.rule
     times = np.where(rows.held_out, FOLDS, rows.rule.folds).astype(np.float64)
-    return Earlier(times, looks=times)
+    return Earlier(times, times)
 
 
 class Candidate:

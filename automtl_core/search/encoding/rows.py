@@ -93,9 +93,10 @@ class Rows:
             if self.refresh != "never" and schema.encodings.keys:  # held-out rows see those before them too
                 looked = np.flatnonzero(self.held_out)
                 numbers = numbers_as_of(self.both, schema, self.rule, made.aggregates, looked)
-                made = replace(made, validation=self.look.with_numbers(numbers))
+                dense = self.look.with_numbers(numbers).dense
+                made = replace(made, validation=replace(made.validation, dense=dense))
             self._encoded[key] = made
-        return self._encoded[key].as_read(schema)
+        return self._encoded[key]
 
     @cached_property
     def _encoded(self) -> dict[bytes, Encoded]:

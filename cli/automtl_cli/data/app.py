@@ -7,8 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from automtl_cli import options
 from automtl_cli.output import Json, say
 from automtl_core.errors import AutoMTLError, DataError, RunExistsError, UsageError, listing
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
 
 LISTED = 1000
 """Maximum number of faulty rows that are listed, and of characters of each; a file may list all."""
-
-data = typer.Typer(rich_markup_mode=None, help="Prepare, describe, check and export datasets.")
 
 
 def prepare(dataset: options.Dataset) -> Output:

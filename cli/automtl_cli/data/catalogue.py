@@ -7,15 +7,20 @@ from pathlib import Path
 from automtl_cli import options
 from automtl_cli.configuration import chosen
 from automtl_cli.output import Json
+from automtl_cli.settings import explained, view
 from automtl_core.dataset.dataset import NOT_NEGATIVE, RawFile
+from automtl_core.registry.kinds import DATASETS
+from automtl_core.registry.plugins import load_registry
 from automtl_core.views import Section, lines, table
+from automtl_report.commands import Output
 
 
-def dataset(name: str) -> Json:
-    """Return everything about a dataset that is known before its preparation; raises as `chosen` does."""
+def dataset(name: str) -> Output:
+    """Return all that is known about a dataset before its preparation; raises as `chosen` does."""
     which = chosen(options.Dataset(name))
     result, folder = which.dataset, which.folder
-    return {
+    settings = explained(load_registry(), DATASETS.name, name)
+    about = {
         "name": name,
         "description": inspect.cleandoc(type(result).__doc__ or ""),
         **{key: getattr(result, key) for key in ("source", "licence", "preparation")},
@@ -25,11 +30,12 @@ def dataset(name: str) -> Json:
         "tasks": [{key: getattr(label, key) for key in ("name", "kind", "after")} for label in result.labels],
         "splits": ["random", *(split for split in ("user", "time") if getattr(result, split))],
         "published_parts": result.part is not None,
+        "settings": settings.settings,
     }
+    return Output(about, lambda about: [*_view(about), *list(view(settings))[1:]])
 
 
-def view_dataset(result: Json) -> Iterator[Section]:
-    """Yield the sections of a dataset."""
+def _view(result: Json) -> Iterator[Section]:
     yield Section(result["name"], [])
     yield lines(result["description"])
     about = {key: result[key] for key in ("source", "licence", "preparation") if result[key]}
@@ -47,7 +53,6 @@ def view_dataset(result: Json) -> Iterator[Section]:
         yield table(["fields", ""], kinds.items())
     if result["tasks"]:
         yield table(["task", "kind", "comes after"], ([*task.values()] for task in result["tasks"]))
-    yield lines(f"settings: automtl settings dataset {result['name']}")
 
 
 def _file(file: RawFile, folder: Path | None) -> Json:

@@ -131,7 +131,7 @@ def settings(guessed: TableGuess, commands: Sequence[str]) -> str:
         amount = f"its {seen.rows:,} rows"
     lines = [
         f"# Settings of {on_one_line(seen.pattern)}, guessed by `automtl data init` from {amount}.",
-        "# Correct wrong guesses (`automtl settings dataset table` explains all settings), then:",
+        "# Correct wrong guesses (`automtl list dataset table` explains all settings), then:",
         *(f"#   {on_one_line(command)}" for command in commands),
         f"data_dir: {in_yaml(layer['data_dir'])}",
         "dataset:",

@@ -1,6 +1,5 @@
 """The commands on finished runs. They import slow modules after a check of the run."""
 
-import json
 import shlex
 import sys
 from pathlib import Path
@@ -34,7 +33,7 @@ def predict(
         "COLUMN,...", "Columns of the input to copy to the output, such as an id.", default=""
     ),
     history: History = None,
-    bad_rows: options.BadRows,
+    max_bad_rows: options.MaxBadRows = None,
 ) -> Output:
     """Predict new rows with the network of a run.
 
@@ -43,18 +42,16 @@ def predict(
     warning names a column of 100 values or more that are all unseen. For a network that reads histories, the
     file of --history is written as the events of the training, with the columns of the user, the time, the
     fields and the actions; the rows then have a time too. The output has one row for each input row, in the
-    same order, except for rows that --bad-rows skip leaves out: a probability for each binary task, a number
+    same order, except for rows that --max-bad-rows leaves out: a probability for each binary task, a number
     for each regression. For a task that counts only if another label is 1, the column `buy_given_click` is
     the conditional probability, and `click_and_buy` that of both.
     """
     check_run(run)
     from automtl_cli.runs.flow import workflow
-    from automtl_core.workflow.new_rows import skippable
     from automtl_report.outcome import predicted
 
-    most = skippable(bad_rows.bad_rows, bad_rows.max_bad_rows)
     flow = workflow(READING)
-    return Output(flow.predict(run, files, output, options.names(keep), most, history), predicted)
+    return Output(flow.predict(run, files, output, options.names(keep), max_bad_rows, history), predicted)
 
 
 def evaluate(
@@ -68,7 +65,7 @@ def evaluate(
     metrics: str | None = option(
         "NAME,...", "Metrics in place of those of the run, such as gauc,ndcg-5; see `automtl list metrics`."
     ),
-    bad_rows: options.BadRows,
+    max_bad_rows: options.MaxBadRows = None,
 ) -> Output:
     """Recompute the test metrics of a run, or test it on new rows.
 
@@ -77,21 +74,17 @@ def evaluate(
     """
     check_run(run)
     from automtl_cli.runs.flow import workflow
-    from automtl_core.workflow.new_rows import skippable
     from automtl_report import outcome
 
     names = None if metrics is None else options.names(metrics)
     if files is not None:
-        most = skippable(bad_rows.bad_rows, bad_rows.max_bad_rows)
         if data_dir is not None:
             raise UsageError(
                 "--data-dir is for the raw files of the run, and --input for new rows", "give one of them"
             )
-        return Output(workflow(READING).measure(run, files, most, names, history), outcome.tested)
-    if (bad_rows.bad_rows, bad_rows.max_bad_rows, history) != (None, None, None):
-        raise UsageError(
-            "--bad-rows, --max-bad-rows and --history belong to --input", "name the new rows by --input"
-        )
+        return Output(workflow(READING).measure(run, files, max_bad_rows, names, history), outcome.tested)
+    if (max_bad_rows, history) != (None, None):
+        raise UsageError("--max-bad-rows and --history belong to --input", "name the new rows by --input")
     result = workflow().evaluate(run, data_dir, names)
     error = ArtifactError(
         f"{result.run}: the test metrics are not those that the run recorded",
@@ -117,7 +110,7 @@ def update(
     retrain: bool = flag("--retrain", "Train the architecture from new weights, on all rows."),
     refresh: bool = flag("--refresh", "Bring only the aggregates up to date, without training."),
     out: Path | None = option("FOLDER", "Folder of the new run [RUN-updated-N]."),
-    bad_rows: options.BadRows,
+    max_bad_rows: options.MaxBadRows = None,
 ) -> Output:
     """Train the network of a run further, on later rows.
 
@@ -134,21 +127,19 @@ def update(
     from automtl_cli.runs.flow import workflow
     from automtl_core.run_dir.config import UpdateSettings
     from automtl_core.views import lines, next_commands
-    from automtl_core.workflow.new_rows import skippable
     from automtl_report.record import read_record
     from automtl_report.run import outcome
 
-    most = skippable(bad_rows.bad_rows, bad_rows.max_bad_rows)
     if not refresh:
         log = history and history.absolute()
-        how = {"replay": replay, "epochs": epochs, "max_bad_rows": most}
+        how = {"replay": replay, "epochs": epochs, "max_bad_rows": max_bad_rows}
         later = UpdateSettings.parse({"data": files.absolute(), "history": log, **how}, "update")
         place = (run.parent, None) if out is None else (out.parent, out.name)
         flow = workflow()
         updated = flow.update(run, later, retrain, *place)
         return Output(read_record(updated.path, flow.registry), outcome)
     folder = out or run.with_name(f"{run.resolve().name}-refreshed")
-    result = workflow(READING).refresh(run, files, folder, most)
+    result = workflow(READING).refresh(run, files, folder, max_bad_rows)
     skipped = [f"skipped: {row}" for row in result.skipped]
     next_ones = next_commands([f"automtl predict {shlex.quote(result.run)} --input FILE --output FILE"])
     until = f", up to {result.until}" if result.until else ""
@@ -184,8 +175,8 @@ def export(
     from automtl_core.run_dir.run import Run
     from automtl_core.views import lines
     from automtl_export.folder import export as write
-    from automtl_report.card import card
     from automtl_report.record import read_record
+    from automtl_report.run import card
 
     opened, folder = Run.open(run), out or Path("exports") / f"{run.resolve().name}-{form}"
     result = write(
@@ -201,7 +192,9 @@ def export(
 
 
 def show(
-    run: options.Run,
+    run: Path | None = argument(
+        "RUN", "Folder of a run [the newest one].", autocompletion=options.complete_runs
+    ),
     *,
     evidence: bool = flag("--evidence", "Print the evidence of each decision."),
     fields: bool = flag("--fields", "Print the effect of each field on test rows."),
@@ -217,6 +210,7 @@ def show(
     document per line. The exit code is 0 if the run is done, 76 if it was stopped or killed, and otherwise
     that of the error of the run.
     """
+    run = run or options.newest_run()
     if follow:
         if evidence or fields or dot:
             raise UsageError("--follow shows progress, and no architecture", "leave out the other options")
@@ -236,16 +230,8 @@ def show(
     if dot:
         sys.stdout.write(graph(list(networks(record))))
         return
-    result = record.get(Result)
-    document = {
-        **record.findings(),
-        **json.loads(record.architecture.to_json()),
-        "cost": record.price,
-        "test": result.test if result else None,
-        "path": str(run),
-    }
-    plugins = views.of_plugins(record, registry) if result else ()
-    emit(document, lambda _: [*views.show(record, evidence, fields), *plugins], as_json)
+    plugins = views.of_plugins(record, registry) if record.get(Result) else ()
+    emit(record, lambda _: [*views.show(record, evidence, fields), *plugins], as_json)
 
 
 def report(

@@ -13,11 +13,11 @@ from automtl_cli.configuration import Layers
 from automtl_cli.output import say, until_output
 from automtl_cli.runs.live_view import epoch_line, of_run, so_far
 from automtl_cli.terminal import draws, live
-from automtl_comparison.cells import CellBegan, CellWaits
 from automtl_core.errors import UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.progress import PREPARATION, Command, reduced
 from automtl_core.search.encoding.search import EncodingsChosen
+from automtl_core.search.trial import TrialBegan, TrialWaits
 from automtl_core.training.events import EpochEnded, Event, Noted, PhaseBegan, ProgressMade, RunBegan, Warned
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.run_trial import executor_of
@@ -76,11 +76,11 @@ class Terminal:
                 say(encoding(result))
                 for sentence in apart(result):
                     say(f"warning: {sentence}")
-            case CellBegan(cell, which):
-                self._titles[which] = f"{which}: {cell}"
-                say(self._titles[which])
-            case CellWaits(cell):
-                say(f"waiting for another process that trains {cell}")
+            case TrialBegan(title) if title:
+                self._titles[name] = title
+                say(title)
+            case TrialWaits(title):
+                say(f"waiting for another process that trains {title}")
         return True
 
     def _view(self) -> Group:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from automtl_cli import options
 from automtl_core.errors import AllWorseError, CellsFailedError, NotBetterError, UsageError
-from automtl_report.commands import Output, argument, option
+from automtl_report.commands import Output, option
 
 
 def search(
@@ -68,15 +68,14 @@ def train(
 
 
 def compare(
-    entrants: list[str] | None = argument(
-        "[MODEL]...", "With --on: runs, and files of predictions; the champion, which is in use, first."
-    ),
     *,
-    models: str | None = option(
+    models: str = option(
         "MODEL,...",
         "Models: hand-designed ones, SPACE:STRATEGY, random-architecture, RUN, RUN@N or YAML files; "
-        "MODEL+BALANCER adds a balancer.",
+        "MODEL+BALANCER adds a balancer. With --on: runs, and files of predictions; the champion, which is "
+        "in use, first.",
         autocompletion=options.complete_models,
+        default=...,
     ),
     on: Path | None = option(
         "FILE",
@@ -123,23 +122,20 @@ def compare(
     With --on, nothing is trained: the first model is the champion, the others are challengers. The exit code
     is 0 if a challenger is ahead, 80 if the best one is level, and 81 if all are behind.
     """
+    names = options.names(models)
     if on is not None:
-        given = {"--models": models, "--out": out, "--reference": reference, "--config": configuration.config}
+        given = {"--out": out, "--reference": reference, "--config": configuration.config}
         if wrong := [name for name, value in given.items() if value is not None]:
-            fix = "name runs and files of predictions, the champion first: --on NEW.csv runs/a runs/b"
-            raise UsageError(f"{wrong[0]} is for trainings, and --on compares finished models", fix)
-        return _on_rows(on, entrants or [], history, margin)
-    if entrants or history is not None:
-        raise UsageError(
-            "finished models are compared on new rows",
-            "name the rows: --on NEW.csv, or models to train: --models mmoe,ple",
-        )
-    if models is None:
-        raise UsageError("compare needs models", "name them, such as --models mmoe,ple,desan:pd-darts")
+            raise UsageError(
+                f"{wrong[0]} is for trainings, and --on compares finished models",
+                "name runs and files of predictions, the champion first: --on NEW.csv --models runs/a,runs/b",
+            )
+        return _on_rows(on, names, history, margin)
+    if history is not None:
+        raise UsageError("--history belongs to --on", "name the new rows: --on NEW.csv")
     from automtl_cli.configuration import check, layers
 
     own = layers(configuration, {}, execution)
-    names = options.names(models)
     time = execution.seconds()
     if names:
         check(own.all, *names)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -29,16 +29,19 @@ WORDS = (
     ("否", "是"),
 )  # fmt: skip
 """Lower and higher values of binary columns of texts, in lower case."""
-POINTS, DATES = "points as thousands separators", "another form"
+POINTS = "numbers with points as thousands separators: write them without"
+DATES = "dates: write them as 2024-01-31 or 2024-01-31 23:59:59"
+AMOUNT = r"[+-]?[0-9]+([.,][0-9]+)*"
 FORMS = {
-    "thousands separators": r"[+-]?[0-9]{1,3}((,[0-9]{3})+(\.[0-9]+)?|( [0-9]{3})+([.,][0-9]+)?)",
-    "decimal commas": r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),[0-9]+",
+    "numbers with thousands separators: write them without":
+    r"[+-]?[0-9]{1,3}((,[0-9]{3})+(\.[0-9]+)?|( [0-9]{3})+([.,][0-9]+)?)",
+    "numbers with decimal commas: write them with points": r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),[0-9]+",
     POINTS: r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+",
     DATES: r"([0-9]{1,2}[./-][0-9]{1,2}[./-](19|20)[0-9]{2}|(19|20)[0-9]{2}\.[0-9]{1,2}\.[0-9]{1,2})"
     r"([ T,]+[0-9]{1,2}[:.][0-9]{2}.*)?",
-    "units": r"[$€£¥] ?[+-]?[0-9]+([.,][0-9]+)*|[+-]?[0-9]+([.,][0-9]+)* ?[$€£¥%]",
-}
-"""Ways to write numbers and dates that are not read as such -> pattern."""
+    "numbers with units: write them without": rf"[$€£¥] ?{AMOUNT}|{AMOUNT} ?[$€£¥%]",
+}  # fmt: skip
+"""Ways to write numbers and dates that are not read as such, with the remedy -> pattern."""
 Clock = Literal["", "date", "calendar", "seconds"]
 """How a column tells the time: by dates, by numbers such as 20240131, or by seconds, milli-, micro- or
 nanoseconds since 1970 in recent years."""
@@ -153,30 +156,17 @@ class Glimpse:
     """The first of these faults, with its place."""
 
 
-def facts_of(
-    db: duckdb.DuckDBPyConnection,
-    names: Sequence[str],
-    lists: Collection[str] = (),
-    nested: Collection[str] = (),
-) -> list[Facts]:
+def facts_of(db: duckdb.DuckDBPyConnection, columns: Sequence[Facts]) -> list[Facts]:
     """Return the facts about the columns of the table `head`, in order.
 
     Args:
         db: Database with the table, whose columns are c0, c1 and so on, and `line`.
-        names: Names of the columns in their file.
-        lists: Columns whose texts are lists, joined by `LIST`.
-        nested: Columns with other values, which are not read.
+        columns: What is known of them: their names, and the kind of lists, whose texts are joined by `LIST`,
+            and of nested values, which are not read.
 
     """
-    found = []
-    for name, counted in zip(names, _counted(db, len(names)), strict=True):
-        if name in nested:
-            found.append(Facts(name, "nested"))
-        elif name in lists:
-            found.append(_described(counted, Facts(name, "list", parts=_parts(counted, {LIST: ".*"}))))
-        else:
-            found.append(_facts(name, counted))
-    return _related(db, found)
+    counted = zip(columns, _counted(db, len(columns)), strict=True)
+    return _related(db, [_facts(column, values) for column, values in counted])
 
 
 def _counted(db: duckdb.DuckDBPyConnection, columns: int) -> Iterator[pd.DataFrame]:
@@ -212,13 +202,16 @@ def _matches(values: pd.DataFrame, pattern: str) -> NDArray[np.bool_]:
     return np.fromiter(map(bool, fits), bool, len(values))
 
 
-def _facts(name: str, values: pd.DataFrame) -> Facts:
+def _facts(facts: Facts, values: pd.DataFrame) -> Facts:
+    if facts.kind in ("nested", "list"):
+        parts = _parts(values, {LIST: ".*"}) if facts.kind == "list" else {}
+        return _described(values, replace(facts, parts=parts))
     lower = values["value"].str.strip().str.lower()
     blank = lower.isin((*BLANKS, *DOUBTFUL))
     rest = values[~blank]
     if (_bits(rest), _kind(rest)) == (None, None):
         blank = lower.isin(BLANKS)
-    facts = Facts(name, blanks=tuple(sorted(values["value"][blank])))
+    facts = replace(facts, blanks=tuple(sorted(values["value"][blank])))
     values = values[~blank]
     kind, bits = _kind(values), _bits(values)
     is_number = values["number"].notna()
@@ -245,19 +238,18 @@ def _related(db: duckdb.DuckDBPyConnection, known: Sequence[Facts]) -> list[Fact
         return completed
     codes = []
     for n in places:
-        low, high = map(literal, known[n].bits or ())
-        blank = "".join(f" WHEN {literal(text)} THEN 2" for text in known[n].blanks)
-        codes.append(f"CASE c{n} WHEN {low} THEN 0 WHEN {high} THEN 1{blank} ELSE if(c{n} IS NULL, 2, 3) END")
-    chosen = ", ".join(f"CAST({sql} AS UTINYINT) AS c{n}" for n, sql in zip(places, codes, strict=True))
-    rows = db.execute(f"SELECT {chosen} FROM head").df().to_numpy().T
+        listed = ", ".join(map(literal, (*(known[n].bits or ()), *known[n].blanks)))
+        codes.append(f"CAST(if(c{n} IS NULL, 3, list_position([{listed}], c{n})) AS UTINYINT) AS c{n}")
+    # 0 for other values, 1 for the lower and 2 for the higher one, 3 and more for blanks
+    rows = db.execute(f"SELECT {', '.join(codes)} FROM head").df().to_numpy().T
     low_in: dict[bytes, list[int]] = {}
     for place, held in zip(places, rows, strict=True):
-        low_in.setdefault((held == 0).tobytes(), []).append(place)
-    ones = (rows == 1).astype(np.float32)
+        low_in.setdefault((held == 1).tobytes(), []).append(place)
+    ones = (rows == 2).astype(np.float32)
     both = ones @ ones.T
     count = both.diagonal()
     for k, place in enumerate(places):
-        others = low_in.get((rows[k] == 2).tobytes(), ())
+        others = low_in.get((rows[k] > 2).tobytes(), ())
         where = next((known[n].name for n in others if known[n].rows > known[place].rows), "")
         by_chance = (count / rows.shape[1]) ** count[k]
         fit = np.flatnonzero((both[k] == count[k]) & (count > count[k]) & (by_chance < 1e-3))

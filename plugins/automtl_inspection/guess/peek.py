@@ -5,12 +5,11 @@ They are read as text; faulty rows are skipped, and counted.
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import dropwhile, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 import duckdb
 
@@ -23,29 +22,13 @@ from automtl_core.raw.find import listed_files
 from automtl_core.raw.load import load_copy, refused
 from automtl_core.raw.records import Fault, Layout, layout, located, records, shown
 from automtl_core.raw.sql import count, literal, one_file, quoted
-from automtl_inspection.guess.facts import LIST, Glimpse, facts_of
+from automtl_inspection.guess.facts import LIST, Facts, Glimpse, Kind, facts_of
 from automtl_inspection.guess.lists import with_lists
 
 ROWS = 100_000
 """Largest number of rows to read."""
 BYTES = 64 << 20
 """Largest size of these rows, in bytes."""
-
-
-class _Head(NamedTuple):
-    """The first rows, loaded into the table `head` with columns c0, c1 and so on, and `line`."""
-
-    names: Sequence[str]
-    separator: str = ","
-    header: bool = True
-    encoding: str = ""
-    whole: bool = False
-    """Whether these are all rows of the file."""
-    nested: Collection[str] = ()
-    lists: Collection[str] = ()
-    """Columns of lists, whose values are joined by `LIST`."""
-    faults: Sequence[Fault] = ()
-    """Faulty rows, which are not loaded."""
 
 
 def peek(name: str, columns: Sequence[str] = ()) -> Glimpse:
@@ -64,35 +47,36 @@ def peek(name: str, columns: Sequence[str] = ()) -> Glimpse:
     folder, pattern, paths = listed_files(name)
     parquet = paths[0].suffix == ".parquet"
     with TemporaryDirectory(prefix="automtl.") as work, connect(folder, Path(work)) as db:
-        head = _load_parquet(db, paths[0]) if parquet else _load_text(db, paths[0], Path(work), columns)
-        if columns and (head.header or [*head.names] != [*columns]):
-            has = "a header" if head.header else f"{len(head.names):,} columns"
+        first = paths[0]
+        found = _load_parquet(db, first) if parquet else _load_text(db, first, Path(work), columns)
+        names = [column.name for column in found.columns]
+        if columns and (found.header or names != [*columns]):
+            has = "a header" if found.header else f"{len(names):,} columns"
             raise UsageError(
-                f"{paths[0]}: has {has}, and {len(columns):,} columns are named: {', '.join(columns)}",
+                f"{first}: has {has}, and {len(columns):,} columns are named: {', '.join(columns)}",
                 "give each column of a file without a header its own name, in their order",
             )
-        seen = count(db, "head")
-        if not seen:
-            raise DataError(f"{paths[0]}: holds no rows", "get a complete copy of the file")
-        for path in paths[1:] if head.header else ():
-            _check_columns(db, path, paths[0], head)
+        if not found.seen:
+            raise DataError(f"{first}: holds no rows", "get a complete copy of the file")
+        for path in paths[1:] if found.header else ():
+            _check_columns(db, path, first, found)
+        rows = found.rows
         if parquet:
-            names = ", ".join(literal(one_file(path)) for path in paths)
-            rows = f"SELECT sum(num_rows) FROM parquet_file_metadata([{names}])"
-            total = int(db.execute(rows).fetchall()[0][0])
-        elif head.whole and len(paths) == 1:
-            total = seen
-        else:
-            total = _estimated_rows(db, paths, Path(work), head.separator, seen)
-        facts = facts_of(db, head.names, head.lists, head.nested)
-        form = (parquet, head.separator, head.header)
-        fault = located(paths[0], head.faults[0]) if head.faults else ""
-        faulty = (len(head.faults), fault)
-        found = Glimpse(folder.absolute(), pattern, *form, seen, total, facts, head.encoding, *faulty)
+            files = ", ".join(literal(one_file(path)) for path in paths)
+            total = db.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata([{files}])")
+            rows = int(total.fetchall()[0][0])
+        elif not rows or len(paths) > 1:
+            rows = _estimated_rows(db, paths, Path(work), found)
+        facts = facts_of(db, found.columns)
+        found = replace(found, folder=folder.absolute(), pattern=pattern, rows=rows, columns=facts)
         return replace(found, columns=with_lists(db, found))
 
 
-def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path, given: Sequence[str]) -> _Head:
+def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path, given: Sequence[str]) -> Glimpse:
+    """Load the first rows into the table `head`, with columns c0, c1 and so on, and `line`.
+
+    In the result, columns have their names alone, and the number of all rows is 0 where it is unknown.
+    """
     layout(path, RawFile(path.name, {"anything": TEXT}, header=False))  # raises if the file is not text
     encoding = _encoding(path)
     separator = _separator(path, encoding)
@@ -125,10 +109,13 @@ def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path, given:
         following = dropwhile(lambda record: record.fault is None, records(laid_out))
         next(following)
         raise refused(path, file, faults[0], following)
-    return _Head(names, separator, header, encoding, whole=seen + len(faults) < most, faults=faults)
+    rows, fault = seen if seen + len(faults) < most else 0, located(path, faults[0]) if faults else ""
+    known = list(map(Facts, names))
+    about = (seen, rows, known, encoding, len(faults), fault)
+    return Glimpse(path.parent, path.name, False, separator, header, *about)
 
 
-def _check_columns(db: duckdb.DuckDBPyConnection, path: Path, first: Path, head: _Head) -> None:
+def _check_columns(db: duckdb.DuckDBPyConnection, path: Path, first: Path, seen: Glimpse) -> None:
     """Check that a file has the columns of the first one.
 
     Raises:
@@ -136,14 +123,12 @@ def _check_columns(db: duckdb.DuckDBPyConnection, path: Path, first: Path, head:
 
     """
     if path.suffix == ".parquet":
-        with intact(path):
-            scan = f"DESCRIBE SELECT * FROM read_parquet({literal(one_file(path))})"
-            names = [name for name, *_ in db.execute(scan).fetchall()]
+        names = list(_types(db, path))
     else:
         with opened(path) as stream:
-            row = next(rows(Lines(stream, head.encoding), head.separator), None)
-        names = row[2] if row else []
-    if lacking := [name for name in head.names if name not in names]:
+            lines = islice(rows(Lines(stream, seen.encoding), seen.separator), 1)
+            names = [name for _, _, values, _ in lines for name in values]
+    if lacking := [column.name for column in seen.columns if column.name not in names]:
         near = did_you_mean(lacking[0], names)
         raise DataError(
             f"{path}: lacks the column {lacking[0]!r}{near}, which {first} has",
@@ -235,32 +220,37 @@ def _is_number(value: str) -> bool:
         return False
 
 
-def _load_parquet(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:
-    scan = f"read_parquet({literal(one_file(path))})"
+def _types(db: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
+    """Return the SQL type of each column of a Parquet file."""
     with intact(path):
-        described = db.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
-        types = {name: kind for name, kind, *_ in described}
-        ends = (")", "]", "BLOB")
-        nested = {name for name, kind in types.items() if kind.endswith(ends) and "DECIMAL" not in kind}
-        lists = {name for name in nested if _is_of_lists(db, scan, name, types[name])}
-        nested -= lists
+        described = db.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(one_file(path))})").fetchall()
+    return {name: kind for name, kind, *_ in described}
+
+
+def _load_parquet(db: duckdb.DuckDBPyConnection, path: Path) -> Glimpse:
+    """Load the first rows as `_load_text` does; columns have the kind of lists and of nested values too."""
+    scan, types = f"read_parquet({literal(one_file(path))})", _types(db, path)
+    with intact(path):
+        columns = [Facts(name, _deep_kind(db, scan, name, kind)) for name, kind in types.items()]
         chosen = [
-            f"{'NULL' if name in nested else _as_text(quoted(name), kind)} AS c{n}"
-            for n, (name, kind) in enumerate(types.items())
+            f"{'NULL' if column.kind == 'nested' else _as_text(quoted(column.name), kind)} AS c{n}"
+            for n, (column, kind) in enumerate(zip(columns, types.values(), strict=True))
         ]
         most = min(ROWS, BYTES // (8 * len(types)) + 1)
         first = f"SELECT {', '.join(chosen)} FROM {scan} LIMIT {most}"
         db.execute(f"CREATE TABLE head AS SELECT *, row_number() OVER () AS line FROM ({first})")
-    return _Head(list(types), nested=nested, lists=lists)
+    return Glimpse(path.parent, path.name, True, ",", True, count(db, "head"), 0, columns)
 
 
-def _is_of_lists(db: duckdb.DuckDBPyConnection, scan: str, name: str, kind: str) -> bool:
-    """Return whether a column holds lists of plain values, none of which contains the separator `LIST`."""
+def _deep_kind(db: duckdb.DuckDBPyConnection, scan: str, name: str, kind: str) -> Kind:
+    """Return the kind of a column: a list has plain values, none of which contains `LIST`."""
+    if not kind.endswith((")", "]", "BLOB")) or "DECIMAL" in kind:
+        return "text"
     if not kind.endswith("[]") or kind.removesuffix("[]").endswith(("]", ")", "BLOB")):
-        return False
+        return "nested"
     values = f"SELECT unnest({quoted(name)}) AS value FROM (SELECT {quoted(name)} FROM {scan} LIMIT {ROWS})"
     joined = db.execute(f"SELECT bool_or(contains(CAST(value AS VARCHAR), {literal(LIST)})) FROM ({values})")
-    return not joined.fetchall()[0][0]
+    return "nested" if joined.fetchall()[0][0] else "list"
 
 
 def _as_text(name: str, kind: str) -> str:
@@ -277,13 +267,13 @@ def _as_text(name: str, kind: str) -> str:
 
 
 def _estimated_rows(
-    db: duckdb.DuckDBPyConnection, paths: Sequence[Path], work_dir: Path, separator: str, seen: int
+    db: duckdb.DuckDBPyConnection, paths: Sequence[Path], work_dir: Path, seen: Glimpse
 ) -> int:
     """Return the number of rows, estimated from the size and compression of the first rows."""
     compression = {".gz": "gzip", ".zst": "zstd"}.get(paths[0].suffix, "uncompressed")
     copy = work_dir / "head"
     db.execute(
         f"COPY (SELECT * EXCLUDE line FROM head) TO {literal(str(copy.resolve()))} "
-        f"(FORMAT csv, HEADER false, DELIMITER {literal(separator)}, COMPRESSION {compression})"
+        f"(FORMAT csv, HEADER false, DELIMITER {literal(seen.separator)}, COMPRESSION {compression})"
     )
-    return round(seen * sum(path.stat().st_size for path in paths) / copy.stat().st_size)
+    return round(seen.seen * sum(path.stat().st_size for path in paths) / copy.stat().st_size)

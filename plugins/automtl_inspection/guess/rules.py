@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Literal, NamedTuple
 
-from automtl_inspection.guess.facts import DATES, POINTS, Facts, Glimpse, nearly
+from automtl_inspection.guess.facts import Facts, Glimpse, nearly
 
 Meaning = Literal["user", "event", "thing", "id", "amount", ""]
 """Content of a column: ids of users; of events, which new rows do not repeat; of other things, such as items;
@@ -120,14 +119,6 @@ Role = Literal["labels", "sparse", "dense", "multi", "time", "list", "unused"]
 
 FEW = 20
 """Integer columns with up to this number of distinct values are categorical."""
-FORMS = {
-    "decimal commas": "numbers with decimal commas: write them with points",
-    "thousands separators": "numbers with thousands separators: write them without",
-    POINTS: "numbers with points as thousands separators: write them without",
-    "units": "numbers with units: write them without",
-    DATES: "dates: write them as 2024-01-31 or 2024-01-31 23:59:59",
-}
-"""Form of numbers and dates -> the reason why they are not used."""
 UNDECIDED = "a label, or a categorical field"
 
 Test = Callable[[Facts, Glimpse], object]
@@ -205,17 +196,13 @@ def acts(facts: Facts) -> bool:
     return len(facts.few) > 1 and bool(named or 2 * like_labels > len(facts.few))
 
 
-def _has_form(form: str, facts: Facts, seen: Glimpse) -> bool:
-    return facts.form == form and not is_id(facts.name)
-
-
 RULES = (
     Rule("unused", lambda f, s: f.kind == "nested",
          "nested lists, lists of texts with bars, or other unsupported values"),
     Rule("unused", lambda f, s: not f.name.strip(), "has no name"),
     Rule("unused", lambda f, s: not f.values, "blank in all rows"),
     Rule("unused", lambda f, s: f.values == 1 and f.rows == s.seen, "constant"),
-    *(Rule("unused", partial(_has_form, form), reason) for form, reason in FORMS.items()),
+    Rule("unused", lambda f, s: f.form and not is_id(f.name), "{0.form}"),
     Rule("unused", lambda f, s: f.mixed and not is_id(f.name), "times in several forms or units",
          "times in several forms or units, such as {0.mixed}; if they are the time of the rows, write one "
          "form: until then the split is random"),

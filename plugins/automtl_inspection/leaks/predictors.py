@@ -117,23 +117,20 @@ def _sample(
 ) -> tuple[Sequence[tuple[str, int]], Sequence[str], Part]:
     """Return names and sizes of codes, names of numbers, and both for a sample of rows with their labels."""
     rows = spread_rows(len(part), SEEN)
-    codes: dict[tuple[str, int], list[NDArray[Any]]] = {}
-    numbers: dict[str, list[NDArray[Any]]] = {}
+    found: dict[tuple[str, int], list[NDArray[Any]]] = {}
     for start in range(0, max(len(rows), 1), CHUNK):
         some = rows[start : start + CHUNK]
         for history, of_rows, age in zip(schema.histories, part.histories, ages, strict=True):
             of = f" of the history {history.name}" if len(schema.histories) > 1 else ""
             for name, size, values in _values(schema, history, of_rows.padded(some), age):
-                if size:
-                    codes.setdefault((name + of, size), []).append(values)
-                else:
-                    numbers.setdefault(name + of, []).append(values)
+                found.setdefault((name + of, size), []).append(values)
+    codes, numbers = ([key for key in found if (key[1] > 0) is coded] for coded in (True, False))
     ids, dense = (
-        np.array([np.concatenate(blocks) for blocks in of.values()]).reshape(len(of), len(rows)).T
-        for of in (codes, numbers)
+        np.array([np.concatenate(found[key]) for key in keys]).reshape(len(keys), len(rows)).T
+        for keys in (codes, numbers)
     )
     made = Part(ids.astype(np.int32), dense.astype(np.float32), np.asarray(part.labels[rows]))
-    return list(codes), list(numbers), made
+    return codes, [name for name, _ in numbers], made
 
 
 def _values(

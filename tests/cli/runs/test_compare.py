@@ -181,10 +181,12 @@ def test_a_challenger_that_is_no_better_has_its_exit_codes(automtl, here):
     columns = prepared.encoder.decode(prepared.part("test"))
     with (here / "new.csv").open("w", newline="") as file:
         csv.writer(file).writerows([columns, *zip(*columns.values(), strict=True)])
-    told = automtl("compare", "--on", "new.csv", "runs/linear", "runs/untrained", "--margin", "0")
+    told = automtl("compare", "--on", "new.csv", "--models", "runs/linear,runs/untrained", "--margin", "0")
     assert (told.code, "no challenger is ahead of runs/linear: all are behind" in told.err) == (81, True)
-    back = automtl("compare", "--on", "new.csv", "runs/untrained", "runs/linear", "--margin", "0", "--json")
+    back = automtl(
+        "compare", "--on", "new.csv", "--models", "runs/untrained,runs/linear", "--margin", "0", "--json"
+    )
     assert back.code == 0
     assert [one["verdict"] for one in back.json()["entrants"]] == [None, "ahead"]
-    level = automtl("compare", "--on", "new.csv", "runs/untrained", "runs/linear", "--margin", "0.9")
+    level = automtl("compare", "--on", "new.csv", "--models", "runs/untrained,runs/linear", "--margin", "0.9")
     assert (level.code, "fix: keep runs/untrained" in level.err) == (80, True)

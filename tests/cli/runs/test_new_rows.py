@@ -79,13 +79,13 @@ def test_faulty_rows_are_an_error_or_left_out(automtl, moved):
     assert ended.code == 65
     assert f"new.csv:{len(expected) + 2}: expected 17 columns, found 2" in ended.err
     assert not (here / "out.csv").exists()
-    ended = automtl(*to, "--bad-rows", "skip")
+    ended = automtl(*to, "--max-bad-rows", "3")
     assert ended.out.startswith(
         f"out.csv: {len(expected)} rows of click, like, skip, hide; 1 faulty row skipped"
     )
     (here / "out.csv").unlink()
     assert f"skipped: new.csv:{len(expected) + 2}: expected 17 columns, found 2" in ended.out
-    assert automtl(*to, "--bad-rows", "skip", "--max-bad-rows", "0").code == 65
+    assert automtl(*to, "--max-bad-rows", "0").code == 65
     config = here / "mine" / "config.yaml"
     config.write_text(config.read_text().replace("bad_rows: fail", "bad_rows: skip"))
     run = Run.open(here / "mine")
@@ -125,11 +125,11 @@ def test_scoring_needs_neither_the_plugin_of_the_dataset_nor_those_of_the_traini
         ),
         (["predict", "mine", "--input", "new.csv"], 2, "Missing option '--output'"),
         (["evaluate", "mine", "--input", "new.csv", "--data-dir", "."], 2, "give one of them"),
-        (["evaluate", "mine", "--bad-rows", "skip"], 2, "belong to --input"),
+        (["evaluate", "mine", "--max-bad-rows", "3"], 2, "belong to --input"),
         (
-            ["predict", "mine", "--input", "new.csv", "--output", "o.csv", "--max-bad-rows", "3"],
+            ["predict", "mine", "--input", "new.csv", "--output", "o.csv", "--bad-rows", "skip"],
             2,
-            "has no effect without skip",
+            "it has another name now: --max-bad-rows N",
         ),
     ],
 )

@@ -114,3 +114,11 @@ def test_a_point_that_is_not_there(automtl, told):
     assert "runs/done@4: the run has no such point" in ended.err
     assert "1 (shared-bottom, 9,000 FLOPs per row), 2 (evolution 3, 40,000" in ended.err
     assert automtl("train", "--resume", told.path, "--model", "mmoe").code == 2
+
+
+def test_without_a_name_the_newest_run_is_shown_and_a_run_is_checked(told, automtl, monkeypatch):
+    assert automtl("show", "--json").json()["path"] == "runs/done"
+    checks = {check["name"]: check for check in automtl("check", "runs/done", "--json").json()}
+    assert checks["configuration runs/done"]["result"].startswith("valid: synthetic, desan, pd-darts")
+    monkeypatch.setenv("AUTOMTL_RUNS", "elsewhere")
+    assert automtl("show").err.startswith("error: elsewhere: there is no run")

@@ -74,7 +74,8 @@ def with_settings(folder, split):
 def test_the_split_says_what_training_rows_see(folder, split):
     rule = with_settings(folder, split).rule("never")
     if split == "time":
-        assert (rule.times.tolist(), rule.delay, rule.folds) == ([50.5, 20.0], 2.0, None)
+        assert (rule.times.tolist(), rule.known_until.tolist()) == ([50.5, 20.0], [48.5, 18.0])
+        assert rule.folds is None
     else:
         users = np.array([3, 0], np.int32) if split == "user" else None
         assert rule.times is None

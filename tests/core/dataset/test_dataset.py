@@ -13,9 +13,9 @@ from automtl_core.dataset.dataset import (
     Sparse,
     declaration_faults,
     dense_fields,
-    expected_schema,
     learned,
     names_of,
+    schema_of,
     sparse_fields,
 )
 from automtl_core.errors import PluginError
@@ -87,7 +87,7 @@ SYNTHETIC = load_registry().get(DATASETS, "synthetic")
 @pytest.mark.parametrize("kind", ["pairs", "history"])
 def test_it_differs_from_the_prepared_schema_only_in_what_rows_define(kind, tmp_path):
     dataset = SYNTHETIC(SYNTHETIC.settings_class.parse({"kind": kind, "rows": 300}))
-    expected = expected_schema(dataset)
+    expected = schema_of(dataset)
     prepared = prepare(dataset, "synthetic", None, tmp_path).schema
     assert {field.size for field in expected.sparse} == {2}
     sizes = [field.size for field in prepared.sparse]
@@ -97,4 +97,4 @@ def test_it_differs_from_the_prepared_schema_only_in_what_rows_define(kind, tmp_
 
 def test_relations_of_tasks_skip_those_that_are_not_learned():
     dataset = SYNTHETIC(SYNTHETIC.settings_class.parse({"tasks": ["like"]}))
-    assert [(task.name, task.after) for task in expected_schema(dataset).tasks] == [("like", None)]
+    assert [(task.name, task.after) for task in schema_of(dataset).tasks] == [("like", None)]

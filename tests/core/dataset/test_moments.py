@@ -23,13 +23,13 @@ def test_a_moment_of_a_file_is_a_number_of_times(text, seconds):
     assert in_times("dataset.test_from", settings.test_from, "number", 1.0) == seconds
     again = DatasetSettings.parse(settings.model_dump(mode="json"), "dataset")
     assert again == settings
-    if isinstance(settings.test_from, str):
+    if isinstance(settings.test_from, datetime):
         assert in_times("x", settings.test_from, "number", 0.001) == pytest.approx(1000 * seconds)
         assert in_times("x", settings.test_from, "date with offset", 1.0) == seconds
 
 
 def test_a_date_without_an_offset_is_in_utc():
-    assert in_times("x", "2024-01-31", "date", 1.0) == datetime(2024, 1, 31, tzinfo=UTC).timestamp()
+    assert in_times("x", datetime(2024, 1, 31), "date", 1.0) == datetime(2024, 1, 31, tzinfo=UTC).timestamp()
 
 
 @pytest.mark.parametrize("value", ["soon", "2024-13-01", [1]])

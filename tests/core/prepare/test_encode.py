@@ -177,7 +177,7 @@ def test_empty_texts_are_blanks_and_whole_floats_are_integers(tmp_path, given, f
 
 def test_vocabularies_do_not_depend_on_chunks_and_hold_no_fractions(tmp_path, given, frame, monkeypatch):
     first = prepare(given(frame), "given", None, tmp_path / "first").manifest
-    monkeypatch.setattr("automtl_core.prepare.encode.LINES", 7)
+    monkeypatch.setattr("automtl_core.prepare.values.LINES", 7)
     assert prepare(given(frame), "given", None, tmp_path / "second").manifest == first
     frame["city"] = np.arange(200) / 2
     with pytest.raises(DataError, match="text or integers, not fractions as in city") as error:

@@ -5,18 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.dataset.dataset import Sparse, Vectors
+from automtl_core.dataset.dataset import DatasetSettings, Sparse, Vectors
 from automtl_core.errors import DataError, UsageError
-from automtl_core.prepare.values import (
-    codes,
-    held,
-    make_vectors,
-    number_bags,
-    number_values,
-    of_bags,
-    vector_blocks,
-)
+from automtl_core.prepare.values import Examples, codes, make_vectors, number_bags, number_values, of_bags
 from automtl_core.raw.sql import count
+
+
+def source(db):
+    return Examples(db, type("Dataset", (), {"settings": DatasetSettings(), "fields": ()}), 0)
 
 
 class Tags:
@@ -42,7 +38,7 @@ FRAME = pd.DataFrame({"bag": ["y", "x", "x", "x", "z", "unknown"], "value": ["b"
 
 def test_a_bag_holds_each_value_once_and_in_order_of_named_columns(db):
     number_bags(db, Tags(FRAME), "tags")
-    bags, values = (np.concatenate(arrays).tolist() for arrays in zip(*held(db, "tags"), strict=True))
+    bags, values = (np.concatenate(arrays).tolist() for arrays in zip(*source(db).held("tags"), strict=True))
     # a, b and c are 0, 1 and 2: x holds a and c, y holds b; z is blank, and nobody names the last
     assert list(zip(bags, values, strict=True)) == [(0, 0), (0, 2), (1, 1)]
     assert count(db, codes(of_bags("tags"))) == 3
@@ -66,7 +62,7 @@ class Items:
 def made(frame, hashed=None):
     with duckdb.connect() as db:
         make_vectors(db, Items(frame, hashed), "mine")
-        return [(list(ids), vectors.tolist()) for ids, vectors in vector_blocks(db, "item:vector")]
+        return [(list(ids), vectors.tolist()) for ids, vectors in source(db).vectors("item:vector")]
 
 
 def frame(ids, *vectors):

@@ -1,4 +1,4 @@
-"""Parquet files and arrays of numpy are read like the rows of text files."""
+"""Parquet files are read like the rows of text files."""
 
 from contextlib import suppress
 
@@ -165,52 +165,3 @@ def test_nan_is_a_blank_whatever_the_statistics_of_the_file_say(tmp_path):
             columnar.load(db, f"t {kind.kind}", path, RawFile(path.name, {"x": kind}), 0)
             values = db.table(f'"t {kind.kind}"').fetchall()
             assert [value is None for (value,) in values] == [False, True, False, True]
-
-
-VECTOR = RawFile("v.npy", {"vector": Column("vector")}, header=False)
-IDS = RawFile("ids.npy", {"id": Column()}, header=False)
-
-
-def loaded(path, array, file):
-    np.save(path / "a.npy", array)
-    with connect(path, path) as db:
-        faults = columnar.load(db, "table", path / "a.npy", file, 0)
-        if faults:
-            raise DataError(f"row {faults[0].line}: {faults[0].reason}", "")
-        return db.execute('FROM "table"').fetchall()
-
-
-@pytest.mark.parametrize("kind", [np.float64, np.float32, np.float16, np.int64])
-def test_rows_of_an_array_become_vectors(tmp_path, kind):
-    assert loaded(tmp_path, np.array([[1, 2], [3, 4]], kind), VECTOR) == [([1.0, 2.0],), ([3.0, 4.0],)]
-
-
-@pytest.mark.parametrize("array", [np.array(["7", "8"]), np.array([7, 8]), np.array([b"7", b"8"])])
-def test_values_become_texts(tmp_path, array):
-    assert loaded(tmp_path, array, IDS) == [("7",), ("8",)]
-
-
-@pytest.mark.parametrize(
-    ("array", "file", "message"),
-    [
-        (np.zeros(3), VECTOR, r"an array \[3\] of float64, expected \[values, numbers\]"),
-        (np.array([["a"]]), VECTOR, r"an array \[1, 1\] of <U1"),
-        (np.zeros((2, 2)), IDS, r"an array \[2, 2\] of float64, expected \[values\] of texts"),
-        (np.array([[1.0, 2], [np.nan, 1]]), VECTOR, "row 2: vector: expected a list of finite numbers"),
-    ],
-)
-def test_another_array_is_named(tmp_path, array, file, message):
-    with pytest.raises(DataError, match=message):
-        loaded(tmp_path, array, file)
-
-
-@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY"])
-def test_another_file_is_named(tmp_path, content):
-    (tmp_path / "a.npy").write_bytes(content)
-    with connect(tmp_path, tmp_path) as db, pytest.raises(DataError, match=r"a\.npy: not an array"):
-        columnar.load(db, "table", tmp_path / "a.npy", VECTOR, 0)
-
-
-def test_objects_are_not_unpickled(tmp_path):
-    with pytest.raises(DataError, match="not an array"):
-        loaded(tmp_path, np.array([{"a": 1}], dtype=object), IDS)

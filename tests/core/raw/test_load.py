@@ -169,7 +169,7 @@ def test_text_in_another_encoding_is_to_be_converted(tmp_path, share):
     error = refusal(tmp_path, rows, "latin-1")
     assert str(error.fix).startswith("in settings of a table, declare its encoding: dataset.encoding: cp1252")
     assert "convert it to UTF-8: iconv -f ISO-8859-1 -t UTF-8" in str(error.fix)
-    assert "bad-rows skip" in str(error.fix)
+    assert "max-bad-rows N" in str(error.fix)
 
 
 @pytest.mark.parametrize(

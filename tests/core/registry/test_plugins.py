@@ -238,7 +238,7 @@ def test_a_new_kind_is_one_entry_of_the_table(install, monkeypatch, capsys):
     registry = load_registry()
     assert registry.get(SAMPLERS, "focal") is not None
     assert registry.names(SAMPLERS) == ("focal",)
-    assert row(registry, "mine").provides == {"samplers": ("focal",)}
+    assert row(registry, "mine").to_json()["provides"] == {"samplers": ["focal"]}
     assert row(registry, "wrong").problem == "sampler 'huber': a sampler must be a function"
     assert registry.adding(SAMPLERS, "mine", abs).get(SAMPLERS, "mine") is abs
     with pytest.raises(UnknownNameError, match=r"no sampler is called 'focus' \(did you mean 'focal'"):

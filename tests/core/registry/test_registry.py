@@ -26,7 +26,7 @@ def linear(in_dim, out_dim, dropout):
 
 
 def supplying(**contents):
-    return Registry([(MINE, contents)])
+    return Registry([replace(MINE, provides=contents)])
 
 
 class Wide(nn.Linear):
@@ -50,7 +50,7 @@ def test_a_family_takes_a_number():
     assert made.more == (0.5, 48)
     assert type(FAMILY.op("wide-8")(2, 3, 0.5)) is nn.Linear
     assert isinstance(FAMILY.op("wide-deep-7")(2, 3, 0.5), Deep)
-    assert FAMILY.supplier(OPS, "wide-48") is MINE
+    assert FAMILY.supplier(OPS, "wide-48").name == "mine"
     assert FAMILY.names(OPS) == ("wide-*", "wide-8", "wide-deep-*")
 
 
@@ -118,7 +118,7 @@ def test_too_little_memory_is_no_fault_of_a_plugin(tmp_path, monkeypatch):
 
 def test_an_unknown_name_gets_the_nearest_the_known_and_the_plugins_that_failed():
     broken = PluginRow("broken", "automtl-broken", "1", "broken", problem="RuntimeError: boom")
-    registry = Registry([(MINE, {"ops": {"linear": linear}}), (broken, {})])
+    registry = Registry([replace(MINE, provides={"ops": {"linear": linear}}), broken])
     with pytest.raises(UnknownNameError) as error:
         registry.op("linea")
     message = str(error.value)
@@ -141,7 +141,7 @@ def test_a_script_adds_to_a_registry_without_changing_it():
     assert (before.names(OPS), first.names(OPS)) == (("linear",), ("linear", "wide-*"))
     assert both.names(OPS) == ("linear", "narrow", "wide-*")
     row = both.supplier(OPS, "narrow")
-    assert (row.name, row.version, row.provides) == ("script", "none", {"ops": ("wide-*", "narrow")})
+    assert (row.name, row.version, [*row.provides["ops"]]) == ("script", "none", ["wide-*", "narrow"])
     assert [row.name for row in both.rows] == ["mine", "script"]
 
 
@@ -195,7 +195,7 @@ def helper(x):
 def test_an_error_in_the_code_of_a_plugin_is_the_plugins(things, call, blamed, tmp_path, monkeypatch):
     (tmp_path / "automtl_test_blamed.py").write_text(BLAMED)
     monkeypatch.syspath_prepend(tmp_path)
-    registry = Registry([(replace(MINE, module="automtl_test_blamed:plugin"), things)])
+    registry = Registry([replace(MINE, module="automtl_test_blamed:plugin", provides=things)])
     names = {}
     exec("from automtl_test_blamed import *", names)  # noqa: S102
     with pytest.raises(Exception, match=r"nothing|subscriptable") as error:

@@ -166,7 +166,7 @@ def test_statistics_and_crosses_name_the_aggregates_in_their_place(features, gon
     now = re.escape(f"took the place of {gone}: write features.aggregates: [{{key: [a, b]}}]")
     with pytest.raises(UsageError, match=now) as error:
         load_config(NAMED, {"features": features})
-    assert error.value.fix == "see the allowed values: automtl settings features"
+    assert error.value.fix == "see the allowed values: automtl list features"
     assert load_config(NAMED, {"features": {"statistics": "none", "crosses": []}}) == load_config(NAMED)
 
 

@@ -168,7 +168,7 @@ def test_all_faults_come_at_once_with_what_there_is_in_their_place():
     inner, outer, command = str(caught.value.fix).split("; ")
     assert inner == "space.inner.a takes: kind, width"
     assert outer.startswith("space takes: alone, answers, count, ")
-    assert command == "see the allowed values: automtl settings space mine"
+    assert command == "see the allowed values: automtl list space mine"
 
 
 @pytest.mark.parametrize("values", [{"count": "7"}, {"rate": "1e-3"}, {"widths": [1.0]}, {"on": False}])

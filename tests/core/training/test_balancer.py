@@ -258,7 +258,7 @@ def test_a_loss_that_does_not_fit_is_told():
         UsageError, match=r"training\.losses\.click\.factor: expected a number above 0"
     ) as error:
         task_losses(naming({"click": {"name": "squared", "factor": -1}}), TASKS, CPU.device)
-    assert error.value.fix.endswith("automtl settings loss squared")
+    assert error.value.fix.endswith("automtl list loss squared")
     check_groups(naming({"click": "lists"}), TASKS, True)
     with pytest.raises(UsageError, match="the loss of 'price', lists, compares the rows of a list or user"):
         check_groups(naming({"price": "lists"}), TASKS, False)

@@ -34,7 +34,7 @@ def test_all_that_is_wrong_with_a_configuration_is_told_at_once():
     ]
     commands = ["training", "space desan", "strategy pd-darts", "dataset synthetic"]
     remedies = str(caught.value.fix).splitlines()
-    assert [remedy.rpartition("automtl settings ")[2] for remedy in remedies] == commands
+    assert [remedy.rpartition("automtl list ")[2] for remedy in remedies] == commands
 
 
 def test_settings_are_parsed_once_and_written_out(small):

@@ -10,10 +10,10 @@ import pytest
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.frames import NewExamples
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.errors import DivergedError, UsageError
+from automtl_core.errors import DivergedError
 from automtl_core.fields.numeric import Scale
 from automtl_core.fields.sparse import Hashed, Vocabulary
-from automtl_core.workflow.new_rows import Unseen, measure, skippable, write_predictions
+from automtl_core.workflow.new_rows import Unseen, measure, write_predictions
 from automtl_core.workflow.trained import Trained
 
 from .lines import begin, make_job
@@ -32,27 +32,6 @@ def given(tmp_path_factory):
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
     return trained, job.dataset(), part, folder
-
-
-@pytest.mark.parametrize(
-    ("given_on_the_line", "most"),
-    [((None, None), None), (("fail", None), None), (("skip", None), 100), (("skip", 3), 3), (("skip", 0), 0)],
-)
-def test_rows_are_skipped_if_the_command_line_says_so(given_on_the_line, most):
-    assert skippable(*given_on_the_line) == most
-
-
-@pytest.mark.parametrize(
-    ("wrong", "told"),
-    [
-        ((None, 3), "no effect without skip"),
-        (("fail", 3), "no effect"),
-        (("skp", None), "did you mean 'skip'"),
-    ],
-)
-def test_a_treatment_without_effect_is_refused(wrong, told):
-    with pytest.raises(UsageError, match=told):
-        skippable(*wrong)
 
 
 def test_what_is_not_finite_is_not_written(given):

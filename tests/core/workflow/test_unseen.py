@@ -109,7 +109,7 @@ def counted(folder, split, form, action, capsys):
     else:
         how = {
             "evaluate": ("evaluate", one, "--input", file),
-            "compare": ("compare", "--on", file, one, other),
+            "compare": ("compare", "--on", file, "--models", f"{one},{other}"),
             "refresh": ("update", "--refresh", one, "--data", file, "--out", out),
             "update": ("update", one, "--data", file, "--out", out),
         }[action]

@@ -222,5 +222,5 @@ def test_faulty_rows_are_an_error_or_are_left_out(here, first):
     rows.to_csv("faulty.csv", index=False)
     with pytest.raises(DataError, match=r"faulty.csv:5: price: expected a number"):
         first.update("faulty.csv", "runs/faulty")
-    run = first.update("faulty.csv", "runs/faulty", bad_rows="skip")
+    run = first.update("faulty.csv", "runs/faulty", max_bad_rows=100)
     assert run._folder.read(Updated).rows == 599

@@ -1,7 +1,7 @@
 import duckdb
 import pytest
 
-from automtl_inspection.guess.facts import Odd, facts_of
+from automtl_inspection.guess.facts import Facts, Odd, facts_of
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def facts():
         with duckdb.connect() as db:
             db.execute("CREATE TABLE head (c0 VARCHAR, line BIGINT)")
             db.executemany("INSERT INTO head VALUES (?, ?)", [[text, n] for n, text in enumerate(texts, 2)])
-            return facts_of(db, ["price"])[0]
+            return facts_of(db, [Facts("price")])[0]
 
     return find
 
@@ -66,24 +66,24 @@ def test_binary_columns(facts, texts, bits):
 @pytest.mark.parametrize(
     ("texts", "form"),
     [
-        (("1,234", "12,345,678", "950", "1,000.50"), "thousands separators"),
-        (("1 234", "950"), "thousands separators"),
-        (("0,5", "12,25", "3"), "decimal commas"),
-        (("1.234,5", "0,5"), "decimal commas"),
-        (("$5", "7.50 €", "12%"), "units"),
-        (("1.234", "12.000", "950", "1.234.567", "7"), "points as thousands separators"),
-        (("1.234", "2.345", "950", "12.500", "7"), "points as thousands separators"),
+        (("1,234", "12,345,678", "950", "1,000.50"), "numbers with thousands separators"),
+        (("1 234", "950"), "numbers with thousands separators"),
+        (("0,5", "12,25", "3"), "numbers with decimal commas"),
+        (("1.234,5", "0,5"), "numbers with decimal commas"),
+        (("$5", "7.50 €", "12%"), "numbers with units"),
+        (("1.234", "12.000", "950", "1.234.567", "7"), "numbers with points as thousands separators"),
+        (("1.234", "2.345", "950", "12.500", "7"), "numbers with points as thousands separators"),
         (("1.234", "0.345", "950", "12.500", "7"), ""),
         (("1.234", "2.345", "12.500"), ""),
-        (("31.12.2024", "1.1.2024 10:30"), "another form"),
-        (("12/31/2024", "1/1/2024, 10:30 PM"), "another form"),
-        (("2024.12.31", "2024.01.31 10:30:00"), "another form"),
+        (("31.12.2024", "1.1.2024 10:30"), "dates"),
+        (("12/31/2024", "1/1/2024, 10:30 PM"), "dates"),
+        (("2024.12.31", "2024.01.31 10:30:00"), "dates"),
         (("1,2,3", "4"), ""),
         (("a", "1,5"), ""),
     ],
 )
 def test_forms_of_numbers(facts, texts, form):
-    assert facts(*texts * 10).form == form
+    assert facts(*texts * 10).form.partition(":")[0] == form
 
 
 def test_how_a_column_tells_a_time(facts):

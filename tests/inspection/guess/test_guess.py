@@ -209,7 +209,7 @@ def test_columns_with_another_role(tmp_path):
     seen = Glimpse(tmp_path, "a.csv", False, ",", True, 5000, 5000, [item, price])
     assert guessed_apart(seen).dataset()["min_count"] == {"item": 2}
     assert "min_count" not in guessed_apart(seen, (), {"dense": ["item"]}).dataset()
-    assert guessed_apart(seen, (), {"vectors": {"price": "p.npy"}}).dataset()["sparse"]["price"] == "text"
+    assert guessed_apart(seen, (), {"vectors": {"price": "p.csv"}}).dataset()["sparse"]["price"] == "text"
     for weights in ("price", {"click": "price"}):
         assert "dense" not in guessed_apart(seen, (), {"weights": weights}).dataset()
 

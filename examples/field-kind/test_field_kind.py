@@ -1,7 +1,7 @@
 from pathlib import Path
 from typing import Any
 
-from automtl_example_field import HashedPair, PairEncoder
+from automtl_example_field_kind import HashedPair, PairEncoder
 from automtl_testing import check_field_kind
 
 

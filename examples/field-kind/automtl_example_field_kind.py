@@ -20,7 +20,7 @@ class PairEncoder(FieldEncoder):
     size: int
     """Number of ids: the buckets, and 0."""
 
-    kind: ClassVar[str] = "example-field"
+    kind: ClassVar[str] = "example-field-kind"
 
     def reads(self, name: str) -> Mapping[str, Reading]:
         """Return the columns that it reads."""
@@ -58,4 +58,4 @@ class HashedPair(FieldKind):
 @hookimpl
 def automtl_register_field_kinds() -> dict[str, type[HashedPair]]:
     """Register the kind by its name."""
-    return {"example-field": HashedPair}
+    return {"example-field-kind": HashedPair}

@@ -1,4 +1,4 @@
-"""The command `automtl doctor`: checks of the machine, the installation, a configuration and its data.
+"""The command `automtl check`: the machine, a configuration or a run with its data, or a plugin.
 
 As all commands, it imports slow modules itself.
 """
@@ -23,7 +23,9 @@ from automtl_cli import options
 from automtl_core.errors import ArtifactError, AutoMTLError, PluginError, SetupError, UsageError, one_line
 from automtl_core.registry.kinds import KINDS
 from automtl_core.registry.registry import DISABLE, Registry, remedy
-from automtl_report.commands import Output
+from automtl_core.run_dir.folders import prepared_folder
+from automtl_core.workflow.components import is_file
+from automtl_report.commands import Output, argument
 
 if TYPE_CHECKING:
     import torch
@@ -64,14 +66,33 @@ class Check:
     """What to do about it, or about a part that is optional."""
 
 
-def doctor(configuration: options.Configuration, runs_dir: options.RunsDir = Path("runs")) -> Output:
-    """Check machine, installation, configuration and data.
+def check(
+    what: str | None = argument(
+        "FILE|RUN|PLUGIN",
+        "Settings in a YAML file, the folder of a run, or a plugin, a distribution or an object such as "
+        "mlp-64 or mmoe.",
+    ),
+    *,
+    data_dir: options.DataDir = None,
+    settings: options.Settings = None,
+) -> Output:
+    """Check the machine, a configuration or a run with its data, or a plugin.
 
-    Each check is ok, optional (an extra that is not installed), a warning, or a problem with a remedy. Each
-    fault of a configuration is one, with its line in the file. Raw files are checked by their headers and
-    first rows. The exit code is 78 if there is a problem.
+    Without a name, machine and installation are checked. Each check is ok, optional (an extra that is not
+    installed), a warning, or a problem with a remedy. Each fault of a configuration is one, with its line in
+    the file. Raw files are checked by their headers and first rows. The exit code is 78 if there is a
+    problem.
+
+    A plugin has a contract test for each thing that automtl relies on. --set changes settings of its objects,
+    such as strategy.epochs=2. The exit code is 69 if a test fails.
     """
-    checks = list(_checks(configuration, runs_dir))
+    paths = () if what is None else (what, os.path.join(what, "config.yaml"))
+    if what is not None and not (is_file(what) or any(map(os.path.isfile, paths))):
+        from automtl_testing.commands import check_plugin
+
+        return check_plugin(what, settings or (), data_dir)
+    file = None if what is None else Path(what)
+    checks = list(_checks(options.Configuration(None, data_dir, None, file, settings)))
     names = [check.name for check in checks if check.status == "problem"]
     number = f"{len(names)} problem{'s' * (len(names) > 1)}"
     error = SetupError(f"{number}: {', '.join(names)}", "see the remedies in the table")
@@ -85,35 +106,31 @@ def _view(checks: Sequence[Check]) -> "Section":
     return table(["check", "status", "result", "remedy"], rows)
 
 
-def _checks(given: options.Configuration, runs_dir: Path) -> Iterator[Check]:
+def _checks(given: options.Configuration) -> Iterator[Check]:
     from automtl_core.registry.plugins import load_registry
-    from automtl_core.run_dir.folders import prepared_folder
 
     registry, (configuration, job) = load_registry(), _configuration(given)
     yield from _machine(job)
     prepared = job.config.prepared_dir if job else prepared_folder()
     yield folder("prepared data", prepared, raw_size(job) if job else 0)
-    yield folder("runs", runs_dir)
+    yield folder("runs", options.runs_folder())
     yield from extras()
     yield from plugins(registry)
     yield from configuration
     if job is not None:
-        yield from data(job)
+        yield data(job)
 
 
 def _configuration(given: options.Configuration) -> tuple[list[Check], "Job | None"]:
     """Return a check of the configuration, or of each of its faults, and its job unless it has none."""
-    from automtl_cli.configuration import layers
-    from automtl_core.registry.plugins import load_registry
     from automtl_core.system.strict_yaml import Places, read_places
-    from automtl_core.workflow.workflow import Workflow
 
     name = "configuration" if given.config is None else f"configuration {given.config}"
     job, places = None, Places({}, {})
     try:
-        if given.config is not None:
+        if given.config is not None and not given.config.is_dir():
             places = read_places(given.config)
-        job = Workflow(load_registry()).job(layers(given, {}).all)
+        job = _job(given)
         errors: Sequence[AutoMTLError] = list(_errors(job))
     except AutoMTLError as error:
         errors = getattr(error, "several", ()) or [error]
@@ -122,6 +139,21 @@ def _configuration(given: options.Configuration) -> tuple[list[Check], "Job | No
         return [Check(f"{name}{_line(of, places)}", "problem", of, fix) for of, fix in faults.items()], job
     parts = filter(None, (job.config.dataset, job.config.space, job.config.strategy))
     return [Check(name, "ok", f"valid: {', '.join(part.name for part in parts)}")], job
+
+
+def _job(given: options.Configuration) -> "Job":
+    """Return the job of a configuration or of a run; raises as `Job.load` does."""
+    from automtl_cli.configuration import layers
+    from automtl_core.registry.plugins import load_registry
+    from automtl_core.run_dir.run import Run
+    from automtl_core.workflow.job import Job
+    from automtl_core.workflow.workflow import Workflow
+
+    if given.config is None or not given.config.is_dir():
+        return Workflow(load_registry()).job(layers(given, {}).all)
+    if given.data_dir or given.settings:
+        raise UsageError("a run has its own settings and data", "leave out --set and --data-dir")
+    return Job.resolve(Run.open(given.config).config(), load_registry())
 
 
 def _errors(job: "Job") -> Iterator[AutoMTLError]:
@@ -135,10 +167,10 @@ def _errors(job: "Job") -> Iterator[AutoMTLError]:
 
 def _schema(job: "Job") -> "Schema":
     """Return the schema that the dataset of a job declares; raises if it declares no field or no task."""
-    from automtl_core.dataset.dataset import expected_schema
+    from automtl_core.dataset.dataset import schema_of
 
     try:
-        return expected_schema(job.dataset())
+        return schema_of(job.dataset())
     except ArtifactError as error:
         fix = "name fields and labels; for a table, `automtl data init FILE` writes these settings"
         raise UsageError(f"dataset: {error}", fix) from None
@@ -259,33 +291,29 @@ def _unusable(registry: Registry) -> Iterator[Check]:
                 yield Check(f"{kind.name} {name}", "problem", str(error), error.fix)
 
 
-def data(job: "Job") -> Iterator[Check]:
-    """Yield checks of the raw files of the dataset: they exist, and their headers and first rows fit."""
+def data(job: "Job") -> Check:
+    """Return a check of the raw files of the dataset: they exist, and headers and first rows fit."""
     from automtl_core.raw.records import located
     from automtl_inspection.validate import Validation
 
     name, dataset = f"dataset {job.config.dataset.name}", job.dataset()
     if not dataset.files():
-        yield Check(name, "ok", "needs no files")
-        return
+        return Check(name, "ok", "needs no files")
     try:
         validation = Validation(dataset, job.config.dataset.name, job.config.data_dir, 1000)
-        rejected = list(validation.rejected())
+        faults = [located(row.file, row.fault) for row in validation.rejected()]
     except AutoMTLError as error:
-        yield Check(name, "problem", str(error), error.fix)
-        return
-    broken = [file for file in validation.files if file.problem]
-    for file in broken:
-        yield Check(f"{name}: {file.file}", "problem", file.problem or "", file.fix)
-    faults = "; ".join(located(row.file, row.fault) for row in rejected[:3])
-    if faults and job.components["dataset"].bad_rows == "skip":
-        yield Check(name, "warning", f"faulty rows, which are left out: {faults}")
-    elif faults:
-        remedy = "list all by `automtl data validate`, or leave them out: --set dataset.bad_rows=skip"
-        yield Check(name, "problem", f"faulty rows: {faults}", remedy)
-    elif not broken:
+        return Check(name, "problem", str(error), error.fix)
+    if broken := [file for file in validation.files if file.problem]:
+        return Check(name, "problem", "; ".join(file.problem or "" for file in broken), broken[0].fix)
+    if not faults:
         files = ", ".join(f"{file.file} ({file.accepted:,})" for file in validation.files)
-        yield Check(name, "ok", f"{decimal(raw_size(job))}; first rows are as declared: {files}")
+        return Check(name, "ok", f"{decimal(raw_size(job))}; first rows are as declared: {files}")
+    result = f"faulty rows: {'; '.join(faults[:3])}"
+    if job.components["dataset"].bad_rows == "skip":
+        return Check(name, "warning", f"{result}; they are left out")
+    remedy = "list all by `automtl data validate`, or leave them out: --set dataset.bad_rows=skip"
+    return Check(name, "problem", result, remedy)
 
 
 def raw_size(job: "Job") -> int:

@@ -1,4 +1,4 @@
-"""`automtl doctor`: one table of checks, and an exit code for problems."""
+"""`automtl check`: one table of checks, and an exit code for problems."""
 
 import json
 import re
@@ -9,9 +9,9 @@ import duckdb
 import pandas as pd
 import pytest
 
-from automtl_cli import doctor
+from automtl_cli import check
+from automtl_cli.check import EXTRAS, Check, data, plugins
 from automtl_cli.configuration import layers
-from automtl_cli.doctor import EXTRAS, Check, data, plugins
 from automtl_cli.options import Configuration
 from automtl_core.registry.plugins import load_registry
 from automtl_core.workflow.workflow import Workflow
@@ -40,7 +40,7 @@ def automtl_register_ops():
 @pytest.fixture
 def few_extras(monkeypatch):
     """Check one extra only: the import of others takes seconds."""
-    monkeypatch.setattr(doctor, "EXTRAS", {"zst": EXTRAS["zst"]})
+    monkeypatch.setattr(check, "EXTRAS", {"zst": EXTRAS["zst"]})
 
 
 def checks(ended):
@@ -50,7 +50,7 @@ def checks(ended):
 @pytest.mark.usefixtures("few_extras")
 def test_without_problems(automtl, here, monkeypatch):
     monkeypatch.delenv("AUTOMTL_DISABLE_PLUGINS", raising=False)
-    ended = automtl("doctor", "--config", "small.yaml", "--json")
+    ended = automtl("check", "small.yaml", "--json")
     assert ended.code == 0, ended.err
     found = checks(ended)
     assert {"python", "torch", "device", "plugins", "extra zst"} <= found.keys()
@@ -63,7 +63,7 @@ def test_without_problems(automtl, here, monkeypatch):
 @pytest.mark.usefixtures("few_extras")
 def test_problems_of_data_and_folders(automtl, here):
     (here / "runs").touch()
-    ended = automtl("doctor", "--config", "small.yaml", "--set", "space.ops=[identity,mlp64]")
+    ended = automtl("check", "small.yaml", "--set", "space.ops=[identity,mlp64]")
     assert ended.code == 78
     assert "error: 2 problems: folder of runs, configuration small.yaml" in ended.err
     (line,) = [line for line in ended.out.splitlines() if line.startswith("configuration")]
@@ -73,7 +73,7 @@ def test_problems_of_data_and_folders(automtl, here):
 @pytest.mark.usefixtures("few_extras")
 def test_each_fault_of_a_configuration_has_its_line_and_its_remedy(automtl, here):
     (here / "bad.yaml").write_text(FAULTY)
-    ended = automtl("doctor", "--config", "bad.yaml", "--json")
+    ended = automtl("check", "bad.yaml", "--json")
     assert ended.code == 78
     assert "error: 5 problems: configuration bad.yaml:" in ended.err
     problems = [check for check in checks(ended).values() if check["status"] == "problem"]
@@ -99,17 +99,17 @@ def test_each_fault_of_a_configuration_has_its_line_and_its_remedy(automtl, here
 def test_a_file_that_cannot_be_read_is_a_problem(automtl, here, text, message):
     if text is not None:
         (here / "x.yaml").write_text(text)
-    ended = automtl("doctor", "--config", "x.yaml", "--json")
+    ended = automtl("check", "x.yaml", "--json")
     assert ended.code == 78
     assert message in checks(ended)["configuration x.yaml"]["result"]
 
 
 def test_a_folder_that_does_not_exist_is_checked_above(tmp_path):
-    check = doctor.folder("runs", tmp_path / "a" / "b")
-    assert check.status == "ok"
-    assert f"to be created in {tmp_path}" in check.result
+    found = check.folder("runs", tmp_path / "a" / "b")
+    assert found.status == "ok"
+    assert f"to be created in {tmp_path}" in found.result
     assert not list(tmp_path.iterdir())
-    assert doctor.folder("runs", tmp_path, needed=1 << 60).status == "warning"
+    assert check.folder("runs", tmp_path, needed=1 << 60).status == "warning"
 
 
 def test_extras_are_those_of_the_project():
@@ -143,8 +143,7 @@ def checked(folder, *settings, file="log.csv"):
     table = f"dataset={{name: table, files: {file}, sparse: [user], labels: [click]}}"
     given = Configuration(data_dir=folder, settings=[table, *settings])
     job = Workflow(load_registry()).job(layers(given, {}).all)
-    (check,) = data(job)
-    return check
+    return data(job)
 
 
 def test_the_first_rows_are_checked(tmp_path):
