@@ -26,7 +26,7 @@ from automtl_core.modules.embedding import PretrainedVectors
 from automtl_core.modules.features import Features
 from automtl_core.modules.histories import HistoryEncoderFactory, no_encoder
 from automtl_core.modules.inputs import Inputs, inputs_of
-from automtl_core.modules.network import Mixture
+from automtl_core.modules.network import gates_of
 from automtl_core.modules.relaxation import Gate, MixedOp, Relaxation, Softmax
 from automtl_core.modules.sharing import Sharing
 from automtl_core.modules.supernet import FixedGate, Fixing, Relaxing, Supernet, copy_shared
@@ -252,12 +252,11 @@ class SearchSpace(ABC, Configured[S]):
 
         It is derived from the names of choices, see `Sharing`, and from the gates of the network.
         """
-        if members := self._members(architecture):
-            return Sharing.together({name: space.sharing(own) for name, (space, own) in members.items()})
         keys = {one.name: one.key for one in self.schema.encodings.keys}
         asked, network = self._derived(self.canonical(architecture))
-        gates = [m.reader for m in network.modules() if isinstance(m, Mixture) and m.reads_fields]
-        return Sharing.of(asked, self.choices(), self.schema.readable(), keys, gates)
+        gates = [member + gate.reader for member, gate in gates_of(network) if gate.reads_fields]
+        fields, members = self.schema.readable(), list(self.members())
+        return Sharing.of(asked, self.choices(), fields, keys, gates, members)
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """Return the architecture with one decision for all choices of parts that are not built.

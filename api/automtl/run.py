@@ -18,7 +18,6 @@ from automtl_core.choices import Architecture
 from automtl_core.data.frames import NewExamples
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.schema import scores_of
-from automtl_core.errors import UsageError, one_line
 from automtl_core.raw.load import Rejected
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import UpdateSettings
@@ -258,7 +257,6 @@ class Run:
         """
         schema = self._trained.encoder.schema
         check_log(schema.histories, history)
-        log = None if history is None else _table(history, "history")
         warned: list[str] = []
         rejected: list[Rejected] = []
 
@@ -270,13 +268,13 @@ class Run:
         how: dict[str, Any] = {"histories": schema.histories, "rule": schema.lists, "most": max_bad_rows}
         how |= passed_on(listen)
         if isinstance(examples, pd.DataFrame | Mapping):
-            yield NewExamples(self._dataset, examples, log=log, **how), rejected
+            yield NewExamples(self._dataset, examples, log=history, **how), rejected
         else:
             with TemporaryDirectory(prefix=COPY) as folder:
                 path, events = Path(folder) / "frame.parquet", None
                 write(examples, path)
-                if log is not None:
-                    write(log, events := Path(folder) / "history.parquet")
+                if history is not None:
+                    write(history, events := Path(folder) / "history.parquet")
                 yield NewExamples(self._dataset, path, Path(folder), log=events, **how), rejected
         if rejected:
             rows = "\n".join(map(str, rejected))
@@ -315,13 +313,6 @@ class Run:
     def _repr_markdown_(self) -> str:
         """Return the view in a notebook: the output of the command line after a search."""
         return markdown(f"Run {self.path}", outcome(self._record))
-
-
-def _table(columns: pd.DataFrame | Mapping[str, Any], what: str) -> pd.DataFrame:
-    try:
-        return pd.DataFrame(columns)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{what}: not a table: {one_line(error)}", "give a data frame") from None
 
 
 def _frame(metrics: Metrics) -> pd.DataFrame:

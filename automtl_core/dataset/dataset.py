@@ -25,7 +25,7 @@ from automtl_core.dataset.lists import Named
 from automtl_core.dataset.moments import Moment
 from automtl_core.dataset.schema import DenseField, FieldForm, Pretrained, Schema, SparseField, Task
 from automtl_core.errors import PluginError
-from automtl_core.fields.encode import AGE, LARGEST as LARGEST, FieldEncoder, as_number, event_columns
+from automtl_core.fields.encode import AGE, LARGEST as LARGEST, FieldEncoder, event_columns
 from automtl_core.fields.field import FieldKind as FieldKind, Read as Read
 from automtl_core.fields.kinds import FIELDS
 from automtl_core.fields.numeric import Bucketed as Bucketed, Dense as Dense, Scaling as Scaling
@@ -68,11 +68,6 @@ class Column(Value):
     """Whether a blank is a fault."""
     setting: str = ""
     """The setting that names the column, for the remedy if a file lacks it."""
-
-    @property
-    def blank_numbers(self) -> tuple[float, ...]:
-        """The blanks that are numbers."""
-        return tuple(number for number in map(as_number, self.blanks) if number is not None)
 
     @property
     def anything(self) -> bool:

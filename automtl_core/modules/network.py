@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from automtl_core.choices import member_name
 from automtl_core.modules.features import Features
 
 
@@ -142,3 +143,12 @@ class Mixture(nn.Module):
     def reads_fields(self) -> bool:
         """Whether the weights depend on the network's input, and so on all its fields."""
         return next(self.parameters(), None) is not None
+
+
+def gates_of(network: nn.Module) -> list[tuple[str, Mixture]]:
+    """Return the gates of a network, each with what its reader begins with: the member of an ensemble."""
+    members: dict[str, nn.Module] = {"": network}
+    if isinstance(network, Ensemble):
+        members = {f"{member_name(k)}/": member for k, member in enumerate(network.members)}
+    parts = ((start, part) for start, member in members.items() for part in member.modules())
+    return [(start, part) for start, part in parts if isinstance(part, Mixture)]

@@ -162,30 +162,21 @@ class Gate(nn.Module):
         self.choice = choice
         self.relaxation = relaxation
         self.logits: nn.Parameter | None = nn.Parameter(relaxation.start(choice))
-        self.register_buffer("decided", torch.ones(len(choice.options)), persistent=False)
-        self.decided: Tensor
-        self.held: Tensor | None = None
-        """The bits in use while `hold` is active."""
-        self._held_open = self._decided_open = self.kept
-
-    @property
-    def kept(self) -> tuple[int, ...]:
+        self.register_buffer("held_bits", torch.ones(len(choice.options)), persistent=False)
+        self.held_bits: Tensor
+        self.held: tuple[str, ...] | None = None
+        """The only open options while `hold` is active, and from `fix` on."""
+        self.kept = tuple(range(len(choice.options)))
         """Positions of the options that `forward` receives: all, since any may open again."""
-        return tuple(range(len(self.choice.options)))
-
-    @property
-    def open(self) -> tuple[int, ...]:
-        """Positions of the options that can be open in this pass: those of `hold` or a decision, else all.
+        self.open = self.kept
+        """Positions of the options that can be open in this pass: the held ones, else all.
 
         A network may skip the computation for other options.
         """
-        if self.held is not None:
-            return self._held_open
-        return self._decided_open if self.logits is None else self.kept
 
     def forward(self, x: Tensor, dim: int) -> Tensor:
         """Multiply `x`, whose `dim` runs over the kept options, by the bits."""
-        if self.held is not None and len(self._held_open) == len(self.choice.options):
+        if self.logits is not None and self.held is not None and self.open == self.kept:
             return x  # all bits are 1
         shape = [1] * x.dim()
         shape[dim] = -1
@@ -193,37 +184,30 @@ class Gate(nn.Module):
 
     def bits(self) -> Tensor:
         """Return the openness of each option in this pass, [n]."""
-        if self.held is not None:
-            return self.held
-        if self.logits is None:
-            return self.decided
+        if self.logits is None or self.held is not None:
+            return self.held_bits
         return self.relaxation.any_of(self.logits, self.training)
 
     def favourite(self) -> tuple[str, ...]:
         """Return the decision, or the options that a decision would keep now."""
-        if self.held is not None or self.logits is None:
-            opened = self.bits() > 0
-        else:
-            opened = self.relaxation.opened(self.logits)
-        return tuple(name for name, stays in zip(self.choice.options, opened.tolist(), strict=True) if stays)
+        if self.logits is None or self.held is not None:
+            return self.held or ()
+        opened = self.relaxation.opened(self.logits).tolist()
+        return tuple(name for name, stays in zip(self.choice.options, opened, strict=True) if stays)
 
     def hold(self, decision: Decision | None) -> None:
         """Open only these options; None uses the logits again."""
-        self.held = None if decision is None else self._bits_of(decision)
-        self._held_open = self._places_of(decision or ())
+        self.held, self.open = None, self.kept
+        if decision is not None:
+            self.held = tuple(decision)
+            self.open = tuple(k for k in self.kept if self.choice.options[k] in decision)
+            bits = torch.tensor([float(k in self.open) for k in self.kept])
+            self.held_bits = sent(bits.to(self.held_bits.dtype), self.held_bits.device)
 
     def fix(self, decision: Decision) -> None:
         """Fix every bit, and drop the logits."""
-        self.decided.copy_(self._bits_of(decision))
-        self._decided_open = self._places_of(decision)
+        self.hold(decision)
         self.logits = None
-
-    def _bits_of(self, decision: Decision) -> Tensor:
-        bits = torch.tensor([float(name in decision) for name in self.choice.options])
-        return sent(bits.to(self.decided.dtype), self.decided.device)
-
-    def _places_of(self, decision: Decision) -> tuple[int, ...]:
-        return tuple(k for k, name in enumerate(self.choice.options) if name in decision)
 
 
 Question = MixedOp | Gate

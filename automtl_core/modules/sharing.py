@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from automtl_core.choices import AnyOf, Choice, Decision, of_member, split_name
+from automtl_core.choices import AnyOf, Choice, Decision, split_name
 from automtl_core.system.documents import Value
 
 WHOLE = "network"
@@ -54,6 +54,7 @@ class Sharing(Value):
         fields: Sequence[str],
         keys: Mapping[str, tuple[str, ...]] | None = None,
         gates: Sequence[str] = (),
+        members: Sequence[str] = (),
     ) -> Self:
         """Return the sharing of a network.
 
@@ -63,69 +64,41 @@ class Sharing(Value):
             fields: Names of all fields, in order.
             keys: Aggregate -> the fields of its key.
             gates: Parts whose gates read all fields.
+            members: Members of an ensemble, whose names are in front of those of their choices. One without
+                choices of fields, such as trees, reads all of them.
 
         """
         subsets = {name: choice.options for name, choice in choices.items() if isinstance(choice, AnyOf)}
         of_fields = {
             name: options for name, options in subsets.items() if options and set(options) <= {*fields}
         }
+        offered = {option for options in of_fields.values() for option in options}
         parts = list(dict.fromkeys(map(_part, asked)))
-        sees: dict[str, set[str]] = {}
+        choosing = {split_name(name)[0] for name in of_fields}
+        sees = {member: offered for member in members if offered and member not in choosing}
         reads: dict[str, dict[str, None]] = {}
         for name, decision in asked.items():
-            part = _part(name)
+            part, (member, own) = _part(name), split_name(name)
             if name in of_fields:
-                sees.setdefault(part, set()).update(decision)
-            elif name in subsets and "/" in name:
+                sees[part] = sees.get(part, set()).union(decision)
+            elif name in subsets and "/" in own:
                 beside, found = group_and_word(part)[0], reads.setdefault(part, {})
                 below = [(p, *group_and_word(p)) for p in parts[parts.index(part) + 1 :]]
                 for option in decision:  # the part that it names; the option itself if there is none
-                    named = (p for p, group, word in below if word == option and group != beside)
-                    found[next(named, option)] = None
-        offered = {option for options in of_fields.values() for option in options}
+                    named = (
+                        p
+                        for p, group, word in below
+                        if word == option and group != beside and split_name(p)[0] == member
+                    )
+                    found[next(named, f"{member}/{option}".removeprefix("/"))] = None
+        order = sorted(sees, key=lambda part: [*members, ""].index(split_name(part)[0]))
         return cls(
-            {part: tuple(f for f in fields if f in seen) for part, seen in sees.items()},
+            {part: tuple(f for f in fields if f in sees[part]) for part in order},
             {part: tuple(found) for part, found in reads.items()},
             tuple(field for field in fields if field in offered),
             keys or {},
             tuple(gates),
         )
-
-    @classmethod
-    def together(cls, members: Mapping[str, "Sharing"]) -> "Sharing":
-        """Return the sharing of an ensemble, with the name of the member in front of each part.
-
-        A member without choices of fields, such as trees, reads all of them.
-
-        Args:
-            members: Name of a member -> its sharing.
-
-        """
-
-        def named(member: str, part: str) -> str:
-            return member if part == WHOLE else f"{member}/{part}"
-
-        fields = tuple(dict.fromkeys(field for s in members.values() for field in s.fields))
-        keys = {key: of for s in members.values() for key, of in s.keys.items()}
-        seeing = {m: s.sees if s.fields else {WHOLE: fields} for m, s in members.items() if fields}
-        sees = {named(m, part): seen for m, parts in seeing.items() for part, seen in parts.items()}
-        reads = {
-            named(m, part): tuple(named(m, other) for other in read)
-            for m, s in members.items()
-            for part, read in s.reads.items()
-        }
-        gates = tuple(named(m, part) for m, s in members.items() for part in s.gates)
-        return cls(sees, reads, fields, keys, gates)
-
-    def of_member(self, member: str) -> "Sharing":
-        """Return the sharing of a member of an ensemble, such as `member 1`."""
-        sees = {own or WHOLE: fields for own, fields in of_member(member, self.sees).items()}
-        reads = {
-            own or WHOLE: tuple(split_name(part)[1] for part in parts)
-            for own, parts in of_member(member, self.reads).items()
-        }
-        gates = tuple(of_member(member, dict.fromkeys(self.gates)))
-        return Sharing(sees, reads, self.fields, self.keys, gates)
 
     def closed(self) -> tuple[str, ...]:
         """Return the fields that no part reads, except gates; see `unread`."""
@@ -142,10 +115,6 @@ class Sharing(Value):
         member = part.partition("/")[0]
         whole = self.sees.get(WHOLE, self.sees.get(member, ()))
         return frozenset(self.sees.get(part, ())).union(whole, *through)
-
-    def readers(self, part: str) -> tuple[str, ...]:
-        """Return the parts that read a part."""
-        return tuple(reader for reader, parts in self.reads.items() if part in parts)
 
     def _with_keys(self, seen: Collection[str]) -> set[str]:
         """Return fields, with the fields of the key of each aggregate among them."""

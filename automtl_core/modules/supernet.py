@@ -213,8 +213,7 @@ class Supernet(nn.Module):
         with ExitStack() as stack:
             for name, decision in decisions.items():
                 question = self.questions[name]
-                before = None if question.held is None else question.favourite()
-                stack.callback(question.hold, before)
+                stack.callback(question.hold, question.held)
                 question.hold(decision)
             yield
 

@@ -175,14 +175,7 @@ def _encode(
     write_hashes(db, encoding, draft)
     logs, of_events = event_logs(db, dataset, histories, parts, formed, draft / ENCODER)
     write_events(db, logs, encoding, draft)
-    written = 0
-
-    def advance(rows: int) -> None:
-        nonlocal written
-        written += rows
-        progress("write", written / len(parts))
-
-    write_parts(db, dataset, encoding, logs, parts, formed, draft, advance)
+    write_parts(db, dataset, encoding, logs, parts, formed, draft, progress)
     scales = {name: (scale.offset, scale.width) for name, scale in encoding.scales.items()}
     schema = replace(schema_of(dataset, encoding.encoders, scales), histories=tuple(histories), lists=lists)
     Encoder(schema, {**encoding.encoders, **of_events}).save(draft / ENCODER)

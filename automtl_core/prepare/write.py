@@ -21,6 +21,7 @@ from automtl_core.prepare.events import EventLog, matched_values, stacked
 from automtl_core.prepare.examples import columns_of, weight_keys
 from automtl_core.prepare.known import digests, hashes_of_codes
 from automtl_core.prepare.split import Parts, seconds_of_codes, sizes_of
+from automtl_core.system.progress import Progress
 
 
 def facts_of_labels(folder: Path, tasks: Sequence[Task]) -> dict[str, dict[str, dict[str, Any]]]:
@@ -50,7 +51,7 @@ def write_parts(
     parts: Parts,
     lists: Formed | None,
     draft: Path,
-    advance: Callable[[int], None],
+    progress: Progress,
 ) -> None:
     """Write the arrays of all parts in one pass over `examples`.
 
@@ -62,11 +63,11 @@ def write_parts(
         parts: Part of each row, [R].
         lists: The lists of the rows; None without lists.
         draft: Output folder, with a folder for each part.
-        advance: Called with the number of rows of each written chunk.
+        progress: Receives the progress.
 
     """
     arrays_of, sizes = _arrays(db, dataset, encoding, logs, draft), sizes_of(parts)
-    files: dict[tuple[str, str], BinaryIO] = {}
+    files, done = dict[tuple[str, str], BinaryIO](), 0
     with ExitStack() as stack:
         for part in PARTS:
             (draft / part).mkdir()
@@ -78,7 +79,8 @@ def write_parts(
                         write_header(file, array.dtype, (sizes[place], array.shape[1]))
                         files[part, name] = file
                     files[part, name].write(array[places == place].tobytes())
-            advance(len(places))
+            done += len(places)
+            progress("write", done / len(parts))
 
 
 def write_bags(encoding: Encoding, draft: Path) -> None:
@@ -86,13 +88,9 @@ def write_bags(encoding: Encoding, draft: Path) -> None:
     for name, learner in encoding.learners.items():
         if isinstance(learner, BagCounts):
             (draft / "bags").mkdir(exist_ok=True)
-            starts, values = len(learner.starts), int(learner.starts[-1])
-            arrays: list[tuple[str, type[np.generic], int, Iterable[NDArray[Any]]]] = [
-                ("starts", np.int64, starts, [learner.starts]),
-                ("values", np.int32, values, learner.values()),
-            ]
-            for array, dtype, size, blocks in arrays:
-                write_array(draft / "bags" / f"{file_name(name)}.{array}.npy", dtype, (size,), blocks)
+            starts, values = (draft / "bags" / f"{file_name(name)}.{one}.npy" for one in ("starts", "values"))
+            write_array(starts, np.int64, learner.starts.shape, [learner.starts])
+            write_array(values, np.int32, (int(learner.starts[-1]),), learner.values())
 
 
 def write_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...], blocks: Iterable[NDArray[Any]]) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from automtl_core.dataset.dataset import LARGEST, Column
 from automtl_core.dataset.declarations import TimeForm
 from automtl_core.errors import DataError, FaultyRowError, printable
-from automtl_core.fields.encode import NAMED_DATES, OWN, TIME
+from automtl_core.fields.encode import NAMED_DATES, OWN, TIME, as_number
 
 
 def quoted(column: str) -> str:
@@ -86,9 +86,8 @@ def value_and_test(value: str, kind: str, column: Column) -> tuple[str, str]:
     text = value if kind in ("", "VARCHAR") else f"CAST({value} AS VARCHAR)"
     if kind in ("FLOAT", "DOUBLE"):  # NaN is a missing value in these columns
         # `nullif` is folded by statistics of the file.
-        blank = " OR ".join(
-            [f"isnan({value})", *(f"{value} = '{n!r}'::{kind}" for n in column.blank_numbers)]
-        )
+        numbers = [number for number in map(as_number, column.blanks) if number is not None]
+        blank = " OR ".join([f"isnan({value})", *(f"{value} = '{n!r}'::{kind}" for n in numbers)])
         value = f"CASE WHEN NOT ({blank}) THEN {value} END"
         text = f"CAST({value} AS VARCHAR)"
     elif kind == "BOOLEAN":

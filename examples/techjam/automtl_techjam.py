@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from statistics import fmean
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -10,7 +11,7 @@ from pydantic import Field
 
 from automtl_core.plugin import INTEGER, NUMBER, Bucketed, Counted, Metric, RawFile, hookimpl
 from automtl_datasets.kuairand import KuaiRand, KuaiRandSettings
-from automtl_metrics.rankings import ONE_CLASS, Array, gauc_by_positives, ndcg
+from automtl_metrics.rankings import ONE_CLASS, Array, averaged, gauc_by_positives, ndcg_of_users
 
 Day = Annotated[int, Field(ge=20220408, le=20220508)]
 """A date of the column `date`, YYYYMMDD."""
@@ -64,7 +65,9 @@ def primary(labels: Array, predictions: Array, users: Array) -> Counted:
 
     The standard deviation of a random order is an upper limit: that of two values that move together.
     """
-    both = gauc_by_positives(labels, predictions, users), ndcg(labels, predictions, users, 5, everyone=True)
+    rows = labels, predictions, users
+    of_users = partial(ndcg_of_users, k=5, everyone=True)
+    both = gauc_by_positives(*rows), averaged(*rows, "with a row", of_users)
     of_auc, of_ndcg = (one.by_user for one in both)
     if of_auc is None or of_ndcg is None:
         return Counted(None, 0)

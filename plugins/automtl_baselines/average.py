@@ -16,7 +16,6 @@ from torch import nn
 
 from automtl_core.plugin import (
     NAMED,
-    Candidates,
     Chooser,
     Component,
     Ensemble,
@@ -61,15 +60,9 @@ class Member:
         self._choose = choose
         self._name = name
 
-    def one_of(
-        self,
-        name: str,
-        candidates: Candidates,
-        inputs: tuple[Sequence[int], int] | None = None,
-        shared: bool = False,
-    ) -> nn.Module:
+    def one_of(self, name: str, *how: Any, **more: Any) -> nn.Module:
         """Return the module for one of the candidates, see `Chooser`."""
-        return self._choose.one_of(f"{self._name}/{name}", candidates, inputs, shared)
+        return self._choose.one_of(f"{self._name}/{name}", *how, **more)
 
     def any_of(self, name: str, options: Sequence[str]) -> Gate | FixedGate:
         """Return the gate over any subset of the options, see `Chooser`."""

@@ -4,7 +4,8 @@ A `Comparison` holds the measured values. Means, differences, costs and verdicts
 demand, so that they are always consistent, also after reading from JSON.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import nan
@@ -25,12 +26,6 @@ from automtl_report.numbers import change, p_value
 MEAN = "mean"
 """Column of the mean over tasks of two classes with enough positives; errors in the units of different labels
 have no mean."""
-
-
-def with_mean(of_tasks: Influences, counting: Sequence[str]) -> Influences:
-    """Return the influences on the score of each task, and on the mean over those that count."""
-    mean = {MEAN: np.mean([of_tasks[task] for task in counting], axis=0)} if counting else {}
-    return {**of_tasks, **mean}
 
 
 ALONE = "single-task"
@@ -281,26 +276,22 @@ class Comparison(Value):
         """
         first = self.kinds[0]
         counting = [t for t in self.of_kind(first) if first.two_classes and self.tasks[t].counts]
-        of = {
-            name: {place: with_mean(found, counting) for place, found in cells.items()}
-            for name, cells in influences.items()
-        }
-        bases = [name for name in dict.fromkeys((self.reference, ALONE, self.best)) if name in of]
-        return replace(
-            self,
-            noises={
-                base: {name: noises(cells, of[base]) for name, cells in of.items() if name != base}
-                for base in bases
-            },
-        )
 
-    def decided(self, model: str) -> dict[str, dict[Decision, int]]:
+        def with_mean(found: Influences) -> Influences:
+            mean = {MEAN: np.mean([found[task] for task in counting], axis=0)} if counting else {}
+            return {**found, **mean}
+
+        of = {name: {at: with_mean(one) for at, one in cells.items()} for name, cells in influences.items()}
+        bases = [name for name in dict.fromkeys((self.reference, ALONE, self.best)) if name in of]
+        against = {b: {name: noises(of[name], of[b]) for name in of if name != b} for b in bases}
+        return replace(self, noises=against)
+
+    def decided(self, model: str) -> dict[str, Counter[Decision]]:
         """Return choice -> decision -> in how many cells the model has it; empty without choices."""
-        found: dict[str, dict[Decision, int]] = {}
+        found: dict[str, Counter[Decision]] = {}
         for cell in self.models[model].tested:
             for name, decision in cell.decisions.items():
-                of = found.setdefault(name, {})
-                of[decision] = of.get(decision, 0) + 1
+                found.setdefault(name, Counter())[decision] += 1
         return found
 
     def relative(self, model: str) -> dict[str, float | None]:
@@ -348,9 +339,9 @@ class Comparison(Value):
         costs = {name: self.models[name].mean_costs()["flops_per_row"] for name in (best, *level)}
         flops = {name: cost.mean for name, cost in costs.items() if cost and cost.mean}
         cheapest = min(flops, key=lambda name: flops[name], default=best)
-        if cheapest == best or best not in flops:
-            return text
-        return f"{text}; `{cheapest}` costs least of them, {cost_in_words(flops[cheapest] / flops[best])}"
+        if cheapest != best and best in flops:
+            text += f"; `{cheapest}` costs least of them, {cost_in_words(flops[cheapest] / flops[best])}"
+        return text
 
     def to_json(self) -> dict[str, Any]:
         """Return the measured values and everything computed from them."""

@@ -51,28 +51,22 @@ def standing(result: OnRows) -> Iterator[Section]:
     if champion.mean is not None:
         forms[MEAN] = next(m.type.score.form for m in champion.test.values() if m.type.two_classes)
     columns = [f"{name} *" if name in few else name for name in forms]
-    scores = list[list[object]]()
+    scores, gains = list[list[object]](), list[list[object]]()
     for one in result.entrants:
         values = {**{name: m.score for name, m in one.test.items()}, MEAN: one.mean}
         known = (None if values[name] is None else f"{values[name]:{form}}" for name, form in forms.items())
         scores.append([one.name, *known])
+        of = ((gain := one.gains.get(name)) and interval(gain, form) for name, form in forms.items())
+        gains.append([one.name, *of, one.verdict])
     measures = listing(kind.score.title for kind in distinct(m.kind for m in champion.test.values()))
     yield table(["model", *columns], scores, "lr", measures, list(too_few(few)))
-    cells = [
-        [
-            one.name,
-            *((gain := one.gains.get(name)) and interval(gain, form) for name, form in forms.items()),
-            one.verdict,
-        ]
-        for one in challengers
-    ]
     counts = (len(challengers), "challengers"), (len(result.judged), "scores")
     several = " and ".join(f"{count} {what}" for count, what in counts if count > 1)
     drawn = ("users" if result.units else "rows") + (several and f", for {several} together")
     note = f"95 % confidence interval of paired differences over {drawn}; ahead or behind: "
     note += f"the whole interval of {' or '.join(result.judged)} is beyond {result.margin:g}"
     note += ", for numbers times their standard deviation" * bool({*result.judged} - {MEAN})
-    yield table(["model", *columns, "verdict"], cells, "lr", f"against {champion.name}", [note])
+    yield table(["model", *columns, "verdict"], gains[1:], "lr", f"against {champion.name}", [note])
 
 
 def page(result: Comparison) -> str:
@@ -292,10 +286,8 @@ def _notes(result: Comparison) -> Iterator[str]:
     yield from too_few({n: TaskMetrics(t.kind, {}, t.rows, t.positives) for n, t in few.items()})
     yield from by_user(next((cell.test for _, cell in result.cells if cell.test), {}))
     for name, model in result.models.items():
-        for cell in model.cells:
-            if cell.error is not None:
-                split = f", split {cell.split}" if len(result.splits) > 1 else ""
-                yield f"{name}, seed {cell.seed}{split}: {cell.error}"
+        lost = [cell for cell in model.cells if cell.error is not None]
+        yield from (f"{name}, seed {cell.seed}, split {cell.split}: {cell.error}" for cell in lost)
         if count := sum(cell.cut_short for cell in model.tested):
             runs = f"{count} of {len(model.tested)} runs"
             yield f"{name}: validation scores still rose at the last epoch of {runs}; raise training.epochs"

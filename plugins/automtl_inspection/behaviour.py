@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from math import sqrt
 from typing import Any, get_args
 
@@ -18,10 +17,9 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 from torch import Tensor, nn
 
-from automtl_core.choices import member_name
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import Refresh
-from automtl_core.modules.network import Ensemble, Mixed, Mixture
+from automtl_core.modules.network import Mixed, gates_of
 from automtl_core.modules.sharing import group_and_word
 from automtl_core.run_dir.facts import Fact
 from automtl_core.system.documents import Value
@@ -89,17 +87,13 @@ def expert_use(network: nn.Module, part: Part, batch_size: int, compute: Compute
             if sum(map(len, kept.setdefault(name, []))) < COMPARED:
                 kept[name].append(output.detach().double().cpu())
 
-    members = {"": network}
-    if isinstance(network, Ensemble):
-        members = {f"{member_name(k)}/": member for k, member in enumerate(network.members)}
-    gates = {m: [g for g in member.modules() if isinstance(g, Mixture)] for m, member in members.items()}
+    gates = gates_of(network)
     try:
-        for member, of_member in gates.items():
-            for gate in of_member:
-                gate.observer = partial(observe, member)
+        for member, gate in gates:
+            gate.observer = partial(observe, member)
         predict(network, part, batch_size, compute)
     finally:
-        for gate in chain(*gates.values()):
+        for _, gate in gates:
             gate.observer = None
     if not weights:
         return None

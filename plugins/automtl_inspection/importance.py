@@ -73,10 +73,6 @@ class FieldEffect(Value):
     verdict: Verdict = "unclear"
 
 
-Effects = Mapping[str, Mapping[str, FieldEffect]]
-"""Field -> task -> effect."""
-
-
 @dataclass(frozen=True)
 class Importance(Fact):
     """Permutation importance of the fields that the network reads; absent where it was not computed."""
@@ -160,17 +156,15 @@ def importance(
 
     """
     intact = _losses(schema.tasks, part, predict(part))
-    found: dict[str, dict[str, FieldEffect]] = {}
+    found: dict[tuple[str, str], FieldEffect] = {}
     for done, field in enumerate(fields):
         progress("permute fields", done / len(fields))
         a, b = seeds.generator(seed, "importance", field).permutation(len(part)).reshape(2, -1)
         partners = np.empty(len(part), np.int64)  # the other row of the pair of each row
         partners[a], partners[b] = b, a
         losses = _losses(schema.tasks, part, predict(permuted(part, schema, field, partners)))
-        found[field] = {
-            task.name: _effect(task, part, t, losses[t] - intact[t], partners)
-            for t, task in enumerate(schema.tasks)
-        }
+        for t, task in enumerate(schema.tasks):
+            found[field, task.name] = _effect(task, part, t, losses[t] - intact[t], partners)
     return _corrected(found)
 
 
@@ -254,17 +248,12 @@ def _effect(task: Task, part: Part, column: int, by_row: Floats, partners: NDArr
     return FieldEffect(measure, drop, low, high, p, "no effect" if none else "unclear")
 
 
-def _corrected(effects: Effects) -> dict[str, dict[str, FieldEffect]]:
+def _corrected(found: Mapping[tuple[str, str], FieldEffect]) -> dict[str, dict[str, FieldEffect]]:
     """Return the effects with corrected p values; a significant drop matters, however small it is."""
-    known = {
-        (f, t): one.p for f, by_task in effects.items() for t, one in by_task.items() if one.p is not None
-    }
-    adjusted = holm(known)
-    found: dict[str, dict[str, FieldEffect]] = {}
-    for field, by_task in effects.items():
-        found[field] = {}
-        for task, effect in by_task.items():
-            p = adjusted.get((field, task))
-            matters = p is not None and p < SIGNIFICANCE
-            found[field][task] = replace(effect, p=p, verdict="matters" if matters else effect.verdict)
-    return found
+    adjusted = holm({key: one.p for key, one in found.items() if one.p is not None})
+    effects: dict[str, dict[str, FieldEffect]] = {}
+    for (field, task), one in found.items():
+        p = adjusted.get((field, task))
+        matters = p is not None and p < SIGNIFICANCE
+        effects.setdefault(field, {})[task] = replace(one, p=p, verdict="matters" if matters else one.verdict)
+    return effects

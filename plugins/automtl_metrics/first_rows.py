@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from automtl_core.plugin import Metric
-from automtl_metrics.rankings import NO_POSITIVE, POSITIVE, Array, Groups, Values, averaged, ranking
+from automtl_metrics.rankings import NO_POSITIVE, POSITIVE, Array, Groups, Values, ranking
 
 
 class Expected(NamedTuple):
@@ -70,8 +70,7 @@ def of_users(groups: Groups, k: int, value: Callable[[Expected, Array], Array]) 
 
 def _metric(title: str, k: int, value: Callable[[Expected, Array], Array]) -> Metric:
     by_user = partial(of_users, k=k, value=value)
-    compute = partial(averaged, which=POSITIVE, of_users=by_user)
-    return ranking(f"{title}@{k}", compute, by_user, NO_POSITIVE)
+    return ranking(f"{title}@{k}", POSITIVE, by_user, NO_POSITIVE)
 
 
 def map_at(number: int) -> Metric:

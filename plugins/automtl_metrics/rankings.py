@@ -100,8 +100,8 @@ def gauc_by_positives(labels: Array, predictions: Array, users: Array) -> Counte
     return gauc(labels, predictions, users, by_positives=True)
 
 
-def ndcg(labels: Array, predictions: Array, users: Array, k: int, everyone: bool = False) -> Counted:
-    """NDCG at k with binary relevance, averaged over users with a positive row.
+def ndcg_of_users(groups: Groups, k: int, everyone: bool = False) -> Values:
+    """Return NDCG at k with binary relevance of each user, [U].
 
     Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", TOIS 2002; the row at place i
     is discounted by log2(i + 1). Rows with equal predictions have their mean relevance, the expectation over
@@ -109,22 +109,11 @@ def ndcg(labels: Array, predictions: Array, users: Array, k: int, everyone: bool
     the presence of tied scores", ECIR 2008).
 
     Args:
-        labels: [R], zeros and ones.
-        predictions: [R]; higher means more likely.
-        users: User of each row, [R].
+        groups: The rows of users.
         k: Number of places that count.
         everyone: Whether users without a positive row count too, with the value 0.
 
-    Returns:
-        The value, the number of rows of the users who count, and these users.
-
     """
-    which = "with a row" if everyone else POSITIVE
-    return averaged(labels, predictions, users, which, partial(ndcg_of_users, k=k, everyone=everyone))
-
-
-def ndcg_of_users(groups: Groups, k: int, everyone: bool = False) -> Values:
-    """Return NDCG at k of each user, for users with a positive row or for all, see `ndcg`."""
     last = min(k, int(groups.rows.max()))
     discounts = 1 / np.log2(np.arange(last) + 2)
     gains, squares = (np.append(0.0, np.cumsum(discounts**n)) for n in (1, 2))  # of the first n places
@@ -140,25 +129,22 @@ def ndcg_of_users(groups: Groups, k: int, everyone: bool = False) -> Values:
 
 
 def ranking(
-    title: str,
-    compute: Callable[..., Counted],
-    of_users: OfUsers,
-    undefined: str = "it is undefined for these rows",
+    title: str, which: str, of_users: OfUsers, undefined: str = "it is undefined for these rows"
 ) -> Metric:
-    """Return a metric by user, see `Metric`."""
-    terms = partial(terms_of, of_users=of_users)
+    """Return the mean of a value of each user, see `Metric`; `which` as in `averaged`."""
+    compute, terms = partial(averaged, which=which, of_users=of_users), partial(terms_of, of_users=of_users)
     return Metric(title, compute, needs_users=True, undefined=undefined, terms=terms)
 
 
 def ndcg_at(number: int) -> Metric:
     """NDCG@k: discounted positive rows among the first k of a user, averaged over users with any."""
-    return ranking(f"NDCG@{number}", partial(ndcg, k=number), partial(ndcg_of_users, k=number), NO_POSITIVE)
+    return ranking(f"NDCG@{number}", POSITIVE, partial(ndcg_of_users, k=number), NO_POSITIVE)
 
 
 def ndcg_of_all_at(number: int) -> Metric:
     """NDCG@k over all users; a user without a positive row counts with 0."""
     of_users = partial(ndcg_of_users, k=number, everyone=True)
-    return ranking(f"NDCG@{number} of all", partial(ndcg, k=number, everyone=True), of_users)
+    return ranking(f"NDCG@{number} of all", "with a row", of_users)
 
 
 def averaged(labels: Array, predictions: Array, users: Array, which: str, of_users: OfUsers) -> Counted:
@@ -219,7 +205,10 @@ def _groups(labels: Array, predictions: Array, users: Array) -> tuple[Array, Gro
     )
 
 
-GAUC_BY_POSITIVES = ranking(
-    "GAUC by positives", gauc_by_positives, partial(auc_of_users, by_positives=True), ONE_CLASS
-)
-GAUC = ranking("GAUC", gauc, auc_of_users, ONE_CLASS)
+def _gauc(title: str, compute: Callable[..., Counted], by_positives: bool) -> Metric:
+    terms = partial(terms_of, of_users=partial(auc_of_users, by_positives=by_positives))
+    return Metric(title, compute, needs_users=True, undefined=ONE_CLASS, terms=terms)
+
+
+GAUC_BY_POSITIVES = _gauc("GAUC by positives", gauc_by_positives, True)
+GAUC = _gauc("GAUC", gauc, False)

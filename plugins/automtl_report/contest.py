@@ -31,16 +31,6 @@ class Contest:
         """The models that were not chosen."""
         return [point for point in self.ranked if not point.chosen]
 
-    @property
-    def rival(self) -> Point | None:
-        """The best model that is none of the search, such as `mmoe`; None if none was trained."""
-        return next((point for point in self.ranked if is_rival(point)), None)
-
-
-def is_rival(point: Point) -> bool:
-    """Return whether a model is a hand-designed one or a baseline: it has the name of its search space."""
-    return point.overrides.get("space", {}).get("name") == point.name
-
 
 def contested(record: RunRecord) -> Contest | None:
     """Return the trained models of a search; None where there are no two, or none is chosen."""
@@ -50,12 +40,13 @@ def contested(record: RunRecord) -> Contest | None:
 
 
 def rank(record: RunRecord) -> Iterator[Text]:
-    """Yield the rank of the chosen model and its cost in a sentence."""
+    """Yield the rank of the chosen model, its lead over the best other one, and its cost in a sentence."""
     if (contest := contested(record)) is None:
         return
     chosen, names = contest.chosen, {standing: list[str]() for standing in IN_WORDS}
-    for point in contest.others:
-        names[contest.lead(point).standing()].append(f"`{point.name}`")
+    for place, point in enumerate(contest.others):
+        lead = contest.lead(point)
+        names[lead.standing()].append(f"`{point.name}`" + f" ({interval(lead)})" * (place == 0))
     parts = [
         f"{words} {', '.join(names[standing])}" for standing, words in IN_WORDS.items() if names[standing]
     ]

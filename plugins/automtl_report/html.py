@@ -1,7 +1,7 @@
 """The report of a run or of a comparison: sections as one HTML page without any other file."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from importlib import resources
 from itertools import groupby
@@ -31,9 +31,9 @@ def page(title: str, subtitle: str, sections: Iterable[Section], version: str) -
     """Return a page. A section without a title belongs to the one before it."""
     made = template(
         "page.html",
-        beside=_beside,
         cell=cell,
         chart=chart,
+        groups=lambda blocks: [(small, list(group)) for small, group in groupby(blocks, _is_small)],
         drawn=drawn,
         kind=lambda block: type(block).__name__,
         largest=_largest,
@@ -56,17 +56,6 @@ def _titled(sections: Iterable[Section]) -> list[Section]:
         elif section.title or blocks:
             titled.append(replace(section, title=_sentence(section.title or "Verdict"), blocks=blocks))
     return titled
-
-
-def _beside(blocks: Sequence[Block]) -> Iterator[tuple[int, list[Block]]]:
-    """Yield blocks with the number of charts and short tables in a row; 0 where each block stands alone."""
-    for together, group in groupby(blocks, _is_small):
-        some = list(group)
-        charts = sum(isinstance(block, Curves | Bars) for block in some)
-        beside = min(charts, 3 if charts % 3 == 0 or charts == 5 else 4)
-        if charts < min(len(some), 3):  # tables take what they need
-            beside = 4
-        yield beside * together, some
 
 
 def _is_small(block: Block) -> bool:

@@ -162,7 +162,8 @@ def strongest(record: RunRecord) -> list[Block]:
     ]
     if not bars:
         return [Text(f"No field has a significant effect on any task ({rows})")]
-    blocks: list[Block] = [Bars("Strongest fields", "drop of the score if permuted", bars[:STRONGEST])]
+    title = f"{len(bars)} of {len(importance.effects)} fields matter; the strongest"
+    blocks: list[Block] = [Bars(title, "drop of the score if permuted", bars[:STRONGEST])]
     verdicts = {field: {e.verdict for e in of.values()} for field, of in importance.effects.items()}
     if without := [field for field, known in verdicts.items() if known <= {"no effect"}]:
         how = f"95 % intervals within {MARGIN} of 0"

@@ -35,13 +35,12 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
         scores.add(score)
     counts = [key for key in ("positives", "rows") if any(key in of_task for of_task in values.values())]
     few = {task: m for task, m in test.items() if not m.is_informative(least)}
-    rows: list[list[object]] = []
-    for task in test:
-        cells = [_cell(values[task], column) for column in columns]
-        totals = [values[task].get(key, "") for key in counts]
-        rows.append([task + " *" * (task in few), *cells, *totals])
+    rows: list[list[object]] = [
+        [task + " *" * (task in few), *(_cell(of, c) for c in columns), *(of.get(key, "") for key in counts)]
+        for task, of in values.items()
+    ]
     if any(columns.values()):
-        means: list[object] = []
+        means = list[object]()
         for column, has_mean in columns.items():
             of_column = {task: m for task, m in test.items() if column.key in values[task]}
             by_task = {task: values[task][column.key] for task in of_column}

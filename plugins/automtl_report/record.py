@@ -217,8 +217,7 @@ class RunRecord:
             return
         for name, space in members.items():
             own = replace(self.architecture, decisions=of_member(name, self.architecture.decisions))
-            sharing = self.sharing.of_member(name)
-            yield name, replace(self, architecture=own, sharing=sharing, space=space)
+            yield name, replace(self, architecture=own, sharing=space.sharing(own), space=space)
 
     def to_json(self) -> dict[str, Any]:
         """Return what was measured of the run or of the architecture, as commands print it."""
@@ -336,8 +335,6 @@ def _space(origin: Origin | None, registry: Registry) -> SearchSpace[Any]:
 def _scored(derived: Architecture) -> Sharing:
     """Return the sharing according to the decisions alone, without knowledge of unread fields."""
     fields = Schema.from_json(derived.origin.schema).fields() if derived.origin else ()
-    if any(members := dict.fromkeys(split_name(name)[0] for name in derived.decisions)):
-        own = {name: replace(derived, decisions=of_member(name, derived.decisions)) for name in members}
-        return Sharing.together({name: _scored(member) for name, member in own.items()})
     gates = {name: d for name, d in derived.decisions.items() if not isinstance(d, str)}
-    return Sharing.of(gates, {name: AnyOf(name, d) for name, d in gates.items()}, fields)
+    members = list(dict.fromkeys(split_name(name)[0] for name in derived.decisions))
+    return Sharing.of(gates, {name: AnyOf(name, d) for name, d in gates.items()}, fields, members=members)

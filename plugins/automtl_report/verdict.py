@@ -7,20 +7,17 @@ from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import mean_over_tasks
 from automtl_core.views import Bar, Bars, Block, Figures, Section, Text, lines, next_commands
-from automtl_inspection.importance import Importance
-from automtl_report.contest import contested, is_rival, rank
-from automtl_report.measured import largest, notes
-from automtl_report.numbers import elapsed, interval, some
+from automtl_report.contest import rank
+from automtl_report.measured import notes
+from automtl_report.numbers import elapsed
 from automtl_report.record import RunRecord
-from automtl_report.search import measure
 
 
 def verdict(record: RunRecord) -> Iterator[Section]:
     """Yield warnings, the rank of the chosen model, the values that tell most, and a chart of test scores."""
     result = record.get(Result)
     measured = [*_score(record, result), *costs(record, result)] if result else []
-    found = dict([*_gain(record), *measured, *_fields(record)])
-    figures = [Figures(found)] if found else []
+    figures = [Figures(dict(measured))] if measured else []
     remarks = map(Text, record.remarks)
     yield Section(
         "", [*notes(record), *rank(record), *figures, *remarks], more=scores(result) if result else []
@@ -55,21 +52,6 @@ Figure = tuple[str, tuple[str, str]]
 """Label, value and note."""
 
 
-def _gain(record: RunRecord) -> Iterator[Figure]:
-    contest = contested(record)
-    if contest is None or (rival := contest.rival) is None:
-        if record.search.front:
-            yield "gain", ("not known", "no hand-designed model was trained beside this one")
-        return
-    scores = measure(record, "and")
-    if is_rival(contest.chosen):
-        yield "gain", ("none", f"`{rival.name}` is the best model on validation rows, and is hand-designed")
-        return
-    value, _, ends = interval(contest.lead(rival)).partition(" ")
-    best = f"{ends} over `{rival.name}`, the best hand-designed model"
-    yield f"gain of {scores}", (value, f"{best}, on validation rows")
-
-
 def _score(record: RunRecord, result: Result) -> Iterator[Figure]:
     test = result.test or {}
     for kind in distinct(m.kind for m in test.values()):
@@ -94,11 +76,3 @@ def costs(record: RunRecord, result: Result) -> Iterator[Figure]:
         phases = {name.replace("_", " "): s for name, s in costs.seconds.items() if s >= 0.5}
         words = ", ".join(f"{name} {elapsed(seconds)}" for name, seconds in phases.items())
         yield "time", (elapsed(sum(costs.seconds.values())), words)
-
-
-def _fields(record: RunRecord) -> Iterator[Figure]:
-    if (importance := record.get(Importance)) is None:
-        return
-    strong = largest(importance)
-    words = some([field for field, *_ in strong], 4) if strong else "none has a significant effect"
-    yield "fields that matter", (f"{len(strong)} of {len(importance.effects)}", words)

@@ -19,7 +19,6 @@ Where a metric of lists decides, entrants that are level by it are ranked by AUC
 hundred lists is uncertain by more than the models differ, and the largest of several is so by chance.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
@@ -31,7 +30,6 @@ from automtl_core.plugin import (
     HeldOutSettings,
     Proposals,
     Recipe,
-    S,
     Scheduler,
     TrialResult,
     difference,
@@ -48,23 +46,6 @@ class Rung(NamedTuple):
     """Number of architectures that reach it by their rank."""
     epochs: int
     """Its last epoch."""
-
-
-def rungs_of(entrants: int, first: int, whole: int) -> list[Rung]:
-    """Return the schedule.
-
-    Args:
-        entrants: Number of architectures in the first rung.
-        first: Epochs of the first rung.
-        whole: Epochs of a full training.
-
-    """
-    rungs: list[Rung] = []
-    while not rungs or rungs[-1].epochs < whole:
-        power = int(ETA ** len(rungs))
-        size = max(1, entrants // power)
-        rungs.append(Rung(size, whole if size == 1 else min(whole, first * power)))
-    return rungs
 
 
 def first_rung(epochs: int, epoch_steps: int) -> int:
@@ -104,7 +85,12 @@ class HalvingSettings(HeldOutSettings):
         """
         first = first_rung(self.rung_epochs, epoch_steps)
         whole = min(recipe.epochs, first * ETA**2) if on_sample else recipe.epochs
-        return rungs_of(entrants, first, whole)
+        rungs: list[Rung] = []
+        while not rungs or rungs[-1].epochs < whole:
+            power = int(ETA ** len(rungs))
+            size = max(1, entrants // power)
+            rungs.append(Rung(size, whole if size == 1 else min(whole, first * power)))
+        return rungs
 
     def most_epochs(self, entrants: int, recipe: Recipe) -> int:
         """Return the maximum number of epochs of all rungs, without early stopping."""
@@ -117,55 +103,31 @@ class HalvingSettings(HeldOutSettings):
         return most + more * (before - self.rungs(entrants, recipe)[0].epochs)
 
 
-class ByRungs(Scheduler[S], ABC):
-    """Trains candidates rung by rung: all that may still win, before any of them goes on."""
+class Halving(Scheduler[HalvingSettings]):
+    """Successive halving of the known candidates, preferred first."""
 
-    loss_rows = 0
-    """See `TrialSpec.loss_rows`."""
-
-    def __init__(self, settings: S, proposals: Proposals) -> None:
+    def __init__(self, settings: HalvingSettings, proposals: Proposals) -> None:
         super().__init__(settings, proposals)
         self.entrants = {candidate.name: candidate for candidate in proposals.known}
+        count, on_sample = len(self.entrants), proposals.on_sample
+        self.rungs = settings.rungs(count, proposals.recipe, proposals.epoch_steps, on_sample)
+        self.rung = 0
         self.alive = list(self.entrants)  # entrants that may still win
         self.results: dict[str, TrialResult] = {}
-        self.rung = 0
-        self._next = list(self.alive)  # entrants that this rung trains
-
-    @property
-    @abstractmethod
-    def last_epoch(self) -> int | None:
-        """The last epoch of this rung; None for a full training."""
-
-    @abstractmethod
-    def end_rung(self) -> None:
-        """Drop the worse entrants, and begin the next rung, if there is one."""
+        self._next = list(self.alive)  # entrants that the next rung trains
 
     def ask(self) -> list[Candidate]:
-        """Return the trainings of this rung."""
-        how: dict[str, Any] = {"epochs": self.last_epoch, "loss_rows": self.loss_rows}
+        """Return the trainings of the next rung."""
+        rows = self.settings.rows if self.settings.ahead and len(self.entrants) > 1 else 0
+        how: dict[str, Any] = {"epochs": self.rungs[self.rung].epochs, "loss_rows": rows}
         return [replace(self.entrants[name], **how) for name in self._next]
 
     def tell(self, training: Candidate, result: TrialResult) -> None:
         """Receive a result; after the last one of a rung, the next rung begins."""
         self.results[training.name] = result
-        stopped = any(name in self.results and self.results[name].state == "stopped" for name in self.alive)
+        stopped = any(r.state == "stopped" for r in self.results.values())
         if training.name == self._next[-1] and not stopped:
-            self.end_rung()
-
-
-class Halving(ByRungs[HalvingSettings]):
-    """Successive halving of the known candidates, preferred first."""
-
-    def __init__(self, settings: HalvingSettings, proposals: Proposals) -> None:
-        super().__init__(settings, proposals)
-        count, on_sample = len(self.entrants), proposals.on_sample
-        self.rungs = settings.rungs(count, proposals.recipe, proposals.epoch_steps, on_sample)
-        self.loss_rows = settings.rows if settings.ahead and count > 1 else 0
-
-    @property
-    def last_epoch(self) -> int:
-        """The last epoch of this rung."""
-        return self.rungs[self.rung].epochs
+            self._next_rung()
 
     def epochs_left(self, epochs: int) -> int:
         """Return the epochs of this rung and the next ones; one that goes on has its patience before it."""
@@ -186,7 +148,7 @@ class Halving(ByRungs[HalvingSettings]):
         others = [name for name, r in self.results.items() if r.metrics and name not in first]
         return [self.entrants[name] for name in (*first, *sorted(others, key=list(self.entrants).index))]
 
-    def end_rung(self) -> None:
+    def _next_rung(self) -> None:
         """Drop the worse entrants. The others train on, and a last one trains to its end.
 
         Entrants that are trained to their end stay: they cost nothing more. After the last rung the best of

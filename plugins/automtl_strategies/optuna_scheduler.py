@@ -1,18 +1,14 @@
-"""Samplers of Optuna suggest candidates, and successive halving ends trials early.
+"""Samplers of Optuna suggest candidates in batches, and successive halving trains each batch."""
 
-Candidates are suggested in batches, whose trainings may run side by side, and told in their order.
-"""
-
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from warnings import catch_warnings, simplefilter
 
 from pydantic import Field
 
-from automtl_core.plugin import Candidate, Metrics, Proposals, Settings, seeds
-from automtl_strategies.halving import ETA, ByRungs, first_rung
+from automtl_core.plugin import Candidate, Proposals, Scheduler, Settings, TrialResult, seeds
+from automtl_strategies.halving import Halving, HalvingSettings
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -35,9 +31,10 @@ class OptunaSettings(Settings):
     """Optuna's sampler. tpe: tree-structured Parzen estimator, for any number of parameters. gp: Gaussian
     process, for few. random: random search."""
     rung_epochs: int = Field(8, ge=0)
-    """Number of epochs after which the worse half of the trials ends for the first time, on large data fewer:
-    those of 600 training steps. Each rung has twice the epochs of the one before. A small value favours wide
-    networks, which learn faster at first. A larger value takes longer. With 0, no trial ends early."""
+    """Number of epochs after which the worse half of the trials of a batch ends for the first time, on large
+    data fewer: those of 600 training steps. Each rung has twice the epochs of the one before, and the best
+    trial is trained to its end. A small value favours wide networks, which learn faster at first. A larger
+    value takes longer. With 0, no trial ends early."""
     removed: ClassVar[Mapping[str, Any]] = {
         "pruner": "auto", "seeds": 1, "rung_steps": 600, "storage": None, "flops": False,
     }  # fmt: skip
@@ -58,58 +55,60 @@ def quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-class OptunaScheduler(ByRungs[OptunaSettings]):
-    """Samplers and successive halving of Optuna (Akiba et al., KDD 2019; extra `study`)."""
+class OptunaScheduler(Scheduler[OptunaSettings]):
+    """Samplers of Optuna (Akiba et al., KDD 2019; extra `study`), and successive halving of each batch."""
 
     def __init__(self, settings: OptunaSettings, proposals: Proposals) -> None:
         import optuna
-        from optuna.pruners import SuccessiveHalvingPruner
 
-        super().__init__(settings, replace(proposals, known=()))
-        self.names = [candidate.name for candidate in proposals.known]
-        whole, first = proposals.recipe.epochs, first_rung(settings.rung_epochs, proposals.epoch_steps)
-        ends = (first * ETA**k for k in range(whole.bit_length()))
-        self.rungs = [end for end in ends if 0 < end < whole]
-        """Epochs after which the trials of a batch are compared."""
+        super().__init__(settings, proposals)
         with quiet():
             self._study = optuna.create_study(
                 sampler=_sampler(settings, seeds.derive(proposals.seed, "study") % 2**32, proposals.startup),
-                pruner=SuccessiveHalvingPruner(min_resource=min(self.rungs, default=1), reduction_factor=ETA),
                 direction="maximize",
             )
             for parameters in proposals.parameters[: settings.trials]:
                 self._study.enqueue_trial(parameters)
-        self.scores: dict[str, float] = {}
-        """Score of the latest result of each trial that has one, and has not diverged."""
+        self.candidates: dict[str, Candidate] = {}
+        self.results: dict[str, TrialResult] = {}
         self.complete: set[str] = set()
-        """Trials with a score that came to their end."""
-        self.reference: Metrics = {}
-        """Metrics that scores are relative to, the first ones of the study."""
+        """Candidates of the batches that have ended whose training has come to its end."""
         self._batch: dict[str, Trial] = {}
+        self._halving = self._halved()
 
-    @property
-    def last_epoch(self) -> int | None:
-        """The last epoch of this rung; None for the last one."""
-        return self.rungs[self.rung] if self.rung < len(self.rungs) else None
+    @quiet()
+    def ask(self) -> Sequence[Candidate]:
+        """Return the trainings of the next rung, perhaps of the next batch."""
+        if asked := self._halving.ask():
+            return asked
+        self._batch = dict(self._suggested() for _ in range(self._count()))
+        self._halving = self._halved()
+        return self._halving.ask()
 
-    def ask(self) -> list[Candidate]:
-        """Return the trainings of this rung, perhaps of the next batch."""
-        if not self._next:
-            self._batch = dict(self._suggested() for _ in range(self._count()))
-            self.alive = list(self._batch)
-            self._begin(0)
-        return super().ask()
+    @quiet()
+    def tell(self, training: Candidate, result: TrialResult) -> None:
+        """Receive a result; after the last one of a batch, the study learns from it."""
+        self.results[training.name] = result
+        self._halving.tell(training, result)
+        if not self._halving.ask():
+            self._end_batch()
 
     def ranked(self) -> list[Candidate]:
         """Return a training of each trial with a score, best first.
 
         If no trial has come to its end, these are the trials that were begun.
         """
-        for name in self.alive:  # of a batch that a listener has ended
-            self._score(name, last=False)
-        pool = [name for name in self.entrants if name in self.complete & self.scores.keys()]
-        pool = pool or [name for name in self.entrants if name in self.scores]
-        return [self.entrants[name] for name in sorted(pool, key=lambda name: -self.scores[name])]
+        values = {name: value for name in self.results if (value := self._value(name)) is not None}
+        pool = [name for name in values if name in self.complete] or values
+        return [self.candidates[name] for name in sorted(pool, key=lambda name: -values[name])]
+
+    def _halved(self) -> Halving:
+        """Return the trainings of the batch; without rungs, each is trained to its end."""
+        known, recipe, rung = self.proposals, self.proposals.recipe, self.settings.rung_epochs
+        batch = [self.candidates[name] for name in self._batch]
+        steps = known.epoch_steps if rung else 1
+        settings = HalvingSettings(rung_epochs=rung or recipe.epochs, ahead=0)
+        return Halving(settings, Proposals(batch, recipe, steps))
 
     def _count(self) -> int:
         """Return the number of trials of the next batch; 0 at the end of the study."""
@@ -117,75 +116,42 @@ class OptunaScheduler(ByRungs[OptunaSettings]):
         if spent is not None and spent() >= 1:
             return 0
         most = TRIALS if most is None and spent is None else most
-        return self.settings.batch if most is None else min(self.settings.batch, most - len(self.entrants))
+        return self.settings.batch if most is None else min(self.settings.batch, most - len(self.candidates))
 
-    @quiet()
-    def _suggested(self) -> tuple[str, "Trial"]:
+    def _suggested(self) -> "tuple[str, Trial]":
         trial, proposals = self._study.ask(), self.proposals
         assert proposals.suggest is not None  # noqa: S101 - a study suggests
-        name = dict(enumerate(self.names)).get(trial.number, f"trial {trial.number}")
-        self.entrants[name] = proposals.suggest(trial, name)
-        return name, trial
+        known = dict(enumerate(proposals.known)).get(trial.number)
+        candidate = proposals.suggest(trial, known.name if known else f"trial {trial.number}")
+        self.candidates[candidate.name] = candidate
+        return candidate.name, trial
 
-    def _begin(self, rung: int) -> None:
-        """Begin a rung of the batch; a rung without a training ends at once."""
-        self.rung = rung
-        self._next = [name for name in self.alive if not self._has_ended(name)]
-        if self._batch and not self._next:
-            self.end_rung()
+    def _value(self, name: str) -> float | None:
+        """Return the relative change of the metrics of a trial against the first of the study."""
+        first = next((one.metrics for one in self.results.values() if one.metrics), {})
+        now = self.results[name].metrics
+        return self.proposals.recipe.change(now, first) if now else None
 
-    @quiet()
-    def end_rung(self) -> None:
-        """Score and prune the trials of the batch, and begin the next rung; tell them after the last one."""
-        last = self.rung == len(self.rungs)
-        for name in self.alive:
-            self._score(name, last)
-        kept = [name for name in self.alive if not self.results[name].error]
-        self.alive = [name for name in kept if last or not self._prunes(name)]
-        if self.alive and not last:
-            self._begin(self.rung + 1)
-            return
-        for name, trial in self._batch.items():
-            self._tell(name, trial)
-        self._batch, self.alive, self._next = {}, [], []
-
-    def _has_ended(self, name: str) -> bool:
-        """Return whether more epochs would not change a training."""
-        return name in self.results and self.results[name].state == "done"
-
-    def _score(self, name: str, last: bool) -> None:
-        """Compute the score of a trial: the relative change of its metrics against the first of the study."""
-        self.scores.pop(name, None)
-        result = self.results.get(name)
-        if result and not result.error and (metrics := result.metrics):
-            self.reference = self.reference or metrics
-            self.scores[name] = self.proposals.recipe.change(metrics, self.reference)
-            self.complete |= {name} if last else set()
-
-    def _prunes(self, name: str) -> bool:
-        """Report a score to the pruner, and return its answer; a training that has ended is kept."""
-        if name not in self.scores:
-            return False
-        self._batch[name].report(self.scores[name], self.rungs[self.rung])
-        return self._batch[name].should_prune() and not self._has_ended(name)
-
-    def _tell(self, name: str, trial: "Trial") -> None:
-        """Tell the study the value of a trial; a sampler learns from the last report of a pruned one."""
+    def _end_batch(self) -> None:
+        """Tell the study the values of the batch; a sampler learns from the report of a pruned trial."""
         from optuna.trial import TrialState
 
-        if name in self.complete and name in self.scores:
-            self._study.tell(trial, self.scores[name])
-        else:
+        self.complete |= {name for name in self._halving.alive if self.results[name].metrics}
+        for name, trial in self._batch.items():
+            value = self._value(name)
+            if value is not None and name in self.complete:
+                self._study.tell(trial, value)
+                continue
+            if value is not None:
+                trial.report(value, self.results[name].epochs)
             self._study.tell(trial, state=TrialState.PRUNED)
 
 
 def _sampler(settings: OptunaSettings, seed: int, startup: int) -> "BaseSampler":
     from optuna import samplers
 
-    match settings.sampler:
-        case "tpe":
-            return samplers.TPESampler(seed=seed, n_startup_trials=startup)
-        case "gp":
-            return samplers.GPSampler(seed=seed, n_startup_trials=startup)
-        case "random":
-            return samplers.RandomSampler(seed=seed)
+    if settings.sampler == "tpe":
+        return samplers.TPESampler(seed=seed, n_startup_trials=startup)
+    if settings.sampler == "gp":
+        return samplers.GPSampler(seed=seed)
+    return samplers.RandomSampler(seed=seed)

@@ -9,12 +9,10 @@ from typing import Any
 from automtl_core.choices import Architecture
 from automtl_core.errors import AutoMTLError
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import RunConfig, default
 from automtl_core.search.trial import Engine, Executor, Serial, TrialEnded, TrialResult, TrialSpec
 from automtl_core.training.events import EpochEnded, Event
-from automtl_core.workflow.job import Job
-from automtl_core.workflow.resolve_auto import MODEL
 from automtl_core.workflow.run_trial import run_trial
+from automtl_core.workflow.workflow import Workflow
 
 LONG = 400
 """Epochs of a trial that cannot end before a message reaches it."""
@@ -22,16 +20,13 @@ LONG = 400
 
 def sample_trials(folder: Path, count: int, rows: int = 400, epochs: int = 2) -> list[TrialSpec]:
     """Return trials of a small network with several seeds; their data is prepared in the folder."""
-    registry = load_registry()
+    training = {"epochs": epochs, "patience": epochs, "batch_size": 128, "min_positives": 1}
     data = {
         "dataset": {"name": "synthetic", "rows": rows},
         "features": "ids",
         "prepared_dir": folder / "data",
     }
-    training = {"epochs": epochs, "patience": epochs, "batch_size": 128, "min_positives": 1}
-    searched = Job.load(registry, default(registry), {**data, "training": training})
-    model = {"space": MODEL.model_dump(), "strategy": None}
-    job = Job.resolve(RunConfig.parse({**searched.config.model_dump(mode="json"), **model}), registry)
+    job = Workflow(load_registry()).model("shared-bottom", [{**data, "training": training}])
     prepared = str(job.prepare().path.absolute())
     specs = []
     for seed in range(count):

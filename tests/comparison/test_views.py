@@ -92,7 +92,7 @@ def test_a_seed_that_diverged_is_told(compared):
     one = found.models["one.yaml"]
     cells = [one.cells[0], CellResult(0, 1, "one-s1", error="the loss became nan", diverged=True)]
     broken = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
-    assert "one.yaml, seed 1: the loss became nan" in page(broken)
+    assert "one.yaml, seed 1, split 0: the loss became nan" in page(broken)
     (row,) = (row for row in csv.DictReader(io.StringIO(comma_separated(broken))) if row["error"])
     assert {key: value for key, value in row.items() if value} == {
         "model": "one.yaml", "split": "0", "seed": "1", "run": "one-s1", "error": "the loss became nan",

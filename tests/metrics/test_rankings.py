@@ -11,7 +11,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.tasks.builtin import auc
 from automtl_metrics import rankings
 from automtl_metrics.first_rows import hit_at, map_at, mrr_at
-from automtl_metrics.rankings import gauc, gauc_by_positives, ndcg, ndcg_at, ndcg_of_all_at
+from automtl_metrics.rankings import gauc, gauc_by_positives, ndcg_at, ndcg_of_all_at
 from automtl_testing import check_metric
 
 REGISTRY = load_registry()
@@ -93,7 +93,7 @@ def expected_ndcg(labels, predictions, k):
 @given(SMALL, st.integers(1, 6))
 def test_ndcg_is_the_mean_over_the_orders_of_equal_predictions(rows, k):
     labels, predictions, users = arrays(rows)
-    found = ndcg(labels, predictions, users, k)
+    found = ndcg_at(k).compute(labels, predictions, users)
     if labels.any():
         assert found[:2] == (pytest.approx(expected_ndcg(labels, predictions, k), abs=1e-12), len(rows))
     else:
@@ -103,9 +103,9 @@ def test_ndcg_is_the_mean_over_the_orders_of_equal_predictions(rows, k):
 @given(ROWS, st.integers(1, 12))
 def test_ndcg_is_the_plain_mean_over_users_with_a_positive_row(rows, k):
     labels, predictions, users = arrays(rows)
-    each = [ndcg(*(a[users == user] for a in (labels, predictions, users)), k) for user in set(users)]
-    values = [value for value, *_ in each if value is not None]
-    found = ndcg(labels, predictions, users, k)
+    of, all_rows = ndcg_at(k).compute, (labels, predictions, users)
+    each = [of(*(a[users == user] for a in all_rows)) for user in set(users)]
+    values, found = [value for value, *_ in each if value is not None], of(*all_rows)
     assert found.rows == sum(one.rows for one in each)
     assert (found.value is None) == (not values)
     if values:
@@ -115,7 +115,7 @@ def test_ndcg_is_the_plain_mean_over_users_with_a_positive_row(rows, k):
 @given(ROWS, st.integers(1, 12))
 def test_ndcg_of_all_counts_users_without_a_positive_row_as_0(rows, k):
     labels, predictions, users = arrays(rows)
-    some, every = ndcg(labels, predictions, users, k), ndcg_of_all_at(k).compute(labels, predictions, users)
+    some, every = (of(k).compute(labels, predictions, users) for of in (ndcg_at, ndcg_of_all_at))
     count = some.by_user.users if some.by_user else 0
     assert every.value == pytest.approx((some.value or 0.0) * count / len(set(users)), abs=1e-12)
     assert every.rows == len(rows)

@@ -24,7 +24,7 @@ from automtl_report.run import SECTIONS, outcome, show
 from automtl_report.run_list import Summary
 from automtl_report.sharing import networks
 from automtl_testing.samples import binary_metrics, regression_metrics, sample_schema
-from tests.shared.records import record
+from tests.shared.records import of_members, record
 
 GOLDEN = Path(__file__).parent / "golden"
 SCHEMA, BINARY = sample_schema(), sample_schema(regression=False)
@@ -122,11 +122,14 @@ class Space:
 
     settings = None
 
-    def __init__(self, members=0):
-        self.count = members
+    def __init__(self, members=(), own=None):
+        self.of_members, self.own = members, own
 
     def members(self):
-        return {f"member {k}": Space() for k in range(1, self.count + 1)}
+        return {f"member {k}": Space(own=own) for k, own in enumerate(self.of_members, 1)}
+
+    def sharing(self, architecture):
+        return self.own
 
     def landmarks(self):
         return {"mmoe": None}
@@ -151,8 +154,8 @@ def members():
     """Return the record of three members, of which two have the same architecture."""
     parts = [SHARING, Sharing({"layer0/e0": ()}, {}, FIELDS), SHARING]
     one, other = Architecture(DECISIONS), Architecture({**DECISIONS, "layer0/e0/single": ()})
-    sharing = Sharing.together({f"member {k}": part for k, part in enumerate(parts, 1)})
-    return made(decisions=Architecture.ensemble([one, other, one]).decisions, sharing=sharing, space=Space(3))
+    decisions = Architecture.ensemble([one, other, one]).decisions
+    return made(decisions=decisions, sharing=of_members(parts), space=Space(parts))
 
 
 LINEAR = replace(CHOSEN, name="linear", loss=0.203, error=0.002, flops_per_row=100, chosen=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from automtl_core.choices import AnyOf, Architecture
+from automtl_core.choices import AnyOf, Architecture, of_member
 from automtl_core.errors import ArtifactError, InputMissingError
 from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.plugins import load_registry
@@ -104,7 +104,10 @@ def test_each_member_of_an_ensemble_is_told_also_where_the_space_cannot_be_asked
     (tmp_path / "two.json").write_text(two(one).to_json())
     single, both = (read_record(tmp_path / f"{name}.json", REGISTRY) for name in ("one", "two"))
     assert both.unasked == single.unasked
-    assert both.sharing.of_member("member 1") == both.sharing.of_member("member 2") == single.sharing
+    for member in ("member 1", "member 2"):
+        assert of_member(member, both.sharing.sees) == single.sharing.sees
+    assert both.sharing.fields == single.sharing.fields
+    assert space == "gone" or [own.sharing for _, own in both.networks()] == 2 * [single.sharing]
 
 
 def test_a_schema_that_is_none_is_damaged(run, tmp_path):

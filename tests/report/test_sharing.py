@@ -12,7 +12,7 @@ from automtl_core.views import Text
 from automtl_inspection.behaviour import Behaviour, ExpertUse
 from automtl_report.sharing import ALL, BODY, MOST, matrices, natural, networks, notes
 from automtl_testing.samples import sample_schema
-from tests.shared.records import record, searched
+from tests.shared.records import NO_SHARING, of_members, record, searched
 
 FIELDS = ("user", "item", "noise")
 
@@ -136,8 +136,8 @@ def test_networks_without_gates_are_a_box_and_levels_of_gates_are_columns():
 
 
 def test_the_fields_of_a_member_are_shown_beside_one_without_choices():
-    both = Sharing.together({"member 1": Sharing({}, {}, ()), "member 2": SHARING})
-    assert matrices(both.of_member("member 2")) == matrices(SHARING)
+    both = of_members([NO_SHARING, SHARING])
+    both = replace(both, sees={"member 1": SHARING.fields, **both.sees})
     whole = {block.corner: block for block in matrices(both)}
     assert whole["member 2/layer0"].rows == matrices(SHARING)[0].rows
     assert whole["member 1"].rows == {field: [True] for field in SHARING.fields}

@@ -9,6 +9,17 @@ from automtl_report.record import RunRecord
 from automtl_testing.samples import sample_schema
 
 NO_SHARING = Sharing({}, {}, ())
+
+
+def of_members(parts):
+    """Return the sharing of an ensemble of members that share alike, by that of each."""
+    sees, reads = {}, {}
+    for k, part in enumerate(parts, 1):
+        sees |= {f"member {k}/{one}": fields for one, fields in part.sees.items()}
+        reads |= {f"member {k}/{one}": [f"member {k}/{o}" for o in read] for one, read in part.reads.items()}
+    return Sharing(sees, reads, parts[-1].fields)
+
+
 SCHEMA = sample_schema()
 
 

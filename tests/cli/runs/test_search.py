@@ -64,7 +64,7 @@ def test_people_see_progress_and_equal_seeds_make_equal_bytes(automtl, finished)
         "Known truth: experts leave out all noise fields: ",
         "optimal AUC",
         "mean ",
-        "fields that matter",
+        "importance of fields",
         "run: runs/mine",
         "automtl report runs/mine",
     ):

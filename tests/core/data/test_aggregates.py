@@ -141,6 +141,8 @@ def test_numbers_equal_a_slow_loop(key, name, chunk, monkeypatch):
     center, scale = expected.mean(0), np.maximum(expected.std(0), LEAST)
     assert out == pytest.approx((expected - center) / scale, abs=1e-4)
     assert out.mean(0) == pytest.approx(np.zeros(out.shape[1]), abs=1e-4)
+    now = aggregates.numbers_as_of(TRAIN, schema, RULES[name], made, np.arange(ROWS))
+    assert now == pytest.approx(out, abs=1e-5), "rows without a value in a bag among them"
     known = [other for other in range(ROWS) if name != "delay" or TIMES[other] < TIMES.max() - DELAY]
     expected = slow(aggregate, state.edges, OTHERS, lambda row: known)
     found = made.of_part(OTHERS, schema)

@@ -1,12 +1,10 @@
 """Who reads what, as the names of choices tell."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 
-from automtl_core.choices import AnyOf, Architecture, OneOf
+from automtl_core.choices import AnyOf, Architecture, OneOf, of_member
 from automtl_core.dataset.encodings import plain
 from automtl_core.errors import ArtifactError
 from automtl_core.modules.sharing import Sharing, group_and_word
@@ -47,7 +45,6 @@ def test_parts_read_the_next_group_and_see_fields_in_their_order():
         "task/click": (),
         "layer1/expert1": ("layer0/expert0", "layer0/expert1"),
     }
-    assert FOUND.readers("layer0/expert1") == ("layer1/expert1",)
     assert FOUND.sees == {"layer0/expert0": ("user", "item"), "layer0/expert1": ()}
     assert FOUND.behind("task/buy") == {"user", "item"}
     assert FOUND.behind("task/click") == set()
@@ -139,23 +136,18 @@ def test_a_network_reads_all_fields_by_its_gates(gating, click, gates):
     assert [name for name, differs in zip(names, changed.tolist(), strict=True) if differs] == gates
 
 
-def test_gates_of_members_have_the_name_of_the_member():
-    one = replace(FOUND, gates=("task/buy",))
-    whole = Sharing.together({"member 1": FOUND, "member 2": one})
-    assert whole.gates == ("member 2/task/buy",)
-    assert (whole.of_member("member 1"), whole.of_member("member 2")) == (FOUND, one)
-    assert (FOUND.unread(), one.unread()) == (("tab",), ())
-
-
-@pytest.mark.parametrize("order", [("trees", "searched"), ("searched", "trees")])
-def test_a_member_without_choices_reads_all_fields_wherever_it_stands(order):
-    searched = replace(FOUND, keys={"by user": ("user",)})
-    parts = {"trees": Sharing({}, {}, ()), "searched": searched}
-    whole = Sharing.together({f"member {k}": parts[name] for k, name in enumerate(order, 1)})
-    assert (whole.fields, whole.keys, FOUND.closed()) == (FOUND.fields, searched.keys, ("tab",))
-    assert whole.closed() == (), "trees read it"
-    assert whole.of_member(f"member {order.index('searched') + 1}") == searched
-    assert Sharing.together({"member 1": parts["trees"]}) == parts["trees"]
+def test_parts_of_members_read_their_own_and_a_member_without_choices_reads_all_fields():
+    searched, members = ("member 1", "member 3"), [f"member {k}" for k in (1, 2, 3)]
+    asked, choices = ({f"{m}/{n}": v for m in searched for n, v in of.items()} for of in (ASKED, CHOICES))
+    whole = Sharing.of(asked, choices, FIELDS, {"by user": ("user",)}, members=members)
+    for member in searched:
+        assert of_member(member, whole.sees) == FOUND.sees
+        named = {part: tuple(f"{member}/{other}" for other in read) for part, read in FOUND.reads.items()}
+        assert of_member(member, whole.reads) == named
+    assert whole.sees["member 2"] == whole.fields == FOUND.fields
+    assert [part.partition("/")[0] for part in whole.sees] == sorted([*searched, *searched, "member 2"])
+    assert (whole.closed(), FOUND.closed()) == ((), ("tab",)), "trees read it"
+    assert Sharing.of({}, {}, FIELDS, members=members) == Sharing({}, {}, ())
 
 
 def test_a_space_tells_of_aggregates(space):
