@@ -33,7 +33,7 @@ class Worker:
         self._connection = connection
         self._run_trial = run_trial
         self._trials: SimpleQueue[TrialSpec] = SimpleQueue()
-        self._goes_on = True  # the current trial
+        self._going = True  # the current trial
 
     def work(self) -> None:
         """Run trials until the pipe is closed."""
@@ -51,15 +51,15 @@ class Worker:
             self._connection.send(message)
         except OSError:  # the parent has ended
             raise KeyboardInterrupt from None
-        return self._goes_on
+        return self._going
 
     def _receive(self) -> None:
         """Receive trials in a thread of its own, so that a closed pipe also interrupts a trial."""
         try:
             while True:
                 spec = self._connection.recv()
-                self._goes_on = spec is not None
-                if self._goes_on:
+                self._going = spec is not None
+                if self._going:
                     self._trials.put(spec)
         except (EOFError, OSError):
             os.kill(os.getpid(), signal.SIGTERM)
