@@ -25,7 +25,7 @@ from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow, met
 from automtl_core.modules.embedding import PretrainedVectors
 from automtl_core.modules.features import Features
 from automtl_core.modules.histories import HistoryEncoderFactory, no_encoder
-from automtl_core.modules.inputs import Inputs, inputs_of
+from automtl_core.modules.inputs import Inputs
 from automtl_core.modules.network import gates_of
 from automtl_core.modules.relaxation import Gate, MixedOp, Relaxation, Softmax
 from automtl_core.modules.sharing import Sharing
@@ -189,7 +189,7 @@ class SearchSpace(ABC, Configured[S]):
             UnknownNameError: no plugin registers a history encoder.
 
         """
-        return inputs_of(self.schema, dim, std, self._encoder)
+        return Inputs(self.schema, dim, std, self._encoder)
 
     def ops(self) -> tuple[str, ...]:
         """Return the names of the ops that `build` requests; empty for a hand-designed model."""
