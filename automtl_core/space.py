@@ -239,7 +239,7 @@ class SearchSpace(ABC, Configured[S]):
                 supernet has dropped.
 
         """
-        choose = Fixing(self._checked(architecture).decisions, inherit.questions if inherit else {})
+        choose = Fixing(self._checked(architecture).of, inherit)
         network = self.built(choose)
         if inherit is not None:
             if (first := next(inherit.parameters(), None)) is not None:
@@ -340,7 +340,7 @@ class SearchSpace(ABC, Configured[S]):
 
     def _derived(self, architecture: Architecture) -> tuple[dict[str, Decision], nn.Module]:
         """Return the choices of the derived network with their decisions, and the network without weights."""
-        choose = Fixing(architecture.decisions, {})
+        choose = Fixing(architecture.of)
         with meta():
             network = self.build(choose)
         return choose.asked, network
