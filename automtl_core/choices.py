@@ -107,6 +107,10 @@ class Architecture:
             }
         )
 
+    def of(self, choice: Choice) -> Decision:
+        """Return the decision of a choice."""
+        return self.decisions[choice.name]
+
     def check(self, choices: Mapping[str, Choice]) -> None:
         """Check that the decisions fit `choices`; raises an `ArtifactError` with all faults."""
         if faults := list(self._faults(choices)):

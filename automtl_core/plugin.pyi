@@ -111,12 +111,7 @@ from automtl_core.modules.dropout import Dropout as Dropout, dropout as dropout
 from automtl_core.modules.embedding import FieldEmbedding as FieldEmbedding
 from automtl_core.modules.features import Features as Features, Past as Past
 from automtl_core.modules.histories import HistoryEncoder as HistoryEncoder
-from automtl_core.modules.inputs import (
-    EncodedFields as EncodedFields,
-    Inputs as Inputs,
-    Widths as Widths,
-    inputs_of as inputs_of,
-)
+from automtl_core.modules.inputs import EncodedFields as EncodedFields, Inputs as Inputs, Widths as Widths
 from automtl_core.modules.network import (
     Averaging as Averaging,
     Ensemble as Ensemble,

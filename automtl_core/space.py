@@ -25,7 +25,7 @@ from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow, met
 from automtl_core.modules.embedding import PretrainedVectors
 from automtl_core.modules.features import Features
 from automtl_core.modules.histories import HistoryEncoderFactory, no_encoder
-from automtl_core.modules.inputs import Inputs, inputs_of
+from automtl_core.modules.inputs import Inputs
 from automtl_core.modules.network import gates_of
 from automtl_core.modules.relaxation import Gate, MixedOp, Relaxation, Softmax
 from automtl_core.modules.sharing import Sharing
@@ -189,7 +189,7 @@ class SearchSpace(ABC, Configured[S]):
             UnknownNameError: no plugin registers a history encoder.
 
         """
-        return inputs_of(self.schema, dim, std, self._encoder)
+        return Inputs(self.schema, dim, std, self._encoder)
 
     def ops(self) -> tuple[str, ...]:
         """Return the names of the ops that `build` requests; empty for a hand-designed model."""
@@ -239,7 +239,7 @@ class SearchSpace(ABC, Configured[S]):
                 supernet has dropped.
 
         """
-        choose = Fixing(self._checked(architecture).decisions, inherit.questions if inherit else {})
+        choose = Fixing(self._checked(architecture).of, inherit)
         network = self.built(choose)
         if inherit is not None:
             if (first := next(inherit.parameters(), None)) is not None:
@@ -340,7 +340,7 @@ class SearchSpace(ABC, Configured[S]):
 
     def _derived(self, architecture: Architecture) -> tuple[dict[str, Decision], nn.Module]:
         """Return the choices of the derived network with their decisions, and the network without weights."""
-        choose = Fixing(architecture.decisions, {})
+        choose = Fixing(architecture.of)
         with meta():
             network = self.build(choose)
         return choose.asked, network

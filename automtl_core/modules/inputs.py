@@ -104,29 +104,30 @@ class EncodedFields(NamedTuple):
 
 
 class Inputs(nn.Module):
-    """Encoder of the features of B examples.
+    """Encoder of the features of B examples: the fields of a schema, and their encodings.
 
     Args:
-        embedding: Embeddings of the sparse fields.
-        numbers: Encoder of the dense fields.
-        widths: Numbers of all inputs.
-        histories: Inputs from histories; None without.
+        schema: The fields, and their encodings.
+        dim: Numbers per id, d.
+        std: Standard deviation of the normal distribution of initial embeddings.
+        encoder: Returns the factory of a history encoder by name.
 
     """
 
     def __init__(
         self,
-        embedding: FieldEmbedding,
-        numbers: Numbers,
-        widths: Widths,
-        histories: HistoryInputs | None = None,
+        schema: Schema,
+        dim: int,
+        std: float,
+        encoder: Callable[[str], HistoryEncoderFactory] = no_encoder,
     ) -> None:
         super().__init__()
-        self.embedding = embedding
-        self.numbers = numbers
-        self.histories = histories
-        self.widths = widths
-        self.width = widths.flat
+        bins = schema.encodings.bins if schema.encodings.numbers == "bins" else 0
+        self.embedding = FieldEmbedding(schema.sparse, dim, std)
+        self.numbers = Numbers(len(schema.dense), bins, dim, std)
+        self.histories = HistoryInputs(schema, dim, std, encoder) if schema.history_inputs() else None
+        self.widths = Widths.of(schema, dim)
+        self.width = self.widths.flat
 
     def forward(self, features: Features) -> EncodedFields:
         e: Tensor = self.embedding(features)
@@ -143,24 +144,3 @@ class Inputs(nn.Module):
         if self.histories is not None:
             read = self.histories(features.histories, self.embedding)
         return read
-
-
-def inputs_of(
-    schema: Schema, dim: int, std: float, encoder: Callable[[str], HistoryEncoderFactory] = no_encoder
-) -> Inputs:
-    """Return the inputs for the fields of a schema and their encodings.
-
-    Args:
-        schema: The fields, and their encodings.
-        dim: Numbers per id, d.
-        std: Standard deviation of the normal distribution of initial embeddings.
-        encoder: Returns the factory of a history encoder by name.
-
-    """
-    encodings = schema.encodings
-    return Inputs(
-        FieldEmbedding(schema.sparse, dim, std),
-        Numbers(len(schema.dense), encodings.bins if encodings.numbers == "bins" else 0, dim, std),
-        Widths.of(schema, dim),
-        HistoryInputs(schema, dim, std, encoder) if schema.history_inputs() else None,
-    )

@@ -37,14 +37,14 @@ class Fixing:
     """Chooser of the derived network: every choice is decided.
 
     Args:
-        decisions: Decision of each choice.
-        trained: Choices of a supernet by name, whose selected candidates are copied; empty for new weights.
+        decide: Returns the decision of a choice.
+        inherit: The supernet whose selected candidates are copied; None for new weights.
 
     """
 
-    def __init__(self, decisions: Mapping[str, Decision], trained: Mapping[str, Question]) -> None:
-        self.decisions = decisions
-        self.trained = trained
+    def __init__(self, decide: Callable[[Choice], Decision], inherit: "Supernet | None" = None) -> None:
+        self.decide = decide
+        self.trained = inherit.questions if inherit else {}
         self.chosen: list[nn.Module] = []
         self.asked: dict[str, Decision] = {}
         """The requested choices with their decisions; parts that are not built request none."""
@@ -62,8 +62,7 @@ class Fixing:
             ArtifactError: the supernet has dropped it.
 
         """
-        decision = str(self.decisions[name])
-        self.asked[name] = decision
+        self.asked[name] = decision = str(self.decide(OneOf(name, tuple(candidates))))
         trained = self.trained.get(name)
         if not isinstance(trained, MixedOp):
             op = candidates[decision]()
@@ -82,8 +81,9 @@ class Fixing:
 
     def any_of(self, name: str, options: Sequence[str]) -> FixedGate:
         """Return the gate that passes the selected options."""
-        self.asked[name] = decision = tuple(self.decisions[name])
-        return FixedGate(AnyOf(name, tuple(options)), decision)
+        choice = AnyOf(name, tuple(options))
+        self.asked[name] = decision = tuple(self.decide(choice))
+        return FixedGate(choice, decision)
 
 
 def copy_shared(source: nn.Module, target: nn.Module, chosen: Sequence[nn.Module]) -> None:

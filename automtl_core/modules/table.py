@@ -8,7 +8,7 @@ Letters: V rows of a table, d numbers of a row, n indices, U distinct rows.
 import math
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import Any, Protocol, Self
+from typing import Any, Self
 from weakref import ref
 
 import torch
@@ -18,25 +18,6 @@ WHOLE_TABLE = 250_000
 """Number of rows up to which a step over the whole table is faster (benchmarks/embedding.py)."""
 CHUNK = 1 << 16
 """Number of rows that are updated together, outside of steps."""
-
-
-class Rule(Protocol):
-    """The rule by which gradients change the rows of a table."""
-
-    weight: Tensor
-    state: dict[str, Tensor]
-    """Moments by name, `exp_avg_sq` [V, d] among them, as in checkpoints; empty before the first step."""
-    factor: float
-    """Factor of the learning rate, of pending updates too."""
-
-    def step(self) -> None:
-        """Apply the gradient."""
-
-    def settle(self) -> None:
-        """Bring all rows up to date."""
-
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Continue from a state, of a table of the same shape."""
 
 
 def _chunks(table: Tensor) -> Iterator[Tensor]:
@@ -59,7 +40,7 @@ class Table(nn.Embedding):
         """Return a matrix that holds the rows at some indices [n], and their indices in it, [n]."""
         return self.weight, places
 
-    def rule(self, learning_rate: float, decay: float) -> Rule | None:
+    def rule(self, learning_rate: float, decay: float) -> "RowRMSprop | None":
         """Return the rule by which gradients change the rows; None for that of all other weights."""
         return None
 
@@ -134,8 +115,9 @@ class RowRMSprop:
         self.weight = table.weight
         self.learning_rate, self.decay = learning_rate, decay
         self.factor = 1.0
+        """Factor of the learning rate, of pending updates too."""
         self.state: dict[str, Tensor] = {}
-        """`step`, `exp_avg_sq` [V, d], and the last step of each row, `touched` [V, 1]."""
+        """`step`, `exp_avg_sq` [V, d], and the last step of each row, `touched` [V, 1]; empty at first."""
 
     @torch.no_grad()
     def step(self) -> None:

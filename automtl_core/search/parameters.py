@@ -5,16 +5,13 @@
 """
 
 import json
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from torch import nn
-
-from automtl_core.choices import AnyOf, Architecture, Choice, Decision
+from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf
 from automtl_core.modules.cost import meta
-from automtl_core.modules.supernet import FixedGate, Fixing
-from automtl_core.ops import Candidates
+from automtl_core.modules.supernet import Fixing
 from automtl_core.settings.settings import Search
 from automtl_core.space import SearchSpace
 
@@ -34,8 +31,8 @@ class Suggests(Protocol):
     def suggest_float(self, name: str, low: float, high: float, /, *, log: bool) -> float: ...
 
 
-class Suggesting(Fixing):
-    """Chooser of a study: each choice is decided by parameters of a trial, and the network is built by it.
+def suggesting(trial: Suggests, options: MutableMapping[str, Sequence[str]]) -> Callable[[Choice], Decision]:
+    """Return the decision of each choice by parameters of a trial.
 
     Args:
         trial: Suggests values.
@@ -44,43 +41,29 @@ class Suggesting(Fixing):
 
     """
 
-    def __init__(self, trial: Suggests, options: MutableMapping[str, Sequence[str]]) -> None:
-        self._decided: dict[str, Decision] = {}
-        super().__init__(self._decided, {})
-        self.trial = trial
-        self.options = options
-
-    def one_of(
-        self,
-        name: str,
-        candidates: Candidates,
-        inputs: tuple[Sequence[int], int] | None = None,
-        shared: bool = False,
-    ) -> nn.Module:
-        """Return the candidate that the trial suggests."""
-        parameter, options = name, tuple(candidates)
-        while self.options.setdefault(parameter, options) != options:
-            parameter += "'"
-        self._decided[name] = self.trial.suggest_categorical(parameter, options)
-        return super().one_of(name, candidates, inputs, shared)
-
-    def any_of(self, name: str, options: Sequence[str]) -> FixedGate:
-        """Return the gate that passes the options which the trial suggests."""
-        group = self.trial.suggest_categorical(name, (ALL, NONE, SOME) if len(options) > 1 else (ALL, NONE))
-        self._decided[name] = tuple(
+    def decide(choice: Choice) -> Decision:
+        parameter = choice.name
+        if isinstance(choice, OneOf):
+            while options.setdefault(parameter, choice.options) != choice.options:
+                parameter += "'"
+            return str(trial.suggest_categorical(parameter, choice.options))
+        groups = (ALL, NONE, SOME) if len(choice.options) > 1 else (ALL, NONE)
+        group = trial.suggest_categorical(parameter, groups)
+        return tuple(
             option
-            for option in options
+            for option in choice.options
             if group == ALL
-            or (group == SOME and self.trial.suggest_categorical(f"{name}: {option}", (False, True)))
+            or (group == SOME and trial.suggest_categorical(f"{parameter}: {option}", (False, True)))
         )
-        return super().any_of(name, options)
+
+    return decide
 
 
 def suggested_architecture(
     space: SearchSpace, trial: Suggests, options: MutableMapping[str, Sequence[str]]
 ) -> Architecture:
-    """Return the architecture that a trial suggests, in its canonical form; arguments of `Suggesting`."""
-    choose = Suggesting(trial, options)
+    """Return the architecture that a trial suggests, in its canonical form; see `suggesting`."""
+    choose = Fixing(suggesting(trial, options))
     with meta():
         space.build(choose)
     unasked: dict[str, Decision] = {

@@ -37,7 +37,6 @@ from automtl_core.plugin import (
     TrainingData,
     UsageError,
     batches,
-    inputs_of,
     is_encoder,
     one_line,
     seeds,
@@ -406,7 +405,7 @@ class Boosting(SearchSpace[BoostingSettings]):
                     f"boosting has no objective for {task.name!r}, a task of kind {task.kind}",
                     "leave it out by dataset.tasks, or use another model, such as mmoe",
                 )
-        inputs = inputs_of(schema, 0, 1.0)
+        inputs = Inputs(schema, 0, 1.0)
         sizes = [field.size for field in schema.sparse if field.kind == "single"]
         if not sizes and not inputs.width:
             raise UsageError(

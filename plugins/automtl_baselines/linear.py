@@ -37,7 +37,6 @@ from automtl_core.plugin import (
     TrainingData,
     batches,
     evaluate,
-    inputs_of,
     is_encoder,
     seeds,
     task_losses,
@@ -238,5 +237,5 @@ class Linear(SearchSpace[LinearSettings]):
         fields = self.schema.encoded(encodings.with_answers(numbers="bins", history=()))
         numeric = tuple(part for part in encodings.of_histories if not is_encoder(part))
         read = self.schema.encoded(encodings.with_answers(numbers="standard", history=numeric))
-        past = inputs_of(read, 0, 1.0) if read.history_inputs() else None
-        return LinearModel(inputs_of(fields, tasks, 0.0), past, tasks, self.settings)
+        past = Inputs(read, 0, 1.0) if read.history_inputs() else None
+        return LinearModel(Inputs(fields, tasks, 0.0), past, tasks, self.settings)

@@ -77,7 +77,7 @@ class StudySearch(SearchStrategy[StudySettings]):
         searched = {name: d for name, d in tunable.domains.items() if name not in settings.fixed}
         self.tunable = replace(tunable, domains=usable(searched, tunable.values))
         self.costs: dict[str, Cost] = {}  # of the candidates by name, since a new problem takes a while
-        self.options: dict[str, Sequence[str]] = {}  # see `parameters.Suggesting`
+        self.options: dict[str, Sequence[str]] = {}  # see `parameters.suggesting`
         self.loop = TrialLoop(self._scheduler())
 
     @classmethod

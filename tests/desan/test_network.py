@@ -10,7 +10,7 @@ from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task as
 from automtl_core.modules.batch_ensemble import Scales
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import inputs_of
+from automtl_core.modules.inputs import Inputs
 from automtl_core.modules.supernet import FixedGate
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.batches import take
@@ -55,7 +55,7 @@ def network():
     layers = {"layer0": Layer({"a": Sum()}), "layer1": Layer({"a": Expert(below, [Times(2.0)])})}
     task = Task(gate, 4, 0.0)
     task.tower = nn.Identity()
-    inputs = inputs_of(SCHEMA, 4, 1.0)
+    inputs = Inputs(SCHEMA, 4, 1.0)
     nn.init.ones_(inputs.embedding.table.weight)
     return DESANNetwork(inputs, layers, [task])
 

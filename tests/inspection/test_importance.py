@@ -11,7 +11,7 @@ from automtl_core.data.fitting import encoded
 from automtl_core.data.part import Coded, Part
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.dataset.schema import DenseField, Schema, Task
-from automtl_core.modules.inputs import inputs_of
+from automtl_core.modules.inputs import Inputs
 from automtl_core.tasks.builtin import auc
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
@@ -187,7 +187,7 @@ def test_a_permutation_reaches_all_encodings_of_a_field_and_of_nothing_else(fiel
     hashes = np.arange(30, dtype=np.uint64) ** 3
     part, train = (replace(each, coded={0: Coded(each.ids[:, 0], hashes)}) for each in (part, train))
     assert np.isnan(part.dense).any()
-    made, inputs = encoded(train, part, schema, rule_of(2000, None, 0.0, None)), inputs_of(schema, 4, 1.0)
+    made, inputs = encoded(train, part, schema, rule_of(2000, None, 0.0, None)), Inputs(schema, 4, 1.0)
     inputs.numbers.load_edges(torch.from_numpy(made.edges))
     order = np.random.default_rng(0).permutation(200)
 

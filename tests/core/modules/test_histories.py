@@ -13,7 +13,7 @@ from automtl_core.fields.numeric import Dense
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features, Past
 from automtl_core.modules.histories import HistoryInputs, raw_width
-from automtl_core.modules.inputs import Widths, inputs_of
+from automtl_core.modules.inputs import Inputs, Widths
 
 PAST = History("past", "user", "at", ("item", "shop"), ("click", "buy"), length=4)
 FIELDS = (SparseField("user", 3), SparseField("item", 5), SparseField("shop", 3))
@@ -135,7 +135,7 @@ def test_names_and_widths_agree():
     found, _, _ = read(*parts, encoder=MeanOfEvents, raw=False)
     widths = Widths.of(schema(*parts), DIM)
     assert [one.shape[1] for one in found] == list(widths.histories)
-    inputs = inputs_of(schema("matches", "last-2"), DIM, 0.1)
+    inputs = Inputs(schema("matches", "last-2"), DIM, 0.1)
     assert inputs(FEATURES).flat().shape == (2, inputs.width)
 
 

@@ -5,7 +5,7 @@ from automtl_core.data.fitting import bin_edges
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import Numbers, Widths, inputs_of
+from automtl_core.modules.inputs import Inputs, Numbers, Widths
 from automtl_testing.samples import sample_part
 
 FIELDS = (SparseField("a", 3), SparseField("b", 5))
@@ -15,7 +15,7 @@ NAN = float("nan")
 
 
 def test_plain_inputs_are_embeddings_then_numbers():
-    inputs = inputs_of(SCHEMA, dim=2, std=0.1)
+    inputs = Inputs(SCHEMA, dim=2, std=0.1)
     inputs.embedding.table.weight.data = torch.arange(16.0).reshape(8, 2)
     # row 1 of a; b starts at row 3, so that its id 2 is row 5
     given = inputs(Features(torch.tensor([[1, 2]]), torch.tensor([[0.5]])))
@@ -27,7 +27,7 @@ def test_plain_inputs_are_embeddings_then_numbers():
 @pytest.mark.parametrize("encodings", [{}, *({name: answer} for name, answer in ALL.items()), ALL])
 def test_what_is_given_is_as_wide_as_it_says(encodings):
     schema = SCHEMA.encoded(plain().with_answers(**encodings))
-    inputs, widths = inputs_of(schema, 4, 0.1), Widths.of(schema, 4)
+    inputs, widths = Inputs(schema, 4, 0.1), Widths.of(schema, 4)
     dense = torch.randn(2, schema.n_numbers)
     dense[1] = NAN
     given = inputs(Features(torch.tensor([[1, 2], [0, 0]]), dense))
@@ -44,7 +44,7 @@ def test_what_is_given_is_as_wide_as_it_says(encodings):
 def test_edges_are_read_and_saved():
     schema = SCHEMA.encoded(plain().with_answers(**ALL))
     edges = torch.from_numpy(bin_edges(sample_part(schema, 100, seed=0), schema))
-    inputs, again = inputs_of(schema, 4, 0.1), inputs_of(schema, 4, 0.1)
+    inputs, again = Inputs(schema, 4, 0.1), Inputs(schema, 4, 0.1)
     inputs.numbers.load_edges(edges)
     again.load_state_dict(inputs.state_dict())
     assert torch.equal(again.numbers.edges, edges)
