@@ -69,8 +69,7 @@ class Recipe(Settings):
     ] = Field(default_factory=dict)
     """Losses in place of those of the kinds of tasks: one for all tasks of its kinds, or task -> loss, with
     `*` for the other tasks; see `automtl list loss`. Losses that compare the rows of a list need lists or
-    a user field; then batches hold whole lists. Tasks without a name have the loss of their kind or, where a
-    metric of lists judges them, the one that the encoding search chooses."""
+    a user field; then batches hold whole lists. Tasks without a name have the loss of their kind."""
     balancer: Annotated[Component, NAMED] = Component(name=WEIGHTED_MEAN)
     """Balancer: the rule that combines the losses of all tasks; see `automtl list balancer`. The encoding
     search always uses the weighted mean."""

@@ -32,7 +32,7 @@ from automtl_core.run_dir.facts import Data, Result
 from automtl_core.run_dir.identity import check_data
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.rows import Rows, held_out_rows
-from automtl_core.search.encoding.search import EncodingSearchResult, losses_to_search
+from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.strategy import Problem, Retrain, SearchStrategy
 from automtl_core.settings.settings import Component, Settings
 from automtl_core.space import SearchSpace
@@ -129,12 +129,6 @@ class Job:
         """Return whether the decay of embeddings is `auto`, and has an effect."""
         ignores = self.registry.get(SPACES, self.config.space.name).ignores
         return self.config.training.embedding_decay == "auto" and "training.embedding_decay" not in ignores
-
-    def searches_losses(self, prepared: Prepared) -> bool:
-        """Return whether the encoding search chooses losses, and they have an effect."""
-        ignores = self.registry.get(SPACES, self.config.space.name).ignores
-        of = (self.config.training, self.config.encoding_search, prepared.schema.tasks)
-        return bool(losses_to_search(*of)) and "training.losses" not in ignores
 
     def having(self, **values: object) -> "Job":
         """Return the job with other values in its configuration, such as `seed`; components stay."""

@@ -24,14 +24,10 @@ from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.encoding.search import (
     DECAY,
-    LOG_LOSS,
-    LOSSES,
     Answers,
     EncodingsChosen,
     EncodingSearchResult,
     OutOfTimeError,
-    losses_to_search,
-    ranked,
     search_encodings,
 )
 from automtl_core.search.trial import Executor, TrialResult, TrialSpec
@@ -39,7 +35,7 @@ from automtl_core.settings.settings import Component
 from automtl_core.system import seeds
 from automtl_core.system.documents import canonical, read_signed, write_signed
 from automtl_core.training.events import SILENT, Listener
-from automtl_core.training.recipe import EVERY, Recipe
+from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.budget import ENCODINGS
 from automtl_core.workflow.job import Job
 
@@ -75,7 +71,7 @@ def resolve_auto(job: Job, prepared: Prepared, executor: Executor, listener: Lis
         config = config.model_copy(update={"features": config.features.with_answers(history=())})
     if not space.takes_encodings:
         config = config.model_copy(update={"features": replace(job, config=config).encodings()})
-    if not config.features.auto and not job.searches_decay() and not job.searches_losses(prepared):
+    if not config.features.auto and not job.searches_decay():
         return replace(job, config=config)
     start = time.monotonic()
     result = _result(replace(job, config=config), prepared, executor, listener)
@@ -86,11 +82,8 @@ def resolve_auto(job: Job, prepared: Prepared, executor: Executor, listener: Lis
 
 def _answered(config: RunConfig, answers: Answers, **training: Any) -> RunConfig:
     """Return the configuration with values of searched settings, and others of the recipe."""
-    features = {name: answer for name, answer in answers.items() if name not in (DECAY, LOSSES)}
+    features = {name: answer for name, answer in answers.items() if name != DECAY}
     training |= {DECAY: answers[DECAY]} if DECAY in answers else {}
-    if LOSSES in answers:
-        named = {task: Component(name=name) for task, name in answers[LOSSES].items()}
-        training[LOSSES] = {EVERY: Component(name=LOG_LOSS), **config.training.losses, **named}
     return config.model_copy(
         update={
             "features": config.features.with_answers(**features),
@@ -102,10 +95,7 @@ def _answered(config: RunConfig, answers: Answers, **training: Any) -> RunConfig
 def _result(job: Job, prepared: Prepared, executor: Executor, listener: Listener) -> EncodingSearchResult:
     """Return the result of the encoding search, from the folder of the data if it was run before."""
     # Encodings are those for log loss, so that models which differ in their losses share them.
-    known = ranked(prepared.schema.tasks)
-    searched = losses_to_search(job.config.training, job.config.encoding_search, prepared.schema.tasks)
-    losses = {task: Component(name=LOG_LOSS) for task in known if task not in searched}
-    plain = {"balancer": Recipe().balancer, LOSSES: losses}
+    plain = {"balancer": Recipe().balancer, "losses": {}}
     job = job.having(training=job.config.training.model_copy(update=plain))
     config = job.config
     settings = config.model_dump(mode="json", exclude={*WITHOUT_EFFECT})

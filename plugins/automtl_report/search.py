@@ -7,7 +7,8 @@ from typing import Any
 from automtl_core.dataset.encodings import Aggregate, Encodings
 from automtl_core.errors import listing
 from automtl_core.run_dir.facts import EncodingSearch
-from automtl_core.search.encoding.search import LOSSES, EncodingSearchResult
+from automtl_core.search.encoding.rows import EncodingSearchSettings
+from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Verdict
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.significance import NORMAL, SIGNIFICANCE
@@ -196,7 +197,7 @@ def apart(result: EncodingSearchResult) -> Iterator[str]:
 
 def in_words(answers: Mapping[str, Any]) -> str:
     """Return the chosen values of encoding settings in words; those of earlier versions are left out."""
-    removed = Encodings.removed
+    removed = {*Encodings.removed, *EncodingSearchSettings.removed}
     return "; ".join(_words(name, answer) for name, answer in answers.items() if name not in removed)
 
 
@@ -206,8 +207,6 @@ def _words(name: str, answer: Any) -> str:
         return f"aggregates by {keys}" if answer else "no aggregates"
     if name == "history":
         return f"history by {listing(answer)}" if answer else "no history"
-    if name == LOSSES:
-        return listing(f"{loss} for {task}" for task, loss in answer.items()) if answer else "log loss"
     if name == "numbers":
         return f"numeric features {'binned' if answer == 'bins' else 'scaled'}"
     return f"{name.replace('_', ' ')} {answer:g}"

@@ -39,6 +39,7 @@ class EncodingSearchSettings(Settings):
         "model": {"name": "shared-bottom", "expert_layers": [128, 64], "tower_layers": [64]}, "held_out": 0.2,
         "min_rows": 1000, "min_positives": 100, "patience": 2, "margin": 0.0005, "decay_margin": 0.0003,
         "significance": 0.05, "errors": 1.0, "clear": 0.01, "repeated": 0.1,
+        "losses": ["softmax", "pairwise"],
     }  # fmt: skip
 
     rows: int = Field(100_000, ge=100)
@@ -49,9 +50,6 @@ class EncodingSearchSettings(Settings):
     seeds: int = Field(2, ge=1)
     """Maximum number of trainings with the same encodings, each with another seed. The second one runs only
     if the first shows a gain that is above the margin, and below 0.01 of mean AUC."""
-    losses: tuple[str, ...] = ("softmax", "pairwise")
-    """Losses to try for tasks that a metric of lists judges, see `training.monitor_metric`, and for which
-    `training.losses` names none. Empty to keep log loss."""
     keys: int = Field(16, ge=0)
     """Maximum number of aggregates."""
 

@@ -17,7 +17,7 @@ from scipy.special import ndtri
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.dataset.schema import LAST, MATCHES, Schema, Task
 from automtl_core.search.encoding.aggregates import SIGNIFICANCE, SelectedKey, select_keys
-from automtl_core.search.encoding.rows import EncodingSearchSettings, Rows
+from automtl_core.search.encoding.rows import Rows
 from automtl_core.search.held_out import difference
 from automtl_core.search.trial import TrialResult
 from automtl_core.settings.settings import Search
@@ -26,14 +26,10 @@ from automtl_core.tasks.kinds import plain_kind
 from automtl_core.training.events import SILENT, Event, Listener, ProgressMade
 from automtl_core.training.judged import in_other_view
 from automtl_core.training.metrics import Metrics, TaskMetrics
-from automtl_core.training.recipe import EMBEDDING_DECAY, EVERY, Recipe
+from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 
 ENCODING_SEARCH = "encoding search"
 """The phase in events."""
-LOSSES = "losses"
-"""Searched setting: task -> the name of its loss; empty for log loss in all."""
-LOG_LOSS = "log-loss"
-"""Name of the loss of tasks of 0 and 1."""
 MARGIN = 0.0005
 """Minimum gain of the mean AUC: that of a small model is not always one of a large model."""
 DECAY_MARGIN = 0.0003
@@ -178,12 +174,6 @@ def evidence_as_auc(metrics: TaskMetrics) -> float:
     return 0.5 + math.asin(max(metrics.evidence, 0.0) ** 0.5) / math.pi
 
 
-def losses_to_search(recipe: Recipe, settings: EncodingSearchSettings, tasks: Sequence[Task]) -> list[str]:
-    """Return the tasks that a metric of lists judges and whose loss is searched; none if no loss is tried."""
-    named = recipe.losses
-    return [name for name in ranked(tasks) if settings.losses and name not in named and EVERY not in named]
-
-
 def ranked(tasks: Sequence[Task]) -> list[str]:
     """Return the tasks of 0 and 1 that a metric of lists judges: one with `terms`, not one of all rows."""
     judged = {task.name: task.type for task in tasks if task.kind != plain_kind(task.kind)}
@@ -199,9 +189,6 @@ class _Trials:
         self.best: Answers = {name: PLAIN[name] for name in searched}
         if recipe.embedding_decay == "auto":
             self.best[DECAY] = EMBEDDING_DECAY
-        self._ranked = losses_to_search(recipe, rows.settings, rows.schema.tasks)
-        if self._ranked:
-            self.best[LOSSES] = {}
         self._results: list[tuple[Answers, list[TrialResult]]] = []
         self._sure = float(ndtri(1 - SIGNIFICANCE / max(self.most - 1, 1)))  # standard errors
 
@@ -210,7 +197,6 @@ class _Trials:
         """Largest number of values to try; fewer where a change has no effect on the best values."""
         numbers = bool(self.rows.schema.dense)
         counts = {"aggregates": 2, "history": len(HISTORY), "numbers": 2 * numbers, DECAY: len(WEAKER)}
-        counts[LOSSES] = len(self.rows.settings.losses) + 1
         return 1 + sum(count for name, count in counts.items() if name in self.best)
 
     def candidates(self) -> Iterator[Answers]:
@@ -227,26 +213,10 @@ class _Trials:
             yield self._changed(numbers="bins")
             if self.best.get("numbers") == "bins" and self.best.get("aggregates"):
                 yield self._changed(aggregates=())  # bins may say the same too
-        yield from self._losses()
         for decay in WEAKER if DECAY in self.best else ():
             yield self._changed(**{DECAY: decay})
             if self.best[DECAY] != decay:
                 break
-
-    def _losses(self) -> Iterator[Answers]:
-        """Yield each loss for all tasks that a metric of lists judges, then for each of them its best one."""
-        if LOSSES not in self.best:
-            return
-        tried = {LOG_LOSS: self.best}
-        for name in self.rows.settings.losses:
-            tried[name] = self._changed(**{LOSSES: dict.fromkeys(self._ranked, name)})
-            yield tried[name]
-
-        def score(name: str, task: str) -> float:
-            return float(np.mean([evidence_as_auc(one.metrics[task]) for one in self._of(tried[name])]))
-
-        best = {task: max(tried, key=lambda name: score(name, task)) for task in self._ranked}
-        yield self._changed(**{LOSSES: {task: name for task, name in best.items() if name != LOG_LOSS}})
 
     def consider(self, answers: Answers) -> None:
         """Try values, unless they were tried before, and keep them if they are the best so far."""
@@ -264,8 +234,8 @@ class _Trials:
         while least < self._ahead(answers) < CLEAR and len(self._of(answers)) < seeds:
             behind = len(self._of(self.best)) <= len(self._of(answers))
             self._train(answers, *[self.best] * behind)
-        # A metric of lists is uncertain: small gains are often chance. A loss over lists gives up
-        # probabilities, and inputs may tell about moments, and nothing about the order of a list.
+        # A metric of lists is uncertain: small gains are often chance. Inputs may tell about moments, and
+        # nothing about the order of a list.
         errors = 0.0 if decay else self._sure if ranked(self.rows.telling) else ERRORS
         if self._ahead(answers) > least and self._significant(answers, errors):
             self.best = answers

@@ -11,26 +11,23 @@ from automtl_core.dataset.schema import Task
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.encoding import aggregates
 from automtl_core.search.encoding.aggregates import SelectedKey
-from automtl_core.search.encoding.rows import DEFAULTS, EncodingSearchSettings
+from automtl_core.search.encoding.rows import EncodingSearchSettings
 from automtl_core.search.encoding.search import (
     DECAY,
     HISTORY,
-    LOSSES,
     MARGIN,
     WEAKER,
     EncodingSearchResult,
     OutOfTimeError,
     encoding_domains,
-    losses_to_search,
     search_encodings,
 )
 from automtl_core.search.trial import TrialResult
-from automtl_core.settings.settings import Component, Search
+from automtl_core.settings.settings import Search
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import SILENT
 from automtl_core.training.fit import Fit
 from automtl_core.training.learner import TrainingData
-from automtl_core.training.metrics import TaskMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 from automtl_testing.samples import binary_metrics, sample_schema
 
@@ -234,59 +231,3 @@ def of_lists(rows, tasks):
     both = replace(rows.both, labels=np.repeat(rows.both.labels[:, :1], len(tasks), 1))
     lists = 1 + np.arange(len(both), dtype=np.int32) // 5
     return replace(rows, schema=schema, both=replace(both, lists=lists))
-
-
-class ByTask(Scored):
-    """As `Scored`, with the scores of each task."""
-
-    def __call__(self, answers):
-        self.trained += [(dict(each), seed) for each, seed in answers]
-        found = []
-        for each, _ in answers:
-            gaucs = self.worth(each[LOSSES])
-            metrics = {
-                task: TaskMetrics("binary by gauc", {"gauc": gauc, "auc": 0.7, "log_loss": 0.5}, 1000, 500)
-                for task, gauc in gaucs.items()
-            }
-            found.append(TrialResult("done", metrics))
-        return found
-
-
-def test_each_task_gets_the_best_loss_over_lists():
-    worth = {
-        "pairwise": {"click": 0.63, "buy": 0.58},
-        "softmax": {"click": 0.61, "buy": 0.56},
-        "log-loss": {"click": 0.6, "buy": 0.6},
-    }
-
-    def scores(losses):
-        return {task: worth[losses.get(task, "log-loss")][task] for task in ("click", "buy")}
-
-    rows = replace(
-        of_lists(planted(), ["click", "buy"]),
-        settings=DEFAULTS.model_copy(update={"losses": ("pairwise", "softmax")}),
-    )
-    train = ByTask(scores)
-    found = search_encodings(rows, plain(), Recipe(embedding_decay=0.1), train)
-    assert found.answers == {LOSSES: {"click": "pairwise"}}
-    assert [answers[LOSSES] for answers, seed in train.trained if not seed] == [
-        {},
-        {"click": "pairwise", "buy": "pairwise"},
-        {"click": "softmax", "buy": "softmax"},
-        {"click": "pairwise"},
-    ]
-    assert found.measure == "GAUC"
-
-
-def test_losses_are_not_searched_where_they_are_named_or_all_rows_decide():
-    rows, recipe = of_lists(planted(), ["click", "buy"]), Recipe(embedding_decay=0.1)
-    named = recipe.model_copy(update={"losses": {"click": Component(name="pairwise")}})
-    every = recipe.model_copy(update={"losses": {"*": Component(name="log-loss")}})
-    tasks = rows.schema.tasks
-    assert losses_to_search(recipe, DEFAULTS, tasks) == ["click", "buy"]
-    assert losses_to_search(named, DEFAULTS, tasks) == ["buy"]
-    assert not losses_to_search(every, DEFAULTS, tasks)
-    assert not losses_to_search(recipe, EncodingSearchSettings(losses=()), tasks)
-    of_all_rows = [Task("click", kind="binary by pr-auc")]
-    assert not losses_to_search(recipe, DEFAULTS, of_all_rows), "which needs no users"
-    assert not losses_to_search(recipe, DEFAULTS, [Task("click")])
