@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from automtl_cli import options
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import DATASETS, KINDS, Kind
 from automtl_core.registry.plugins import load_registry
@@ -18,7 +17,7 @@ def list_names(
         "Kind of objects, such as ops, metrics or spaces, or a part of a configuration with settings: run, "
         "features, encoding_search, training or importance.",
     ),
-    name: str | None = argument("NAME", "Name of an object.", autocompletion=options.complete_names),
+    name: str | None = argument("NAME", "Name of an object."),
 ) -> Output:
     """List kinds of objects, the objects of a kind, or the settings of one.
 

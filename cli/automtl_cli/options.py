@@ -1,36 +1,13 @@
-"""Options and arguments that several commands share, single ones and dataclasses, and their completions."""
+"""Options and arguments that several commands share, single ones and dataclasses."""
 
 import os
 import re
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from automtl_core.errors import InputMissingError, UsageError
 from automtl_report.commands import argument, flag, option
-
-Complete = Callable[..., list[str]]
-
-
-def names_of(plural: str) -> Complete:
-    """Return the completion of the registered names of a kind, such as `strategies`."""
-    return lambda incomplete: _starting(incomplete, _registered(plural))
-
-
-def complete_models(incomplete: str) -> list[str]:
-    """Complete the last of several models: hand-designed ones, a search, or a run."""
-    start, comma, last = incomplete.rpartition(",")
-    searches = [f"desan:{name}" for name in _registered("strategies")]
-    known = [*_registered("spaces"), *searches, *complete_runs(last)]
-    return [f"{start}{comma}{name}" for name in _starting(last, known)]
-
-
-def complete_runs(incomplete: str) -> list[str]:
-    """Complete the folder of a run."""
-    return _starting(incomplete, sorted(str(path.parent) for path in runs_folder().glob("*/config.yaml")))
 
 
 def newest_run() -> Path:
@@ -48,41 +25,6 @@ def newest_run() -> Path:
 def runs_folder() -> Path:
     """Return the folder that holds all runs, unless `--runs-dir` names another one."""
     return Path(os.environ.get("AUTOMTL_RUNS", "runs"))
-
-
-def complete_settings(context: typer.Context, incomplete: str) -> list[str]:
-    """Complete the name of a setting, of the components on the command line or else of the default ones."""
-    from automtl_cli.settings import NAMED, PARTS, explained
-    from automtl_core.registry.plugins import load_registry
-    from automtl_core.run_dir.config import default
-
-    registry = load_registry()
-    below, parts = default(registry), [explained(registry, part) for part in PARTS]
-    for kind, (key, _) in NAMED.items():
-        if name := context.params.get(kind) or below.get(key, {}).get("name"):
-            parts.append(explained(registry, kind, name))
-    keys = (".".join(filter(None, [part.key, s.name])) for part in parts for s in part.settings)
-    return [f"{key}=" for key in _starting(incomplete, dict.fromkeys(keys))]
-
-
-def complete_names(context: typer.Context, incomplete: str) -> list[str]:
-    """Complete a registered name of the kind that stands before it."""
-    from automtl_core.registry.kinds import KINDS
-
-    given = context.params.get("kind")
-    plurals = [kind.plural for kind in KINDS.values() if given in (kind.name, kind.plural)]
-    return [name for plural in plurals for name in _starting(incomplete, _registered(plural))]
-
-
-def _registered(plural: str) -> tuple[str, ...]:
-    from automtl_core.registry.kinds import KINDS
-    from automtl_core.registry.plugins import load_registry
-
-    return load_registry().names(KINDS[plural])
-
-
-def _starting(incomplete: str, known: Iterable[str]) -> list[str]:
-    return [name for name in known if name.startswith(incomplete)]
 
 
 def names(text: str) -> list[str]:
@@ -105,20 +47,14 @@ def memory_limit() -> str | None:
     return limit
 
 
-Run = Annotated[Path, argument("RUN", "Folder of a run, such as runs/NAME.", autocompletion=complete_runs)]
+Run = Annotated[Path, argument("RUN", "Folder of a run, such as runs/NAME.")]
 DataDir = Annotated[
     Path | None, option("FOLDER", "Folder of the raw files [$AUTOMTL_DATA/DATASET or data/DATASET].")
 ]
 RunsDir = Annotated[Path, option("FOLDER", "Folder that holds all runs.", envvar="AUTOMTL_RUNS")]
 File = Annotated[Path | None, option("FILE", "Settings in a YAML file.", "--config")]
 Settings = Annotated[
-    list[str] | None,
-    option(
-        "A.B=VALUE",
-        "One setting, such as training.epochs=20; repeatable.",
-        "--set",
-        autocompletion=complete_settings,
-    ),
+    list[str] | None, option("A.B=VALUE", "One setting, such as training.epochs=20; repeatable.", "--set")
 ]
 MaxBadRows = Annotated[
     int | None,
@@ -130,13 +66,9 @@ MaxBadRows = Annotated[
 class Configuration:
     """The options that make a configuration."""
 
-    dataset: str | None = option("NAME", "Dataset [synthetic].", autocompletion=names_of("datasets"))
+    dataset: str | None = option("NAME", "Dataset [synthetic].")
     data_dir: DataDir = None
-    preset: str | None = option(
-        "NAME",
-        "Preset, a named set of settings: quick, paper, ... [default].",
-        autocompletion=names_of("presets"),
-    )
+    preset: str | None = option("NAME", "Preset, a named set of settings: quick, paper, ... [default].")
     config: File = None
     settings: Settings = None
 
@@ -177,9 +109,7 @@ class NewRun:
 
     name: str | None = option("NAME", "Name of the run [DATASET-1, DATASET-2, ...].")
     runs_dir: RunsDir = Path("runs")
-    resume: Path | None = option(
-        "RUN", "Run to continue from its last checkpoint.", autocompletion=complete_runs
-    )
+    resume: Path | None = option("RUN", "Run to continue from its last checkpoint.")
     anyway: bool = flag(
         "--anyway", "With --resume: accept other library versions or threads; results may then differ."
     )
@@ -190,17 +120,15 @@ class NewRun:
 class Searched:
     """The space and the strategy of a search."""
 
-    space: str | None = option("NAME", "Search space [desan].", autocompletion=names_of("spaces"))
-    strategy: str | None = option(
-        "NAME", "Search strategy [pd-darts].", autocompletion=names_of("strategies")
-    )
+    space: str | None = option("NAME", "Search space [desan].")
+    strategy: str | None = option("NAME", "Search strategy [pd-darts].")
 
 
 @dataclass(frozen=True)
 class Dataset:
     """A dataset with its settings."""
 
-    name: str = argument("NAME", "Name of a dataset.", autocompletion=names_of("datasets"), default=...)
+    name: str = argument("NAME", "Name of a dataset.", default=...)
     data_dir: DataDir = None
     config: File = None
     settings: Settings = None

@@ -192,9 +192,7 @@ def export(
 
 
 def show(
-    run: Path | None = argument(
-        "RUN", "Folder of a run [the newest one].", autocompletion=options.complete_runs
-    ),
+    run: Path | None = argument("RUN", "Folder of a run [the newest one]."),
     *,
     evidence: bool = flag("--evidence", "Print the evidence of each decision."),
     fields: bool = flag("--fields", "Print the effect of each field on test rows."),

@@ -37,9 +37,7 @@ def search(
 def train(
     *,
     model: str | None = option(
-        "MODEL",
-        "Hand-designed model such as mmoe, or a run whose architecture is retrained.",
-        autocompletion=options.complete_models,
+        "MODEL", "Hand-designed model such as mmoe, or a run whose architecture is retrained."
     ),
     configuration: options.Configuration,
     execution: options.Execution,
@@ -74,7 +72,6 @@ def compare(
         "Models: hand-designed ones, SPACE:STRATEGY, random-architecture, RUN, RUN@N or YAML files; "
         "MODEL+BALANCER adds a balancer. With --on: runs, and files of predictions; the champion, which is "
         "in use, first.",
-        autocompletion=options.complete_models,
         default=...,
     ),
     on: Path | None = option(
