@@ -1,8 +1,8 @@
 """Statistics of prepared data: `automtl data describe`.
 
 Letters: R rows, T tasks. Arrays are read in chunks; memory holds a number for each value of a field, and a
-hash for each row of the training part. Rows are compared by 64-bit hashes: among 20 million different rows,
-two share a hash in one of 100,000 datasets.
+digest for each row of the training part. Rows are compared by digests of 64 bits, see `data.known`: among 20
+million different rows, two share a digest in one of 100,000 datasets.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,11 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.known import Hashes, digest_of, of_numbers
-from automtl_core.data.part import Part, chunks, held
+from automtl_core.data.part import chunks, held
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.schema import SparseField
-from automtl_core.fields.lookup import mixed
 from automtl_core.fields.numeric import Moments
 from automtl_core.system.documents import Value
 from automtl_core.system.progress import Progress, silent
@@ -72,15 +70,6 @@ class LabelFacts(Value):
 
 
 @dataclass(frozen=True)
-class Duplicates(Value):
-    """Shares of the rows of a part that equal a training row; for the training part, another training row."""
-
-    features: float
-    """Share by features alone, as a model receives them: all unseen values are equal."""
-    features_and_labels: float
-
-
-@dataclass(frozen=True)
 class Described(Value):
     """Statistics of prepared data, with warnings about likely faults."""
 
@@ -94,44 +83,20 @@ class Described(Value):
     """Correlation of labels, [T, T], over the training rows with both labels; None where one is constant."""
     alone: Mapping[str, tuple[SingleFieldScore, ...]]
     """Task -> its best single predictors, see `leaks.alone`."""
-    duplicates: Mapping[str, Duplicates]
+    duplicates: Mapping[str, float]
+    """Part -> share of rows that equal a training row; for the training part, another training row."""
     histories: Mapping[str, Mapping[str, HistoryFacts]]
     """History -> part -> statistics."""
     warnings: tuple[str, ...]
     """Unlike parts, copies in test rows, suspected leaks, and histories whose events do not fit the rows."""
 
 
-def duplicates(prepared: Prepared) -> dict[str, Duplicates]:
-    """Return the share of rows of each part that also occur in training rows."""
-    features, whole = (_shares(prepared, labels) for labels in (False, True))
-    return {name: Duplicates(features[name], whole[name]) for name in PARTS}
-
-
-def _shares(prepared: Prepared, labels: bool) -> dict[str, float]:
-    train = np.sort(_hashes(prepared.part("train"), labels))
-    same = train[1:] == train[:-1]
-    found = {"train": float((np.append(same, False) | np.append(False, same)).mean())}
-    for name in PARTS[1:]:
-        other = np.sort(_hashes(prepared.part(name), labels))  # sorted queries are faster
-        places = np.searchsorted(train, other)
-        found[name] = float((train[np.minimum(places, len(train) - 1)] == other).mean())
-    return found
-
-
-def _hashes(part: Part, labels: bool) -> Hashes:
-    """Return a hash of each row, [R], of its features, or of features and labels."""
-    bags = {}  # bags with equal values have equal hashes
-    for place, of_field in part.bags.items():
-        bags[place] = np.zeros(len(of_field.starts) - 1, dtype=np.uint64)
-        for owners, values in held(of_field):
-            np.add.at(bags[place], owners, mixed(values))
-
-    def of_rows(chunk: Part) -> Hashes:
-        ids = [bags[n][column] if n in bags else mixed(column) for n, column in enumerate(chunk.ids.T)]
-        numbers = map(of_numbers, [*chunk.dense.T, *(chunk.labels.T if labels else ())])
-        return digest_of({str(place): hashes for place, hashes in enumerate([*ids, *numbers])})
-
-    return np.concatenate([np.zeros(0, np.uint64), *map(of_rows, chunks(part))])
+def duplicates(prepared: Prepared) -> dict[str, float]:
+    """Return the share of rows of each part that equal a training row; of training rows, another one."""
+    train = prepared.rows("train")
+    values, counts = np.unique(train, return_counts=True)
+    others = {name: float(np.isin(prepared.rows(name), values).mean()) for name in PARTS[1:]}
+    return {"train": float(counts[counts > 1].sum() / len(train)), **others}
 
 
 def describe(prepared: Prepared, progress: Progress = silent) -> Described:
@@ -154,10 +119,10 @@ def describe(prepared: Prepared, progress: Progress = silent) -> Described:
     for place, (name, check) in enumerate(checks.items()):
         progress("leaks" if name == "alone" else name, place / len(checks))
         found[name] = check()
-    known, share = [], found["duplicates"]["test"].features_and_labels
+    known, share = [], found["duplicates"]["test"]
     if share >= 0.05:
         known = [
-            f"{share:.0%} of the test rows equal a training row in all fields and labels: scores count what "
+            f"{share:.0%} of the test rows equal a training row in all columns: scores count what "
             "is learned by heart; if they are copies, dataset.duplicates=drop keeps one of each"
         ]
     return Described(**found, warnings=(*known, *warnings(prepared, found["alone"])))

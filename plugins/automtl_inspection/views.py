@@ -9,9 +9,8 @@ from typing import Any
 
 from automtl_core.raw.records import shown
 from automtl_core.system.documents import Value
-from automtl_core.views import Matrix, Section, Text, by_name, facts, lines, table
+from automtl_core.views import Matrix, Section, by_name, facts, lines, table
 from automtl_inspection.describe import Described
-from automtl_inspection.leaks.histories import HistoryFacts
 
 
 def prepared(about: Mapping[str, Any]) -> Section:
@@ -21,8 +20,8 @@ def prepared(about: Mapping[str, Any]) -> Section:
         of_tasks = ((task, one["weight"], one["effective_rows"]) for task, one in weights.items())
         shown["weights"] = ", ".join(f"{task} {w:,.6g} (as {rows:,.0f} rows)" for task, w, rows in of_tasks)
     table = facts("prepared", shown)
-    texts = [Text(_lists(about["lists"]))] if about["lists"] else []
-    return replace(table, blocks=[*table.blocks, *texts])
+    of_lists = facts("lists", about["lists"]).blocks if about["lists"] else []
+    return replace(table, blocks=[*table.blocks, *of_lists])
 
 
 def described(document: Mapping[str, Any]) -> Iterator[Section]:
@@ -30,17 +29,22 @@ def described(document: Mapping[str, Any]) -> Iterator[Section]:
     data: Described = document["data"]
     yield prepared(document["prepared"])
     labels = {f"{task}, {part}": each for task, parts in data.tasks.items() for part, each in parts.items()}
-    tables = {
+    tables: dict[str, Mapping[str, Mapping[str, object]]] = {
         "sparse field": _known(data.sparse),
         "dense field": _known(data.dense),
         "task and part": _known(labels),
-        "share of rows also in train": _known(data.duplicates),
+        "rows of": {part: {"share also in train": share} for part, share in data.duplicates.items()},
+        **{f"history {name}": _known(parts) for name, parts in data.histories.items()},
     }
     yield from (by_name(title, values) for title, values in tables.items() if values)
     if data.sparse:
         unknown = "unknown: share of rows with a blank, rare or unseen value"
         yield lines(f"top: share of the most frequent value; {unknown}")
-    yield from _histories(data.histories)
+    if data.histories:
+        yield lines(
+            "events: mean of a row; empty, full: share of rows without events, and with the maximum",
+            "matches: share of rows with an event of the same value; age: median of the newest event",
+        )
     tasks = list(data.tasks)
     yield Section("", [Matrix("correlation", tasks, dict(zip(tasks, data.correlation, strict=True)))])
     alone = [(task, one) for task, best in data.alone.items() for one in best]
@@ -75,41 +79,17 @@ def exported(document: Mapping[str, Any]) -> Section:
     return lines(f"{document['out']}: {document['rows']:,} rows of {document['dataset']}")
 
 
-def _lists(found: Mapping[str, Any]) -> str:
-    """Return a line about lists."""
-    mixed = ", ".join(f"{task} {count:,}" for task, count in found["mixed"]["test"].items())
-    alone = f"; {found['alone']:,} rows in no list" if found["alone"] else ""
-    return (
-        f"lists: {found['lists']:,} with {found['median']:g} rows (median; largest {found['largest']:,}), "
-        f"{found['several']:.0%} with at least two{alone}"
-        + (f"; test lists with both classes: {mixed}" if mixed else "")
-    )
-
-
-def _histories(found: Mapping[str, Mapping[str, HistoryFacts]]) -> Iterator[Section]:
-    """Yield two tables of each history."""
-    for name, parts in found.items():
-        rows = {
-            part: {
-                "rows with events": one.rows,
-                "events per row": one.events,
-                "share without events": one.empty,
-                "share with the maximum": one.full,
-                **{f"share with the same {field}": share for field, share in one.matches.items()},
-            }
-            for part, one in parts.items()
-        }
-        yield by_name(f"history {name}", rows)
-        ages = {
-            part: {"median": one.age, "least": one.least_age, "greatest": one.greatest_age}
-            for part, one in parts.items()
-            if one.age is not None
-        }
-        if ages:
-            yield by_name(f"age of the newest event, history {name}", ages)
-
-
 def _known(values: Mapping[str, Value]) -> dict[str, dict[str, object]]:
     """Return the facts of each name, without those that are None for all names."""
-    known = {key for each in values.values() for key, value in vars(each).items() if value is not None}
-    return {name: {k: v for k, v in vars(each).items() if k in known} for name, each in values.items()}
+    found = {name: _flat(each) for name, each in values.items()}
+    known = {key for each in found.values() for key, value in each.items() if value is not None}
+    return {name: {k: v for k, v in each.items() if k in known} for name, each in found.items()}
+
+
+def _flat(values: Value) -> dict[str, object]:
+    """Return facts by name, a mapping as one fact for each of its keys."""
+    found: dict[str, object] = {}
+    for key, value in vars(values).items():
+        more = {f"{key} {name}": one for name, one in value.items()} if isinstance(value, Mapping) else {}
+        found |= more or {key: value}
+    return found

@@ -6,15 +6,7 @@ import pytest
 
 from automtl_core.dataset.dataset import Bag, Dense, Label, Sparse
 from automtl_core.prepare.prepare import prepare
-from automtl_inspection.describe import (
-    DenseFacts,
-    Described,
-    Duplicates,
-    LabelFacts,
-    SparseFacts,
-    describe,
-    duplicates,
-)
+from automtl_inspection.describe import DenseFacts, Described, LabelFacts, SparseFacts, describe, duplicates
 
 
 def test_describes_fields_and_tasks(shop, shop_dir, tmp_path):
@@ -63,7 +55,6 @@ def test_what_is_described_is_json(given, tmp_path):
     assert list(document["tasks"]["click"]["train"]) == facts
     assert document["tasks"]["buy"]["train"]["positives"] is None
     assert list(document["alone"]["click"][0]) == ["name", "kind", "by", "suspicious", "measure", "score"]
-    assert list(document["duplicates"]["test"]) == ["features", "features_and_labels"]
     assert Described.from_json(document, "here") == found
 
 
@@ -154,30 +145,26 @@ def prepared(given, tmp_path):
     return prepare(dataset, "given", None, tmp_path)
 
 
-def table(prepared, part, labels):
+def table(prepared, part):
     held = prepared.part(part)
     floats = [np.nan_to_num(array, nan=-99) + 0.0 for array in (held.dense, held.labels)]
-    columns = [held.ids, *floats][: 3 if labels else 2]
-    return pd.Series(list(map(tuple, np.concatenate(columns, axis=1).tolist())))
+    return pd.Series(list(map(tuple, np.concatenate([held.ids, *floats], axis=1).tolist())))
 
 
-@pytest.mark.parametrize("chunk", [1 << 20, 70])
-def test_shares_are_those_of_comparing_all_rows(prepared, monkeypatch, chunk):
-    monkeypatch.setattr("automtl_core.data.part.CHUNK", chunk)
+def test_shares_are_those_of_comparing_all_rows(prepared):
     found = duplicates(prepared)
-    for what, labels in (("features", False), ("features_and_labels", True)):
-        train = table(prepared, "train", labels)
-        assert getattr(found["train"], what) == train.duplicated(keep=False).mean()
-        for part in ("validation", "test"):
-            assert getattr(found[part], what) == table(prepared, part, labels).isin(set(train)).mean()
-    assert 0 < found["test"].features_and_labels < found["test"].features < 1
+    train = table(prepared, "train")
+    assert found["train"] == train.duplicated(keep=False).mean()
+    for part in ("validation", "test"):
+        assert found[part] == table(prepared, part).isin(set(train)).mean()
+    assert 0 < found["test"] < 1
 
 
 def test_columns_are_identified(given, tmp_path):
     """Rows with the same numbers in other columns are not alike."""
     one = {"user": ["a", "b"] * 50, "city": ["b", "a"] * 50, "price": np.arange(100) // 2}
     prepared = prepare(given({**one, "click": [0, 1] * 50, "buy": [1, 0] * 50}), "given", None, tmp_path)
-    assert duplicates(prepared)["train"] == Duplicates(features=0.0, features_and_labels=0.0)
+    assert duplicates(prepared)["train"] == 0.0
 
 
 def test_bags_are_compared_by_what_they_hold(tmp_path, given):
@@ -190,12 +177,12 @@ def test_bags_are_compared_by_what_they_hold(tmp_path, given):
 
     dataset = Bags(given({}).settings)
     bags = ["a|b", "b|a", "c|a|b", "c"] * 25  # the first two hold the same
-    labels = {"click": [0, 1] * 50, "buy": [1, 0] * 50}
+    labels = {name: np.arange(100) // 4 % 2 for name in ("click", "buy")}
     dataset.frame = pd.DataFrame({"user": "u", "city": bags, "price": np.arange(100) // 4, **labels})
     dataset.part = "part"
     dataset.frame["part"] = np.repeat(["train", "validation", "test"], [80, 10, 10])
     prepared = prepare(dataset, "bags", None, tmp_path)
-    assert duplicates(prepared)["train"] == Duplicates(features=0.5, features_and_labels=0.0)
+    assert duplicates(prepared)["train"] == 0.5
 
 
 @pytest.mark.parametrize(("copies", "warned"), [(0, 0), (400, 1)])
@@ -207,4 +194,4 @@ def test_many_test_rows_that_occur_in_training_are_a_warning(given, tmp_path, co
     sentences = [one for one in found.warnings if "of the test rows equal a training row" in one]
     assert len(sentences) == warned
     for sentence in sentences:
-        assert sentence.startswith(f"{found.duplicates['test'].features_and_labels:.0%} ")
+        assert sentence.startswith(f"{found.duplicates['test']:.0%} ")

@@ -28,8 +28,9 @@ class ListFacts(Value):
     """Share of lists with at least two rows."""
     alone: int
     """Number of rows that are in no list."""
-    mixed: Mapping[str, Mapping[str, int]]
-    """`validation` and `test` -> binary task -> lists with rows of both classes."""
+    mixed_validation: Mapping[str, int]
+    """Binary task -> lists of validation rows with rows of both classes."""
+    mixed_test: Mapping[str, int]
 
 
 def lists(prepared: Prepared) -> ListFacts | None:
@@ -41,15 +42,13 @@ def lists(prepared: Prepared) -> ListFacts | None:
     sizes = np.concatenate([np.diff(of_part)[:, 0] for of_part in spans.values()])
     rows = sum(map(len, parts.values()))
     tasks = {t: task.name for t, task in enumerate(prepared.schema.tasks) if task.type.two_classes}
-    mixed = {
-        name: {task: _mixed(parts[name].labels[:, t], spans[name]) for t, task in tasks.items()}
+    mixed = (
+        {task: _mixed(parts[name].labels[:, t], spans[name]) for t, task in tasks.items()}
         for name in ("validation", "test")
-    }
-    if not len(sizes):
-        return ListFacts(0, 0.0, 0, 0.0, rows, mixed)
-    several = float((sizes > 1).mean())
-    spread = float(np.median(sizes)), int(sizes.max()), several
-    return ListFacts(len(sizes), *spread, rows - int(sizes.sum()), mixed)
+    )
+    median = float(np.median(sizes)) if len(sizes) else 0.0
+    several = float((sizes > 1).sum() / max(1, len(sizes)))
+    return ListFacts(len(sizes), median, int(sizes.max(initial=0)), several, rows - int(sizes.sum()), *mixed)
 
 
 def list_warnings(prepared: Prepared) -> Iterator[str]:
@@ -57,7 +56,7 @@ def list_warnings(prepared: Prepared) -> Iterator[str]:
     found = lists(prepared)
     if found is None:
         return
-    few = {task: count for task, count in found.mixed["validation"].items() if count < FEW}
+    few = {task: count for task, count in found.mixed_validation.items() if count < FEW}
     if found.median <= 1:
         yield (
             f"lists: {1 - found.several:.0%} of {found.lists:,} lists have one row, and nothing to rank; "

@@ -37,7 +37,7 @@ def test_lists_are_counted_and_their_rows_and_those_with_both_classes():
     )
     assert (found.lists, found.median, found.largest, found.alone) == (7, 2, 3, 5)
     assert found.several == pytest.approx(6 / 7)
-    assert found.mixed == {"validation": {"click": 1}, "test": {"click": 1}}
+    assert (found.mixed_validation, found.mixed_test) == ({"click": 1}, {"click": 1})
 
 
 def test_data_without_lists_has_none_and_no_warning():
