@@ -9,14 +9,12 @@ from itertools import chain
 from pathlib import Path
 
 from automtl_comparison.document import ALONE, COSTS, MEAN, Comparison, Part
-from automtl_comparison.on_rows import OnRows
 from automtl_comparison.statistics import Summary, summary, trend
-from automtl_core.errors import ArtifactError, listing
+from automtl_core.errors import ArtifactError
 from automtl_core.system.documents import read_json
 from automtl_core.system.files import write_atomic
-from automtl_core.tasks.kinds import distinct
-from automtl_core.training.metrics import TaskMetrics, flat, too_few
-from automtl_core.views import Bar, Bars, Block, Curves, Grid, Section, Text, lines, table
+from automtl_core.training.metrics import flat, too_few
+from automtl_core.views import Bar, Bars, Block, Curves, Grid, Section, Text, table
 from automtl_report.metrics import by_user
 from automtl_report.numbers import change, elapsed, interval, of_changes, p_value, percent
 from automtl_report.plain import markdown
@@ -29,44 +27,20 @@ def sections(result: Comparison) -> Iterator[Section]:
     """Yield all that is known of a comparison; a terminal leaves out what a page folds."""
     title = f"verdict against {result.reference}" if len(result.models) > 1 else "models"
     words = [*filter(None, [result.advice()]), *([method(result)] if len(result.models) > 1 else [])]
-    yield Section(title, [_models(result), *map(Text, [*words, *_notes(result)])], more=_cost(result))
+    yield Section(
+        title, [_models(result), *map(Text, [*result.notes, *words, *_notes(result)])], more=_cost(result)
+    )
     for against in dict.fromkeys([result.reference, ALONE]):
         yield from _differences(result, against)
     yield from _by_split(result)
-    for section in (*_scores(result), *_held(result), _costs(result), *_recipes(result), _data(result)):
+    folded = *_scores(result), *_held(result), *_costs(result), *_recipes(result), *_data(result)
+    for section in folded:
         yield replace(section, folded=True)
 
 
 def outcome(result: Comparison) -> list[Section]:
     """Return what a terminal shows of a comparison."""
     return [section for section in sections(result) if not section.folded]
-
-
-def standing(result: OnRows) -> Iterator[Section]:
-    """Yield scores of models on new rows, their differences to the champion, and the verdicts."""
-    champion, *challengers = result.entrants
-    yield lines(f"{result.rows:,} rows{f' of {result.units:,} users' if result.units else ''}", *result.notes)
-    few = {name: m for name, m in champion.test.items() if not m.is_informative(result.min_positives)}
-    forms = {name: m.type.score.form for name, m in champion.test.items()}
-    if champion.mean is not None:
-        forms[MEAN] = next(m.type.score.form for m in champion.test.values() if m.type.two_classes)
-    columns = [f"{name} *" if name in few else name for name in forms]
-    scores, gains = list[list[object]](), list[list[object]]()
-    for one in result.entrants:
-        values = {**{name: m.score for name, m in one.test.items()}, MEAN: one.mean}
-        known = (None if values[name] is None else f"{values[name]:{form}}" for name, form in forms.items())
-        scores.append([one.name, *known])
-        of = ((gain := one.gains.get(name)) and interval(gain, form) for name, form in forms.items())
-        gains.append([one.name, *of, one.verdict])
-    measures = listing(kind.score.title for kind in distinct(m.kind for m in champion.test.values()))
-    yield table(["model", *columns], scores, "lr", measures, list(too_few(few)))
-    counts = (len(challengers), "challengers"), (len(result.judged), "scores")
-    several = " and ".join(f"{count} {what}" for count, what in counts if count > 1)
-    drawn = ("users" if result.units else "rows") + (several and f", for {several} together")
-    note = f"95 % confidence interval of paired differences over {drawn}; ahead or behind: "
-    note += f"the whole interval of {' or '.join(result.judged)} is beyond {result.margin:g}"
-    note += ", for numbers times their standard deviation" * bool({*result.judged} - {MEAN})
-    yield table(["model", *columns, "verdict"], gains[1:], "lr", f"against {champion.name}", [note])
 
 
 def page(result: Comparison) -> str:
@@ -140,7 +114,8 @@ def _models(result: Comparison) -> Grid:
         rows.append([name, score, verdicts.get(name, ""), *sizes, elapsed(seconds)])
     title = f"{column} test {{}}" if column == MEAN else f"test {{}} of {column}"
     head = ["model", title.format(columns[column].title), "verdict", "FLOPs per row", "parameters", "time"]
-    return Grid(head, rows, "lrlrrr")
+    shown = len(head) if result.trained else head.index("FLOPs per row")
+    return Grid(head[:shown], [row[:shown] for row in rows], "lrlrrr"[:shown])
 
 
 def _size(cost: Summary | None) -> str | None:
@@ -159,13 +134,15 @@ def _cost(result: Comparison) -> list[Block]:
     return [Curves(*axes, points, logarithmic=True)] if len(points) > 1 else []
 
 
-def _data(result: Comparison) -> Section:
+def _data(result: Comparison) -> Iterator[Section]:
+    if not result.trained:
+        return
     texts = []
     for seed, split in result.splits.items():
         rows = ", ".join(f"{part} {count:,}" for part, count in split.rows.items())
         which = f"Split {seed}, rows" if len(result.splits) > 1 else "Rows"
         texts.append(Text(f"{which}: {rows}. Fingerprint of the data: {split.fingerprint[:12]}."))
-    return Section("data", texts)
+    yield Section("data", texts)
 
 
 def _scores(result: Comparison) -> Iterator[Section]:
@@ -189,7 +166,10 @@ def _differences(result: Comparison, against: str) -> Iterator[Section]:
         gains = {name: of_model[column] for name, of_model in differences.items() if column in of_model}
         bars = list[Bar]()
         for name, one in gains.items():
-            p, standing = "" if one.adjusted_p is None else p_value(one.adjusted_p), one.standing() or ""
+            p, standing = (
+                "" if one.adjusted_p is None else p_value(one.adjusted_p),
+                result.standing(column, one) or "",
+            )
             rows.append([_starred(result, column), name, interval(one, score.form), p, standing])
             bars.append(Bar(name, one.mean, one.low, one.high, standing in ("ahead", "behind")))
         if bars:
@@ -206,7 +186,7 @@ def _differences(result: Comparison, against: str) -> Iterator[Section]:
 
 def _starred(result: Comparison, task: str) -> str:
     """Return the name of a task, with a star if it has too few rows."""
-    return task if task == MEAN or result.tasks[task].counts else f"{task} *"
+    return f"{task} *" if task in result.few else task
 
 
 def _by_split(result: Comparison) -> Iterator[Section]:
@@ -282,8 +262,7 @@ def _deviation(result: Comparison) -> str:
 
 def _notes(result: Comparison) -> Iterator[str]:
     """Yield notes on tasks with too few rows, on users, and on runs that failed or were cut short."""
-    few = {name: facts for name, facts in result.tasks.items() if not facts.counts}
-    yield from too_few({n: TaskMetrics(t.kind, {}, t.rows, t.positives) for n, t in few.items()})
+    yield from too_few(result.few)
     yield from by_user(next((cell.test for _, cell in result.cells if cell.test), {}))
     for name, model in result.models.items():
         lost = [cell for cell in model.cells if cell.error is not None]
@@ -300,11 +279,17 @@ def method(result: Comparison) -> str:
         method = f"from the spread over {_over(result)} and over {rows}"
     else:
         method = f"over {rows} of one training of each model, and not over trainings"
-    return f"95 % confidence interval {method}; it and p are for all models together; level: p is .05 or more"
+    level = "level: p is .05 or more"
+    if result.margins:
+        beyond = " or ".join(f"{result.margins[column]:.4g} of {column}" for column in result.judged)
+        level = f"ahead or behind: the whole interval is beyond {beyond}"
+    return f"95 % confidence interval {method}; it and p are for all models together; {level}"
 
 
-def _costs(result: Comparison) -> Section:
-    """Return the costs that the table of models lacks."""
+def _costs(result: Comparison) -> Iterator[Section]:
+    """Yield the costs that the table of models lacks; nothing where no model was trained."""
+    if not result.trained:
+        return
     keys = [key for key in COSTS if key not in ("parameters", "flops_per_row")]
     rows = []
     for name, model in result.models.items():
@@ -312,7 +297,7 @@ def _costs(result: Comparison) -> Section:
         seconds = result.relative(name)["seconds"]
         rows.append([name, *means, seconds and percent(seconds)])
     header = ["model", *(key.replace("_", " ") for key in keys), f"seconds / {result.reference}"]
-    return table(header, rows, "lr", f"costs{_deviation(result)}")
+    yield table(header, rows, "lr", f"costs{_deviation(result)}")
 
 
 def _recipes(result: Comparison) -> Iterator[Section]:
