@@ -7,6 +7,7 @@ from dataclasses import replace
 from automtl_core.dataset.schema import Schema, SparseField
 from automtl_core.errors import listing, one_line
 from automtl_core.modules.cost import Cost
+from automtl_core.modules.sharing import WHOLE
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment
@@ -16,7 +17,7 @@ from automtl_report import contest, measured, search, sharing, verdict
 from automtl_report.card import limits, tasks
 from automtl_report.plain import cell, markdown
 from automtl_report.record import RunRecord
-from automtl_report.sharing import BODY, networks
+from automtl_report.sharing import networks
 
 COSTS = ["FLOPs per row", "parameters"]
 
@@ -114,7 +115,7 @@ def architecture(record: RunRecord) -> Iterator[Section]:
 def drawing(record: RunRecord) -> Iterator[Section]:
     """Yield the drawing of the network, and the fields that it does not read."""
     drawings = list(networks(record))
-    with_parts = [one for one in drawings if all(node.name != BODY for node in one.nodes)]
+    with_parts = [one for one in drawings if all(node.name != WHOLE for node in one.nodes)]
     hints = list[Text]()
     if record.architecture.decisions:
         hints.append(Text("Hover over a part or a line: decisions and their evidence"))
