@@ -13,18 +13,12 @@ from automtl_report.record import RunRecord
 from automtl_report.search import effect
 
 
-def matrices(sharing: Sharing, unread: bool = True) -> list[Block]:
-    """Return a matrix of the fields that each layer reads, and of the parts that layers and tasks read.
-
-    Args:
-        sharing: What the parts of the network read.
-        unread: Whether there is a row for a field that no part of the layer reads.
-
-    """
+def matrices(sharing: Sharing) -> list[Block]:
+    """Return a matrix of the fields that each layer reads, and of the parts that layers and tasks read."""
     names, blocks = _names(sharing), list[Block]()
     for title, parts in _groups(sharing.sees).items():
         marks = {f: [f in sharing.sees[part] for part in parts.values()] for f in sharing.fields}
-        shown = {field: row for field, row in marks.items() if unread or any(row)}
+        shown = {field: row for field, row in marks.items() if any(row)}
         blocks.append(Matrix(title, list(parts), shown))
     for title, parts in reversed(_groups(sharing.reads).items()):
         if read := sorted({name for part in parts.values() for name in sharing.reads[part]}, key=natural):
