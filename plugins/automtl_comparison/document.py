@@ -4,7 +4,6 @@ A `Comparison` holds the measured values. Means, differences, costs and verdicts
 demand, so that they are always consistent, also after reading from JSON.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -276,14 +275,6 @@ class Comparison(Value):
         against = {b: {name: noises(of[name], of[b]) for name in of if name != b} for b in bases}
         return replace(self, noises=against)
 
-    def decided(self, model: str) -> dict[str, Counter[Decision]]:
-        """Return choice -> decision -> in how many cells the model has it; empty without choices."""
-        found: dict[str, Counter[Decision]] = {}
-        for cell in self.models[model].tested:
-            for name, decision in cell.decisions.items():
-                found.setdefault(name, Counter())[decision] += 1
-        return found
-
     def relative(self, model: str) -> dict[str, float | None]:
         """Return the mean costs of a model, divided by those of the reference; None where unknown.
 
@@ -388,17 +379,11 @@ def verdict(
     """
     if not differences:
         return f"no reliable score to compare with {reference}"
-    parts = [
-        f"{name}: {words}" if len(differences) > 1 else words
-        for name, (metric, difference) in differences.items()
-        for words in [_standing(reference, metric, difference, margins.get(name, 0.0))]
-    ]
-    return "; ".join([*parts, *([cost_in_words(cost)] if cost is not None else [])])
-
-
-def _standing(reference: str, metric: Measure, difference: Difference, margin: float) -> str:
-    words = change(difference.mean, form=metric.form)
-    if (p := difference.adjusted_p) is not None:
-        # With one pair of trainings, p is over rows.
-        words += f", p {p_value(p)}" + " over rows" * (difference.cells == 1)
-    return f"{IN_WORDS[difference.standing(margin)]} {reference} ({words})"
+    parts = list[str]()
+    for name, (metric, one) in differences.items():
+        words = change(one.mean, form=metric.form)
+        if one.adjusted_p is not None:  # with one pair of trainings, it is over rows
+            words += f", p {p_value(one.adjusted_p)}" + " over rows" * (one.cells == 1)
+        standing = IN_WORDS[one.standing(margins.get(name, 0.0))]
+        parts.append(f"{name}: " * (len(differences) > 1) + f"{standing} {reference} ({words})")
+    return "; ".join(parts if cost is None else [*parts, cost_in_words(cost)])

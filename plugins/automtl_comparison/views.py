@@ -3,9 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
 from automtl_comparison.document import ALONE, COSTS, MEAN, Comparison, Part
@@ -191,23 +190,20 @@ def _starred(result: Comparison, task: str) -> str:
 
 def _by_split(result: Comparison) -> Iterator[Section]:
     """Yield the difference of mean scores to the reference on each split; nothing for one split."""
-    score = result.columns[MEAN]
-    others = [name for name in result.models if name != result.reference]
-    gains = {name: (_gains(result, name, "validation"), _gains(result, name, "test")) for name in others}
-    if len(result.splits) < 2 or not any(test for _, test in gains.values()):
-        return
-    rows = [
-        [split, *(None if (one := of.get(split)) is None else change(one, form=score.form) for of in columns)]
-        for columns in [list(chain(*gains.values()))]
-        for split in result.splits
-    ]
-    header = ["split", *(f"{name}, {part}" for name in others for part in ("validation", "test"))]
-    notes = ["Under a split by time, 0 is the latest window"]
-    for name, (validation, test) in gains.items():
-        notes += _over_splits(
-            name, [(s, validation[s], test[s]) for s in test if s in validation], score.form
-        )
-    yield table(header, rows, "lr", f"by split: mean {score.title} against {result.reference}", notes)
+    score, notes = result.columns[MEAN], ["Under a split by time, 0 is the latest window"]
+    columns: dict[str, dict[int, float]] = {}
+    for name in result.models:
+        if name != result.reference:
+            validation, test = _gains(result, name, "validation"), _gains(result, name, "test")
+            columns |= {f"{name}, validation": validation, f"{name}, test": test}
+            notes += _over_splits(name, validation, test, score.form)
+    if len(result.splits) > 1 and any(columns.values()):
+        rows = [
+            [split, *(change(of[split], form=score.form) if split in of else None for of in columns.values())]
+            for split in result.splits
+        ]
+        title = f"by split: mean {score.title} against {result.reference}"
+        yield table(["split", *columns], rows, "lr", title, notes)
 
 
 def _gains(result: Comparison, name: str, part: Part) -> dict[int, float]:
@@ -220,26 +216,29 @@ def _gains(result: Comparison, name: str, part: Part) -> dict[int, float]:
     return {split: sum(found) / len(found) for split, found in by_split.items()}
 
 
-def _over_splits(name: str, gains: Sequence[tuple[int, float, float]], form: str) -> Iterator[str]:
+def _over_splits(
+    name: str, validation: Mapping[int, float], test: Mapping[int, float], form: str
+) -> Iterator[str]:
     """Yield the part of the validation gains that is left on test rows, and the trend of these."""
-    if len(gains) < 2:
+    both = [split for split in test if split in validation]
+    if len(both) < 2:
         return
-    _, *parts = zip(*gains, strict=True)
-    validation, test = (change(sum(one) / len(gains), form=form) for one in parts)
-    slope = trend([(-split, on_test) for split, _, on_test in gains]) if len(gains) > 2 else None
+    kept, left = (change(sum(of[s] for s in both) / len(both), form=form) for of in (validation, test))
+    slope = trend([(-split, test[split]) for split in both]) if len(both) > 2 else None
     over = f"; trend by window {interval(slope, form)}" if slope else ""
-    yield f"{name}: {validation} on validation rows, {test} on test rows{over}"
+    yield f"{name}: {kept} on validation rows, {left} on test rows{over}"
 
 
 def _held(result: Comparison) -> Iterator[Section]:
     """Yield the decisions of each search that all its trainings have, and the number of the others."""
     for name, model in result.models.items():
-        decided, cells = result.decided(name), len(model.tested)
-        if model.strategy is None or cells < 2 or not decided:
+        decided = [cell.decisions for cell in model.tested]
+        if model.strategy is None or len(decided) < 2 or not any(decided):
             continue
-        held = {choice: next(iter(counts)) for choice, counts in decided.items() if len(counts) == 1}
+        first, count = decided[0], len({choice for of_cell in decided for choice in of_cell})
+        held = {choice: one for choice, one in first.items() if all(of.get(choice) == one for of in decided)}
         words = [(c, one if isinstance(one, str) else " + ".join(one) or "none") for c, one in held.items()]
-        note = f"{len(held)} of {len(decided)} decisions are the same in all {cells} searches"
+        note = f"{len(held)} of {count} decisions are the same in all {len(decided)} searches"
         title = f"decisions of {name} over {_over(result)}"
         yield table(["decision", "in all searches"], words[:DECISIONS], "l", title, [note])
 

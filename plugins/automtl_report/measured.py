@@ -177,7 +177,8 @@ def effects(importance: Importance) -> list[Block]:
             rows.append([field, task if one else f"{task} ({e.measure})", *cells, e.verdict])
     title = f"effects of the fields that the network reads, on {importance.rows:,} test rows"
     drop = f"drop of {measures[0] if one else 'the score'}, 95 % interval"
-    return [Grid(["field", "task", drop, "p", "verdict"], rows, folded=title), Text(EFFECTS)]
+    legend = Text(f"On {importance.rows:,} test rows; {EFFECTS}")
+    return [Grid(["field", "task", drop, "p", "verdict"], rows, folded=title), legend]
 
 
 def fields(record: RunRecord) -> Iterator[Section]:

@@ -137,12 +137,6 @@ def readers(record: RunRecord) -> Iterator[Section]:
         yield from (Section("" if place else title, [block]) for place, block in enumerate(blocks))
 
 
-def evidence(record: RunRecord) -> Iterator[Section]:
-    """Yield the number of decisions for each verdict; on a page, also the evidence of each."""
-    if decided := record.search.evidence:
-        yield Section("evidence", search.evidence(record), more=search.decisions(decided))
-
-
 def data(record: RunRecord) -> Iterator[Section]:
     """Yield the data of the run, and its fields."""
     described = record.read(Data)
@@ -197,7 +191,7 @@ SECTIONS: Mapping[str, tuple[View, tuple[str, ...]]] = {
     "fields": (measured.fields, ("end", "show", "page", "card")),
     "architecture": (architecture, ("end", "show", "page")),
     "readers": (readers, ("end", "show", "folded")),
-    "evidence": (evidence, ("end", "show", "page", "card")),
+    "evidence": (search.evidence, ("end", "show", "page", "card")),
     "learning": (measured.learning, ("page",)),
     "calibration": (measured.calibration, ("page", "card")),
     "decisions": (decisions, ("show", "folded")),

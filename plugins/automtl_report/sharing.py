@@ -32,7 +32,7 @@ def matrices(sharing: Sharing) -> list[Block]:
 
 def notes(record: RunRecord) -> list[Block]:
     """Return notes on what is not read, and on the known truth."""
-    sharing, fields = record.sharing, record.fields
+    sharing, fields = record.sharing, record.schema.fields() if record.schema else []
     blocks = list(_unread(sharing, fields))
     truth = record.truth
     if truth is not None and sharing.fields:
