@@ -186,12 +186,11 @@ def device(of: "torch.device") -> Check:
         free, total = torch.cuda.mem_get_info(of)
         name = torch.cuda.get_device_name(of)
         return Check("device", "ok", f"GPU {name}, {decimal(free)} of {decimal(total)} memory free")
-    result = f"CPU, {os.cpu_count()} cores"
-    if torch.version.cuda is not None or not NVIDIA.exists():
-        return Check("device", "ok", result)
-    result += "; there is an NVIDIA GPU, and torch is built for the CPU only"
-    remedy = "to use the GPU, install a CUDA build of torch: https://pytorch.org/get-started"
-    return Check("device", "warning", result, remedy)
+    if torch.version.cuda is None and NVIDIA.exists():
+        result = "CPU; there is an NVIDIA GPU, and torch is built for the CPU only"
+        remedy = "to use the GPU, install a CUDA build of torch: https://pytorch.org/get-started"
+        return Check("device", "warning", result, remedy)
+    return Check("device", "ok", f"CPU, {os.cpu_count()} cores")
 
 
 def folder(name: str, path: Path, needed: int = 0) -> Check:
