@@ -7,8 +7,7 @@ two share a hash in one of 100,000 datasets.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from automtl_core.fields.numeric import Moments
 from automtl_core.system.documents import Value
 from automtl_core.system.progress import Progress, silent
 from automtl_inspection.leaks.histories import HistoryFacts, histories
-from automtl_inspection.leaks.leaks import Rule, SingleFieldScore, alone, rules, warnings
+from automtl_inspection.leaks.leaks import SingleFieldScore, alone, warnings
 
 Floats = NDArray[np.float64]
 
@@ -93,8 +92,6 @@ class Described(Value):
     """Task -> part -> statistics of the label."""
     correlation: tuple[tuple[float | None, ...], ...]
     """Correlation of labels, [T, T], over the training rows with both labels; None where one is constant."""
-    rules: tuple[Rule, ...]
-    """Rules between binary labels, see `leaks.rules`."""
     alone: Mapping[str, tuple[SingleFieldScore, ...]]
     """Task -> its best single predictors, see `leaks.alone`."""
     duplicates: Mapping[str, Duplicates]
@@ -139,7 +136,7 @@ def _hashes(part: Part, labels: bool) -> Hashes:
 
 def describe(prepared: Prepared, progress: Progress = silent) -> Described:
     """Return the statistics of prepared data."""
-    schema, labels, pairs = prepared.schema, prepared.manifest["labels"], cache(lambda: _pairs(prepared))
+    schema, labels = prepared.schema, prepared.manifest["labels"]
     checks: Mapping[str, Callable[[], Any]] = {
         "rows": lambda: {name: len(prepared.part(name)) for name in PARTS},
         "sparse": lambda: {f.name: _sparse(f, prepared, place) for place, f in enumerate(schema.sparse)},
@@ -148,8 +145,7 @@ def describe(prepared: Prepared, progress: Progress = silent) -> Described:
             task.name: {part: LabelFacts(**labels[part][task.name]) for part in PARTS}
             for task in schema.tasks
         },
-        "correlation": lambda: _correlation(pairs()),
-        "rules": lambda: rules(schema, *pairs()[:3]),
+        "correlation": lambda: _correlation(prepared),
         "alone": lambda: alone(prepared),
         "duplicates": lambda: duplicates(prepared),
         "histories": lambda: histories(prepared),
@@ -201,36 +197,22 @@ def _dense(prepared: Prepared, name: str, place: int) -> DenseFacts:
     return facts
 
 
-class _Pairs(NamedTuple):
-    """Sums over the rows that have both of two labels, [T, T]; the first label is the row of the matrix."""
-
-    one: Floats
-    """Sum of the first label."""
-    product: Floats
-    rows: Floats
-    square: Floats
-    """Sum of the square of the first label."""
-
-
-def _pairs(prepared: Prepared) -> _Pairs:
-    """Return the sums over the training rows."""
+def _correlation(prepared: Prepared) -> tuple[tuple[float | None, ...], ...]:
     tasks = len(prepared.schema.tasks)
-    sums = _Pairs(*(np.zeros((tasks, tasks)) for _ in _Pairs._fields))
+    # Sums over the rows that have both of two labels, [T, T]; the first label is the row of the matrix.
+    sums, squares, products, rows = (np.zeros((tasks, tasks)) for _ in range(4))
     for chunk in chunks(prepared.part("train")):
         labels = np.asarray(chunk.labels, dtype=np.float64)
         known = (~np.isnan(labels)).astype(np.float64)
         labels = np.nan_to_num(labels)
-        products = (labels.T @ known, labels.T @ labels, known.T @ known, (labels**2).T @ known)
-        for total, product in zip(sums, products, strict=True):
-            total += product
-    return sums
-
-
-def _correlation(pairs: _Pairs) -> tuple[tuple[float | None, ...], ...]:
-    rows = np.maximum(pairs.rows, 1)
-    spread = pairs.square - pairs.one**2 / rows
+        sums += labels.T @ known
+        squares += (labels**2).T @ known
+        products += labels.T @ labels
+        rows += known.T @ known
+    rows = np.maximum(rows, 1)
+    spread = squares - sums**2 / rows
     scale = np.sqrt(spread * spread.T)
-    shared = pairs.product - pairs.one * pairs.one.T / rows
+    shared = products - sums * sums.T / rows
     return tuple(
         tuple(round(float(value / size), 6) if size > 0 else None for value, size in zip(*both, strict=True))
         for both in zip(shared, scale, strict=True)

@@ -1,4 +1,4 @@
-"""Drift of new rows, since the test rows of a run or between two tables. Letters: R rows."""
+"""Drift of new rows, since the test rows of a run. Letters: R rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,17 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.frames import NewExamples
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import Part, joined, some_rows
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.dataset import Dataset, names_of, reads_of
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import DataError
-from automtl_core.fields.encode import numbers, texts
 from automtl_core.raw.sql import Times
 from automtl_core.run_dir.facts import Environment
 from automtl_core.run_dir.folders import prepared_folder
@@ -34,14 +31,10 @@ from automtl_core.views import Section, lines, next_commands, table
 from automtl_core.workflow.new_rows import time_column
 from automtl_core.workflow.trained import Trained, of_finished, predictions
 from automtl_core.workflow.workflow import Workflow
-from automtl_inspection.guess.guess import TableGuess, guess
-from automtl_inspection.guess.peek import peek
-from automtl_inspection.shifts import MOST, Column, Rows, Shift, differences, rows_of, shifts
+from automtl_inspection.shifts import MOST, Shift, differences, rows_of, shifts
 
 SHOWN = 20
 """Largest number of columns that are shown."""
-ROWS = 1 << 14
-"""Approximate number of new rows that are encoded together, in whole batches."""
 DAY = 86_400.0
 YEARS = 946_684_800.0, 4_102_444_800.0
 """Seconds from 1970 to 2000 and 2100: a number between them is a date."""
@@ -70,7 +63,7 @@ class Drift(Value):
     shifts: tuple[Shift, ...]
     """The largest difference in each column, those beyond chance first."""
     days: tuple[Day, ...] = ()
-    """Scores by day, those of the test rows first; empty without a network, labels or times."""
+    """Scores by day, those of the test rows first; empty without labels or times."""
 
 
 def drift_of_run(
@@ -138,47 +131,6 @@ def _new(made: Trained, reading: NewExamples) -> tuple[Part, Times | None, NDArr
         if not parts:
             raise DataError("the new rows have no valid row", "give at least one valid row")
         return joined(parts), rows.times, np.concatenate(outputs)
-
-
-def drift_of_tables(flow: Workflow, old: Path, new: Path) -> Drift:
-    """Return the drift between two tables, whose columns have the roles that `data init` guesses.
-
-    Raises:
-        InputMissingError: there is no such file.
-        DataError: a table has no valid row, or the second one lacks a column of the first.
-
-    """
-    seen = peek(str(old))
-    guessed = TableGuess(seen, guess(seen))
-    dataset = flow.job([guessed.layer()]).dataset()
-    sides = [_table(NewExamples(dataset, path, prepared_folder(), labelled=True)) for path in (old, new)]
-    found = shifts(*(side for side, _ in sides))
-    columns = len({*sides[0][0].columns, *sides[0][0].means})
-    return Drift(str(old), str(new), (sides[0][1], sides[1][1]), columns, tuple(found))
-
-
-def _table(reading: NewExamples) -> tuple[Rows, int]:
-    """Return at most `MOST` random rows of a table, and the number of all rows."""
-    dataset: Dataset = reading.dataset
-    with new_rows(reading) as rows:
-        if not len(rows):
-            raise DataError(f"{reading.examples}: no valid row", "give a table with valid rows")
-        chosen = seeds.generator(0, "drift").random(len(rows)) < MOST / len(rows)
-        frames, start = [], 0
-        for chunk in rows.chunks(ROWS):
-            frames.append(chunk[chosen[start : start + len(chunk)]])
-            start += len(chunk)
-        frame = pd.concat(frames, ignore_index=True)
-    reads = {name: read.how for name, read in reads_of(dataset.fields).items()}
-    columns = {name: _column(frame[name], how) for name, how in reads.items() if how in ("code", "number")}
-    means = {name: numbers(frame[name]) for name in names_of(dataset.labels)}
-    users = None if dataset.user is None else pd.factorize(pd.Series(texts(frame[dataset.user])))[0] + 1
-    return Rows(columns, means, users), start
-
-
-def _column(values: "pd.Series[Any]", how: str) -> Column:
-    found: NDArray[Any] = numbers(values) if how == "number" else np.array(texts(values), object)
-    return found
 
 
 def _days(times: Times | None, unit: float) -> Iterator[tuple[str, NDArray[np.int64]]]:

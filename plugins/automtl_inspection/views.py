@@ -3,7 +3,7 @@
 Documents are the mappings that `--json` prints.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,6 @@ from automtl_core.system.documents import Value
 from automtl_core.views import Matrix, Section, Text, by_name, facts, lines, table
 from automtl_inspection.describe import Described
 from automtl_inspection.leaks.histories import HistoryFacts
-from automtl_inspection.leaks.leaks import Rule
 
 
 def prepared(about: Mapping[str, Any]) -> Section:
@@ -47,8 +46,7 @@ def described(document: Mapping[str, Any]) -> Iterator[Section]:
     alone = [(task, one) for task, best in data.alone.items() for one in best]
     rows = [[task, one.name, one.kind, one.measure, one.score] for task, one in alone]
     yield table(["best single predictor of", "predictor", "kind", "measure", "score"], rows)
-    warnings = (f"warning: {sentence}" for sentence in data.warnings)
-    yield lines(*_rules(data.rules), *warnings)
+    yield lines(*(f"warning: {sentence}" for sentence in data.warnings))
 
 
 def sampled(document: Mapping[str, Any]) -> Section:
@@ -115,9 +113,3 @@ def _known(values: Mapping[str, Value]) -> dict[str, dict[str, object]]:
     """Return the facts of each name, without those that are None for all names."""
     known = {key for each in values.values() for key, value in vars(each).items() if value is not None}
     return {name: {k: v for k, v in vars(each).items() if k in known} for name, each in values.items()}
-
-
-def _rules(rules: Iterable[Rule]) -> Iterator[str]:
-    for rule in rules:
-        declared = ", as declared" if rule.declared else ""
-        yield f"{rule.other} is {rule.value} in all {rule.rows:,} rows with {rule.one}{declared}"

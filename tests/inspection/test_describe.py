@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,6 @@ from automtl_inspection.describe import (
     describe,
     duplicates,
 )
-from automtl_inspection.leaks.leaks import Rule
 
 
 def test_describes_fields_and_tasks(shop, shop_dir, tmp_path):
@@ -52,10 +50,9 @@ def test_what_is_described_is_json(given, tmp_path):
     )
     dataset.labels = (Label("click"), Label("buy", "regression"))
     found = describe(prepare(dataset, "given", None, tmp_path))
-    found = replace(found, rules=(Rule("click", "buy", 1, 9, declared=False),))
     document = json.loads(json.dumps(found.to_json()))
     assert list(document) == [
-        "rows", "sparse", "dense", "tasks", "correlation", "rules", "alone", "duplicates", "histories",
+        "rows", "sparse", "dense", "tasks", "correlation", "alone", "duplicates", "histories",
             "warnings",
     ]  # fmt: skip
     assert list(document["sparse"]["user"]) == [
@@ -65,7 +62,6 @@ def test_what_is_described_is_json(given, tmp_path):
     facts = ["rows", "mean", "positives", "weight", "effective_rows"]
     assert list(document["tasks"]["click"]["train"]) == facts
     assert document["tasks"]["buy"]["train"]["positives"] is None
-    assert document["rules"] == [{"if": "click", "then": "buy", "is": 1, "rows": 9, "declared": False}]
     assert list(document["alone"]["click"][0]) == ["name", "kind", "by", "suspicious", "measure", "score"]
     assert list(document["duplicates"]["test"]) == ["features", "features_and_labels"]
     assert Described.from_json(document, "here") == found

@@ -3,7 +3,7 @@
 from automtl_core.views import Text
 from automtl_inspection.describe import DenseFacts, Described, Duplicates, LabelFacts, SparseFacts
 from automtl_inspection.leaks.histories import HistoryFacts
-from automtl_inspection.leaks.leaks import Rule, SingleFieldScore
+from automtl_inspection.leaks.leaks import SingleFieldScore
 from automtl_inspection.leaks.lists import ListFacts
 from automtl_inspection.views import described, prepared
 
@@ -16,7 +16,6 @@ DATA = Described(
     dense={"price": PRICE},
     tasks={"click": {"train": LabelFacts(8, 0.5, 4)}, "like": {"train": LabelFacts(8, None)}},
     correlation=((1.0, None), (None, 1.0)),
-    rules=(Rule("like", "click", 1, 8, declared=True),),
     alone={"click": (SingleFieldScore("coupon", "field", "presence", True, "AUC", 0.99),), "like": ()},
     duplicates={"train": Duplicates(0.0, 0.0)},
     histories={"past": {"train": HistoryFacts(6, 3.5, 0.25, 0.1, {"item": 0.5}, 8.0, 1.0, 30.0)}},
@@ -44,7 +43,6 @@ def test_lists_are_one_line():
 def test_described_data_says_what_may_be_wrong():
     assert texts(described({"prepared": ABOUT, "data": DATA})) == [
         "top: share of the most frequent value; unknown: share of rows with a blank, rare or unseen value",
-        "click is 1 in all 8 rows with like, as declared",
         "warning: the presence of coupon alone predicts click",
         "warning: history past is odd",
     ]

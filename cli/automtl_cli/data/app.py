@@ -35,9 +35,9 @@ def describe(
 ) -> Output:
     """Describe a dataset: rows, fields, labels, and suspected faults.
 
-    Suspected faults are duplicates, labels that determine another label, unseen ids, and fields that predict
-    a task alone (label leakage). With --rows, ids are shown as their values, and a dash is a rare or blank
-    value, or a missing label. The command prepares the dataset if necessary.
+    Suspected faults are duplicates, unseen ids, and fields that predict a task alone (label leakage). With
+    --rows, ids are shown as their values, and a dash is a rare or blank value, or a missing label. The
+    command prepares the dataset if necessary.
     """
     from automtl_cli.output import stages
     from automtl_inspection import views as views
@@ -51,26 +51,22 @@ def describe(
 
 
 def drift(
-    old: Path = argument("OLD", "Run, whose test rows are compared; or a table.", default=...),
+    run: Path = argument("RUN", "Run, whose test rows are compared.", default=...),
     new: Path = argument("NEW", "Table of new rows, or a file pattern in quotes.", default=...),
     *,
-    history: Path | None = option("FILE", "With a run: events up to now, one a row, if it reads histories."),
-    without_labels: bool = flag("--without-labels", "With a run: the new rows have no labels."),
+    history: Path | None = option("FILE", "Events up to now, one a row, if the run reads histories."),
+    without_labels: bool = flag("--without-labels", "The new rows have no labels."),
 ) -> Output:
     """Compare new rows with earlier ones: fields, labels, predictions, scores.
 
     Each column has the value, or range of values, whose share of rows differs most, with an interval that is
-    corrected for all columns. With a run, the predictions of its network are columns too, and labelled rows
-    with times have scores by day. Otherwise OLD and NEW are tables of labelled rows, whose columns have the
-    roles that `automtl data init` guesses.
+    corrected for all columns. The predictions of the network are columns too, and labelled rows with times
+    have scores by day.
     """
     from automtl_cli.runs.flow import workflow
-    from automtl_inspection.drift import drift_of_run, drift_of_tables, view
+    from automtl_inspection.drift import drift_of_run, view
 
-    flow = workflow("reading rows")
-    if old.is_dir():
-        return Output(drift_of_run(flow, old, new, history, not without_labels), view)
-    return Output(drift_of_tables(flow, old, new), view)
+    return Output(drift_of_run(workflow("reading rows"), run, new, history, not without_labels), view)
 
 
 def validate(

@@ -1,4 +1,4 @@
-"""Single predictors of a task: fields, other labels, and earlier events. A near-perfect one suggests a leak.
+"""Single predictors of a task: fields and earlier events. A near-perfect one suggests a leak.
 
 Each predictor is reduced to codes. The prediction for a code is the mean label of the training rows with that
 code, and it is scored on validation rows. Letters: R rows, T tasks, C codes of a predictor.
@@ -7,16 +7,15 @@ code, and it is scored on validation rows. Letters: R rows, T tasks, C codes of 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 import automtl_core
 from automtl_core.data.part import Part, chunks, held
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.schema import Schema, Task
+from automtl_core.dataset.schema import Task
 from automtl_core.errors import ArtifactError, StorageError
 from automtl_core.system.documents import Value, read_signed, write_signed
 from automtl_inspection.leaks.histories import history_warnings
@@ -27,7 +26,7 @@ Floats = NDArray[np.float64]
 By = Literal["value", "presence"]
 """Whether the value of a predictor is tested, or its presence."""
 
-SCORES, FORMAT = "single-fields.json", 2
+SCORES, FORMAT = "single-fields.json", 3
 """File with the scores in the folder of prepared data, and its format version."""
 CELLS = 1 << 22
 """Largest product of codes and tasks in one pass over the rows; a larger predictor has its own pass."""
@@ -38,31 +37,13 @@ class SingleFieldScore(Value):
     """The score of a single predictor of a task."""
 
     name: str
-    """Name of the field or of the other label, or the event in words."""
+    """Name of the field, or the event in words."""
     kind: Kind
     by: By
     suspicious: bool
     """Whether it is suspected to be a leak."""
     measure: Literal["AUC", "R2"]
     score: float
-
-
-@dataclass(frozen=True)
-class Rule(Value):
-    """A rule between binary labels: in all rows where `one` is 1, `other` is `value`."""
-
-    one: Annotated[str, Field(alias="if")]
-    other: Annotated[str, Field(alias="then")]
-    value: Annotated[int, Field(alias="is")]
-    rows: int
-    """Training rows where `one` is 1 and the other label is present."""
-    declared: bool
-    """Whether the schema declares it."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        settles = {"if": self.one, "then": self.other, "is": self.value}
-        return {**settles, "rows": self.rows, "declared": self.declared}
 
 
 class Tally(NamedTuple):
@@ -81,14 +62,13 @@ class Tally(NamedTuple):
 
 
 def alone(
-    prepared: Prepared, kinds: Sequence[Kind] = ("field", "label", "event")
+    prepared: Prepared, kinds: Sequence[Kind] = ("field", "event")
 ) -> dict[str, tuple[SingleFieldScore, ...]]:
     """Return the best predictors of each task, and all suspicious ones, the best first.
 
     The score is AUC or R2 on validation rows. For a sparse field, the presence of any value is scored too, on
     training rows, and the higher score counts: a field that is filled in after the event may have a different
-    value in each row. Labels that are declared to come before or after a task, or that the task is
-    conditional on, are never suspicious.
+    value in each row.
 
     Earlier events are read for a sample of rows. The scores are kept in the folder of the data, since they
     take a pass over all rows.
@@ -130,16 +110,13 @@ def _scores_of_all(prepared: Prepared) -> dict[str, list[SingleFieldScore]]:
             for predictor, seen, other in sums:
                 step = max(1, CELLS // predictor.size)
                 for some in (slice(start, start + step) for start in range(0, len(schema.tasks), step)):
-                    for task, score in _scored(predictor, schema, some, seen.of(some), other.of(some)):
-                        found[task] += [score] if task != predictor.name else []
-    # Not all: each label is a predictor of each other one.
+                    for task, score in _scored(predictor, schema.tasks[some], seen.of(some), other.of(some)):
+                        found[task].append(score)
     return {task: [one for kind in get_args(Kind) for one in _best(of, [kind])] for task, of in found.items()}
 
 
 def warnings(prepared: Prepared, scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
     """Yield a warning for unlike parts, each suspected leak, and each history that does not fit the rows.
-
-    Labels that predict another one are no leak, since no model reads them.
 
     Args:
         prepared: The data.
@@ -148,7 +125,7 @@ def warnings(prepared: Prepared, scores: Mapping[str, Iterable[SingleFieldScore]
     """
     yield from parts_warnings(prepared)
     for task, best in scores.items():
-        suspects = [one for one in best if one.suspicious and one.kind != "label"]
+        suspects = [one for one in best if one.suspicious]
         events = [one for one in suspects if one.kind == "event"]
         for one in (one for one in suspects if one not in events[1:]):
             how = f"the presence of {one.name}" if one.by == "presence" else one.name
@@ -181,38 +158,6 @@ def predictions(prepared: Prepared, field: str, tasks: Iterable[int], part: str 
         yield np.concatenate([expected[predictor.codes(chunk)] for chunk in chunks(prepared.part(part))])
 
 
-def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> tuple[Rule, ...]:
-    """Return the rules between binary labels without an exception, where chance would give five and more.
-
-    Args:
-        schema: Schema with the labels.
-        ones: Rows where the first label is 1 and the second is not missing, [T, T].
-        both: Rows where both labels are 1, [T, T].
-        rows: Rows that have both labels, [T, T].
-
-    """
-    found = []
-    binary = [t for t, task in enumerate(schema.tasks) if task.type.two_classes]
-    for i, j in ((i, j) for i in binary for j in binary if i != j and rows[i, j]):
-        rate = ones[j, i] / rows[i, j]
-        for value, exceptions, chance in ((1, ones[i, j] - both[i, j], 1 - rate), (0, both[i, j], rate)):
-            if exceptions == 0 and ones[i, j] * chance >= 5:
-                one, other = schema.tasks[i].name, schema.tasks[j].name
-                known = value == 1 and declared(schema, one, other)
-                found.append(Rule(one, other, value, int(ones[i, j]), known))
-    return tuple(found)
-
-
-def declared(schema: Schema, one: str, other: str) -> bool:
-    """Return whether the schema declares that one task comes after the other, or is conditional on it."""
-    before = {task.name: {task.after, task.given} - {None} for task in schema.tasks}
-
-    def comes_after(later: str, earlier: str) -> bool:
-        return any(near == earlier or comes_after(near, earlier) for near in before[later] if near)
-
-    return comes_after(one, other) or comes_after(other, one)
-
-
 def _groups(found: Iterable[Predictor], tasks: int) -> Iterator[list[Predictor]]:
     """Yield groups of predictors that are counted in one pass."""
     group: list[Predictor] = []
@@ -238,12 +183,7 @@ def _tallies(part: Part, group: Sequence[Predictor]) -> list[Tally]:
         for predictor, tally in zip(group, found, strict=True):
             codes = predictor.codes(chunk)
             shared = np.bincount(codes, minlength=predictor.size)  # of all tasks without missing labels
-            small = predictor.size <= 4  # as of a label: a product with one column for each code
-            if small and whole.any():
-                tally.rows[whole] += shared
-                of_codes = (codes[:, None] == np.arange(predictor.size)).astype(np.float64)
-                tally.total[whole] += (labels if whole.all() else labels[whole]) @ of_codes
-            for t in np.flatnonzero(~whole | (not small)).tolist():
+            for t in range(tasks):
                 mine = slice(None) if whole[t] else known[t]
                 tally.rows[t] += shared if whole[t] else np.bincount(codes[mine], minlength=predictor.size)
                 tally.total[t] += np.bincount(codes[mine], labels[t, mine], predictor.size)
@@ -251,10 +191,9 @@ def _tallies(part: Part, group: Sequence[Predictor]) -> list[Tally]:
 
 
 def _scored(
-    predictor: Predictor, schema: Schema, some: slice, seen: Tally, judged: Tally
+    predictor: Predictor, tasks: Sequence[Task], seen: Tally, judged: Tally
 ) -> Iterator[tuple[str, SingleFieldScore]]:
-    """Yield some tasks with enough rows, and their score; a declared label is not suspicious."""
-    tasks = schema.tasks[some]
+    """Yield some tasks with enough rows, and their score."""
     scores: dict[By, Floats] = {"value": _scores(tasks, _expected_by(predictor, seen), judged)}
     if (blank := predictor.blank) is not None:
         pairs = [np.stack([of := sums[:, blank].sum(1), sums.sum(1) - of], axis=1) for sums in seen[:2]]
@@ -267,8 +206,6 @@ def _scored(
         by = next(by for by, of_tasks in scores.items() if of_tasks[place] == score)
         measure: Literal["AUC", "R2"] = "AUC" if task.type.two_classes else "R2"
         suspicious = score >= (0.95 if measure == "AUC" else 0.9)
-        if suspicious and predictor.kind == "label":
-            suspicious = not declared(schema, task.name, predictor.name)
         yield task.name, SingleFieldScore(predictor.name, predictor.kind, by, suspicious, measure, score)
 
 

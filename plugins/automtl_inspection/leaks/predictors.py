@@ -1,4 +1,4 @@
-"""Predictors in a common form, codes of rows: fields, labels, and single earlier events of a row.
+"""Predictors in a common form, codes of rows: fields, and single earlier events of a row.
 
 An outcome of an event that predicts the label of a row nearly perfectly suggests that the row reads its own
 event, such as in a log of another time zone, or with the time at which a session began.
@@ -7,7 +7,6 @@ Letters: R rows, B rows of a chunk, L events of a row, C codes of a predictor.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -19,7 +18,7 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.fields.numeric import edges
 
 Codes = NDArray[Any]
-Kind = Literal["field", "label", "event"]
+Kind = Literal["field", "event"]
 SEEN = 1 << 14
 """Number of rows, spread over a part, whose events are read."""
 CHUNK = 1 << 12
@@ -27,7 +26,7 @@ CHUNK = 1 << 12
 
 
 class Predictor(NamedTuple):
-    """A field, label or earlier event that may predict a task."""
+    """A field or earlier event that may predict a task."""
 
     name: str
     kind: Kind
@@ -43,7 +42,7 @@ class Predictor(NamedTuple):
 
 
 def predictors(schema: Schema, train: Part) -> Iterator[Predictor]:
-    """Yield the predictors for all sparse fields, dense fields and labels."""
+    """Yield the predictors for all sparse and dense fields."""
     for place, field in enumerate(schema.sparse):
         codes = column("ids", place)
         if field.kind == "bag":
@@ -54,17 +53,9 @@ def predictors(schema: Schema, train: Part) -> Iterator[Predictor]:
             yield Predictor(field.name, "field", field.size, codes, np.zeros(1, dtype=np.int64))
     for place, dense in enumerate(schema.dense):
         yield number(dense.name, "field", column("dense", place), train)
-    for place, task in enumerate(schema.tasks):
-        labels = column("labels", place)
-        if task.type.two_classes:
-            # 0 for a missing label, 1 for 0, and 2 for 1
-            bits = partial(lambda column, part: np.nan_to_num(column(part) + 1).astype(np.int64), labels)
-            yield Predictor(task.name, "label", 3, bits)
-        else:
-            yield number(task.name, "label", labels, train)
 
 
-def column(array: Literal["ids", "dense", "labels"], place: int) -> Callable[[Part], Codes]:
+def column(array: Literal["ids", "dense"], place: int) -> Callable[[Part], Codes]:
     """Return a function that reads a column of an array of rows."""
     return lambda part: np.asarray(getattr(part, array)[:, place])
 

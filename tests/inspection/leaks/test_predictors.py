@@ -1,4 +1,4 @@
-"""Codes of fields, labels and events, as a reader of one row at a time finds them."""
+"""Codes of fields and events, as a reader of one row at a time finds them."""
 
 import numpy as np
 import pandas as pd
@@ -29,9 +29,9 @@ def found():
     return {clue.name: clue for clue in predictors(SCHEMA, PART)}
 
 
-def test_fields_and_labels_are_clues_with_codes_below_their_sizes():
+def test_fields_are_clues_with_codes_below_their_sizes():
     assert [(name, clue.kind) for name, clue in found().items()] == [
-        ("tags", "field"), ("item", "field"), ("price", "field"), ("click", "label"), ("stars", "label"),
+        ("tags", "field"), ("item", "field"), ("price", "field"),
     ]  # fmt: skip
     for name, clue in found().items():
         codes = clue.codes(PART)
@@ -43,8 +43,6 @@ def test_blanks_have_codes_of_their_own_and_numbers_those_of_their_order():
     clues = found()
     assert clues["item"].blank.tolist() == [0]
     assert clues["tags"].blank.tolist() == [0, 2], "bags that hold nothing"
-    assert clues["click"].codes(PART).tolist() == [2, 1, 0, 2]
-    assert clues["stars"].codes(PART)[1] == 0
     codes = found()["price"].codes(PART).tolist()
     assert codes[1] == codes[2]
     assert codes[0] < codes[1] < codes[3]
