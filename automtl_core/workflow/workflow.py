@@ -86,9 +86,7 @@ class Workflow:
 
     def job(self, layers: Sequence[Layer]) -> Job:
         """Return the job of some configuration layers, the strongest last."""
-        job = _with_data_dir(Job.load(self.registry, default(self.registry), *layers))
-        self._warn_of_precision(job)
-        return job
+        return _with_data_dir(Job.load(self.registry, default(self.registry), *layers))
 
     def models(
         self, names: Sequence[str], layers: Sequence[Layer], below: Sequence[Layer] = ()
@@ -96,8 +94,6 @@ class Workflow:
         """Return the job of each model by its name, under layers for all models; `below` are the lowest."""
         lowest, _ = split(default(self.registry))
         jobs = models(names, self.registry, *layers, below=[lowest, *below])
-        for job in list(jobs.values())[:1]:  # all have one precision
-            self._warn_of_precision(job)
         return {name: _with_data_dir(job) for name, job in jobs.items()}
 
     def model(self, name: str, layers: Sequence[Layer]) -> Job:
@@ -212,7 +208,7 @@ class Workflow:
             raise in_use(path)
         with self.registry.expecting(run.read(Environment).plugins):
             try:
-                self._warn_of_precision(job := self.job_of(run.initial_config()))
+                job = self.job_of(run.initial_config())
                 job.metrics()
             except UsageError as error:  # the command names no setting, so the file is to be corrected
                 raise ArtifactError(f"{run.path / 'config.yaml'}: {error}", error.fix) from None
@@ -403,13 +399,6 @@ class Workflow:
         how = (self.memory_limit, schema.histories, history, most)
         more = {"rule": schema.lists, **passed_on(self.listener)}
         return made, NewExamples(self.new_examples(run), files, work_in, *how, **more)
-
-    def _warn_of_precision(self, job: Job) -> None:
-        """Warn if the precision of a job is slow on this machine."""
-        if job.config.device != "cuda" and job.compute().slow_precision:  # a missing GPU is an error later
-            precision = job.config.precision
-            sentence = f"{precision} is slower than fp32 on this processor, which has no instructions for it"
-            self.listener(Warned(sentence))
 
     def job_of(self, config: RunConfig, data_dir: Path | None = None) -> Job:
         """Return the job of a run, with prepared data in the folder of this process."""
