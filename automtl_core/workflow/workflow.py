@@ -268,10 +268,7 @@ class Workflow:
             history: Events up to now, one a row, in files as `files`; None if rows hold lists of events.
 
         """
-        run = Run.open(path)
-        run.read(Result)
-        made, examples = self.reading(run, files, output.absolute().parent, history, most)
-        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
+        with self.reading(path, files, output.absolute().parent, history, most) as (_, made, examples):
             rows, rejected = write_predictions(made, replace(examples, keep=keep), output)
         return Predicted(
             run=str(path),
@@ -292,9 +289,7 @@ class Workflow:
         history: Path | None = None,
     ) -> Tested:
         """Test the network of a run on new labelled examples; arguments as in `predict` and `evaluate`."""
-        run = Run.open(path)
-        made, examples = self.reading(run, files, prepared_folder(), history, most)
-        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
+        with self.reading(path, files, prepared_folder(), history, most) as (run, made, examples):
             how = self.metrics(run, metrics), partial(not_among, run)
             test, rows, rejected = measure(made, examples, *how)
         least = run.config().training.min_positives
@@ -307,11 +302,8 @@ class Workflow:
             DataError: the run has seen all rows, see `workflow.new_rows`.
 
         """
-        run = Run.open(path)
-        run.read(Result)
-        made, examples = self.reading(run, files, prepared_folder(), history, None, others=True)
-        examples = replace(examples, time=time_column(run, examples))
-        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
+        with self.reading(path, files, prepared_folder(), history, others=True) as (run, made, examples):
+            examples = replace(examples, time=time_column(run, examples))
             return made.tasks, answers(made, examples, partial(unseen, run))
 
     def refresh(self, path: Path, files: Path, out: Path, most: int | None = None) -> RefreshedRun:
@@ -324,11 +316,9 @@ class Workflow:
             most: Largest number of faulty rows to skip; None if a faulty row is an error.
 
         """
-        run = Run.open(path)
-        run.tested()
-        made, examples = self.reading(run, files, prepared_folder(), None, most)
-        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
-            return refresh(run, made, examples, out)[0]
+        with self.reading(path, files, prepared_folder(), most=most) as (run, made, examples):
+            run.tested()
+            return refresh(run, made, examples, out)
 
     def columns(self, path: Path, files: Path, names: Sequence[str]) -> pd.DataFrame:
         """Return some columns of examples, numbers or texts, without those that the files lack.
@@ -377,20 +367,27 @@ class Workflow:
             settings = dataset_class.settings_class.parse(given, "dataset", config.dataset.name)
             return dataset_class(settings, self.registry.field_kind)
 
+    @contextmanager
     def reading(
         self,
-        run: Run,
+        path: Path,
         files: Path,
         work_in: Path,
-        history: Path | None,
-        most: int | None,
+        history: Path | None = None,
+        most: int | None = None,
         others: bool = False,
-    ) -> tuple[Trained, NewExamples]:
-        """Return the network of a run, and the reader of new examples.
+    ) -> Iterator[tuple[Run, Trained, NewExamples]]:
+        """Yield a run, its network and the reader of new examples, and report the reading as a preparation.
 
         Arguments are those of `predict`. With `others`, the events are for other runs too, and a network that
         reads none is no error.
+
+        Raises:
+            ArtifactError: the network is not trained yet.
+
         """
+        run = Run.open(path)
+        run.read(Result)
         made = self.trained(run)
         schema = made.encoder.schema
         if others and all(one.lists for one in schema.histories):
@@ -398,7 +395,9 @@ class Workflow:
         check_log(schema.histories, history)
         how = (self.memory_limit, schema.histories, history, most)
         more = {"rule": schema.lists, **passed_on(self.listener)}
-        return made, NewExamples(self.new_examples(run), files, work_in, *how, **more)
+        examples = NewExamples(self.new_examples(run), files, work_in, *how, **more)
+        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
+            yield run, made, examples
 
     def job_of(self, config: RunConfig, data_dir: Path | None = None) -> Job:
         """Return the job of a run, with prepared data in the folder of this process."""
