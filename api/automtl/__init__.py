@@ -12,11 +12,11 @@ The functions do the same as the command line, with the same runs in the same fo
 
 from automtl.jobs import Compared, compare, compare_on, load, search, train
 from automtl.run import Run
-from automtl_comparison.on_rows import OnRows
+from automtl_comparison.document import Comparison
 from automtl_core import __version__
 from automtl_core.errors import AutoMTLError
 
 __all__ = [
-    "AutoMTLError", "Compared", "OnRows", "Run", "__version__", "compare", "compare_on", "load", "search",
+    "AutoMTLError", "Compared", "Comparison", "Run", "__version__", "compare", "compare_on", "load", "search",
     "train",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from automtl.frames import data_layers, file_of
 from automtl.interface import AtLeastOne, AtLeastZero, Labels, interface
 from automtl.run import Run
 from automtl_comparison.document import MEAN, Comparison
-from automtl_comparison.on_rows import OnRows, on_rows
+from automtl_comparison.on_rows import on_rows
 from automtl_comparison.spec import ComparisonSpec
 from automtl_comparison.views import page, write
 from automtl_core.registry.kinds import PRESETS
@@ -190,10 +190,10 @@ def compare(
 @interface
 def compare_on(
     rows: object, entrants: Sequence[str | Path | Run], *, history: object = None, margin: float = 0.001
-) -> OnRows:
+) -> Comparison:
     """Compare finished models on labelled rows that none has seen, as `automtl compare --on` does.
 
-    The result has a `verdict` on the best challenger, and scores and gains of all `entrants`.
+    The result has a `verdict` on the best challenger, and scores and differences of all `entrants`.
 
     Args:
         rows: A table, or the path of a file.

@@ -18,7 +18,6 @@ from automtl_core.choices import Architecture
 from automtl_core.data.frames import NewExamples
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.schema import scores_of
-from automtl_core.raw.load import Rejected
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import UpdateSettings
 from automtl_core.run_dir.facts import Result
@@ -180,7 +179,7 @@ class Run:
 
         """
         with self._reading(examples, None, max_bad_rows) as (reading, rejected):
-            _, rejected[:] = refresh(self._folder, self._trained, reading, Path(folder))
+            rejected[:] = refresh(self._folder, self._trained, reading, Path(folder)).skipped
         return Run(Path(folder))
 
     @interface
@@ -250,7 +249,7 @@ class Run:
         examples: object,
         history: pd.DataFrame | Mapping[str, Any] | None,
         max_bad_rows: int | None = None,
-    ) -> Iterator[tuple[NewExamples, list[Rejected]]]:
+    ) -> Iterator[tuple[NewExamples, list[Any]]]:
         """Yield a reader of a table and the list of its skipped rows, and warn about these at the end.
 
         A table that is neither a frame nor a mapping is written to a file first.
@@ -258,7 +257,7 @@ class Run:
         schema = self._trained.encoder.schema
         check_log(schema.histories, history)
         warned: list[str] = []
-        rejected: list[Rejected] = []
+        rejected: list[Any] = []
 
         def listen(event: Event) -> bool:
             if isinstance(event, Warned):

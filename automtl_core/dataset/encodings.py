@@ -51,6 +51,7 @@ class Encodings(Settings):
     """
 
     removed: ClassVar = {"folds": 5, "smoothing": 10.0, "statistics": "none", "crosses": [], "wide": False}
+    instead: ClassVar = dict.fromkeys(("statistics", "crosses"), "features.aggregates: [{key: [a, b]}]")
 
     aggregates: Auto | Annotated[tuple[Aggregate, ...], Takes("a list of keys, lists of fields")] = "auto"
     """Aggregates: for a key of one to three fields, the shrunken mean of each label over the earlier rows

@@ -111,7 +111,8 @@ class Schema:
             except UnknownNameError as error:
                 raise ArtifactError(f"task {task.name!r}: {error}", error.fix) from None
         if not names or not self.tasks:
-            raise ArtifactError("a schema needs at least one field and one task")
+            fix = "name fields and labels; for a table, `automtl data init FILE` writes these settings"
+            raise ArtifactError("a schema needs at least one field and one task", fix)
         self.funnel()
 
     def fields(self) -> list[str]:

@@ -224,6 +224,8 @@ def lists(values: Values) -> list[Sequence[Any]]:
 
 OWN = "automtl:"
 """Prefix of names that automtl makes; no column of raw files begins with it."""
+OUTSIDE = 1 << 30
+"""Number above all ids; those of values outside of a vocabulary begin here."""
 AGE = f"{OWN}age"
 """Key of the ages of events, which is no name of a column of events."""
 
@@ -252,7 +254,7 @@ class EventLists(NamedTuple):
     """Number of events of each example."""
     ids: np.ndarray  # [E, F] int32
     """Values of shared fields, and of the fields of their vectors. Those outside of the vocabulary have
-    numbers above it, so that equal ones can be recognised."""
+    the numbers of `outside`, so that equal ones can be recognised."""
     numbers: np.ndarray  # [E, M] float32
     """Outcomes, then other numbers, NaN where missing."""
     ages: np.ndarray  # [E] float32
@@ -317,10 +319,10 @@ def event_lists(
     for name in shared:
         read = partial(texts, exact=None if as_texts is None else name in as_texts)
         raw[name] = of_events(_integers if name in integers else read), read(columns[name])
-    pairs = [_numbered(encoders[name], *of) for name, of in raw.items()]
+    pairs = [[_numbered(encoders[name], one) for one in of] for name, of in raw.items()]
     for encoder in encoders.values():
         if (of := encoder.of_column()) in raw:
-            pairs.append(tuple(np.asarray(encoder.encode(one), np.int32) for one in raw[of]))
+            pairs.append([encoder.encode(one) for one in raw[of]])
     ids, values = ([pair[n] for pair in pairs] for n in (0, 1))
     measured = [of_events(partial(_measured, one)) for one in number_encoders(history, encoders).values()]
     events = int(counts.sum())
@@ -353,17 +355,18 @@ def _aligned(held: Mapping[str, Sequence[Sequence[Any]]]) -> dict[str, list[Sequ
     return found
 
 
-def _numbered(encoder: "FieldEncoder", *columns: Sequence[str]) -> tuple[np.ndarray, ...]:
-    """Return the ids of values; values outside of the vocabulary have numbers above it."""
-    others: dict[str, int] = {}
-    found = []
-    for values in columns:
-        known = np.asarray(encoder.encode(values), np.int32)
-        for place in np.flatnonzero(known == 0).tolist():
-            if values[place]:
-                known[place] = encoder.size + others.setdefault(values[place], len(others))
-        found.append(known)
-    return tuple(found)
+def _numbered(encoder: "FieldEncoder", values: Sequence[str]) -> np.ndarray:
+    """Return the ids of values; those outside of the vocabulary have the numbers of `outside`."""
+    known = np.asarray(encoder.encode(values), np.int32)
+    new = [place for place in np.flatnonzero(known == 0).tolist() if values[place]]
+    known[np.array(new, np.int64)] = outside([text_hash(values[place]) for place in new])
+    return known
+
+
+def outside(hashes: Any) -> np.ndarray:
+    """Return the numbers of values outside of a vocabulary, int32, from the hashes of their texts."""
+    numbers: np.ndarray = (OUTSIDE + np.asarray(hashes, np.uint64) % OUTSIDE).astype(np.int32)
+    return numbers
 
 
 def _measured(encoder: "FieldEncoder", values: Values) -> np.ndarray:

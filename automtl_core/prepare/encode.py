@@ -5,7 +5,7 @@ the examples: the first one collects counts and moments, the second one writes a
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import encoder_file
+from automtl_core.data.known import Hashes
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Formed
@@ -40,6 +41,8 @@ class Encoding:
     encoders: Mapping[str, FieldEncoder]
     scales: Mapping[str, Scale]
     """Regression label -> its scale."""
+    hashes: Mapping[str, Hashes] = field(default_factory=dict)
+    """Field with a vocabulary -> hash of the value of each code, 0 for none, [C + 1]; memory-mapped."""
 
     @property
     def constant(self) -> list[str]:

@@ -35,7 +35,7 @@ from automtl_core.dataset.dataset import LARGEST, Dataset, histories_of, time_co
 from automtl_core.dataset.declarations import EventFacts, History, TimeForm
 from automtl_core.dataset.lists import Formed
 from automtl_core.errors import DataError
-from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled
+from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled, outside
 from automtl_core.fields.field import FieldLearner
 from automtl_core.prepare.encode import BEGIN, ROW, Encoding, chunks, rows_of
 from automtl_core.prepare.examples import key_of, owner_key
@@ -364,18 +364,17 @@ def _chunks(
 
 
 def matched_values(encoding: Encoding, history: History, chunk: Chunk) -> NDArray[np.int32]:
-    """Return the values of shared fields, [R, F]: ids, or numbers above them outside of the vocabulary.
+    """Return the values of shared fields, [R, F]: ids, or the numbers of `outside`; 0 is a missing value.
 
-    Equal values have equal numbers, whether training rows have them or not; 0 is a missing value. The ids of
-    the vectors of these values follow.
+    The ids of the vectors of these values follow.
     """
     columns = []
-    for name in history.shared:
-        ids, places = encoding.learners[name].encode(chunk), chunk[name]
-        outside = (ids == 0) & (places > 0)
-        columns.append(np.where(outside, encoding.encoders[name].size - 1 + places, ids))
-    vectors = encoding.event_fields(history)[len(history.shared) :]
-    columns += [encoding.learners[name].encode(chunk) for name in vectors]
+    for name in encoding.event_fields(history):
+        ids = encoding.learners[name].encode(chunk)
+        if name in encoding.hashes:
+            new = (ids == 0) & (chunk[name] > 0)
+            ids[new] = outside(encoding.hashes[name][chunk[name][new]])
+        columns.append(ids)
     return stacked(columns, chunk, np.int32)
 
 

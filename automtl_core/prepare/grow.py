@@ -24,12 +24,11 @@ from automtl_core.data.frames import NewExamples, NewRows, numbered
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import CHUNK, COLUMNS, Part
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
-from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Formed
 from automtl_core.errors import DataError
-from automtl_core.fields.encode import file_name, texts_of
+from automtl_core.fields.encode import OUTSIDE, file_name, outside, texts_of
 from automtl_core.fields.lookup import hashes_of
-from automtl_core.prepare.new_values import ROWS, codes_of, grown, ids_of_codes
+from automtl_core.prepare.new_values import ROWS, codes_of, grown
 from automtl_core.prepare.prepare import Accept, anything, write_rejected
 from automtl_core.prepare.split import LEFT_OUT, TRAIN, Parts, divided, ranks, sizes_of
 from automtl_core.prepare.write import facts_of_labels, write_array
@@ -160,10 +159,15 @@ class _Joined:
     """Name of a file to which rows refer -> what comes behind: bags, events and hashes."""
 
     @cached_property
-    def new_ids(self) -> dict[str, NDArray[np.int32]]:
-        """Field with codes -> the id of each code that is a new value, 0 for others, [C]."""
-        before, now = self.before.fields, self.encoder.fields
-        return {name: ids_of_codes(of, before[name], now[name]) for name, of in self.base.hashes.items()}
+    def new_values(self) -> dict[int, NDArray[np.int32]]:
+        """Place of a field -> 0, then the numbers `outside` of its new values, in the order of their ids."""
+        found = {}
+        for place, name in enumerate(one.name for one in self.before.schema.sparse):
+            if name in self.base.hashes:
+                before, now = self.before.fields[name], self.encoder.fields[name]
+                new = outside(hashes_of(now.decode(range(before.size, now.size))))
+                found[place] = np.append(np.int32(0), new)
+        return found
 
     def add(self, rows: NewRows) -> None:
         """Encode the new rows, whose numbers of users, lists, bags, codes and events follow those before."""
@@ -184,9 +188,6 @@ class _Joined:
                 starts = self._before(file := f"bags/{file_name(one.name)}.starts")
                 self.arrays["ids"][:, place] = len(starts) - 1 + np.arange(len(rows))
                 self.shared[file] = starts[-1] + self.shared[file].cumsum()
-        for history in self.encoder.schema.histories:
-            for of, file in zip((self.arrays, self.shared), _files_of(history), strict=True):
-                of[file] = self._numbered(of[file], history, new=True)
         self.arrays["rows"] = rows.digests
         seconds = None if rows.times is None else rows.times.seconds
         for file, given in (("begin", rows.began), ("seconds", seconds)):
@@ -231,44 +232,31 @@ class _Joined:
     def _blocks(self, file: str) -> Iterator[NDArray[Any]]:
         """Yield an array before, some rows at a time."""
         array, (part, name) = self._before(file), file.split("/", 1)
-        of_events = {one: history for history in self.encoder.schema.histories for one in _files_of(history)}
+        of_events = {
+            one: history
+            for history in self.encoder.schema.histories
+            for stem in [file_name(history.name)]
+            for one in (f"{stem}.values", f"events/{stem}/ids")
+        }
         for start in range(0, len(array), CHUNK):
             some = slice(start, start + CHUNK)
-            block = array[some]
+            block = np.array(array[some])
             if name == "ids":
-                block = block.copy()
-                for place, of in self.base.part(part).coded.items():
-                    column, ids = block[:, place], self.new_ids[self.before.schema.sparse[place].name]
-                    column[column == 0] = ids[of.codes[some][column == 0]]
+                for place, (codes, hashes) in self.base.part(part).coded.items():
+                    unknown = (block[:, place] == 0) & (codes[some] > 0)
+                    ids = self._ids_now(place, outside(hashes[codes[some][unknown]]))
+                    block[unknown, place] = np.where(ids < OUTSIDE, ids, 0)
             elif (history := of_events.get(name) or of_events.get(file)) is not None:
-                block = self._numbered(block, history)
+                for column, place in zip(block.T, self.before.schema.shared_fields(history), strict=True):
+                    column[:] = self._ids_now(place, column) if place in self.new_values else column
             yield block
 
-    def _numbered(self, values: NDArray[np.int32], history: History, new: bool = False) -> NDArray[np.int32]:
-        """Return values of shared fields, [E, F], numbered as in the grown data.
-
-        A value outside of the vocabulary has a number above it: by its code, see `matched_values`, or, of new
-        rows, beyond all codes. It gets its id if it has become known.
-        """
-        columns = []
-        for place, column in zip(self.before.schema.shared_fields(history), values.T, strict=True):
-            name = self.before.schema.sparse[place].name
-            size, ids, moved = self.encoder.fields[name].size, self.new_ids.get(name), column
-            if ids is not None:  # other fields have no values outside of a vocabulary
-                first, more = size if new else self.before.fields[name].size, len(self.shared[_hashes(name)])
-                codes = column - first + 1 + new * len(ids)
-                of_codes = np.where(ids > 0, ids, size - 1 + np.arange(len(ids)))[codes.clip(0, len(ids) - 1)]
-                others = np.where(codes < len(ids), of_codes, size - 1 + codes + more)
-                moved = np.where(column < first, column, others)
-            columns.append(moved)
-        return np.stack(columns, axis=1).astype(np.int32)
+    def _ids_now(self, place: int, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the ids of values of a field that have become known by their numbers; others stay."""
+        places = codes_of(numbers, self.new_values[place])
+        return np.where(places > 0, self.before.schema.sparse[place].size - 1 + places, numbers)
 
 
 def _hashes(field: str) -> str:
     """Return the name of the file with the hashes of the values of a field."""
     return f"hashes/{file_name(field)}"
-
-
-def _files_of(history: History) -> tuple[str, str]:
-    """Return the names of the files with values of shared fields: those of rows in a part, and of events."""
-    return f"{file_name(history.name)}.values", f"events/{file_name(history.name)}/ids"

@@ -1,7 +1,6 @@
 """Digests of prepared rows, by which new rows are told from them; see `data.known`. Letters: C codes."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -19,7 +18,6 @@ from automtl_core.data.known import (
     of_times,
 )
 from automtl_core.dataset.dataset import Dataset, learned, names_of, reads_of
-from automtl_core.fields.encode import file_name
 from automtl_core.fields.lookup import mixed
 from automtl_core.prepare.examples import key_of, owner_key
 from automtl_core.prepare.values import Examples, codes, fetched, of_bags
@@ -29,21 +27,20 @@ Hash = Callable[[Any], Hashes]
 
 
 def digests(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, folder: Path
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, hashes: Mapping[str, Hashes]
 ) -> Callable[[Mapping[str, NDArray[Any]]], Hashes]:
     """Return the function for the digests of the rows of chunks of `examples`.
 
     Args:
         db: Database with the tables of preparation.
         dataset: The adapter.
-        folder: Folder with the hashes of fields with a vocabulary, which stay on disk.
+        hashes: Field with a vocabulary -> hash of the value of each code.
 
     """
     columns, hashed = dict[str, tuple[str, Hash]](), dataset.settings.hashed
 
     def of_values(key: str) -> Hash:
-        path = folder / f"{file_name(key)}.npy"
-        table = np.load(path, mmap_mode="r") if path.exists() else hashes_of_codes(db, key)
+        table = hashes[key] if key in hashes else hashes_of_codes(db, key)
         return lambda codes: of_codes(table[codes])
 
     fields, labels = reads_of(dataset.fields), names_of(learned(dataset))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -82,16 +83,8 @@ def _unknown(base: Prepared, name: str, values: Sequence[str]) -> NDArray[np.int
     return np.where(codes > 0, counts[codes], 0)
 
 
-def codes_of(hashes: NDArray[np.uint64], table: NDArray[np.uint64]) -> NDArray[np.int32]:
-    """Return the place of each hash in a table of hashes, the first of which is 0; 0 if it lacks it."""
+def codes_of(values: NDArray[Any], table: NDArray[Any]) -> NDArray[np.int32]:
+    """Return the place of each value in a table of distinct ones that begins with 0; 0 if it lacks it."""
     order = np.argsort(table)
-    places = order[np.searchsorted(table, hashes, sorter=order).clip(max=len(table) - 1)]
-    return np.where(table[places] == hashes, places, 0).astype(np.int32)
-
-
-def ids_of_codes(table: NDArray[np.uint64], before: FieldEncoder, now: FieldEncoder) -> NDArray[np.int32]:
-    """Return the id of each code that is a new value of a vocabulary, 0 for all others, [C]."""
-    ids, new = np.zeros(len(table), np.int32), range(before.size, now.size)
-    ids[codes_of(hashes_of(now.decode(new)), table)] = new
-    ids[0] = 0
-    return ids
+    places = order[np.searchsorted(table, values, sorter=order).clip(max=len(table) - 1)]
+    return np.where(table[places] == values, places, 0).astype(np.int32)

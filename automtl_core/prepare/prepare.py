@@ -172,7 +172,7 @@ def _encode(
     (draft / ENCODER).mkdir()
     encoding = learn(db, dataset, parts, draft / ENCODER)
     write_bags(encoding, draft)
-    write_hashes(db, encoding, draft)
+    encoding = write_hashes(db, encoding, draft)
     logs, of_events = event_logs(db, dataset, histories, parts, formed, draft / ENCODER)
     write_events(db, logs, encoding, draft)
     write_parts(db, dataset, encoding, logs, parts, formed, draft, progress)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -66,7 +67,7 @@ def write_parts(
         progress: Receives the progress.
 
     """
-    arrays_of, sizes = _arrays(db, dataset, encoding, logs, draft), sizes_of(parts)
+    arrays_of, sizes = _arrays(db, dataset, encoding, logs), sizes_of(parts)
     files, done = dict[tuple[str, str], BinaryIO](), 0
     with ExitStack() as stack:
         for part in PARTS:
@@ -101,24 +102,23 @@ def write_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...], blocks: It
             file.write(block.astype(dtype, copy=False).tobytes())
 
 
-def coded(encoding: Encoding) -> list[str]:
-    """Return the fields with a vocabulary, whose values have codes: also values outside of the vocabulary."""
-    return [name for name, encoder in encoding.encoders.items() if encoder.kind == "vocabulary"]
-
-
-def write_hashes(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft: Path) -> None:
-    """Write the hash of the value of each code of fields with a vocabulary, 0 for none."""
+def write_hashes(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft: Path) -> Encoding:
+    """Write the hash of the value of each code of fields with a vocabulary; return the encoders with them."""
     (draft / "hashes").mkdir()
-    for name in coded(encoding):
-        np.save(draft / "hashes" / f"{file_name(name)}.npy", hashes_of_codes(db, name))
+    found = {}
+    for name, encoder in encoding.encoders.items():
+        if encoder.kind == "vocabulary":
+            np.save(path := draft / "hashes" / f"{file_name(name)}.npy", hashes_of_codes(db, name))
+            found[name] = np.load(path, mmap_mode="r")
+    return replace(encoding, hashes=found)
 
 
 def _arrays(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog], draft: Path
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]
 ) -> Callable[[Mapping[str, NDArray[Any]]], dict[str, NDArray[Any]]]:
     """Return the function for the arrays of the rows of a chunk by file, [R, width] each."""
     learners, scales, tasks = encoding.learners, encoding.scales, learned(dataset)
-    digest, weights = digests(db, dataset, draft / "hashes"), weight_keys(dataset)
+    digest, weights = digests(db, dataset, encoding.hashes), weight_keys(dataset)
     oracles = bool(columns_of(dataset, "oracle"))
     time = dataset.time if dataset.settings.split == "time" else None
     seconds = seconds_of_codes(db, time)[1] if time else np.zeros(0)
@@ -147,7 +147,7 @@ def _arrays(
             found["lists"] = [chunk[LIST]], np.int32
         if BEGIN in chunk:
             found["begin"] = [chunk[BEGIN]], np.float64
-        found |= {f"{file_name(name)}.codes": ([chunk[name]], np.int32) for name in coded(encoding)}
+        found |= {f"{file_name(name)}.codes": ([chunk[name]], np.int32) for name in encoding.hashes}
         made = {name: stacked(columns, chunk, dtype) for name, (columns, dtype) in found.items()}
         for log in logs:
             name = file_name(log.history.name)

@@ -55,16 +55,6 @@ DEFAULT = "default"
 """Name of the preset that is the lowest configuration layer, and origin of a value that no layer has."""
 
 
-def _features(raw: Any) -> Any:
-    """Return the settings of a word in full; refuse those whose place aggregates took."""
-    settings: Any = {"statistics": "all"} if raw == "statistics" else in_full(raw)
-    names = ("statistics", "crosses") if isinstance(settings, Mapping) else ()
-    if gone := [name for name in names if name in settings and settings[name] != Encodings.removed[name]]:
-        now = "features.aggregates: [{key: [a, b]}] with fields a and b"
-        raise ValueError(f"aggregates took the place of {' and '.join(gone)}: write {now}")
-    return settings
-
-
 class ImportanceSettings(Settings):
     """Permutation importance of fields, computed after the test of a run."""
 
@@ -90,7 +80,7 @@ class Common(Settings):
     precision: Literal["fp32", "bf16"] = "fp32"
     """Compute precision: fp32, or bf16 mixed precision, which is faster where the processor supports it and
     slower elsewhere; weights and losses stay fp32."""
-    features: Annotated[Encodings, BeforeValidator(_features), Takes(f"{', '.join(WORDS)}, or a mapping")] = (
+    features: Annotated[Encodings, BeforeValidator(in_full), Takes(f"{', '.join(WORDS)}, or a mapping")] = (
         Encodings()
     )
     """Feature encoding; see `automtl list features`."""
@@ -303,10 +293,7 @@ def seconds_of(text: str | float) -> float:
             raise UsageError(f"a time limit of {text} seconds", "give a positive number, or one such as 30m")
         return float(text)
     number = r"(\d+(?:\.\d+)?)"
-    match = re.fullmatch(rf"(?=.*\d)(?:{number}h)?(?:{number}m)?(?:{number}s)?", text.strip())
+    match = re.fullmatch(rf"(?=.*[1-9])(?:{number}h)?(?:{number}m)?(?:{number}s)?", text.strip())
     if not match:
         raise UsageError(f"--time-budget {text!r} is not a duration", "give one such as 30s, 30m or 1h30m")
-    total = sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True))
-    if not total:
-        raise UsageError(f"--time-budget {text!r} is zero", "give one such as 90s, 30m or 1h30m")
-    return total
+    return sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True))

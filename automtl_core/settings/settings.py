@@ -62,7 +62,7 @@ class Settings(BaseModel):
     def _without_removed(cls, values: Any) -> Any:
         names = [name for name in cls.removed if isinstance(values, Mapping) and name in values]
         if others := {name: values[name] for name in names if values[name] != cls.removed[name]}:
-            now = [cls.instead[name] for name in others if name in cls.instead]
+            now = dict.fromkeys(cls.instead[name] for name in others if name in cls.instead)
             remedy = f"write {listing(now)}" if now else "use automtl 0.3 or an earlier one"
             raise ValueError(f"this version does not have the setting {listing(others)}: {remedy}")
         return {name: value for name, value in values.items() if name not in names} if names else values

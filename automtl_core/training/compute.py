@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -20,8 +19,6 @@ from automtl_core.training.batches import Batch
 
 Precision = Literal["fp32", "bf16"]
 """Precision of matrix products in a network; weights, losses and penalties are at least fp32."""
-
-CPUINFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
@@ -39,11 +36,6 @@ class Compute:
         return logits if logits.dtype == torch.float64 else logits.float()
 
     @property
-    def slow_precision(self) -> bool:
-        """Whether the processor emulates the precision, so that it is slower than fp32."""
-        return self.precision == "bf16" and self.device.type == "cpu" and not _has_bf16()
-
-    @property
     def looks_are_free(self) -> bool:
         """Whether reading a number from the device does not block."""
         return self.device.type == "cpu"
@@ -51,17 +43,6 @@ class Compute:
 
 CPU = Compute(torch.device("cpu"))
 """The CPU, in single precision."""
-
-
-def _has_bf16() -> bool:
-    """Return whether the processor has bf16 instructions; True where that is unknown."""
-    if getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)():  # since torch 2.6, for x86 only
-        return True
-    try:
-        flags = CPUINFO.read_text(encoding="utf-8").split()
-    except OSError:
-        return True
-    return not {"avx512_bf16", "bf16"}.isdisjoint(flags)
 
 
 @torch.no_grad()

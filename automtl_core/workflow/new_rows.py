@@ -271,13 +271,6 @@ def time_column(run: Run, reading: NewExamples) -> str | None:
     return reading.moment if run.read(Data).times else None
 
 
-def newest_seen(run: Run) -> float:
-    """Return the time of the newest row that trained the network, chose it, or is in its aggregates."""
-    refreshed = run.get(Refreshed)
-    after = [refreshed.newest] if refreshed and refreshed.newest is not None else []
-    return max([run.read(Data).times["validation"][1], *after])
-
-
 def unseen(run: Run, rows: NewRows) -> NDArray[np.bool_]:
     """Return whether a run has not seen rows, [R]: in training, in a choice or in its aggregates.
 
@@ -289,8 +282,10 @@ def unseen(run: Run, rows: NewRows) -> NDArray[np.bool_]:
 
     """
     if rows.times is not None:
-        first, newest = run.read(Data).times["train"][0], newest_seen(run)
-        return rows.later_than(newest, first, f"the newest row that {run.path} has seen")
+        times, refreshed = run.read(Data).times, run.get(Refreshed)
+        after = [refreshed.newest] if refreshed and refreshed.newest is not None else []
+        newest = max([times["validation"][1], *after])
+        return rows.later_than(newest, times["train"][0], f"the newest row that {run.path} has seen")
     return not_among(run, rows)
 
 

@@ -3,7 +3,7 @@
 Letters: R rows.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from automtl_core.data.frames import NewExamples, NewRows
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import Part
 from automtl_core.errors import DataError, UsageError
-from automtl_core.raw.load import Rejected
 from automtl_core.run_dir.facts import Data, Refreshed, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
@@ -41,10 +40,8 @@ class RefreshedRun(Value):
     """Places and faults of the skipped rows."""
 
 
-def refresh(
-    run: Run, made: Trained, reading: NewExamples, path: Path
-) -> tuple[RefreshedRun, Sequence[Rejected]]:
-    """Copy a run with aggregates that have seen more rows; return the new run and the skipped rows.
+def refresh(run: Run, made: Trained, reading: NewExamples, path: Path) -> RefreshedRun:
+    """Copy a run with aggregates that have seen more rows.
 
     No row counts twice: under a split by time, rows up to the newest row of the aggregates are left out;
     else rows that they have seen, see `data.known`. Rows count by their weights, as in training.
@@ -101,8 +98,7 @@ def refresh(
         fact = Refreshed(str(run.path), before.rows + added, latest, until)
         run.copied(path, encoder, fact, rows.digests[later])
         skipped = tuple(map(str, rows.rejected))
-        new = RefreshedRun(str(path), str(run.path), added, len(rows) - added, until, skipped)
-        return new, rows.rejected
+        return RefreshedRun(str(path), str(run.path), added, len(rows) - added, until, skipped)
 
 
 def _newest(run: Run, made: Trained, before: Refreshed, data: Data) -> float:

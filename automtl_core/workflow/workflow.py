@@ -86,9 +86,7 @@ class Workflow:
 
     def job(self, layers: Sequence[Layer]) -> Job:
         """Return the job of some configuration layers, the strongest last."""
-        job = _with_data_dir(Job.load(self.registry, default(self.registry), *layers))
-        self._warn_of_precision(job)
-        return job
+        return _with_data_dir(Job.load(self.registry, default(self.registry), *layers))
 
     def models(
         self, names: Sequence[str], layers: Sequence[Layer], below: Sequence[Layer] = ()
@@ -96,8 +94,6 @@ class Workflow:
         """Return the job of each model by its name, under layers for all models; `below` are the lowest."""
         lowest, _ = split(default(self.registry))
         jobs = models(names, self.registry, *layers, below=[lowest, *below])
-        for job in list(jobs.values())[:1]:  # all have one precision
-            self._warn_of_precision(job)
         return {name: _with_data_dir(job) for name, job in jobs.items()}
 
     def model(self, name: str, layers: Sequence[Layer]) -> Job:
@@ -212,7 +208,7 @@ class Workflow:
             raise in_use(path)
         with self.registry.expecting(run.read(Environment).plugins):
             try:
-                self._warn_of_precision(job := self.job_of(run.initial_config()))
+                job = self.job_of(run.initial_config())
                 job.metrics()
             except UsageError as error:  # the command names no setting, so the file is to be corrected
                 raise ArtifactError(f"{run.path / 'config.yaml'}: {error}", error.fix) from None
@@ -272,10 +268,7 @@ class Workflow:
             history: Events up to now, one a row, in files as `files`; None if rows hold lists of events.
 
         """
-        run = Run.open(path)
-        run.read(Result)
-        made, examples = self.reading(run, files, output.absolute().parent, history, most)
-        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
+        with self.reading(path, files, output.absolute().parent, history, most) as (_, made, examples):
             rows, rejected = write_predictions(made, replace(examples, keep=keep), output)
         return Predicted(
             run=str(path),
@@ -296,9 +289,7 @@ class Workflow:
         history: Path | None = None,
     ) -> Tested:
         """Test the network of a run on new labelled examples; arguments as in `predict` and `evaluate`."""
-        run = Run.open(path)
-        made, examples = self.reading(run, files, prepared_folder(), history, most)
-        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
+        with self.reading(path, files, prepared_folder(), history, most) as (run, made, examples):
             how = self.metrics(run, metrics), partial(not_among, run)
             test, rows, rejected = measure(made, examples, *how)
         least = run.config().training.min_positives
@@ -311,11 +302,8 @@ class Workflow:
             DataError: the run has seen all rows, see `workflow.new_rows`.
 
         """
-        run = Run.open(path)
-        run.read(Result)
-        made, examples = self.reading(run, files, prepared_folder(), history, None, others=True)
-        examples = replace(examples, time=time_column(run, examples))
-        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
+        with self.reading(path, files, prepared_folder(), history, others=True) as (run, made, examples):
+            examples = replace(examples, time=time_column(run, examples))
             return made.tasks, answers(made, examples, partial(unseen, run))
 
     def refresh(self, path: Path, files: Path, out: Path, most: int | None = None) -> RefreshedRun:
@@ -328,11 +316,9 @@ class Workflow:
             most: Largest number of faulty rows to skip; None if a faulty row is an error.
 
         """
-        run = Run.open(path)
-        run.tested()
-        made, examples = self.reading(run, files, prepared_folder(), None, most)
-        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
-            return refresh(run, made, examples, out)[0]
+        with self.reading(path, files, prepared_folder(), most=most) as (run, made, examples):
+            run.tested()
+            return refresh(run, made, examples, out)
 
     def columns(self, path: Path, files: Path, names: Sequence[str]) -> pd.DataFrame:
         """Return some columns of examples, numbers or texts, without those that the files lack.
@@ -381,20 +367,27 @@ class Workflow:
             settings = dataset_class.settings_class.parse(given, "dataset", config.dataset.name)
             return dataset_class(settings, self.registry.field_kind)
 
+    @contextmanager
     def reading(
         self,
-        run: Run,
+        path: Path,
         files: Path,
         work_in: Path,
-        history: Path | None,
-        most: int | None,
+        history: Path | None = None,
+        most: int | None = None,
         others: bool = False,
-    ) -> tuple[Trained, NewExamples]:
-        """Return the network of a run, and the reader of new examples.
+    ) -> Iterator[tuple[Run, Trained, NewExamples]]:
+        """Yield a run, its network and the reader of new examples, and report the reading as a preparation.
 
         Arguments are those of `predict`. With `others`, the events are for other runs too, and a network that
         reads none is no error.
+
+        Raises:
+            ArtifactError: the network is not trained yet.
+
         """
+        run = Run.open(path)
+        run.read(Result)
         made = self.trained(run)
         schema = made.encoder.schema
         if others and all(one.lists for one in schema.histories):
@@ -402,14 +395,9 @@ class Workflow:
         check_log(schema.histories, history)
         how = (self.memory_limit, schema.histories, history, most)
         more = {"rule": schema.lists, **passed_on(self.listener)}
-        return made, NewExamples(self.new_examples(run), files, work_in, *how, **more)
-
-    def _warn_of_precision(self, job: Job) -> None:
-        """Warn if the precision of a job is slow on this machine."""
-        if job.config.device != "cuda" and job.compute().slow_precision:  # a missing GPU is an error later
-            precision = job.config.precision
-            sentence = f"{precision} is slower than fp32 on this processor, which has no instructions for it"
-            self.listener(Warned(sentence))
+        examples = NewExamples(self.new_examples(run), files, work_in, *how, **more)
+        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
+            yield run, made, examples
 
     def job_of(self, config: RunConfig, data_dir: Path | None = None) -> Job:
         """Return the job of a run, with prepared data in the folder of this process."""

@@ -21,7 +21,7 @@ from rich.filesize import decimal
 
 import automtl_core
 from automtl_cli import options
-from automtl_core.errors import ArtifactError, AutoMTLError, PluginError, SetupError, UsageError, one_line
+from automtl_core.errors import AutoMTLError, PluginError, SetupError, UsageError, one_line
 from automtl_core.registry.kinds import KINDS
 from automtl_core.registry.registry import DISABLE, Registry, remedy
 from automtl_core.run_dir.folders import prepared_folder
@@ -31,7 +31,6 @@ from automtl_report.commands import Output, argument
 if TYPE_CHECKING:
     import torch
 
-    from automtl_core.dataset.schema import Schema
     from automtl_core.system.strict_yaml import Places
     from automtl_core.views import Section
     from automtl_core.workflow.job import Job
@@ -116,7 +115,7 @@ def _checks(given: options.Configuration) -> Iterator[Check]:
     yield folder("prepared data", prepared, raw_size(job) if job else 0)
     yield folder("runs", options.runs_folder())
     yield from extras()
-    yield from plugins(registry)
+    yield from list(plugins(registry)) or [Check("plugins", "ok", f"{len(registry.rows)}, all usable")]
     yield from configuration
     if job is not None:
         yield data(job)
@@ -124,6 +123,7 @@ def _checks(given: options.Configuration) -> Iterator[Check]:
 
 def _configuration(given: options.Configuration) -> tuple[list[Check], "Job | None"]:
     """Return a check of the configuration, or of each of its faults, and its job unless it has none."""
+    from automtl_core.dataset.dataset import schema_of
     from automtl_core.system.strict_yaml import Places, read_places
 
     name = "configuration" if given.config is None else f"configuration {given.config}"
@@ -132,11 +132,10 @@ def _configuration(given: options.Configuration) -> tuple[list[Check], "Job | No
         if given.config is not None and not given.config.is_dir():
             places = read_places(given.config)
         job = _job(given)
-        errors: Sequence[AutoMTLError] = list(_errors(job))
+        job.checked(schema_of(job.dataset()))
     except AutoMTLError as error:
-        errors = getattr(error, "several", ()) or [error]
-    faults = {fault: error.fix for error in errors for fault in str(error).splitlines()}
-    if faults or job is None:
+        several = getattr(error, "several", ()) or [error]
+        faults = {fault: one.fix for one in several for fault in str(one).splitlines()}
         return [Check(f"{name}{_line(of, places)}", "problem", of, fix) for of, fix in faults.items()], job
     parts = filter(None, (job.config.dataset, job.config.space, job.config.strategy))
     return [Check(name, "ok", f"valid: {', '.join(part.name for part in parts)}")], job
@@ -157,26 +156,6 @@ def _job(given: options.Configuration) -> "Job":
     return Job.resolve(Run.open(given.config).config(), load_registry())
 
 
-def _errors(job: "Job") -> Iterator[AutoMTLError]:
-    """Yield the errors of a job that its settings do not show, and that are known before any row is read."""
-    for check in (lambda: job.checked(_schema(job)), job.metrics):
-        try:
-            check()
-        except UsageError as error:
-            yield from error.several or [error]
-
-
-def _schema(job: "Job") -> "Schema":
-    """Return the schema that the dataset of a job declares; raises if it declares no field or no task."""
-    from automtl_core.dataset.dataset import schema_of
-
-    try:
-        return schema_of(job.dataset())
-    except ArtifactError as error:
-        fix = "name fields and labels; for a table, `automtl data init FILE` writes these settings"
-        raise UsageError(f"dataset: {error}", fix) from None
-
-
 def _line(fault: str, places: "Places") -> str:
     """Return the line, as `:3`, of the setting that a fault begins with, or of the name that it quotes."""
     keys = [path for path in places.keys if re.match(rf"{re.escape('.'.join(path))}(?![\w-])", fault)]
@@ -186,7 +165,7 @@ def _line(fault: str, places: "Places") -> str:
 
 
 def _machine(job: "Job | None") -> Iterator[Check]:
-    """Yield checks of versions, device and threads."""
+    """Yield checks of versions and of the device."""
     import torch
 
     yield Check("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
@@ -197,8 +176,6 @@ def _machine(job: "Job | None") -> Iterator[Check]:
     with suppress(AutoMTLError):  # the check of the configuration has this error
         of = job.compute().device if job else of
     yield device(of)
-    if of.type == "cpu":
-        yield threads()
 
 
 def device(of: "torch.device") -> Check:
@@ -209,24 +186,11 @@ def device(of: "torch.device") -> Check:
         free, total = torch.cuda.mem_get_info(of)
         name = torch.cuda.get_device_name(of)
         return Check("device", "ok", f"GPU {name}, {decimal(free)} of {decimal(total)} memory free")
-    result = f"CPU, {os.cpu_count()} cores"
-    if torch.version.cuda is not None or not NVIDIA.exists():
-        return Check("device", "ok", result)
-    result += "; there is an NVIDIA GPU, and torch is built for the CPU only"
-    remedy = "to use the GPU, install a CUDA build of torch: https://pytorch.org/get-started"
-    return Check("device", "warning", result, remedy)
-
-
-def threads() -> Check:
-    """Return a check of the number of threads, which networks of a few hundred units do not need."""
-    import torch
-
-    count, chosen = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
-    if chosen is not None or count == 1:
-        return Check("threads", "ok", f"{count}" + (f", by OMP_NUM_THREADS={chosen}" if chosen else ""))
-    result = f"{count}, and OMP_NUM_THREADS is not set; networks of small tables train faster with one thread"
-    remedy = "compare the times of an epoch with OMP_NUM_THREADS=1 in front of the command"
-    return Check("threads", "warning", result, remedy)
+    if torch.version.cuda is None and NVIDIA.exists():
+        result = "CPU; there is an NVIDIA GPU, and torch is built for the CPU only"
+        remedy = "to use the GPU, install a CUDA build of torch: https://pytorch.org/get-started"
+        return Check("device", "warning", result, remedy)
+    return Check("device", "ok", f"CPU, {os.cpu_count()} cores")
 
 
 def folder(name: str, path: Path, needed: int = 0) -> Check:
@@ -271,12 +235,7 @@ def extras() -> Iterator[Check]:
 
 
 def plugins(registry: Registry) -> Iterator[Check]:
-    """Yield a check of all plugins together, or of each that is not usable."""
-    faults = list(_unusable(registry))
-    yield from faults or [Check("plugins", "ok", f"{len(registry.rows)}, all usable")]
-
-
-def _unusable(registry: Registry) -> Iterator[Check]:
+    """Yield a check of each plugin and object that is not usable."""
     for row in registry.rows:
         if row.problem == f"disabled by {DISABLE}":
             yield Check(f"plugin {row.name}", "warning", row.problem, f"to use it, remove it from {DISABLE}")

@@ -105,23 +105,13 @@ def _known(error: BaseException) -> AutoMTLError | None:
             return UsageError(error.format_message(), _usage(error))
         case MemoryError():
             return OutOfMemoryError(str(error) or "out of memory", MORE_MEMORY)
-        case SystemError() if _has_memory_limit():
-            # In place of MemoryError, where an allocation inside of the interpreter fails.
-            return OutOfMemoryError(f"out of memory: {one_line(error)}", MORE_MEMORY)
+        case SystemError():  # in place of MemoryError, where an allocation inside of the interpreter fails
+            what = f"out of memory, or a fault of a library: {one_line(error)}"
+            return OutOfMemoryError(what, f"{MORE_MEMORY}; AUTOMTL_DEBUG=1 shows the traceback")
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
             return StorageError(f"{where}{error.strerror or error}", "check the disk and the permissions")
     return None
-
-
-def _has_memory_limit() -> bool:
-    """Return whether the memory of this process is limited, as by `ulimit -v`."""
-    try:
-        import resource  # which Windows lacks
-    except ImportError:
-        return False
-    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
-    return any(limit != resource.RLIM_INFINITY for limit in limits)
 
 
 def blamed(error: BaseException) -> AutoMTLError | None:
@@ -150,8 +140,6 @@ def _usage(error: typer.TyperException) -> str | None:
     taken = [each for option in context.command.params for each in option.opts] if context else []
     if "--set" in taken and name not in ("", "name") and (key := nested(name, RunConfig)):
         return f"it is a setting: --set {key}=VALUE"
-    if name and error.format_message().endswith("requires an argument."):
-        return f"write its value behind it: {given} VALUE"
     extra = re.search(r"unexpected extra argument.* \((\S+).*\)", error.format_message())
     if context and extra and "--config" in taken:
         word, command = extra[1], context.command_path

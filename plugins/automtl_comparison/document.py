@@ -4,7 +4,6 @@ A `Comparison` holds the measured values. Means, differences, costs and verdicts
 demand, so that they are always consistent, also after reading from JSON.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,7 +19,7 @@ from automtl_core.system.documents import Value, plain
 from automtl_core.tasks.kind import Measure, TaskKind
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import Metrics, flat, mean_over_tasks, measures
-from automtl_core.training.significance import IN_WORDS, Difference
+from automtl_core.training.significance import IN_WORDS, Difference, Standing
 from automtl_report.numbers import change, p_value
 
 MEAN = "mean"
@@ -33,25 +32,6 @@ ALONE = "single-task"
 
 
 @dataclass(frozen=True)
-class TaskFacts(Value):
-    """Facts about the labels of the test part."""
-
-    kind: str
-    """Name of the kind of task."""
-    positives: int | None
-    """Number of positive labels; None where labels have no classes."""
-    rows: int
-    """Rows with a label."""
-    counts: bool
-    """Whether there are enough rows, of either class if there are classes, for a reliable score."""
-
-
-def facts_of(test: Metrics, least: int) -> dict[str, TaskFacts]:
-    """Return the facts by task, of metrics of any model on the rows."""
-    return {task: TaskFacts(m.kind, m.positives, m.rows, m.is_informative(least)) for task, m in test.items()}
-
-
-@dataclass(frozen=True)
 class Split(Value):
     """The data of one split."""
 
@@ -59,7 +39,8 @@ class Split(Value):
     """Fingerprint of the prepared data."""
     rows: Mapping[str, int]
     """Part -> number of rows."""
-    tasks: Mapping[str, TaskFacts]
+    tasks: Metrics
+    """Rows and positive labels of the test part by task; no predictions are measured."""
 
 
 Part = Literal["test", "validation"]
@@ -155,21 +136,24 @@ class Comparison(Value):
     models: Mapping[str, ModelResult]
     noises: Noises = field(default_factory=dict, kw_only=True)
     """Entries for the reference, for `ALONE`, and for the best model."""
+    margins: Mapping[str, float] = field(default_factory=dict, kw_only=True)
+    """Task, or `MEAN` -> difference that counts as level; 0 where there is none."""
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
+    """Sentences on the rows and the predictions."""
 
     @cached_property
-    def tasks(self) -> dict[str, TaskFacts]:
-        """Facts by task, with the fewest rows of any split; a task counts if it counts in all splits."""
+    def tasks(self) -> Metrics:
+        """Rows and positive labels by task, of the split with the fewest."""
         by_split = [split.tasks for split in self.splits.values()]
-        facts = {task: [tasks[task] for tasks in by_split] for task in by_split[0]}
         return {
-            task: TaskFacts(
-                kind=of_splits[0].kind,
-                positives=min((of.positives for of in of_splits if of.positives is not None), default=None),
-                rows=min(of_split.rows for of_split in of_splits),
-                counts=all(of_split.counts for of_split in of_splits),
-            )
-            for task, of_splits in facts.items()
+            task: min((tasks[task] for tasks in by_split), key=lambda of: of.effective_rows)
+            for task in by_split[0]
         }
+
+    @cached_property
+    def few(self) -> Metrics:
+        """The tasks with too few test rows, of either class if there are classes, on any split."""
+        return {task: of for task, of in self.tasks.items() if not of.is_informative(self.min_positives)}
 
     @property
     def cells(self) -> list[tuple[str, CellResult]]:
@@ -184,6 +168,11 @@ class Comparison(Value):
             for name, cell in self.cells
             if cell.error is not None and not cell.diverged
         ]
+
+    @property
+    def trained(self) -> bool:
+        """Whether the comparison has trained its models, and knows their data and costs."""
+        return any(split.fingerprint for split in self.splits.values())
 
     @property
     def seeds(self) -> list[int]:
@@ -207,7 +196,7 @@ class Comparison(Value):
         first = self.kinds[0]
         averaged = self.of_kind(first) if first.two_classes else []
         return [MEAN] * bool(averaged) + [
-            task for task in self.columns if task not in (MEAN, *averaged) and self.tasks[task].counts
+            task for task in self.columns if task not in (MEAN, *averaged, *self.few)
         ]
 
     def metrics(self) -> list[Measure]:
@@ -230,7 +219,7 @@ class Comparison(Value):
         for cell in self.models[model].tested:
             measured: Metrics = getattr(cell, part)
             values = {task: flat(m).get(metric.key) for task, m in measured.items()}
-            counting = {t: m for t, m in measured.items() if self.tasks[t].counts and metric.key in flat(m)}
+            counting = {t: m for t, m in measured.items() if t not in self.few and metric.key in flat(m)}
             values[MEAN] = mean_over_tasks(values, counting, self.min_positives)
             for task, value in values.items():
                 if value is not None:
@@ -275,7 +264,7 @@ class Comparison(Value):
 
         """
         first = self.kinds[0]
-        counting = [t for t in self.of_kind(first) if first.two_classes and self.tasks[t].counts]
+        counting = [t for t in self.of_kind(first) if first.two_classes and t not in self.few]
 
         def with_mean(found: Influences) -> Influences:
             mean = {MEAN: np.mean([found[task] for task in counting], axis=0)} if counting else {}
@@ -285,14 +274,6 @@ class Comparison(Value):
         bases = [name for name in dict.fromkeys((self.reference, ALONE, self.best)) if name in of]
         against = {b: {name: noises(of[name], of[b]) for name in of if name != b} for b in bases}
         return replace(self, noises=against)
-
-    def decided(self, model: str) -> dict[str, Counter[Decision]]:
-        """Return choice -> decision -> in how many cells the model has it; empty without choices."""
-        found: dict[str, Counter[Decision]] = {}
-        for cell in self.models[model].tested:
-            for name, decision in cell.decisions.items():
-                found.setdefault(name, Counter())[decision] += 1
-        return found
 
     def relative(self, model: str) -> dict[str, float | None]:
         """Return the mean costs of a model, divided by those of the reference; None where unknown.
@@ -314,8 +295,30 @@ class Comparison(Value):
         stored = {}
         for name, by_task in self.differences(self.reference).items():
             deciding = {c: (self.columns[c], by_task[c]) for c in self.judged if c in by_task}
-            stored[name] = verdict(self.reference, deciding, self.relative(name)["flops_per_row"])
+            cost = self.relative(name)["flops_per_row"]
+            stored[name] = verdict(self.reference, deciding, cost, self.margins)
         return stored
+
+    def standing(self, column: str, difference: Difference) -> Standing | None:
+        """Return where a difference in a column stands, beyond the margin of the column."""
+        return difference.standing(self.margins.get(column, 0.0))
+
+    def standings(self) -> dict[str, Standing]:
+        """Return each other model as ahead in a judged column and behind in none, the reverse, or level."""
+        stored: dict[str, Standing] = {}
+        for name, by_task in self.differences(self.reference).items():
+            of_columns = [
+                self.standing(column, by_task[column]) for column in self.judged if column in by_task
+            ]
+            ahead, behind = "ahead" in of_columns, "behind" in of_columns
+            stored[name] = "level" if ahead == behind else "ahead" if ahead else "behind"
+        return stored
+
+    @property
+    def verdict(self) -> Standing:
+        """The standing of the best model beside the reference."""
+        found = self.standings().values()
+        return "ahead" if "ahead" in found else "level" if "level" in found else "behind"
 
     @property
     def best(self) -> str | None:
@@ -328,7 +331,7 @@ class Comparison(Value):
         """Return a sentence on the best model, its equals and the cheapest of them; None without a mean."""
         best = self.best
         against = {} if best is None else self.differences(best)
-        known = {name: of[MEAN].standing() for name, of in against.items() if MEAN in of}
+        known = {name: self.standing(MEAN, of[MEAN]) for name, of in against.items() if MEAN in of}
         if best is None or not any(known.values()):
             return None
         level = [name for name, standing in known.items() if standing == "level"]
@@ -351,11 +354,16 @@ class Comparison(Value):
             costs = {"costs": self.models[name].mean_costs()}
             model |= plain({**costs, **means, "relative_costs": self.relative(name)})
         changes = {"differences": self.differences(self.reference), "transfer": self.differences(ALONE)}
-        sentences = {"verdicts": self.verdicts(), "advice": self.advice()}
+        sentences = {"verdicts": self.verdicts(), "standings": self.standings(), "advice": self.advice()}
         return {**values, **plain(changes), "seeds": self.seeds, **sentences}
 
 
-def verdict(reference: str, differences: Mapping[str, tuple[Measure, Difference]], cost: float | None) -> str:
+def verdict(
+    reference: str,
+    differences: Mapping[str, tuple[Measure, Difference]],
+    cost: float | None,
+    margins: Mapping[str, float],
+) -> str:
     """Return the verdict on a model.
 
     Args:
@@ -363,6 +371,7 @@ def verdict(reference: str, differences: Mapping[str, tuple[Measure, Difference]
         differences: Score -> its metric, and the difference, positive where the model is better. Empty where
             the model or the reference has no score.
         cost: FLOPs per row, divided by those of the reference; None where unknown.
+        margins: Score -> difference that counts as level; 0 where there is none.
 
     Returns:
         A text such as "ahead of mmoe (+0.0041, p .012); a third of its FLOPs".
@@ -370,17 +379,11 @@ def verdict(reference: str, differences: Mapping[str, tuple[Measure, Difference]
     """
     if not differences:
         return f"no reliable score to compare with {reference}"
-    parts = [
-        f"{name}: {words}" if len(differences) > 1 else words
-        for name, (metric, difference) in differences.items()
-        for words in [_standing(reference, metric, difference)]
-    ]
-    return "; ".join([*parts, *([cost_in_words(cost)] if cost is not None else [])])
-
-
-def _standing(reference: str, metric: Measure, difference: Difference) -> str:
-    words = change(difference.mean, form=metric.form)
-    if (p := difference.adjusted_p) is not None:
-        # With one pair of trainings, p is over rows.
-        words += f", p {p_value(p)}" + " over rows" * (difference.cells == 1)
-    return f"{IN_WORDS[difference.standing()]} {reference} ({words})"
+    parts = list[str]()
+    for name, (metric, one) in differences.items():
+        words = change(one.mean, form=metric.form)
+        if one.adjusted_p is not None:  # with one pair of trainings, it is over rows
+            words += f", p {p_value(one.adjusted_p)}" + " over rows" * (one.cells == 1)
+        standing = IN_WORDS[one.standing(margins.get(name, 0.0))]
+        parts.append(f"{name}: " * (len(differences) > 1) + f"{standing} {reference} ({words})")
+    return "; ".join(parts if cost is None else [*parts, cost_in_words(cost)])

@@ -10,24 +10,21 @@ above a margin.
 Letters: R rows, T tasks, U units.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from automtl_comparison.document import MEAN, CellResult, Comparison, ModelResult, Split, facts_of
+from automtl_comparison.document import MEAN, CellResult, Comparison, ModelResult, Split
 from automtl_comparison.predictions import doubts, is_file, logits_of, table_of
 from automtl_comparison.statistics import Influences, influences
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import DataError, UsageError, listing
 from automtl_core.run_dir.run import Run
-from automtl_core.system.documents import Value
 from automtl_core.tasks.kinds import plain_kind
-from automtl_core.training.metrics import Metrics, metrics_of
-from automtl_core.training.significance import Difference, Standing
+from automtl_core.training.metrics import metrics_of
 from automtl_core.workflow.new_rows import Answers
 from automtl_core.workflow.workflow import Workflow
 
@@ -35,44 +32,9 @@ HERE = (0, 0)
 """The only place: each model has one training, and there is one set of rows."""
 
 
-@dataclass(frozen=True)
-class Entrant(Value):
-    """A model on the rows."""
-
-    name: str
-    test: Metrics
-    mean: float | None
-    """Mean score over the tasks of two classes with enough rows."""
-    gains: Mapping[str, Difference]
-    """Task, or `MEAN` -> gain over the champion; empty for the champion itself."""
-    verdict: Standing | None
-    """None for the champion."""
-
-
-@dataclass(frozen=True)
-class OnRows(Value):
-    """Models on new rows, the champion first."""
-
-    rows: int
-    units: int | None
-    """Number of users, the units; None where they are rows."""
-    margin: float
-    min_positives: int
-    entrants: tuple[Entrant, ...]
-    notes: tuple[str, ...] = ()
-    judged: tuple[str, ...] = ()
-    """What verdicts are based on: `MEAN`, and each task outside of it."""
-
-    @property
-    def verdict(self) -> Standing:
-        """The verdict on the best challenger."""
-        verdicts = {one.verdict for one in self.entrants}
-        return "ahead" if "ahead" in verdicts else "level" if "level" in verdicts else "behind"
-
-
 def on_rows(
     flow: Workflow, files: Path, names: Sequence[str], history: Path | None, margin: float, least: int = 100
-) -> OnRows:
+) -> Comparison:
     """Return the comparison of finished models on labelled rows.
 
     Args:
@@ -101,36 +63,27 @@ def on_rows(
     champion, users = names[0], rows[names[0]].users
     for name in filter(is_file, names):
         notes += doubts(name, tasks, rows[name].labels, rows[name].logits, least)
+    margins = {task.name: margin * task.deviation for task in tasks if task.type.score.in_units}
+    count, units = len(rows[champion].labels), 0 if users is None else len(np.unique(users[users > 0]))
     outcome = Comparison(
         dataset=str(files),
-        splits={0: Split("", {}, facts_of(test[champion], least))},
-        user=None,
+        splits={0: Split("", {"test": count}, test[champion])},
+        user="user" if units else None,
         min_positives=least,
         trials=0,
         reference=champion,
         models={
             name: ModelResult("", None, {}, (CellResult(*HERE, name, test=test[name]),)) for name in names
         },
+        margins={MEAN: margin, **{task.name: margin for task in tasks}, **margins},
+        notes=(f"{count:,} rows" + (f" of {units:,} users" if units else ""), *notes),
     )
-    outcome = outcome.seen_by({name: {HERE: _influences(tasks, of)} for name, of in rows.items()})
-    margins = {task.name: margin * task.deviation for task in tasks if task.type.score.in_units}
-    entrants = [Entrant(champion, test[champion], _mean(outcome, champion), {}, None)]
-    for name, by_task in outcome.differences(champion).items():
-        gains = {task: gain for task, gain in by_task.items() if gain.low is not None}
-        verdict = _verdict([gains[t].standing(margins.get(t, margin)) for t in outcome.judged if t in gains])
-        entrants.append(Entrant(name, test[name], _mean(outcome, name), gains, verdict))
-    units = None if users is None else len(np.unique(users[users > 0]))
-    counts = len(rows[champion].labels), units
-    return OnRows(*counts, margin, least, tuple(entrants), tuple(notes), tuple(outcome.judged))
+    return outcome.seen_by({name: {HERE: _influences(tasks, of)} for name, of in rows.items()})
 
 
 def _influences(tasks: Sequence[Task], of: Answers) -> Influences:
     found = influences(tasks, of.labels, of.logits, of.users, of.groups)
     return {task.name: found[t] for t, task in enumerate(tasks)}
-
-
-def _mean(outcome: Comparison, name: str) -> float | None:
-    return outcome.main_scores(name).get(MEAN, {}).get(HERE)
 
 
 def _answered(
@@ -167,12 +120,6 @@ def _answered(
     for name, table in tables.items():
         rows[name] = rows[runs[0]]._replace(logits=logits_of(name, table, raw, tasks, notes))
     return tasks, {name: rows[name].some(new) for name in names}, notes
-
-
-def _verdict(of_tasks: Sequence[Standing | None]) -> Standing:
-    """Return the verdict over tasks: ahead in one and behind in none, or the other way round, else level."""
-    ahead, behind = "ahead" in of_tasks, "behind" in of_tasks
-    return "level" if ahead == behind else "ahead" if ahead else "behind"
 
 
 def _shared(tasks: Sequence[Sequence[Task]]) -> set[str]:

@@ -5,7 +5,7 @@ Each model is tuned, trained with every seed on every split, and tested when all
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from automtl_comparison.cells import STUDY, CellRunner, batches, in_split, recipe, tuned
-from automtl_comparison.document import Comparison, ModelResult, Split, TaskFacts, facts_of
+from automtl_comparison.document import Comparison, ModelResult, Split
 from automtl_core.data.store import Prepared
 from automtl_core.errors import RunExistsError, StorageError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import STRATEGIES
@@ -21,7 +21,7 @@ from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, split as divided
 from automtl_core.run_dir.facts import differences, without_places
 from automtl_core.system.documents import read_signed, write_signed
-from automtl_core.training.metrics import metrics_of
+from automtl_core.training.metrics import Metrics, metrics_of
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common
 from automtl_core.workflow.workflow import Workflow
@@ -164,7 +164,7 @@ def compare(
     outcome = Comparison(
         dataset=common.config.dataset.name,
         splits={
-            seed: Split(of.manifest["fingerprint"], of.manifest["rows"], task_facts(of, least))
+            seed: Split(of.manifest["fingerprint"], of.manifest["rows"], task_facts(of))
             for seed, of in data.items()
         },
         user=common.dataset().user,
@@ -196,12 +196,11 @@ def _check(by_split: Mapping[int, Mapping[str, Job]], bench: CellRunner) -> None
             job.checked(prepared)
 
 
-def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
-    """Return the facts about the labels of the test part, by task."""
+def task_facts(prepared: Prepared) -> Metrics:
+    """Return the rows and positive labels of the test part, by task."""
     part, tasks = prepared.part("test"), prepared.schema.tasks
-    return facts_of(
-        metrics_of(tasks, np.asarray(part.labels), np.zeros(part.labels.shape), part.groups), least
-    )
+    found = metrics_of(tasks, np.asarray(part.labels), np.zeros(part.labels.shape), part.groups)
+    return {task: replace(m, values={}, others={}, error=None, reason=None) for task, m in found.items()}
 
 
 def take(folder: Path, jobs: Mapping[str, Job], prepared: Mapping[int, Prepared]) -> None:

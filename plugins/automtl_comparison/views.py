@@ -3,20 +3,17 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
 from automtl_comparison.document import ALONE, COSTS, MEAN, Comparison, Part
-from automtl_comparison.on_rows import OnRows
 from automtl_comparison.statistics import Summary, summary, trend
-from automtl_core.errors import ArtifactError, listing
+from automtl_core.errors import ArtifactError
 from automtl_core.system.documents import read_json
 from automtl_core.system.files import write_atomic
-from automtl_core.tasks.kinds import distinct
-from automtl_core.training.metrics import TaskMetrics, flat, too_few
-from automtl_core.views import Bar, Bars, Block, Curves, Grid, Section, Text, lines, table
+from automtl_core.training.metrics import flat, too_few
+from automtl_core.views import Bar, Bars, Block, Curves, Grid, Section, Text, table
 from automtl_report.metrics import by_user
 from automtl_report.numbers import change, elapsed, interval, of_changes, p_value, percent
 from automtl_report.plain import markdown
@@ -29,44 +26,20 @@ def sections(result: Comparison) -> Iterator[Section]:
     """Yield all that is known of a comparison; a terminal leaves out what a page folds."""
     title = f"verdict against {result.reference}" if len(result.models) > 1 else "models"
     words = [*filter(None, [result.advice()]), *([method(result)] if len(result.models) > 1 else [])]
-    yield Section(title, [_models(result), *map(Text, [*words, *_notes(result)])], more=_cost(result))
+    yield Section(
+        title, [_models(result), *map(Text, [*result.notes, *words, *_notes(result)])], more=_cost(result)
+    )
     for against in dict.fromkeys([result.reference, ALONE]):
         yield from _differences(result, against)
     yield from _by_split(result)
-    for section in (*_scores(result), *_held(result), _costs(result), *_recipes(result), _data(result)):
+    folded = *_scores(result), *_held(result), *_costs(result), *_recipes(result), *_data(result)
+    for section in folded:
         yield replace(section, folded=True)
 
 
 def outcome(result: Comparison) -> list[Section]:
     """Return what a terminal shows of a comparison."""
     return [section for section in sections(result) if not section.folded]
-
-
-def standing(result: OnRows) -> Iterator[Section]:
-    """Yield scores of models on new rows, their differences to the champion, and the verdicts."""
-    champion, *challengers = result.entrants
-    yield lines(f"{result.rows:,} rows{f' of {result.units:,} users' if result.units else ''}", *result.notes)
-    few = {name: m for name, m in champion.test.items() if not m.is_informative(result.min_positives)}
-    forms = {name: m.type.score.form for name, m in champion.test.items()}
-    if champion.mean is not None:
-        forms[MEAN] = next(m.type.score.form for m in champion.test.values() if m.type.two_classes)
-    columns = [f"{name} *" if name in few else name for name in forms]
-    scores, gains = list[list[object]](), list[list[object]]()
-    for one in result.entrants:
-        values = {**{name: m.score for name, m in one.test.items()}, MEAN: one.mean}
-        known = (None if values[name] is None else f"{values[name]:{form}}" for name, form in forms.items())
-        scores.append([one.name, *known])
-        of = ((gain := one.gains.get(name)) and interval(gain, form) for name, form in forms.items())
-        gains.append([one.name, *of, one.verdict])
-    measures = listing(kind.score.title for kind in distinct(m.kind for m in champion.test.values()))
-    yield table(["model", *columns], scores, "lr", measures, list(too_few(few)))
-    counts = (len(challengers), "challengers"), (len(result.judged), "scores")
-    several = " and ".join(f"{count} {what}" for count, what in counts if count > 1)
-    drawn = ("users" if result.units else "rows") + (several and f", for {several} together")
-    note = f"95 % confidence interval of paired differences over {drawn}; ahead or behind: "
-    note += f"the whole interval of {' or '.join(result.judged)} is beyond {result.margin:g}"
-    note += ", for numbers times their standard deviation" * bool({*result.judged} - {MEAN})
-    yield table(["model", *columns, "verdict"], gains[1:], "lr", f"against {champion.name}", [note])
 
 
 def page(result: Comparison) -> str:
@@ -140,7 +113,8 @@ def _models(result: Comparison) -> Grid:
         rows.append([name, score, verdicts.get(name, ""), *sizes, elapsed(seconds)])
     title = f"{column} test {{}}" if column == MEAN else f"test {{}} of {column}"
     head = ["model", title.format(columns[column].title), "verdict", "FLOPs per row", "parameters", "time"]
-    return Grid(head, rows, "lrlrrr")
+    shown = len(head) if result.trained else head.index("FLOPs per row")
+    return Grid(head[:shown], [row[:shown] for row in rows], "lrlrrr"[:shown])
 
 
 def _size(cost: Summary | None) -> str | None:
@@ -159,13 +133,15 @@ def _cost(result: Comparison) -> list[Block]:
     return [Curves(*axes, points, logarithmic=True)] if len(points) > 1 else []
 
 
-def _data(result: Comparison) -> Section:
+def _data(result: Comparison) -> Iterator[Section]:
+    if not result.trained:
+        return
     texts = []
     for seed, split in result.splits.items():
         rows = ", ".join(f"{part} {count:,}" for part, count in split.rows.items())
         which = f"Split {seed}, rows" if len(result.splits) > 1 else "Rows"
         texts.append(Text(f"{which}: {rows}. Fingerprint of the data: {split.fingerprint[:12]}."))
-    return Section("data", texts)
+    yield Section("data", texts)
 
 
 def _scores(result: Comparison) -> Iterator[Section]:
@@ -189,7 +165,10 @@ def _differences(result: Comparison, against: str) -> Iterator[Section]:
         gains = {name: of_model[column] for name, of_model in differences.items() if column in of_model}
         bars = list[Bar]()
         for name, one in gains.items():
-            p, standing = "" if one.adjusted_p is None else p_value(one.adjusted_p), one.standing() or ""
+            p, standing = (
+                "" if one.adjusted_p is None else p_value(one.adjusted_p),
+                result.standing(column, one) or "",
+            )
             rows.append([_starred(result, column), name, interval(one, score.form), p, standing])
             bars.append(Bar(name, one.mean, one.low, one.high, standing in ("ahead", "behind")))
         if bars:
@@ -206,28 +185,25 @@ def _differences(result: Comparison, against: str) -> Iterator[Section]:
 
 def _starred(result: Comparison, task: str) -> str:
     """Return the name of a task, with a star if it has too few rows."""
-    return task if task == MEAN or result.tasks[task].counts else f"{task} *"
+    return f"{task} *" if task in result.few else task
 
 
 def _by_split(result: Comparison) -> Iterator[Section]:
     """Yield the difference of mean scores to the reference on each split; nothing for one split."""
-    score = result.columns[MEAN]
-    others = [name for name in result.models if name != result.reference]
-    gains = {name: (_gains(result, name, "validation"), _gains(result, name, "test")) for name in others}
-    if len(result.splits) < 2 or not any(test for _, test in gains.values()):
-        return
-    rows = [
-        [split, *(None if (one := of.get(split)) is None else change(one, form=score.form) for of in columns)]
-        for columns in [list(chain(*gains.values()))]
-        for split in result.splits
-    ]
-    header = ["split", *(f"{name}, {part}" for name in others for part in ("validation", "test"))]
-    notes = ["Under a split by time, 0 is the latest window"]
-    for name, (validation, test) in gains.items():
-        notes += _over_splits(
-            name, [(s, validation[s], test[s]) for s in test if s in validation], score.form
-        )
-    yield table(header, rows, "lr", f"by split: mean {score.title} against {result.reference}", notes)
+    score, notes = result.columns[MEAN], ["Under a split by time, 0 is the latest window"]
+    columns: dict[str, dict[int, float]] = {}
+    for name in result.models:
+        if name != result.reference:
+            validation, test = _gains(result, name, "validation"), _gains(result, name, "test")
+            columns |= {f"{name}, validation": validation, f"{name}, test": test}
+            notes += _over_splits(name, validation, test, score.form)
+    if len(result.splits) > 1 and any(columns.values()):
+        rows = [
+            [split, *(change(of[split], form=score.form) if split in of else None for of in columns.values())]
+            for split in result.splits
+        ]
+        title = f"by split: mean {score.title} against {result.reference}"
+        yield table(["split", *columns], rows, "lr", title, notes)
 
 
 def _gains(result: Comparison, name: str, part: Part) -> dict[int, float]:
@@ -240,26 +216,29 @@ def _gains(result: Comparison, name: str, part: Part) -> dict[int, float]:
     return {split: sum(found) / len(found) for split, found in by_split.items()}
 
 
-def _over_splits(name: str, gains: Sequence[tuple[int, float, float]], form: str) -> Iterator[str]:
+def _over_splits(
+    name: str, validation: Mapping[int, float], test: Mapping[int, float], form: str
+) -> Iterator[str]:
     """Yield the part of the validation gains that is left on test rows, and the trend of these."""
-    if len(gains) < 2:
+    both = [split for split in test if split in validation]
+    if len(both) < 2:
         return
-    _, *parts = zip(*gains, strict=True)
-    validation, test = (change(sum(one) / len(gains), form=form) for one in parts)
-    slope = trend([(-split, on_test) for split, _, on_test in gains]) if len(gains) > 2 else None
+    kept, left = (change(sum(of[s] for s in both) / len(both), form=form) for of in (validation, test))
+    slope = trend([(-split, test[split]) for split in both]) if len(both) > 2 else None
     over = f"; trend by window {interval(slope, form)}" if slope else ""
-    yield f"{name}: {validation} on validation rows, {test} on test rows{over}"
+    yield f"{name}: {kept} on validation rows, {left} on test rows{over}"
 
 
 def _held(result: Comparison) -> Iterator[Section]:
     """Yield the decisions of each search that all its trainings have, and the number of the others."""
     for name, model in result.models.items():
-        decided, cells = result.decided(name), len(model.tested)
-        if model.strategy is None or cells < 2 or not decided:
+        decided = [cell.decisions for cell in model.tested]
+        if model.strategy is None or len(decided) < 2 or not any(decided):
             continue
-        held = {choice: next(iter(counts)) for choice, counts in decided.items() if len(counts) == 1}
+        first, count = decided[0], len({choice for of_cell in decided for choice in of_cell})
+        held = {choice: one for choice, one in first.items() if all(of.get(choice) == one for of in decided)}
         words = [(c, one if isinstance(one, str) else " + ".join(one) or "none") for c, one in held.items()]
-        note = f"{len(held)} of {len(decided)} decisions are the same in all {cells} searches"
+        note = f"{len(held)} of {count} decisions are the same in all {len(decided)} searches"
         title = f"decisions of {name} over {_over(result)}"
         yield table(["decision", "in all searches"], words[:DECISIONS], "l", title, [note])
 
@@ -282,8 +261,7 @@ def _deviation(result: Comparison) -> str:
 
 def _notes(result: Comparison) -> Iterator[str]:
     """Yield notes on tasks with too few rows, on users, and on runs that failed or were cut short."""
-    few = {name: facts for name, facts in result.tasks.items() if not facts.counts}
-    yield from too_few({n: TaskMetrics(t.kind, {}, t.rows, t.positives) for n, t in few.items()})
+    yield from too_few(result.few)
     yield from by_user(next((cell.test for _, cell in result.cells if cell.test), {}))
     for name, model in result.models.items():
         lost = [cell for cell in model.cells if cell.error is not None]
@@ -300,11 +278,17 @@ def method(result: Comparison) -> str:
         method = f"from the spread over {_over(result)} and over {rows}"
     else:
         method = f"over {rows} of one training of each model, and not over trainings"
-    return f"95 % confidence interval {method}; it and p are for all models together; level: p is .05 or more"
+    level = "level: p is .05 or more"
+    if result.margins:
+        beyond = " or ".join(f"{result.margins[column]:.4g} of {column}" for column in result.judged)
+        level = f"ahead or behind: the whole interval is beyond {beyond}"
+    return f"95 % confidence interval {method}; it and p are for all models together; {level}"
 
 
-def _costs(result: Comparison) -> Section:
-    """Return the costs that the table of models lacks."""
+def _costs(result: Comparison) -> Iterator[Section]:
+    """Yield the costs that the table of models lacks; nothing where no model was trained."""
+    if not result.trained:
+        return
     keys = [key for key in COSTS if key not in ("parameters", "flops_per_row")]
     rows = []
     for name, model in result.models.items():
@@ -312,7 +296,7 @@ def _costs(result: Comparison) -> Section:
         seconds = result.relative(name)["seconds"]
         rows.append([name, *means, seconds and percent(seconds)])
     header = ["model", *(key.replace("_", " ") for key in keys), f"seconds / {result.reference}"]
-    return table(header, rows, "lr", f"costs{_deviation(result)}")
+    yield table(header, rows, "lr", f"costs{_deviation(result)}")
 
 
 def _recipes(result: Comparison) -> Iterator[Section]:

@@ -6,6 +6,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import duckdb
 
@@ -65,15 +66,9 @@ TIME_COLUMN = Column("time", remedy="write all times as numbers, or all as dates
 PART, TIME = f"{OWN}part of the table", f"{OWN}time of the row"
 """Names of added columns. They differ from `part` and from the time column, which a table may have
 already."""
-UNREAD = ("time", "list", "history", "history.numbers", "labels", "weights")
-"""Roles of columns that new rows may lack, unless they are fields."""
 FIELDS = ("sparse", "multi", "dense", "labels")
-"""Roles of which a column has one."""
-WANTED = {
-    "list": "a column of ids; name one, such as that of requests",
-    "vectors": "a column of categories; name one",
-}
-"""Roles that a categorical field may have too, and what they need."""
+APART = dict.fromkeys(FIELDS, FIELDS) | dict.fromkeys(("list", "vectors"), FIELDS[1:])
+"""Role -> roles that its column cannot have too."""
 RECENT = (631_152_000, 2_208_988_800)
 """The beginning of 1990 and of 2040, in seconds since 1970."""
 
@@ -160,15 +155,14 @@ class Table(Dataset[TableSettings]):
         Files without a header must have all columns in their order, even those that are not read.
         """
         reads, roles = reads_of(self.fields), self._roles
-        unread = {name for role in UNREAD for name in roles[role]} - {*reads}
-        unread -= {*roles["labels"], *roles["list"]} if labelled else set()
+        used = {*reads, *roles["history.lists"], *(roles["labels"] | roles["list"] if labelled else ())}
         as_trained = "write it as in the training rows, or leave it blank"
         optional = {name for name, read in reads.items() if read.missing is not None}
         columns = {
             name: replace(column, required=False, remedy=as_trained, optional=name in optional, setting="")
             for name, column in self._columns().items()
         }
-        return reading(self._file(path, columns), unread)
+        return reading(self._file(path, columns), {*columns} - used)
 
     def event_file(self, path: str, history: History) -> RawFile:
         """Return the layout of a log of new events: that of the log, or of the rows that are the events.
@@ -191,10 +185,8 @@ class Table(Dataset[TableSettings]):
         """Return the file pattern of each table of rows, or of events that are read, by its name."""
         history = self.settings.history
         events = history.files if history and histories_of(self) else ()
-        files: Iterable[tuple[str, Sequence[str]]] = (
-            [("events", events)] if logs else self.settings.files.items()
-        )
-        return {f"{part} {n}": file for part, patterns in files for n, file in enumerate(patterns)}
+        files: Mapping[Any, Sequence[str]] = {"events": events} if logs else self.settings.files
+        return {f"{part} {n}": file for part, patterns in files.items() for n, file in enumerate(patterns)}
 
     def _log(self, pattern: str) -> RawFile:
         """Return the layout of a file of events, which has a header."""
@@ -240,9 +232,7 @@ class Table(Dataset[TableSettings]):
                 yield f"{role} names a column without a name; give it a name in the file"
             if name != same:
                 yield f"{role} names {name!r}, and {other} {same!r}, different only in case; rename one"
-            elif role in WANTED and other in FIELDS[1:]:
-                yield f"{role} names {name!r}, which is not {WANTED[role]}"
-            elif role != other and role in FIELDS and other in FIELDS:
+            elif role != other and other in APART.get(role, ()):
                 yield f"{role} names {name!r}, and so does {other}; leave it in one of them"
             if listed and name in self._roles[role] and name not in listed:
                 yield f"{role} names {name!r}, which is not in `columns`{did_you_mean(name, listed)}"

@@ -1,7 +1,7 @@
 """The settings of `table`, which a user writes: the meaning of the columns in files of the user."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import PurePath
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -50,18 +50,22 @@ def _by_name(default: object) -> BeforeValidator:
             return {_text(name): default if one is None else one for name, one in names.items()}
         if not isinstance(names, list | tuple):
             return value
-        for name, times in Counter(map(_text, names)).items():
-            if times > 1:
-                raise PydanticCustomError("twice", "name {name} once", {"name": repr(name)})
-        return dict.fromkeys(names, default)
+        return dict.fromkeys(_once([*map(_text, names)]), default)
 
     return BeforeValidator(mapping)
 
 
+def _once(names: Collection[Any]) -> Collection[Any]:
+    """Check that no name occurs twice."""
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise PydanticCustomError("twice", "name {name} once", {"name": repr(name)})
+    return names
+
+
 def _by_part(value: object) -> object:
     """Return files by their part; `all` for files that are split."""
-    parts = value if isinstance(value, Mapping) else {"all": value}
-    return {part: [files] if isinstance(files, str) else files for part, files in parts.items()}
+    return value if isinstance(value, Mapping) else {"all": value}
 
 
 def _encoding(value: str) -> str:
@@ -76,18 +80,15 @@ Text = Annotated[str, BeforeValidator(_text)]
 FILES = "a text, a list of texts, or a mapping of parts to lists of texts"
 NAMES = "a list of names, or a mapping of names to "
 Part = Literal["all", "train", "validation", "test"]
-Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
 Separator = Annotated[Text, Field(min_length=1)]
 Name = Annotated[str, Field(min_length=1)]
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 """Unit of times that are numbers -> seconds."""
 T = TypeVar("T")
 ByName = Annotated[dict[str, T], _by_name({}), Takes(f"{NAMES}settings")]
-Texts = Annotated[
-    tuple[Text, ...],
-    BeforeValidator(lambda v: [v] if isinstance(v, str) else v),
-    Takes("a text or a list of texts"),
-]
+Listed = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+Texts = Annotated[tuple[Text, ...], Listed, Takes("a text or a list of texts")]
+Patterns = Annotated[tuple[Text, ...], Listed, Field(min_length=1)]
 
 
 class NumberColumn(Settings):
@@ -183,7 +184,7 @@ class TableSettings(DatasetSettings):
     )
     """File names or patterns in the folder of the raw files: one, a list, or a mapping by part such as
     {train: a.csv, test: b.csv}. A part that is not named is split from `train`."""
-    columns: tuple[Text, ...] = ()
+    columns: Annotated[tuple[Text, ...], AfterValidator(_once)] = ()
     """Names of all columns in their order, for files without a header."""
     separator: str | None = Field(None, min_length=1, max_length=1)
     """Character between values. null: a tab in files that end in .tsv or .tab, and a comma in other files."""
@@ -231,9 +232,6 @@ class TableSettings(DatasetSettings):
     def faults(self) -> Iterator[str]:
         """Yield a sentence for each contradiction of settings, which begins with a key."""
         yield from self._file_faults()
-        for name, times in Counter(self.columns).items():
-            if times > 1:
-                yield f"columns names {name!r} twice; give each column another name"
         yield from self._label_faults()
         for name, number in self.dense.items():
             if number.buckets and number.scaling != "standard":

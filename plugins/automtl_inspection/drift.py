@@ -20,12 +20,9 @@ from automtl_core.raw.sql import Times
 from automtl_core.run_dir.facts import Environment
 from automtl_core.run_dir.folders import prepared_folder
 from automtl_core.run_dir.identity import check_data
-from automtl_core.run_dir.progress import PREPARATION
 from automtl_core.run_dir.run import Run
 from automtl_core.system import seeds
 from automtl_core.system.documents import Value
-from automtl_core.training.compute import guarded
-from automtl_core.training.events import PhaseBegan, phase
 from automtl_core.training.significance import NORMAL, error_of_mean, losses_by_row
 from automtl_core.views import Section, lines, next_commands, table
 from automtl_core.workflow.new_rows import time_column
@@ -84,9 +81,8 @@ def drift_of_run(
     with flow.registry.expecting(run.read(Environment).plugins):
         job = flow.job_of(of_finished(run))
         prepared = run.served(flow.prepare(job, run.config().prepared_dir, partial(check_data, run)))
-    made, examples = flow.reading(run, files, prepared_folder(), history, None)
-    time = time_column(run, examples) if labelled else None
-    with guarded(), phase(flow.listener, PhaseBegan(PREPARATION)):
+    with flow.reading(path, files, prepared_folder(), history) as (_, made, examples):
+        time = time_column(run, examples) if labelled else None
         reading = replace(examples, labelled=labelled, time=time)
         return drift_since(made, prepared, reading, (str(path), str(files)))
 

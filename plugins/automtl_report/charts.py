@@ -110,11 +110,8 @@ def _curves(block: Curves) -> Markup:
     across = [*(x for x, _ in points), *block.marks.values(), *(x for x, *_ in block.intervals)]
     heights = [*(y for _, y in points), *(end for _, *ends in block.intervals for end in ends)]
     ratios = block.logarithmic and max(across) >= 8 * min(across) > 0
-    x, y, whole = (
-        Axis.of(across, 0.02, ratios),
-        Axis.of(heights),
-        all(value == int(value) for value in across),
-    )
+    x, y = Axis.of(across, 0.02, ratios), Axis.of(heights)
+    whole = all(value == int(value) for value in across)
     marks, keys = list[tuple[str, str, str, str]](), list[tuple[str, str, str]]()
     for label, at in block.marks.items():
         marks.append(("dashed", f"M{x.place(at)} 0V100", "var(--soft)", f"{label}: {at:g}"))

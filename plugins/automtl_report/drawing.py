@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from markupsafe import Markup
 
@@ -42,8 +43,9 @@ def drawn(drawing: Drawing) -> Markup:
     """Return the drawing as an SVG element with the colours of the page."""
     drawing = grouped(drawing, lambda node: node.column if node.pruned else None, " removed")
     kept = {node.name for node in drawing.nodes if not node.pruned}
-    edges_of = [edge for edge in drawing.edges if {edge.source, edge.target} <= kept]
-    columns = _columns(drawing.nodes)
+    # Left to right; in a column, pruned nodes are last.
+    ordered_nodes = sorted(drawing.nodes, key=lambda node: (node.column, node.pruned))
+    columns = [list(column) for _, column in groupby(ordered_nodes, key=lambda node: node.column)]
     tallest = max((len(column) for column in columns), default=1)
     height, left = tallest * (HEIGHT + GAP) - GAP + 2 * MARGIN, float(MARGIN)
     places = dict[str, Place]()
@@ -54,13 +56,12 @@ def drawn(drawing: Drawing) -> Markup:
         left += box + BETWEEN
     width = left - BETWEEN + MARGIN
     # Edges from and to an expert have its colour.
-    experts = [node.name for node in drawing.nodes if node.kind in ("expert", "gate")]
-    pruned = {node.name for node in drawing.nodes if node.pruned}
-    colours = {name: colour(k) for k, name in enumerate(name for name in experts if name not in pruned)}
+    experts = [node.name for node in drawing.nodes if node.kind in ("expert", "gate") and not node.pruned]
+    colours = {name: colour(k) for k, name in enumerate(experts)}
     # Wide edges first, so that thin ones stay visible.
-    ordered = sorted(edges_of, key=lambda edge: -(edge.weight or 0.0))
+    ordered = sorted(drawing.edges, key=lambda edge: -(edge.weight or 0.0))
     nodes = {node.name: node for node in drawing.nodes}
-    edges = [_edge(edge, nodes, places, colours) for edge in ordered]
+    edges = [_edge(edge, nodes, places, colours) for edge in ordered if {edge.source, edge.target} <= kept]
     boxes = [
         (node, places[node.name], HEIGHT, colours.get(node.name), _label(node), _notes(node, node.label))
         for node in drawing.nodes
@@ -72,14 +73,6 @@ def _label(node: Node) -> str:
     """Return the label of a node as far as it is shown."""
     label = on_one_line(node.label)
     return label if len(label) <= LETTERS else f"{label[: LETTERS - 1]}…"
-
-
-def _columns(nodes: Sequence[Node]) -> list[list[Node]]:
-    """Return the nodes by column, left to right; pruned ones are last."""
-    columns: dict[int, list[Node]] = {}
-    for node in sorted(nodes, key=lambda node: (node.column, node.pruned)):
-        columns.setdefault(node.column, []).append(node)
-    return list(columns.values())
 
 
 def _edge(

@@ -9,7 +9,7 @@ from automtl_core.training.significance import LEAST, SIGNIFICANCE
 from automtl_core.views import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
 from automtl_inspection.baselines import Baseline
 from automtl_inspection.behaviour import Behaviour, calibration_error
-from automtl_inspection.importance import MARGIN, FieldEffect, Importance
+from automtl_inspection.importance import MARGIN, Importance
 from automtl_inspection.shifts import Drifted, differences
 from automtl_report.metrics import metrics
 from automtl_report.numbers import change, p_value, some
@@ -140,26 +140,16 @@ def _kept(record: RunRecord) -> str | None:
     return next((name for name in [*chosen, TRAIN] if name in names), None)
 
 
-def largest(importance: Importance) -> list[tuple[str, str, FieldEffect]]:
-    """Return each field that matters, with its largest effect and the task of it; the strongest first."""
-    found = []
-    for field, effects in importance.effects.items():
-        matters = [(e.drop or 0.0, task) for task, e in effects.items() if e.verdict == "matters"]
-        found += [(*max(matters), field)] if matters else []
-    ranked = sorted(found, reverse=True)
-    return [(field, task, importance.effects[field][task]) for _, task, field in ranked]
-
-
-def strongest(record: RunRecord) -> list[Block]:
+def strongest(importance: Importance) -> list[Block]:
     """Return the strongest fields, and those without effect on any task, if there are any of either."""
-    importance = record.get(Importance)
-    if importance is None:
-        return []
-    rows = f"permutation on {importance.rows:,} test rows"
-    bars = [
-        Bar(f"{field} ({e.measure} of {task})", e.drop or 0.0, e.low, e.high)
-        for field, task, e in largest(importance)
-    ]
+    rows, found = f"permutation on {importance.rows:,} test rows", list[tuple[float, str, str]]()
+    for field, of_field in importance.effects.items():
+        matters = [(e.drop or 0.0, task) for task, e in of_field.items() if e.verdict == "matters"]
+        found += [(*max(matters), field)] if matters else []
+    bars = list[Bar]()
+    for drop, task, field in sorted(found, reverse=True):
+        e = importance.effects[field][task]
+        bars.append(Bar(f"{field} ({e.measure} of {task})", drop, e.low, e.high))
     if not bars:
         return [Text(f"No field has a significant effect on any task ({rows})")]
     title = f"{len(bars)} of {len(importance.effects)} fields matter; the strongest"
@@ -171,7 +161,7 @@ def strongest(record: RunRecord) -> list[Block]:
     return blocks
 
 
-def effects(importance: Importance) -> Section:
+def effects(importance: Importance) -> list[Block]:
     """Return a table of the effect of each field on each task, the strongest fields first."""
 
     def most(field: str) -> float:
@@ -187,13 +177,14 @@ def effects(importance: Importance) -> Section:
             rows.append([field, task if one else f"{task} ({e.measure})", *cells, e.verdict])
     title = f"effects of the fields that the network reads, on {importance.rows:,} test rows"
     drop = f"drop of {measures[0] if one else 'the score'}, 95 % interval"
-    return Section(title, [Grid(["field", "task", drop, "p", "verdict"], rows, folded=title), Text(EFFECTS)])
+    legend = Text(f"On {importance.rows:,} test rows; {EFFECTS}")
+    return [Grid(["field", "task", drop, "p", "verdict"], rows, folded=title), legend]
 
 
 def fields(record: RunRecord) -> Iterator[Section]:
     """Yield the strongest fields, and the effect of each field on each task."""
     if importance := record.get(Importance):
-        yield Section("importance of fields", strongest(record), more=effects(importance).blocks)
+        yield Section("importance of fields", strongest(importance), more=effects(importance))
 
 
 def calibration(record: RunRecord) -> Iterator[Section]:

@@ -91,12 +91,5 @@ def listed(folder: Path, runs: Sequence[Summary]) -> Section:
     return table(header, rows, "lllrrrrrl", notes=notes)
 
 
-def side_by_side(runs: Sequence[Summary], *notes: str) -> Section:
-    """Return a table with a row for each run: its test metrics and costs."""
-    tasks = list(dict.fromkeys(task for run in runs for task in run.scores))
-    rows = [[run.run, *map(run.scores.get, tasks), run.score, *_costs(run)] for run in runs]
-    return table(["run", *tasks, "mean score", *MEASURED], rows, "lr", notes=notes)
-
-
 def _costs(run: Summary) -> list[object]:
     return [run.flops_per_row or None, None if run.seconds is None else elapsed(run.seconds)]

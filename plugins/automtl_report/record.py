@@ -115,11 +115,6 @@ class RunRecord:
         return None if known is None else Schema.from_json(known.schema)
 
     @property
-    def fields(self) -> list[str]:
-        """Names of all fields, also those without a choice; empty where they are unknown."""
-        return self.schema.fields() if self.schema else []
-
-    @property
     def result(self) -> Result:
         """Size and metrics of the trained network; raises as `read` does."""
         return self.read(Result)
@@ -194,7 +189,10 @@ class RunRecord:
     def remarks(self) -> list[str]:
         """Remarks on early ends, in words."""
         budget, result = self.get(Budget), self.get(Result)
-        remarks = list(_of_budget(budget)) if budget else []
+        remarks = list[str]()
+        if budget:
+            remarks += [f"time budget: time ended phase {p!r} in epoch {e}" for p, e in budget.ended.items()]
+            remarks += [f"time budget: {sentence}" for sentence in budget.warned]
         if result is not None and result.cut_short:
             epochs = self.config.training.epochs
             remarks.append(
@@ -281,13 +279,6 @@ def after_update(updated: Updated) -> Iterator[str]:
         yield f"On the newest rows, which neither network was trained on: {'; '.join(gains)}"
     if worse := [task for task, one in updated.gains.items() if one.high < 0]:
         yield f"warning: worse than {before} beyond chance: {listing(worse)}"
-
-
-def _of_budget(budget: Budget) -> Iterator[str]:
-    """Yield the effects of a time budget in words."""
-    for phase, epoch in budget.ended.items():
-        yield f"time budget: time ended phase {phase!r} in epoch {epoch}"
-    yield from (f"time budget: {sentence}" for sentence in budget.warned)
 
 
 def read_record(path: Path, registry: Registry, space: SearchSpace[Any] | None = None) -> RunRecord:

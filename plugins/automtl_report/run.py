@@ -7,16 +7,16 @@ from dataclasses import replace
 from automtl_core.dataset.schema import Schema, SparseField
 from automtl_core.errors import listing, one_line
 from automtl_core.modules.cost import Cost
+from automtl_core.modules.sharing import WHOLE
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment
 from automtl_core.views import Block, Grid, Preformatted, Section, Text, facts, lines
-from automtl_inspection.importance import Importance
 from automtl_report import contest, measured, search, sharing, verdict
 from automtl_report.card import limits, tasks
 from automtl_report.plain import cell, markdown
 from automtl_report.record import RunRecord
-from automtl_report.sharing import BODY, networks
+from automtl_report.sharing import networks
 
 COSTS = ["FLOPs per row", "parameters"]
 
@@ -30,17 +30,15 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
         all_fields: Whether the effect of each field is printed.
 
     """
-    path, importance, decided = shlex.quote(str(record.path)), record.get(Importance), record.search.evidence
     yield from chosen(record, "show")
-    if all_fields:
-        missing = "Effects of fields are not known: there is no permutation importance (importance.rows)"
-        yield measured.effects(importance) if importance else lines(missing)
-    elif importance:
-        yield lines(f"Effect of each field: automtl show {path} --fields")
-    if decided and all_evidence:
-        yield Section("", search.decisions(decided))
-    elif decided:
-        yield lines(f"Evidence of each decision: automtl show {path} --evidence")
+    for option, asked in {"fields": all_fields, "evidence": all_evidence}.items():
+        section, _ = SECTIONS[option]
+        if details := [block for one in section(record) for block in one.more]:
+            hint = f"Details of {option}: automtl show {shlex.quote(str(record.path))} --{option}"
+            yield Section(f"details of {option}", details) if asked else lines(hint)
+        elif asked and option == "fields":
+            missing = "there is no permutation importance (importance.rows)"
+            yield lines(f"Effects of fields are not known: {missing}")
 
 
 def outcome(record: RunRecord) -> Iterator[Section]:
@@ -82,9 +80,11 @@ def of_plugins(record: RunRecord, registry: Registry) -> Iterator[Section]:
             yield Section(name, [Text(f"warning: this section of a plugin failed: {one_line(error)}")])
 
 
-def decisions(record: RunRecord) -> Grid:
-    """Return a table of all decisions of a network, with their costs and their sum where these are known."""
+def decisions(record: RunRecord) -> Iterator[Section]:
+    """Yield a table of all decisions of a network, with their costs and their sum where these are known."""
     decided, price = record.architecture.decisions, record.price
+    if not decided:
+        return
     rows: list[list[object]] = []
     for name in sorted(decided, key=sharing.natural):
         cost = price.answers[name] if price else None
@@ -92,7 +92,8 @@ def decisions(record: RunRecord) -> Grid:
         rows.append([name, cell(decided[name]) or "none", *cells])
     if price:
         rows.append(["all", "", *numbers(price.network)])
-    return Grid(["choice", "decision", *(COSTS if price else [])], rows, "llr", folded="all decisions")
+    head = ["choice", "decision", *(COSTS if price else [])]
+    yield Section("all decisions", [Grid(head, rows, "llr", folded="all decisions")])
 
 
 def numbers(cost: Cost) -> list[object]:
@@ -101,57 +102,39 @@ def numbers(cost: Cost) -> list[object]:
 
 
 def architecture(record: RunRecord) -> Iterator[Section]:
-    """Yield what each part of the network reads, and what no part reads."""
-    origin = record.architecture.origin
-    kind = "search space" if record.architecture.decisions and not record.members else "model"
-    yield Section(f"architecture ({kind} {origin.space})" if origin else "architecture", [])
-    for names, network in _distinct(record):
-        blocks = sharing.matrices(network.sharing, unread=False)
-        yield from (Section("" if place else names, [block]) for place, block in enumerate(blocks))
-    yield Section("", _about_inputs(record))
-
-
-def drawing(record: RunRecord) -> Iterator[Section]:
-    """Yield the drawing of the network, and the fields that it does not read."""
-    drawings = list(networks(record))
-    with_parts = [one for one in drawings if all(node.name != BODY for node in one.nodes)]
-    hints = list[Text]()
-    if record.architecture.decisions:
-        hints.append(Text("Hover over a part or a line: decisions and their evidence"))
-    if any(edge.weight is not None for one in with_parts for edge in one.edges):
-        hints.append(Text("Width of a line from an expert: mean weight in the gate of its reader"))
-    yield Section("architecture", [*(with_parts or drawings), *hints, *_about_inputs(record)])
-
-
-def _about_inputs(record: RunRecord) -> list[Block]:
-    """Return notes on inputs, on what is not read, and on settings that the search chose."""
-    searched, texts = record.get(EncodingSearch), list[str]()
+    """Yield notes on inputs and on settings that the search chose; on a page, also the drawing."""
+    origin, searched, texts = record.architecture.origin, record.get(EncodingSearch), list[str]()
     if searched:
         texts += [search.encoding(searched.encoding_search), *search.apart(searched.encoding_search)]
     if record.members:
         models = listing(f"{member} is {model}" for member, model in record.members.items())
         texts.append(f"The prediction is the mean of the outputs of {len(record.members)} models: {models}")
-    if record.architecture.origin and record.unasked:
+    if origin and record.unasked:
         texts.append(f"note: unread fields are unknown without the search space: {record.unasked}")
-    return [*map(Text, texts), *sharing.notes(record), *search.overrides(record)]
+    kind = "search space" if record.architecture.decisions and not record.members else "model"
+    title = f"architecture ({kind} {origin.space})" if origin else "architecture"
+    notes = [*map(Text, texts), *sharing.notes(record), *search.overrides(record)]
+    yield Section(title, notes, more=drawing(record))
+
+
+def drawing(record: RunRecord) -> list[Block]:
+    """Return the drawing of the network, or of the members with known parts, and how to read it."""
+    drawings = list(networks(record))
+    with_parts = [one for one in drawings if all(node.name != WHOLE for node in one.nodes)]
+    hints = list[Text]()
+    if record.architecture.decisions:
+        hints.append(Text("Hover over a part or a line: decisions and their evidence"))
+    if any(edge.weight is not None for one in with_parts for edge in one.edges):
+        hints.append(Text("Width of a line from an expert: mean weight in the gate of its reader"))
+    return [*(with_parts or drawings), *hints]
 
 
 def readers(record: RunRecord) -> Iterator[Section]:
     """Yield matrices of fields by experts and of experts by tasks."""
-    if blocks := sharing.matrices(record.sharing):
-        yield Section("inputs and readers", blocks)
-
-
-def evidence(record: RunRecord) -> Iterator[Section]:
-    """Yield the number of decisions for each verdict; on a page, also the evidence of each."""
-    if decided := record.search.evidence:
-        yield Section("evidence", search.evidence(record), more=search.decisions(decided))
-
-
-def tables(record: RunRecord) -> Iterator[Section]:
-    """Yield the table of all decisions."""
-    if record.architecture.decisions:
-        yield Section("all decisions", [decisions(record)])
+    for names, network in _distinct(record):
+        title = f"inputs and readers{names and f' of {names}'}"
+        blocks = sharing.matrices(network.sharing)
+        yield from (Section("" if place else title, [block]) for place, block in enumerate(blocks))
 
 
 def data(record: RunRecord) -> Iterator[Section]:
@@ -206,13 +189,12 @@ SECTIONS: Mapping[str, tuple[View, tuple[str, ...]]] = {
     "tests": (measured.on_test_rows, ("end", "show", "page", "card")),
     "intervals": (verdict.intervals, ("card",)),
     "fields": (measured.fields, ("end", "show", "page", "card")),
-    "architecture": (architecture, ("end", "show")),
-    "drawing": (drawing, ("page",)),
-    "evidence": (evidence, ("end", "show", "page", "card")),
+    "architecture": (architecture, ("end", "show", "page")),
+    "readers": (readers, ("end", "show", "folded")),
+    "evidence": (search.evidence, ("end", "show", "page", "card")),
     "learning": (measured.learning, ("page",)),
     "calibration": (measured.calibration, ("page", "card")),
-    "decisions": (tables, ("show", "folded")),
-    "readers": (readers, ("folded",)),
+    "decisions": (decisions, ("show", "folded")),
     "expert-use": (measured.expert_use, ("folded",)),
     "encodings": (search.encodings, ("show", "folded")),
     "aggregates": (search.aggregates, ("show", "folded")),

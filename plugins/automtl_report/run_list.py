@@ -9,7 +9,6 @@ from pathlib import Path
 
 from automtl_core.errors import ArtifactError, AutoMTLError, DivergedError, InputMissingError, StorageError
 from automtl_core.run_dir.facts import Costs, Data, Refreshed, Result, Search, Status
-from automtl_core.run_dir.folders import check_run
 from automtl_core.run_dir.progress import FILE, Progress
 from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import SIZE_LIMIT, Value, read_plain
@@ -49,17 +48,6 @@ class Summary(Value):
 def summaries(folder: Path) -> list[Summary]:
     """Return the runs in a folder, sorted by dataset and validation AUC, those without a score last."""
     return sorted((_listed(path.parent) for path in folder.glob("*/config.yaml")), key=_order)
-
-
-def summary(path: Path) -> Summary:
-    """Return the summary of a run; for a damaged one, the reason why it cannot be read.
-
-    Raises:
-        InputMissingError: there is no run.
-
-    """
-    check_run(path)
-    return _listed(path)
 
 
 def _listed(path: Path) -> Summary:
@@ -126,11 +114,6 @@ class Watched:
         """Whether a process works on the run."""
         return self.status.state == "running"
 
-    @property
-    def done(self) -> bool:
-        """Whether the network is trained and tested."""
-        return self.status.state == "done" and self.test is not None
-
     @classmethod
     def of(cls, run: Run) -> "Watched":
         """Return the state of a run.
@@ -149,9 +132,8 @@ class Watched:
     @property
     def ended(self) -> bool:
         """Whether no work is left: the run is done, or its training diverged."""
-        return self.done or (
-            self.status.state == "failed" and self.status.exit_code == DivergedError.exit_code
-        )
+        diverged = self.status.state == "failed" and self.status.exit_code == DivergedError.exit_code
+        return self.in_words == "done" or diverged
 
     @property
     def in_words(self) -> str:

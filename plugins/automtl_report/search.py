@@ -41,13 +41,13 @@ def measure(record: RunRecord, between: str = "or") -> str:
     return f" {between} ".join(kind.measure for kind in distinct(kinds))
 
 
-def evidence(record: RunRecord) -> list[Block]:
-    """Return the number of decisions for each verdict, and the choices that were decided at chance.
+def evidence(record: RunRecord) -> Iterator[Section]:
+    """Yield the number of decisions for each verdict, and the choices that were decided at chance.
 
-    A field that was removed from several experts at once is one decision.
+    A field that was removed from several experts at once is one decision. A page has the evidence of each.
     """
     if not record.search.evidence:
-        return []
+        return
     decided = [records[0] for records in _comparisons(record.search.evidence)]
     counts = Counter(evidence.verdict for evidence in decided)
     words = VERDICTS.items()
@@ -57,7 +57,7 @@ def evidence(record: RunRecord) -> list[Block]:
         names = list(dict.fromkeys(chance))
         more = ", ..." if len(names) > 3 else ""
         notes.append(f"{len(chance)} made at chance, without evidence: {', '.join(names[:3])}{more}")
-    return list(map(Text, notes))
+    yield Section("evidence", list(map(Text, notes)), more=decisions(record.search.evidence))
 
 
 def decisions(evidence: Sequence[Evidence]) -> list[Block]:

@@ -1,7 +1,7 @@
 """Views of sharing: what each part of a network reads, as matrices, tables, sentences and a drawing."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import WHOLE, Sharing, group_and_word
 from automtl_core.search.evidence import EVERYWHERE, Evidence
@@ -13,18 +13,12 @@ from automtl_report.record import RunRecord
 from automtl_report.search import effect
 
 
-def matrices(sharing: Sharing, unread: bool = True) -> list[Block]:
-    """Return a matrix of the fields that each layer reads, and of the parts that layers and tasks read.
-
-    Args:
-        sharing: What the parts of the network read.
-        unread: Whether there is a row for a field that no part of the layer reads.
-
-    """
+def matrices(sharing: Sharing) -> list[Block]:
+    """Return a matrix of the fields that each layer reads, and of the parts that layers and tasks read."""
     names, blocks = _names(sharing), list[Block]()
     for title, parts in _groups(sharing.sees).items():
         marks = {f: [f in sharing.sees[part] for part in parts.values()] for f in sharing.fields}
-        shown = {field: row for field, row in marks.items() if unread or any(row)}
+        shown = {field: row for field, row in marks.items() if any(row)}
         blocks.append(Matrix(title, list(parts), shown))
     for title, parts in reversed(_groups(sharing.reads).items()):
         if read := sorted({name for part in parts.values() for name in sharing.reads[part]}, key=natural):
@@ -38,7 +32,7 @@ def matrices(sharing: Sharing, unread: bool = True) -> list[Block]:
 
 def notes(record: RunRecord) -> list[Block]:
     """Return notes on what is not read, and on the known truth."""
-    sharing, fields = record.sharing, record.fields
+    sharing, fields = record.sharing, record.schema.fields() if record.schema else []
     blocks = list(_unread(sharing, fields))
     truth = record.truth
     if truth is not None and sharing.fields:
@@ -95,8 +89,8 @@ def _names(sharing: Sharing) -> dict[str, str]:
 
 MOST = 40
 """Maximum number of inputs that are drawn one by one; more are grouped by their readers."""
-ALL, BODY = "all inputs", "network"
-"""The nodes of a network without known parts."""
+ALL = "all inputs"
+"""The input of a network without known parts."""
 TASK = "task/"
 
 
@@ -110,8 +104,8 @@ def networks(record: RunRecord) -> Iterator[Drawing]:
         start = f"{name}/" if name else ""
         known = use.weights if use else {}
         weights = {r.removeprefix(start): known[r] for r in known if r.startswith(start)}
-        graph = _Graph(network, weights, [] if name else record.search.evidence)
-        yield _with_few_inputs(Drawing(f"{name}: {title}" if name else title, *graph.drawn()))
+        graph = _graph(network, weights, [] if name else record.search.evidence)
+        yield _with_few_inputs(Drawing(f"{name}: {title}" if name else title, *graph))
 
 
 def _with_few_inputs(drawing: Drawing) -> Drawing:
@@ -124,126 +118,96 @@ def _with_few_inputs(drawing: Drawing) -> Drawing:
     return grouped(drawing, lambda node: (node.pruned, *readers[node.name]) if node.name in readers else None)
 
 
-class _Graph:
-    """The graph of one network."""
+def _graph(
+    network: RunRecord, weights: Mapping[str, Mapping[str, float]], evidence: Iterable[Evidence]
+) -> tuple[list[Node], list[Edge]]:
+    """Return the nodes and edges of one network."""
+    sharing, parts = network.sharing, _parts(network, weights)
+    notes: dict[tuple[str, str], tuple[str, ...]] = {}
+    for decided in evidence:
+        at = decided.choice if decided.choice == EVERYWHERE else _part(decided.choice), decided.option
+        notes[at] = *notes.get(at, ()), _sentence(decided)
+    ops: dict[str, list[str]] = {}
+    for name, op in network.architecture.decisions.items():
+        if isinstance(op, str):
+            ops.setdefault(part := _part(name), []).append(f"{name.rpartition('/')[2]}: {op}")
+            ops[part] += notes.get((part, op), ())
+    groups = list(dict.fromkeys(group_and_word(part)[0] for part in parts))
+    columns = {part: groups.index(group_and_word(part)[0]) + 1 for part in parts}
+    nodes, edges = list[Node](), list[Edge]()
+    for part, sources in parts.items():
+        gate = part in weights and not sharing.reads
+        kind: Kind = "task" if part.startswith(TASK) else "gate" if gate else "expert"
+        label = part.removeprefix(TASK).rpartition(":/")[2]
+        nodes.append(Node(part, label, kind, columns[part], tuple(ops.get(part, ())), sources is None))
+        read = {s: s if s in sharing.fields else group_and_word(s)[1] for s in sources or ()}
+        edges += [Edge(s, part, (sources or {})[s], notes.get((part, read[s]), ())) for s in read]
+        # The experts that the part could read, but that the search closed for it.
+        below = {group_and_word(other)[1]: other for other in parts if columns[other] < columns[part]}
+        for (where, option), told in notes.items():
+            if where == part and option in below and option not in read.values():
+                edges.append(Edge(below[option], part, notes=told, pruned=True))
+    nodes = [*_inputs(network, {edge.source for edge in edges}, notes), *nodes]
+    known = {node.name for node in nodes}
+    return nodes, [edge for edge in edges if edge.source in known and edge.target in known]
 
-    def __init__(
-        self, network: RunRecord, weights: Mapping[str, Mapping[str, float]], evidence: Iterable[Evidence]
-    ) -> None:
-        self.decisions, self.sharing, self.weights = network.architecture.decisions, network.sharing, weights
-        schema = network.schema
-        self.tasks = [] if schema is None else [task.name for task in schema.tasks]
-        known = () if schema is None else (*schema.fields(), *schema.history_inputs())
-        self.inputs = list(dict.fromkeys([*known, *self.sharing.fields]))
-        self.evidence: dict[tuple[str, str], list[str]] = {}
-        for decided in evidence:
-            part = decided.choice.rpartition("/")[0] or WHOLE
-            where = EVERYWHERE if decided.choice == EVERYWHERE else part
-            self.evidence.setdefault((where, decided.option), []).append(_sentence(decided))
 
-    def drawn(self) -> tuple[list[Node], list[Edge]]:
-        """Return the nodes and edges."""
-        nodes, edges = self._searched() if self.sharing.reads else self._of_gates()
-        nodes = [*self._inputs(edges), *nodes]
-        known = {node.name for node in nodes}
-        return nodes, [edge for edge in edges if edge.source in known and edge.target in known]
+def _part(choice: str) -> str:
+    """Return the part that a choice belongs to."""
+    return choice.rpartition("/")[0] or WHOLE
 
-    def _searched(self) -> tuple[list[Node], list[Edge]]:
-        """Return the parts of a network whose experts and inputs were searched."""
-        sees, reads = self.sharing.sees, self.sharing.reads
-        layers = self._layers()
-        nodes, edges = [], []
-        for part, column in layers.items():
-            pruned = part not in sees and part not in reads
-            kind: Kind = "task" if part.startswith(TASK) else "expert"
-            name = part.removeprefix(TASK)
-            nodes.append(Node(part, name, kind, column, tuple(self._ops(part)), pruned))
-            edges += [Edge(field, part, notes=self._notes(part, field)) for field in sees.get(part, ())]
-            for other in reads.get(part, ()):
-                word = group_and_word(other)[1]
-                weight = self.weights.get(part, {}).get(word)
-                edges.append(Edge(other, part, weight, self._notes(part, word)))
-            if part == WHOLE:
-                edges += [Edge(part, task) for task in layers if task.startswith(TASK)]
-            edges += self._closed(part, layers)
-        return nodes, edges
 
-    def _closed(self, part: str, layers: Mapping[str, int]) -> Iterator[Edge]:
-        """Yield the experts that a part could read, but that the search closed for it."""
-        lower = layers[part] - 1
-        below = {group_and_word(name)[1]: name for name, column in layers.items() if column == lower}
-        read = {group_and_word(name)[1] for name in self.sharing.reads.get(part, ())}
-        for (where, option), notes in self.evidence.items():
-            if where == part and option in below and option not in read:
-                yield Edge(below[option], part, notes=tuple(notes), pruned=True)
+Sources = Mapping[str, float | None]
+"""What a part reads -> its mean weight in a gate; None where there is no gate."""
 
-    def _layers(self) -> dict[str, int]:
-        """Return the column of each part; inputs have column 0."""
-        parts = dict.fromkeys(name.rpartition("/")[0] or WHOLE for name in self.decisions)
-        parts |= dict.fromkeys([*self.sharing.sees, *self.sharing.reads])
-        if WHOLE in parts and WHOLE not in self.sharing.sees:
-            del parts[WHOLE]
-        groups = {group_and_word(part)[0] for part in parts if not part.startswith(TASK)} - {""}
-        columns = {group: place for place, group in enumerate(sorted(groups, key=natural), start=1)}
-        last = len(columns) + 1
-        order = sorted((part for part in parts if not part.startswith(TASK)), key=natural)
-        placed = {part: columns.get(group_and_word(part)[0], 1) for part in order}
-        tasks = [f"{TASK}{task}" for task in self.tasks if f"{TASK}{task}" in parts]
-        others = [part for part in parts if part.startswith(TASK) and part not in tasks]
-        return {**placed, **dict.fromkeys([*tasks, *others], last)}
 
-    def _of_gates(self) -> tuple[list[Node], list[Edge]]:
-        """Return the parts of a network without choices, from the gates that were observed."""
-        if not self.weights:
-            tasks = [Node(f"{TASK}{task}", task, "task", 2) for task in self.tasks]
-            body = Node(BODY, BODY, "expert", 1)
-            return [body, *tasks], [Edge(ALL, body.name), *(Edge(body.name, task.name) for task in tasks)]
-        groups = list(dict.fromkeys(group_and_word(reader)[0] for reader in self.weights))
-        groups.sort(key=lambda group: (f"{group}/" == TASK, natural(group)))
-        nodes: dict[str, Node] = {}
-        edges: list[Edge] = []
-        gates: dict[str, str] = {}
-        for place, group in enumerate(groups):
-            column, last = 2 * place + 1, f"{group}/" == TASK
-            below, gates = gates, {}
-            for reader, weights in self.weights.items():
-                of_reader, word = group_and_word(reader)
-                if of_reader != group:
-                    continue
-                gates[word] = reader
-                nodes[reader] = Node(reader, word if last else reader, "task" if last else "gate", column + 1)
-                for expert, weight in weights.items():
-                    name = f"{group}:{expert}"
-                    if name not in nodes:
-                        nodes[name] = Node(name, expert, "expert", column)
-                        # The experts of a task in a higher level read the gate of the task below.
-                        owner = expert.rpartition("-expert")[0]
-                        edges.append(Edge(below.get(owner, ALL), name))
-                    edges.append(Edge(name, reader, weight))
-        return list(nodes.values()), edges
+def _parts(network: RunRecord, weights: Mapping[str, Mapping[str, float]]) -> dict[str, Sources | None]:
+    """Return the parts from left to right, with what each reads; None for one that the search removed."""
+    sees, reads, schema = network.sharing.sees, network.sharing.reads, network.schema
+    tasks = [f"{TASK}{task.name}" for task in schema.tasks] if schema else []
+    if not reads:
+        return _of_gates(weights) or {WHOLE: {ALL: None}, **{task: {WHOLE: None} for task in tasks}}
+    names = {*map(_part, network.architecture.decisions), *sees, *reads}
+    if WHOLE not in sees:
+        names.discard(WHOLE)
+    order = [*tasks, *sorted(names.difference(tasks), key=natural)]
+    parts: dict[str, Sources | None] = {}
+    for part in sorted(names, key=lambda part: (part.startswith(TASK), order.index(part))):
+        whole = [WHOLE] if part.startswith(TASK) and WHOLE in sees else []
+        of_others = {o: weights.get(part, {}).get(group_and_word(o)[1]) for o in reads.get(part, ())}
+        known = part in sees or part in reads
+        parts[part] = dict.fromkeys([*sees.get(part, ()), *whole]) | of_others if known else None
+    return parts
 
-    def _inputs(self, edges: Sequence[Edge]) -> Iterator[Node]:
-        if any(edge.source == ALL for edge in edges):
-            listed = (f"{len(self.inputs)}: {', '.join(self.inputs)}",)
-            yield Node(ALL, ALL, "input", 0, listed)
-            return
-        read = {edge.source for edge in edges}
-        of_keys = {field for key in self.sharing.keys.values() for field in key}
-        for name in self.inputs:
-            notes = tuple(self.evidence.get((EVERYWHERE, name), ()))
-            closed = name in self.sharing.fields and name not in read and name not in of_keys
-            if name in read or closed:
-                yield Node(name, name, "input", 0, notes, closed)
 
-    def _ops(self, part: str) -> Iterator[str]:
-        """Yield the decisions of a part that are no sets of inputs."""
-        for name, decision in self.decisions.items():
-            if (name.rpartition("/")[0] or WHOLE) == part and isinstance(decision, str):
-                yield f"{name.rpartition('/')[2]}: {decision}"
-                yield from self.evidence.get((part, decision), ())
+def _of_gates(weights: Mapping[str, Mapping[str, float]]) -> dict[str, Sources | None]:
+    """Return the parts of a network without choices, from the gates that were observed."""
+    parts, gates = dict[str, Sources | None](), dict[str, str]()
+    groups = {group_and_word(reader)[0] for reader in weights}
+    for group in sorted(groups, key=lambda group: (f"{group}/" == TASK, natural(group))):
+        own = {reader: of for reader, of in weights.items() if group_and_word(reader)[0] == group}
+        for expert in (name for of_reader in own.values() for name in of_reader):
+            # The experts of a task in a higher level read the gate of the task below.
+            parts[f"{group}:/{expert}"] = {gates.get(expert.rpartition("-expert")[0], ALL): None}
+        for reader, of_reader in own.items():
+            parts[reader] = {f"{group}:/{expert}": weight for expert, weight in of_reader.items()}
+        gates = {group_and_word(reader)[1]: reader for reader in own}
+    return parts
 
-    def _notes(self, part: str, option: str) -> tuple[str, ...]:
-        return tuple(self.evidence.get((part, option), ()))
+
+def _inputs(
+    network: RunRecord, read: Collection[str], notes: Mapping[tuple[str, str], tuple[str, ...]]
+) -> Iterator[Node]:
+    schema, sharing = network.schema, network.sharing
+    known = (*schema.fields(), *schema.history_inputs()) if schema else ()
+    names = list(dict.fromkeys([*known, *sharing.fields]))
+    if ALL in read:
+        yield Node(ALL, ALL, "input", 0, (f"{len(names)}: {', '.join(names)}",))
+        return
+    closed = {*sharing.fields}.difference(read, *sharing.keys.values())
+    for name in names:
+        if name in read or name in closed:
+            yield Node(name, name, "input", 0, notes.get((EVERYWHERE, name), ()), name in closed)
 
 
 def _sentence(decided: Evidence) -> str:

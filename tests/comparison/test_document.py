@@ -185,11 +185,12 @@ def test_cells_of_another_split_are_others_and_pair_by_split_and_seed(compared):
 
 def test_a_task_that_says_nothing_on_one_split_is_in_no_mean(compared):
     found = compared("click", "buy")
-    telling = {task: replace(facts, counts=True) for task, facts in found.splits[0].tasks.items()}
-    for first, second, counts in ((telling, found.splits[0].tasks, False), (telling, telling, True)):
+    few = found.splits[0].tasks
+    telling = {task: replace(facts, positives=40) for task, facts in few.items()}
+    for first, second, counts in ((telling, few, False), (telling, telling, True)):
         both = {0: replace(found.splits[0], tasks=first), 1: replace(found.splits[0], tasks=second)}
-        two = replace(found, splits=both, min_positives=5)
-        assert two.tasks["buy"].counts is counts
+        two = replace(found, splits=both, min_positives=6 - counts)
+        assert ("buy" not in two.few) is counts
         scores = two.scores("one.yaml", AUC)
         assert (scores["mean"] != scores["click"]) is counts
 
@@ -230,7 +231,7 @@ def test_registered_metrics_are_among_the_metrics_of_their_tasks(compared):
     ],
 )
 def test_words_say_where_it_stands_and_what_it_costs(mean, error, cost, words):
-    assert verdict("mmoe", {"mean": (AUC, Difference.of(mean, error, cells=2))}, cost) == words
+    assert verdict("mmoe", {"mean": (AUC, Difference.of(mean, error, cells=2))}, cost, {}) == words
 
 
 @pytest.mark.parametrize(
@@ -248,4 +249,4 @@ def test_words_say_where_it_stands_and_what_it_costs(mean, error, cost, words):
     ],
 )
 def test_costs_in_words(cost, words):
-    assert verdict("mmoe", {"mean": (AUC, Difference.of(0.0, 1.0))}, cost).endswith(f"; {words}")
+    assert verdict("mmoe", {"mean": (AUC, Difference.of(0.0, 1.0))}, cost, {}).endswith(f"; {words}")

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_comparison.on_rows import _verdict, on_rows
-from automtl_comparison.views import standing
+from automtl_comparison.on_rows import on_rows
+from automtl_comparison.views import sections
 from automtl_core.errors import DataError, UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.workflow.workflow import Workflow
@@ -78,6 +78,11 @@ def compared(folder, *names, files="new.csv", margin=0.001):
     return on_rows(Workflow(load_registry()), folder / files, named, None, margin)
 
 
+def gained(found):
+    """Return the gains of each challenger over the champion."""
+    return list(found.differences(found.reference).values())
+
+
 def predictions(folder, name, columns, order=None, run="today"):
     """Write the predictions of a run as those of another system; return the name of the file."""
     flow = Workflow(load_registry())
@@ -90,21 +95,19 @@ def predictions(folder, name, columns, order=None, run="today"):
 
 def test_a_model_of_newer_rows_is_better_and_an_older_one_worse(trained):
     found = compared(trained, "runs/old", "runs/today")
-    champion, today = found.entrants
-    assert (found.rows, found.verdict, champion.verdict, today.verdict) == (EACH, "ahead", None, "ahead")
-    assert found.units == pytest.approx(150, abs=2)
-    assert today.gains["click"].mean == pytest.approx(
-        today.test["click"].score - champion.test["click"].score
-    )
-    assert today.gains["mean"].low > 0.05
-    assert today.gains["stay"].mean > 0, "a smaller error is a gain"
-    assert not champion.gains
-    assert found.notes == ()
+    (champion, base), (today, scores) = ((name, found.main_scores(name)) for name in found.models)
+    assert (found.splits[0].rows, found.verdict) == ({"test": EACH}, "ahead")
+    assert found.standings() == {today: "ahead"}
+    gains = found.differences(champion)[today]
+    assert gains["click"].mean == pytest.approx(scores["click"][0, 0] - base["click"][0, 0])
+    assert gains["mean"].low > 0.05
+    assert gains["stay"].mean > 0, "a smaller error is a gain"
+    assert not found.notes[1:]
     back = compared(trained, "runs/today", "runs/old")
     assert back.verdict == "behind"
-    assert back.entrants[1].gains["mean"].mean == pytest.approx(-today.gains["mean"].mean)
-    text = markdown("", standing(found))
-    assert f"{EACH} rows of {found.units} users" in text
+    assert gained(back)[0]["mean"].mean == pytest.approx(-gains["mean"].mean)
+    text = markdown("", sections(found))
+    assert re.search(rf"{EACH} rows of 1(4[89]|5[0-2]) users", text)
     assert "ahead" in text
 
 
@@ -118,11 +121,11 @@ def test_predictions_of_another_system_are_a_model(trained, order):
     shuffled = np.random.default_rng(0).permutation(EACH) if order == "shuffled" else None
     name = predictions(trained, f"other {order}.csv", ["row"], shuffled)
     found = compared(trained, "runs/old", "runs/today", name)
-    _, run, other = found.entrants
-    assert other.verdict == "ahead"
-    for task, gain in run.gains.items():
-        assert other.gains[task].mean == pytest.approx(gain.mean, abs=1e-6)
-        assert other.gains[task].low == pytest.approx(gain.low, abs=1e-6)
+    run, other = gained(found)
+    assert list(found.standings().values()) == ["ahead", "ahead"]
+    for task, gain in run.items():
+        assert other[task].mean == pytest.approx(gain.mean, abs=1e-6)
+        assert other[task].low == pytest.approx(gain.low, abs=1e-6)
     assert compared(trained, name, "runs/today").verdict == "level"
 
 
@@ -133,7 +136,7 @@ def test_columns_that_identify_rows_are_read_as_runs_read_them(trained):
     theirs = pd.read_csv(trained / name).assign(note=rows["note"]).drop(columns="row")
     theirs.sample(frac=1, random_state=0).to_csv(trained / name, index=False)
     assert compared(trained, "runs/today", name, files="quoted.tsv").verdict == "level"
-    assert compared(trained, "runs/today", name, files="quoted.tsv").notes == ()
+    assert compared(trained, "runs/today", name, files="quoted.tsv").notes[1:] == ()
 
 
 @pytest.mark.parametrize("step", [1, -1], ids=["as rows", "swapped"])
@@ -172,8 +175,8 @@ def test_names_are_taken_without_case_and_blanks(trained, tmp_path, suffix, name
     theirs = written(made.iloc[::-1], tmp_path / f"theirs{suffix}")
     rows = pd.read_csv(trained / "new.csv").rename(columns={"row": "Row"})
     found = compared(trained, "runs/today", theirs, files=written(rows, tmp_path / f"rows{suffix}"))
-    assert found.notes == ()
-    gains = {task: gain.mean for task, gain in found.entrants[1].gains.items()}
+    assert not found.notes[1:]
+    gains = {task: gain.mean for task, gain in gained(found)[0].items()}
     assert gains == pytest.approx(dict.fromkeys(["click", "buy", "stay", "mean"], 0.0), abs=1e-6)
 
 
@@ -182,7 +185,7 @@ def test_a_column_beside_a_task_in_another_case_is_no_prediction(trained, tmp_pa
     made["Click"] = pd.read_csv(trained / "new.csv")["click"]
     made.to_csv(tmp_path / "theirs.csv", index=False)
     found = compared(trained, "runs/today", tmp_path / "theirs.csv")
-    assert (found.verdict, found.notes) == ("level", ())
+    assert (found.verdict, found.notes[1:]) == ("level", ())
     made[["row", "Click", "click", "buy", "stay"]].to_csv(tmp_path / "theirs.csv", index=False)
     with pytest.raises(DataError, match=r"theirs.csv: two columns are called 'click'"):
         compared(trained, "runs/today", tmp_path / "theirs.csv")
@@ -193,8 +196,8 @@ def test_numbers_that_identify_rows_may_have_a_decimal_point(trained, tmp_path, 
     made = pd.read_csv(trained / predictions(trained, "floats.csv", ["row", "user"]))
     made = made.assign(row=made["row"].astype(float), user=made["user"].astype(float)).iloc[::-1]
     found = compared(trained, "runs/today", written(made, tmp_path / f"theirs{suffix}"))
-    assert found.notes == ()
-    assert found.entrants[1].gains["click"].mean == pytest.approx(0, abs=1e-6)
+    assert not found.notes[1:]
+    assert gained(found)[0]["click"].mean == pytest.approx(0, abs=1e-6)
 
 
 def test_a_file_without_a_header_has_no_further_columns(trained, tmp_path):
@@ -210,8 +213,8 @@ def test_a_file_without_a_header_has_no_further_columns(trained, tmp_path):
     found = compared(
         trained, tmp_path / "runs" / "run", tmp_path / "theirs.csv", files=tmp_path / "after.csv"
     )
-    assert found.notes == ()
-    assert abs(found.entrants[1].gains["click"].mean) < 0.05
+    assert not found.notes[1:]
+    assert abs(gained(found)[0]["click"].mean) < 0.05
 
 
 def test_values_that_are_written_otherwise_are_named(trained, tmp_path):
@@ -255,8 +258,8 @@ def test_predictions_of_another_class_or_unit_are_noted(trained, tmp_path, chang
     made = pd.read_csv(trained / predictions(trained, "plain.csv", ["row"]))
     change(made).to_csv(tmp_path / "theirs.csv", index=False)
     found = compared(trained, "runs/today", tmp_path / "theirs.csv")
-    assert len(found.notes) == (note is not None)
-    assert note is None or re.search(note, found.notes[0])
+    assert len(found.notes) == 1 + (note is not None)
+    assert note is None or re.search(note, found.notes[1])
 
 
 def test_number_labels_decide_too(trained, tmp_path):
@@ -267,8 +270,10 @@ def test_number_labels_decide_too(trained, tmp_path):
     assert compared(trained, "runs/today", tmp_path / "stay.csv").verdict == "behind"
     assert compared(trained, tmp_path / "stay.csv", "runs/today").verdict == "ahead"
     mixed = compared(trained, tmp_path / "stay.csv", tmp_path / "clicks.csv", "runs/old")
-    assert mixed.entrants[1].verdict == "level", "better in stay, and worse in the mean"
-    assert "the whole interval of mean or stay is beyond" in markdown("", standing(mixed))
+    assert next(iter(mixed.standings().values())) == "level", "better in stay, and worse in the mean"
+    assert re.search(
+        r"the whole interval is beyond 0.001 of mean or 0.00\d+ of stay", markdown("", sections(mixed))
+    )
 
 
 def test_the_margin_of_a_number_does_not_depend_on_its_unit(trained, tmp_path):
@@ -284,7 +289,7 @@ def test_intervals_are_wider_for_more_scores_that_decide(trained, tmp_path):
     old.to_csv(tmp_path / "both.csv", index=False)
     old.drop(columns="stay").to_csv(tmp_path / "classes.csv", index=False)
     both, classes = (
-        compared(trained, "runs/today", tmp_path / f"{name}.csv").entrants[1].gains["mean"]
+        gained(compared(trained, "runs/today", tmp_path / f"{name}.csv"))[0]["mean"]
         for name in ("both", "classes")
     )
     assert both.mean == classes.mean
@@ -293,8 +298,8 @@ def test_intervals_are_wider_for_more_scores_that_decide(trained, tmp_path):
 
 
 def test_intervals_are_wider_for_more_challengers(trained):
-    one = compared(trained, "runs/old", "runs/today").entrants[1].gains["mean"]
-    two = compared(trained, "runs/old", "runs/today", "runs/drawn").entrants[1].gains["mean"]
+    one = gained(compared(trained, "runs/old", "runs/today"))[0]["mean"]
+    two = gained(compared(trained, "runs/old", "runs/today", "runs/drawn"))[0]["mean"]
     assert two.mean == one.mean
     ratio = 2.4977 / 2.2414  # quantiles of 1.25 % / 2 and 2.5 % / 2, as two scores decide
     assert (two.high - two.low) / (one.high - one.low) == pytest.approx(ratio, abs=1e-3)
@@ -302,9 +307,12 @@ def test_intervals_are_wider_for_more_challengers(trained):
 
 def test_rows_that_a_model_has_seen_are_left_out(trained):
     found = compared(trained, "runs/today", "runs/old", files="all.csv")
-    assert (found.rows, found.notes) == (1530, ("5,670 of 7,200 rows are left out: a model has seen them",))
+    assert (found.splits[0].rows["test"], found.notes[1:]) == (
+        1530,
+        ("5,670 of 7,200 rows are left out: a model has seen them",),
+    )
     drawn = compared(trained, "runs/drawn", "runs/old", files="drawn.csv")
-    assert 250 < drawn.rows < 360, (
+    assert 250 < drawn.splits[0].rows["test"] < 360, (
         "the tenth of its rows that is its test part, where it is later than those of `old`"
     )
 
@@ -313,8 +321,8 @@ def test_tasks_that_a_file_does_not_predict_are_left_out(trained):
     made = pd.read_csv(trained / predictions(trained, "two.csv", ["row"]))
     made.drop(columns="buy").to_csv(trained / "two.csv", index=False)
     found = compared(trained, "runs/old", "two.csv")
-    assert list(found.entrants[1].test) == ["click", "stay"]
-    assert found.notes == ("left out, since not all models predict it: buy",)
+    assert list(found.tasks) == ["click", "stay"]
+    assert found.notes[1:] == ("left out, since not all models predict it: buy",)
     made[["row", "buy"]].rename(columns={"buy": "bought"}).to_csv(trained / "none.csv", index=False)
     with pytest.raises(UsageError, match=r"no common task; .*none.csv has bought, row"):
         compared(trained, "runs/old", "none.csv")
@@ -326,8 +334,3 @@ def test_what_cannot_be_compared(trained, names):
         compared(trained, *names)
     with pytest.raises(UsageError, match="runs/today is named twice"):
         compared(trained, "runs/today", "runs/today")
-
-
-def test_a_verdict_over_scores_is_ahead_in_one_and_behind_in_none():
-    assert _verdict(["ahead", "level"]) == "ahead"
-    assert _verdict(["ahead", "behind"]) == _verdict(["level", "level"]) == "level"

@@ -10,7 +10,7 @@ from stopping import StopAfter
 
 from automtl_comparison import statistics
 from automtl_comparison.cells import split_of
-from automtl_comparison.document import Comparison, TaskFacts
+from automtl_comparison.document import Comparison
 from automtl_comparison.spec import FILE, ComparisonSpec, compare, take, task_facts
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
@@ -28,6 +28,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.trial import TrialBegan
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.events import Warned
+from automtl_core.training.metrics import TaskMetrics
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.workflow import Workflow
 from automtl_inspection.importance import Importance
@@ -350,7 +351,7 @@ def test_all_models_are_checked_before_anything_is_looked_up(tiny, bench, model,
 
 def test_rare_tasks_are_marked_and_not_averaged(whole):
     found, _ = whole
-    counting = [task for task, facts in found.tasks.items() if facts.counts]
+    counting = [task for task, facts in found.tasks.items() if task not in found.few]
     assert counting == [task for task, facts in found.tasks.items() if facts.positives >= 30]
     assert 0 < len(counting) < 4
     auc = task_kind("binary").score
@@ -373,12 +374,12 @@ def test_only_rows_that_have_the_label_count():
     labels = np.array(list(LABELS.values()), np.float32).T
     part = Part(np.zeros((100, 1), np.int32), np.zeros((100, 0), np.float32), labels)
     prepared = SimpleNamespace(schema=SimpleNamespace(tasks=tuple(LABELS)), part={"test": part}.__getitem__)
-    assert task_facts(prepared, 30) == {
-        "click": TaskFacts("binary", 40, 80, True),
-        "buy": TaskFacts("binary", 5, 100, False),
-        "stay": TaskFacts("binary", 95, 100, False),
-        "price": TaskFacts("regression", None, 60, True),
-        "age": TaskFacts("regression", None, 9, False),
+    assert task_facts(prepared) == {
+        "click": TaskMetrics("binary", {}, 80, 40),
+        "buy": TaskMetrics("binary", {}, 100, 5),
+        "stay": TaskMetrics("binary", {}, 100, 95),
+        "price": TaskMetrics("regression", {}, 60),
+        "age": TaskMetrics("regression", {}, 9),
     }
 
 

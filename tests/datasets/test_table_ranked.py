@@ -84,8 +84,8 @@ def test_seconds_are_no_milliseconds_and_other_counts_and_dates_have_any_unit(pr
 @pytest.mark.parametrize(
     ("settings", "error", "words"),
     [
-        ({"list": "click"}, UsageError, "dataset.list names 'click', which is not a column of ids"),
-        ({"list": "price", "dense": ["price"]}, UsageError, "dataset.list names 'price', which is not a co"),
+        ({"list": "click"}, UsageError, "dataset.list names 'click', and so does labels"),
+        ({"list": "price", "dense": ["price"]}, UsageError, "dataset.list names 'price', and so does dense"),
         ({"list": "reqest"}, DataError, r"the header lacks 'reqest' \(did you mean 'request'"),
         ({"list": "reqest", "columns": [*shown().columns]}, UsageError, "list names 'reqest', .*'request'"),
     ],

@@ -78,7 +78,7 @@ WRONG = {
         {"labels": {"click": {"positive": ["NA"]}}, "blanks": "NA"},
         r"dataset\.labels\.click\.positive and blanks name 'NA'",
     ),
-    "column twice": ({"columns": ["user", "click", "click"]}, r"dataset\.columns names 'click' twice"),
+    "column twice": ({"columns": ["user", "click", "click"]}, r"dataset\.columns: name 'click' once"),
     "after": (
         {"labels": {"click": {}, "buy": {"after": "clik"}}},
         r"dataset\.labels\.buy\.after names 'clik', which is not a label \(did you mean 'click'",

@@ -97,7 +97,7 @@ def test_faults_of_parquet_files_are_named_by_their_row(with_vectors, tmp_path, 
     ("vectors", "message"),
     [
         ({"item": {"file": "v.npy", "ids": "i.npy"}}, "does not have the setting ids: write a file with"),
-        ({"click": "v.csv"}, "vectors names 'click', which is not a column of categories"),
+        ({"click": "v.csv"}, "vectors names 'click', and so does labels"),
     ],
 )
 def test_faults_of_settings_are_named(vectors, message):

@@ -12,6 +12,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.training.calibration import Platt
 from automtl_core.views import Section
 from automtl_inspection.behaviour import Behaviour
+from automtl_inspection.importance import Importance
 from automtl_report.measured import strongest
 from automtl_report.plain import markdown
 from automtl_report.record import read_record
@@ -40,7 +41,7 @@ def test_it_tells_tasks_inputs_data_costs_and_limits(finished):
 
 def test_it_has_the_strongest_fields_where_they_are_known(finished, tmp_path):
     run = Run.open(shutil.copytree(finished[1].path, tmp_path / "run"))
-    first, *_ = strongest(read_record(run.path, REGISTRY))
+    first, *_ = strongest(run.read(Importance))
     sentence = markdown("", [Section("", [first])]).strip("# \n")
     assert sentence in carded(run)
     (run.path / "importance.json").unlink()

@@ -215,7 +215,6 @@ def others():
         ),
         outcomes.listed(Path("runs"), [done, stopped, damaged]),
         outcomes.listed(Path("nowhere"), []),
-        outcomes.side_by_side([done, stopped], "a note"),
     ]
     return markdown("outcomes", sections)
 

@@ -4,7 +4,7 @@ from automtl_core.views import Curves
 from automtl_inspection.baselines import Baseline
 from automtl_inspection.importance import FieldEffect, Importance
 from automtl_report.measured import doubts, learning, strongest
-from tests.shared.records import blocks, record
+from tests.shared.records import blocks
 
 CHANCE = Baseline("AUC", 0.5, 0.01, 0.7, "item", 0.49, 0.5)
 GOOD = Baseline("R2", 0.3, 0.01, 1e-9, "item", 0.2, 1e-6)
@@ -40,9 +40,9 @@ FOUND = Importance(
 
 def test_fields_are_called_useless_only_beside_strong_ones_and_for_all_tasks():
     unclear = {field: {**by_task, "rare": UNDEFINED} for field, by_task in FOUND.effects.items()}
-    assert len(strongest(record(Importance(10, unclear)))) == 1
+    assert len(strongest(Importance(10, unclear))) == 1
     none = Importance(100, {"item_id": FOUND.effects["item_id"]})
-    (text,) = strongest(record(none))
+    (text,) = strongest(none)
     assert text.text == "No field has a significant effect on any task (permutation on 100 test rows)"
 
 

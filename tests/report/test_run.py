@@ -4,21 +4,19 @@ from dataclasses import replace
 
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.views import Curves, Drawing, Grid, Matrix, Section, Text
-from automtl_report.run import SECTIONS, report
+from automtl_report.run import SECTIONS, drawing, report
 from tests.shared.records import blocks
-
-
-def texts(sections):
-    return [block.text for block in blocks(sections, Text)]
 
 
 def test_all_sections_of_a_report_have_their_blocks(small_record):
     sections = {name: list(section(small_record)) for name, (section, _) in SECTIONS.items()}
     empty = {name for name, some in sections.items() if not any(s.blocks for s in some)}
     assert empty == {"aggregates", "encodings", "evidence", "refresh"}  # neither was searched with evidence
-    assert blocks(sections["drawing"], Drawing)
+    assert isinstance(sections["architecture"][0].more[0], Drawing)
     plain = replace(small_record, architecture=replace(small_record.architecture, decisions={}))
-    assert not [text for text in texts(SECTIONS["drawing"][0](plain)) if text.startswith("Hover")]
+    assert not [
+        block for block in drawing(plain) if isinstance(block, Text) and block.text.startswith("Hover")
+    ]
     assert len(blocks(sections["decisions"], Grid)[0].rows) == len(small_record.architecture.decisions) + 1
     assert blocks(sections["readers"], Matrix)
     tasks = {task.name for task in small_record.schema.tasks}

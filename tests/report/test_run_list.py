@@ -24,7 +24,6 @@ from automtl_report.run_list import (
     idle_seconds,
     is_comparison,
     summaries,
-    summary,
     write_cells,
 )
 from tests.core.workflow.lines import begin, make_job, stopped
@@ -60,7 +59,7 @@ def test_the_best_is_first_and_those_without_a_score_are_last(folder):
 
 
 def test_a_finished_run_tells_model_score_and_costs(folder):
-    told, result = summary(folder / "good"), Run.open(folder / "good").read(Result)
+    told, result = summaries(folder)[0], Run.open(folder / "good").read(Result)
     assert (told.model, told.dataset, told.seed) == ("desan:pd-darts-entropy", "synthetic", 0)
     assert told.flops_per_row == result.flops_per_row
     assert told.scores == {task: m.values["auc"] for task, m in result.test.items()}
@@ -127,7 +126,7 @@ def test_after_the_end_the_decisions_are_those_of_the_record(run):
     state = Watched.of(run)
     assert state.progress is not None
     assert state.progress.decisions == evidence
-    assert (state.in_words, state.done) == ("trained", False)
+    assert (state.in_words, state.ended) == ("trained", False)
 
 
 @pytest.mark.parametrize(("code", "ended"), [(3, True), (71, False)])

@@ -13,7 +13,7 @@ BINARY = sample_schema(regression=False)
 
 
 def sentences(records):
-    return texts(evidence(searched(records, schema=BINARY)))
+    return [text for one in evidence(searched(records, schema=BINARY)) for text in texts(one.blocks)]
 
 
 def test_every_verdict_has_words_and_counts_add_up():

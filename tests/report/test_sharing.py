@@ -10,7 +10,7 @@ from automtl_core.run_dir.facts import Data, Search
 from automtl_core.search.evidence import EVERYWHERE, Evidence
 from automtl_core.views import Text
 from automtl_inspection.behaviour import Behaviour, ExpertUse
-from automtl_report.sharing import ALL, BODY, MOST, matrices, natural, networks, notes
+from automtl_report.sharing import ALL, MOST, matrices, natural, networks, notes
 from automtl_testing.samples import sample_schema
 from tests.shared.records import NO_SHARING, of_members, record, searched
 
@@ -129,10 +129,10 @@ def test_networks_without_gates_are_a_box_and_levels_of_gates_are_columns():
     }
     (one,) = drawn(Sharing({}, {}, ()), {}, ExpertUse(10, weights, {}), ())
     columns = {node.name: node.column for node in one.nodes}
-    assert columns["level0:a-expert0"] < columns["level0/a"] < columns["task:a-expert0"] < columns["task/a"]
-    assert ("level0/shared", "task:shared-expert0") in [(edge.source, edge.target) for edge in one.edges]
+    assert columns["level0:/a-expert0"] < columns["level0/a"] < columns["task:/a-expert0"] < columns["task/a"]
+    assert ("level0/shared", "task:/shared-expert0") in [(edge.source, edge.target) for edge in one.edges]
     (one,) = drawn(Sharing({}, {}, ()), {}, None, ())
-    assert [(node.kind, node.label) for node in one.nodes][:2] == [("input", ALL), ("expert", BODY)]
+    assert [(node.kind, node.label) for node in one.nodes][:2] == [("input", ALL), ("expert", "network")]
 
 
 def test_the_fields_of_a_member_are_shown_beside_one_without_choices():

@@ -3,11 +3,12 @@
 import pytest
 
 import automtl
-from automtl_comparison.document import ALONE, MEAN, CellResult, Comparison, ModelResult, Split, TaskFacts
+from automtl_comparison.document import ALONE, MEAN, CellResult, Comparison, ModelResult, Split
 from automtl_comparison.statistics import Noise
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.run import Run
+from automtl_core.training.metrics import TaskMetrics
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.workflow import Workflow
 from automtl_report.record import read_record
@@ -92,10 +93,10 @@ def small_record(recorded):
 
 
 FACTS = {
-    "click": TaskFacts("binary", 40, 80, True),
-    "buy": TaskFacts("binary", 5, 100, False),
-    "price": TaskFacts("regression", None, 60, True),
-    "age": TaskFacts("regression", None, 9, False),
+    "click": TaskMetrics("binary", {}, 80, 40),
+    "buy": TaskMetrics("binary", {}, 100, 5),
+    "price": TaskMetrics("regression", {}, 60),
+    "age": TaskMetrics("regression", {}, 9),
 }
 AREAS = {"one.yaml": (0.70, 0.72), "two.yaml": (0.71, 0.74), "single-task": (0.69, 0.69)}
 SHIFTED = {"same": (0.5, 0.5), "shifted": (0.55, 0.55)}

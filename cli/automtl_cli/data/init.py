@@ -125,10 +125,9 @@ def view(done: Json) -> Iterator[Section]:
 def settings(guessed: TableGuess, commands: Sequence[str]) -> str:
     """Return the text of the settings, with facts about the columns as comments."""
     seen, layer = guessed.seen, guessed.layer()
-    dataset, about_all = layer["dataset"], "" if seen.parquet else "about "
-    amount = f"the first {seen.seen:,} of {about_all}{seen.rows:,} rows"
-    if seen.seen == seen.rows:
-        amount = f"its {seen.rows:,} rows"
+    dataset, amount = layer["dataset"], f"its {seen.rows:,} rows"
+    if seen.seen < seen.rows:
+        amount = f"the first {seen.seen:,} of {'' if seen.parquet else 'about '}{seen.rows:,} rows"
     lines = [
         f"# Settings of {on_one_line(seen.pattern)}, guessed by `automtl data init` from {amount}.",
         "# Correct wrong guesses (`automtl list dataset table` explains all settings), then:",
@@ -211,16 +210,14 @@ def _about_odd(guess: Guess, seen: Glimpse) -> str:
 def _section(role: Role, guessed: TableGuess) -> Iterator[str]:
     """Yield the settings of the columns with a role."""
     columns = guessed.of(role)
-    if columns or role == "labels":
-        yield ""
-        yield f"  # {HELP[role]}"
-    if columns and role == "sparse":
+    if not columns and role != "labels":
+        return
+    yield f"\n  # {HELP[role]}"
+    if role == "sparse":
         ids = sum(column.facts.values for column in columns)
         yield f"  # In these rows they have {ids:,} values. Each value gets an embedding."
-    if columns:
-        yield f"  {role}:"
-    elif role == "labels":
-        yield f"  {role}: []  # no column looks like a label: name some, such as [click]"
+    none = " []  # no column looks like a label: name some, such as [click]"
+    yield f"  {role}:{'' if columns else none}"
     for column in columns:
         yield f"    {in_yaml(column.name)}: {in_yaml(column.setting)}  # {about(column, guessed.seen)}"
     if role == "labels" and guessed.candidates:

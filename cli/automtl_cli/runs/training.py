@@ -171,12 +171,12 @@ def compare(
 def _on_rows(on: Path, entrants: list[str], history: Path | None, margin: float) -> Output:
     from automtl_cli.runs.flow import workflow
     from automtl_comparison.on_rows import on_rows
-    from automtl_comparison.views import standing
+    from automtl_comparison.views import sections
 
     result = on_rows(workflow("reading new rows"), on, entrants, history, margin)
-    champion, level = result.entrants[0].name, result.verdict == "level"
+    level = result.verdict == "level"
     what = "the best one is level with it" if level else "all are behind"
     error = (NotBetterError if level else AllWorseError)(
-        f"no challenger is ahead of {champion}: {what}", f"keep {champion}"
+        f"no challenger is ahead of {result.reference}: {what}", f"keep {result.reference}"
     )
-    return Output(result, standing, None if result.verdict == "ahead" else error)
+    return Output(result, sections, None if result.verdict == "ahead" else error)

@@ -11,9 +11,9 @@ from automtl_cli.runs.live_view import Cells, epoch_line, of_cells, of_run, so_f
 from automtl_cli.terminal import draws, live
 from automtl_core.errors import InputMissingError, RunStoppedError
 from automtl_core.run_dir.run import Run, resuming
-from automtl_core.views import Section, lines
-from automtl_report.outcome import side_by_side
-from automtl_report.run_list import Watched, cells, idle_seconds, is_comparison, summary
+from automtl_core.views import Section, Text, lines
+from automtl_report.metrics import metrics
+from automtl_report.run_list import Watched, cells, idle_seconds, is_comparison
 
 PAUSE = 0.5
 """Seconds between two looks at the files."""
@@ -102,8 +102,9 @@ def _end_of_run(path: Path, state: Watched | None) -> Section:
         last = state.reports[-1] if state.reports else None
         at = f" after epoch {last.epoch} ({last.phase})" if last else " before its first epoch ended"
         raise RunStoppedError(f"{path}: the run has stopped{at}: {status.error}", resume)
-    if state.done:
-        return side_by_side([summary(path)], f"{path}: the run is done")
+    if state.test is not None:
+        least = Run(path).config().training.min_positives
+        return Section("", [*metrics(state.test, {}, least), Text(f"{path}: the run is done")])
     return lines(f"{path}: the network is trained, and not tested yet")
 
 

@@ -156,14 +156,13 @@ def test_a_config_survives_yaml_and_settings_of_earlier_versions():
 @pytest.mark.parametrize(
     ("features", "gone"),
     [
-        ("statistics", "statistics"),
         ({"statistics": "all"}, "statistics"),
         ({"statistics": "none", "crosses": [["a", "b"]]}, "crosses"),
         ({"statistics": "auto", "crosses": "auto"}, "statistics and crosses"),
     ],
 )
 def test_statistics_and_crosses_name_the_aggregates_in_their_place(features, gone):
-    now = re.escape(f"took the place of {gone}: write features.aggregates: [{{key: [a, b]}}]")
+    now = re.escape(f"does not have the setting {gone}: write features.aggregates: [{{key: [a, b]}}]")
     with pytest.raises(UsageError, match=now) as error:
         load_config(NAMED, {"features": features})
     assert error.value.fix == "see the allowed values: automtl list features"

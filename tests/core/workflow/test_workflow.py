@@ -12,7 +12,6 @@ from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result, Status
 from automtl_core.run_dir.run import Run
-from automtl_core.training import compute
 from automtl_core.training.events import EventHandler, PhaseBegan, Warned
 from automtl_core.workflow.workflow import Workflow
 from automtl_report.record import read_record
@@ -107,22 +106,6 @@ def test_the_plan_counts_the_epochs_of_search_and_training_apart(line):
     assert (plan.most_search_epochs, plan.most_training_epochs) == (2, 2)
     assert plan.tasks == ("click",)
     assert json.loads(json.dumps(plan.to_json()))["rows"] == {"train": 160, "validation": 20, "test": 20}
-
-
-@pytest.mark.parametrize(("precision", "count"), [("bf16", 1), ("fp32", 0)])
-def test_a_precision_that_is_slow_on_this_processor_is_told_once(
-    precision, count, line, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(compute, "_has_bf16", lambda: False)
-    cut, again, compared = line(interrupted), line(), line()
-    with pytest.raises(KeyboardInterrupt):
-        cut.search(cut.job([SMALL, {"precision": precision}]), tmp_path / "runs", "cut")
-    again.resume(tmp_path / "runs" / "cut")
-    shared = {"dataset": "synthetic", "precision": precision}
-    compared.models(["mmoe", "shared-bottom"], [shared])
-    for each in (cut, again, compared):
-        told = [sentence for sentence in each.listener.heard if "bf16 is slower than fp32" in sentence]
-        assert len(told) == count
 
 
 def test_a_network_whose_epochs_ended_too_soon_is_told(line, tmp_path):
