@@ -161,13 +161,15 @@ class Comparison(Value):
         return [(name, cell) for name, model in self.models.items() for cell in model.cells]
 
     @property
+    def lost(self) -> dict[str, bool]:
+        """Each cell without results, with its error -> whether its training diverged."""
+        lost = [(name, cell) for name, cell in self.cells if cell.error is not None]
+        return {f"{name}, seed {c.seed}, split {c.split}: {c.error}": c.diverged for name, c in lost}
+
+    @property
     def failed(self) -> list[str]:
         """The cells that failed otherwise than by a training that diverged, with their errors."""
-        return [
-            f"{name}, seed {cell.seed}, split {cell.split}: {cell.error}"
-            for name, cell in self.cells
-            if cell.error is not None and not cell.diverged
-        ]
+        return [what for what, diverged in self.lost.items() if not diverged]
 
     @property
     def trained(self) -> bool:

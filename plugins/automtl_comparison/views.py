@@ -32,8 +32,8 @@ def sections(result: Comparison) -> Iterator[Section]:
     for against in dict.fromkeys([result.reference, ALONE]):
         yield from _differences(result, against)
     yield from _by_split(result)
-    folded = *_scores(result), *_held(result), *_costs(result), *_recipes(result), *_data(result)
-    for section in folded:
+    training = [_costs(result), *_recipes(result), _data(result)] if result.trained else []
+    for section in (*_scores(result), *_held(result), *training):
         yield replace(section, folded=True)
 
 
@@ -133,15 +133,13 @@ def _cost(result: Comparison) -> list[Block]:
     return [Curves(*axes, points, logarithmic=True)] if len(points) > 1 else []
 
 
-def _data(result: Comparison) -> Iterator[Section]:
-    if not result.trained:
-        return
+def _data(result: Comparison) -> Section:
     texts = []
     for seed, split in result.splits.items():
         rows = ", ".join(f"{part} {count:,}" for part, count in split.rows.items())
         which = f"Split {seed}, rows" if len(result.splits) > 1 else "Rows"
         texts.append(Text(f"{which}: {rows}. Fingerprint of the data: {split.fingerprint[:12]}."))
-    yield Section("data", texts)
+    return Section("data", texts)
 
 
 def _scores(result: Comparison) -> Iterator[Section]:
@@ -263,9 +261,8 @@ def _notes(result: Comparison) -> Iterator[str]:
     """Yield notes on tasks with too few rows, on users, and on runs that failed or were cut short."""
     yield from too_few(result.few)
     yield from by_user(next((cell.test for _, cell in result.cells if cell.test), {}))
+    yield from result.lost
     for name, model in result.models.items():
-        lost = [cell for cell in model.cells if cell.error is not None]
-        yield from (f"{name}, seed {cell.seed}, split {cell.split}: {cell.error}" for cell in lost)
         if count := sum(cell.cut_short for cell in model.tested):
             runs = f"{count} of {len(model.tested)} runs"
             yield f"{name}: validation scores still rose at the last epoch of {runs}; raise training.epochs"
@@ -285,10 +282,8 @@ def method(result: Comparison) -> str:
     return f"95 % confidence interval {method}; it and p are for all models together; {level}"
 
 
-def _costs(result: Comparison) -> Iterator[Section]:
-    """Yield the costs that the table of models lacks; nothing where no model was trained."""
-    if not result.trained:
-        return
+def _costs(result: Comparison) -> Section:
+    """Return the costs that the table of models lacks."""
     keys = [key for key in COSTS if key not in ("parameters", "flops_per_row")]
     rows = []
     for name, model in result.models.items():
@@ -296,7 +291,7 @@ def _costs(result: Comparison) -> Iterator[Section]:
         seconds = result.relative(name)["seconds"]
         rows.append([name, *means, seconds and percent(seconds)])
     header = ["model", *(key.replace("_", " ") for key in keys), f"seconds / {result.reference}"]
-    yield table(header, rows, "lr", f"costs{_deviation(result)}")
+    return table(header, rows, "lr", f"costs{_deviation(result)}")
 
 
 def _recipes(result: Comparison) -> Iterator[Section]:

@@ -80,16 +80,10 @@ def on_test_rows(record: RunRecord) -> Iterator[Section]:
     result = record.get(Result)
     if result is None or result.test is None:
         return
-    rows = [
-        [
-            task,
-            p_value(b.p_constant),
-            b.field,
-            b.field_score and f"{b.measure} {b.field_score:.4f}",
-            b.beats_field,
-        ]
-        for task, b in (record.baselines or {}).items()
-    ]
+    rows = list[list[object]]()
+    for task, b in (record.baselines or {}).items():
+        score = b.field_score and f"{b.measure} {b.field_score:.4f}"
+        rows.append([task, p_value(b.p_constant), b.field, score, b.beats_field])
     head = ["task", "p against a constant", "best single field", "its score", "model significantly better"]
     table = metrics(result.test, result.reachable or {}, record.min_positives)
     refit = [Text(record.refit)] if record.refit else []

@@ -185,9 +185,9 @@ View = Callable[[RunRecord], Iterable[Section]]
 SECTIONS: Mapping[str, tuple[View, tuple[str, ...]]] = {
     "tasks": (tasks, ("card",)),
     "verdict": (verdict.verdict, ("end", "show", "page", "card")),
+    "intervals": (verdict.intervals, ("page", "card")),
     "models": (contest.models, ("end", "show", "page")),
     "tests": (measured.on_test_rows, ("end", "show", "page", "card")),
-    "intervals": (verdict.intervals, ("card",)),
     "fields": (measured.fields, ("end", "show", "page", "card")),
     "architecture": (architecture, ("end", "show", "page")),
     "readers": (readers, ("end", "show", "folded")),

@@ -133,15 +133,10 @@ def aggregates(record: RunRecord) -> Iterator[Section]:
     if searched is None or not (keys := searched.encoding_search.keys):
         return
     tasks = list(keys[0].gains)
-    rows = [
-        [
-            key.aggregate.name.removeprefix("by "),
-            key.cells,
-            *(interval(key.gains[task]) for task in tasks),
-            p_value(key.p),
-        ]
-        for key in keys
-    ]
+    rows = list[list[object]]()
+    for key in keys:
+        gains = [interval(key.gains[task]) for task in tasks]
+        rows.append([key.aggregate.name.removeprefix("by "), key.cells, *gains, p_value(key.p)])
     note = (
         "Share of the variance of each label that a key explains beyond the other keys, in a linear model on "
         "held-out training rows, with its 95 % interval. p is corrected for the number of keys."

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import mean_over_tasks
-from automtl_core.views import Bar, Bars, Block, Figures, Section, Text, lines, next_commands
+from automtl_core.views import Bar, Bars, Figures, Section, Text, lines, next_commands
 from automtl_report.contest import rank
 from automtl_report.measured import notes
 from automtl_report.numbers import elapsed
@@ -14,30 +14,24 @@ from automtl_report.record import RunRecord
 
 
 def verdict(record: RunRecord) -> Iterator[Section]:
-    """Yield warnings, the rank of the chosen model, the values that tell most, and a chart of test scores."""
+    """Yield warnings, the rank of the chosen model, and the values that tell most."""
     result = record.get(Result)
     measured = [*_score(record, result), *costs(record, result)] if result else []
     figures = [Figures(dict(measured))] if measured else []
     remarks = map(Text, record.remarks)
-    yield Section(
-        "", [*notes(record), *rank(record), *figures, *remarks], more=scores(result) if result else []
-    )
+    yield Section("", [*notes(record), *rank(record), *figures, *remarks])
 
 
-def scores(result: Result) -> list[Block]:
-    """Return a chart of the test scores with their intervals for each score; of numbers, it shows R2."""
+def intervals(record: RunRecord) -> Iterator[Section]:
+    """Yield a chart of the test scores with their intervals for each score; of numbers, it shows R2."""
     bars: dict[str, list[Bar]] = {}
-    for task, m in (result.test or {}).items():
+    for task, m in (record.result.test or {}).items():
         if m.score is not None and m.interval is not None:
             bars.setdefault(m.type.score.title, []).append(Bar(task, m.score, *m.interval))
         elif m.evidence is not None:
             bars.setdefault(m.type.measure, []).append(Bar(task, m.evidence))
-    return [Bars(f"Test {title}", title, some, ".4f", from_zero=False) for title, some in bars.items()]
-
-
-def intervals(record: RunRecord) -> Iterator[Section]:
-    """Yield the test scores with their intervals."""
-    yield Section("", scores(record.result))
+    charts = [Bars(f"Test {title}", title, some, ".4f", from_zero=False) for title, some in bars.items()]
+    yield Section("", charts)
 
 
 def steps(record: RunRecord) -> Iterator[Section]:

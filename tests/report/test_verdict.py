@@ -6,7 +6,7 @@ from automtl_core.run_dir.facts import Result
 from automtl_core.search.evidence import Point
 from automtl_core.views import Bars, Figures
 from automtl_report.contest import cheaper
-from automtl_report.verdict import steps, verdict
+from automtl_report.verdict import intervals, steps, verdict
 from automtl_testing.samples import binary_metrics
 from tests.shared.records import record, searched, texts
 
@@ -32,7 +32,7 @@ def test_what_to_do_next_depends_on_the_run():
 def test_the_page_begins_with_it_and_test_scores_have_their_intervals(small_record):
     (section,) = verdict(small_record)
     assert isinstance(section.blocks[0], Figures) or section.blocks[0].text
-    (auc,) = section.more
+    (auc,) = next(intervals(small_record)).blocks
     assert isinstance(auc, Bars)
     for bar in auc.bars:
         assert bar.low < bar.value == small_record.result.test[bar.label].values["auc"] < bar.high
