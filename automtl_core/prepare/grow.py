@@ -233,10 +233,9 @@ class _Joined:
         """Yield an array before, some rows at a time."""
         array, (part, name) = self._before(file), file.split("/", 1)
         of_events = {
-            one: history
-            for history in self.encoder.schema.histories
-            for stem in [file_name(history.name)]
-            for one in (f"{stem}.values", f"events/{stem}/ids")
+            file_name(one.name) + of: one
+            for one in self.before.schema.histories
+            for of in ("/ids", ".values")
         }
         for start in range(0, len(array), CHUNK):
             some = slice(start, start + CHUNK)
@@ -246,7 +245,7 @@ class _Joined:
                     unknown = (block[:, place] == 0) & (codes[some] > 0)
                     ids = self._ids_now(place, outside(hashes[codes[some][unknown]]))
                     block[unknown, place] = np.where(ids < OUTSIDE, ids, 0)
-            elif (history := of_events.get(name) or of_events.get(file)) is not None:
+            elif (history := of_events.get(name)) is not None:
                 for column, place in zip(block.T, self.before.schema.shared_fields(history), strict=True):
                     column[:] = self._ids_now(place, column) if place in self.new_values else column
             yield block
