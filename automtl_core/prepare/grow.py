@@ -23,7 +23,7 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.frames import NewExamples, NewRows, numbered
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import CHUNK, COLUMNS, Part
-from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
+from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_array, write_manifest
 from automtl_core.dataset.lists import Formed
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import OUTSIDE, file_name, outside, texts_of
@@ -31,7 +31,7 @@ from automtl_core.fields.lookup import hashes_of
 from automtl_core.prepare.new_values import ROWS, codes_of, grown
 from automtl_core.prepare.prepare import Accept, anything, write_rejected
 from automtl_core.prepare.split import LEFT_OUT, TRAIN, Parts, divided, ranks, sizes_of
-from automtl_core.prepare.write import facts_of_labels, write_array
+from automtl_core.prepare.write import facts_of_labels
 from automtl_core.raw.find import listed_files
 from automtl_core.system.documents import canonical, sha256
 from automtl_core.system.files import publish_folder, remove_stale
