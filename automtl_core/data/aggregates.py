@@ -22,7 +22,7 @@ when training ends: these sums are the state, from which rows are looked up.
 Letters: R rows, E entries of rows in cells, C cells, Q labels and numbers with means, A numbers told.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -36,7 +36,7 @@ from automtl_core.data.part import Part, chunks
 from automtl_core.dataset.encodings import Aggregate
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import ArtifactError
-from automtl_core.fields.lookup import Entries, Lookup, bins_of, cells_of, mixed
+from automtl_core.fields.lookup import Entries, Lookup, cells_of_key
 from automtl_core.fields.numeric import edges
 from automtl_core.system.documents import sha256
 
@@ -183,10 +183,7 @@ class Aggregates:
         """Return rows with their numbers behind the dense fields."""
         if not self.states or part.dense.shape[1] > len(schema.dense):
             return part
-        places = {field.name: place for place, field in enumerate(schema.sparse)}
-        fields = {name: part.entries(places[name]) for name in self.fields}
-        dense = {field.name: part.dense[:, place] for place, field in enumerate(schema.dense)}
-        return part.with_numbers(self.numbers(fields, dense, len(part)))
+        return part.with_numbers(self.numbers(*_inputs(part, schema, self.fields), len(part)))
 
     def save(self, folder: Path, served: bool = False) -> dict[str, Any]:
         """Write the arrays of cells to a file in a folder, and return all else as JSON.
@@ -239,7 +236,7 @@ def fit(part: Part, schema: Schema, rule: Earlier, out: NDArray[np.float32]) -> 
 
     """
     earlier_of = lru_cache(1)(partial(_earlier, part, schema, rule))
-    states, start, dense = [], 0, {f.name: part.dense[:, place] for place, f in enumerate(schema.dense)}
+    states, start, (_, dense) = [], 0, _inputs(part, schema, ())
     for one in schema.encodings.keys:
         earlier = earlier_of(one.means, one.half_life)
         known_rows, sums_of = np.split(earlier.all[1:], 2)
@@ -387,16 +384,15 @@ def cells_of_rows(
     part: Part, schema: Schema, key: Sequence[str], bounds: Mapping[str, Sequence[float]]
 ) -> Entries:
     """Return the cells of rows in a key, whose numeric fields have bins with these inner edges."""
-    places = {name: place for place, name in enumerate(schema.fields())}
-    first = len(schema.sparse)
-    return cells_of(
-        [
-            Entries(mixed(bins_of(part.dense[:, places[name] - first], bounds[name])))
-            if name in bounds
-            else part.entries(places[name])
-            for name in key
-        ]
-    )
+    return cells_of_key(key, bounds, *_inputs(part, schema, key))
+
+
+def _inputs(
+    part: Part, schema: Schema, names: Collection[str]
+) -> tuple[dict[str, Entries], dict[str, NDArray[np.float32]]]:
+    """Return the hashes of the values of some fields, and the numbers of all numeric ones, [R]."""
+    hashes = {f.name: part.entries(place) for place, f in enumerate(schema.sparse) if f.name in names}
+    return hashes, {f.name: part.dense[:, place] for place, f in enumerate(schema.dense)}
 
 
 def key_edges(values: NDArray[np.float32]) -> list[float]:

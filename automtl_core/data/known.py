@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.dataset.dataset import Dataset, learned, list_columns, reads_of
@@ -88,14 +89,9 @@ class Seen(NamedTuple):
     @classmethod
     def of(cls, digests: Hashes, known: Hashes) -> Self:
         """Look for the digests of rows, [R], among those of known rows, [K]."""
-        values, counts = np.unique(known, return_counts=True)
-        found, place, here = np.unique(digests, return_inverse=True, return_counts=True)
-        at = np.searchsorted(values, found).clip(max=max(len(values) - 1, 0))
-        there = (
-            np.where(values[at] == found, counts[at], 0) if len(values) else np.zeros(len(found), np.int64)
-        )
-        order = np.argsort(place, kind="stable")
-        rank = np.empty(len(digests), np.int64)
-        rank[order] = np.arange(len(digests)) - np.repeat(np.cumsum(here) - here, here)
-        rows = rank < there[place]
-        return cls(rows, int((rows & ((here > 1) | (there > 1))[place]).sum()))
+        rows = pd.Series(digests)
+        equal = rows.groupby(rows)
+        there = rows.map(pd.Series(known).value_counts()).fillna(0)
+        seen = equal.cumcount() < there
+        several = (equal.transform("size") > 1) | (there > 1)
+        return cls(seen.to_numpy(), int((seen & several).sum()))

@@ -38,7 +38,7 @@ Letters: R rows of a part, N sparse fields, M dense fields, T tasks, E events, F
 numbers of an event.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -326,6 +326,14 @@ def write_header(file: IO[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> N
     """Begin a `.npy` file; rows follow as plain bytes, so that a full disk raises an error, not a signal."""
     header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
+
+
+def write_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...], blocks: Iterable[NDArray[Any]]) -> None:
+    """Write an array whose rows come in blocks."""
+    with path.open("wb") as file:
+        write_header(file, dtype, shape)
+        for block in blocks:
+            file.write(block.astype(dtype, copy=False).tobytes())
 
 
 def _mapped(path: Path) -> NDArray[Any]:

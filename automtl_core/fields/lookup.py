@@ -79,6 +79,17 @@ def cells_of(fields: Sequence[Entries]) -> Entries:
     return Entries(cells, counts)
 
 
+def cells_of_key(
+    key: Sequence[str],
+    edges: Mapping[str, Sequence[float]],
+    fields: Mapping[str, Any],
+    numeric: Mapping[str, Any],
+) -> Entries:
+    """Return the cells of examples in a key, see `Lookup`."""
+    bins = {name: Entries(mixed(bins_of(numeric[name], of))) for name, of in edges.items()}
+    return cells_of([bins[name] if name in bins else fields[name] for name in key])
+
+
 def by_example(numbers: np.ndarray, counts: np.ndarray | None) -> np.ndarray:
     """Return the mean of the entries of each example, 0 without entries: [E, A] -> [B, A]."""
     if counts is None:
@@ -106,7 +117,7 @@ class Lookup:
             numeric: Numeric field -> encoded numbers, [B].
 
         """
-        cells, counts = self.of(fields, numeric)
+        cells, counts = cells_of_key(self.key, self.edges, fields, numeric)
         places = np.searchsorted(self.cells, cells)
         known = (
             self.cells.take(places, mode="clip") == cells if len(self.cells) else np.zeros(len(cells), bool)
@@ -115,17 +126,6 @@ class Lookup:
         if counts is not None:
             numbers[counts == 0] = self.numbers[-1]
         return numbers
-
-    def of(self, fields: Mapping[str, Any], numeric: Mapping[str, Any]) -> Entries:
-        """Return the cells of examples."""
-        return cells_of(
-            [
-                Entries(mixed(bins_of(numeric[name], self.edges[name])))
-                if name in self.edges
-                else fields[name]
-                for name in self.key
-            ]
-        )
 
 
 def lookups_of(aggregates: Mapping[str, Any], folder: Path) -> "list[Lookup]":

@@ -7,7 +7,6 @@ Letters: E events, F shared fields, A numbers of an event, O owners, R rows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from automtl_core.data.event_log import (
     sorted_events,
     spans,
 )
-from automtl_core.data.store import PARTS, events_folder, write_header
+from automtl_core.data.store import PARTS, events_folder, write_array
 from automtl_core.dataset.dataset import LARGEST, Dataset, histories_of, time_column_of
 from automtl_core.dataset.declarations import EventFacts, History, TimeForm
 from automtl_core.dataset.lists import Formed
@@ -391,21 +390,20 @@ def write_events(
         history, events = log.history, len(log.times)
         folder = events_folder(draft, history.name)
         folder.mkdir(parents=True)
-        shapes: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
-            "ids": (np.int32, (events, len(encoding.event_fields(history)))),
-            "numbers": (np.float32 if history.numbers else np.uint8, (events, len(history.numeric))),
-            "times": (np.float64, (events,)),
-        }
-        with ExitStack() as stack:
-            files = {name: stack.enter_context((folder / f"{name}.npy").open("wb")) for name in shapes}
-            for name, (dtype, shape) in shapes.items():
-                write_header(files[name], dtype, shape)
-            for chunk in _chunks(db, history, history.fields):
-                numbers = [chunk[name] for name in history.outcomes]
-                numbers += [learner.encode(chunk) for learner in log.learners.values()]
-                files["ids"].write(matched_values(encoding, history, chunk).tobytes())
-                files["numbers"].write(stacked(numbers, chunk, shapes["numbers"][0]).tobytes())
-                files["times"].write(chunk[TIME].tobytes())
+        ids = (matched_values(encoding, history, chunk) for chunk in _chunks(db, history, history.shared))
+        write_array(folder / "ids.npy", np.int32, (events, len(encoding.event_fields(history))), ids)
+        kind = np.float32 if history.numbers else np.uint8
+        shape = (events, len(history.numeric))
+        write_array(folder / "numbers.npy", kind, shape, _numbers(db, log, kind))
+        write_array(folder / "times.npy", np.float64, (events,), [log.times])
+
+
+def _numbers(db: duckdb.DuckDBPyConnection, log: EventLog, kind: type[np.generic]) -> Iterator[NDArray[Any]]:
+    """Yield the outcomes and the encoded numbers of events, in blocks."""
+    for chunk in _chunks(db, log.history, log.history.numeric):
+        numbers = [chunk[name] for name in log.history.outcomes]
+        numbers += [learner.encode(chunk) for learner in log.learners.values()]
+        yield stacked(numbers, chunk, kind)
 
 
 def joined_histories(histories: Sequence[History], draft: Path) -> list[str]:

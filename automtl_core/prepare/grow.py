@@ -23,7 +23,7 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.frames import NewExamples, NewRows, numbered
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import CHUNK, COLUMNS, Part
-from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
+from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_array, write_manifest
 from automtl_core.dataset.lists import Formed
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import OUTSIDE, file_name, outside, texts_of
@@ -31,7 +31,7 @@ from automtl_core.fields.lookup import hashes_of
 from automtl_core.prepare.new_values import ROWS, codes_of, grown
 from automtl_core.prepare.prepare import Accept, anything, write_rejected
 from automtl_core.prepare.split import LEFT_OUT, TRAIN, Parts, divided, ranks, sizes_of
-from automtl_core.prepare.write import facts_of_labels, write_array
+from automtl_core.prepare.write import facts_of_labels
 from automtl_core.raw.find import listed_files
 from automtl_core.system.documents import canonical, sha256
 from automtl_core.system.files import publish_folder, remove_stale
@@ -233,10 +233,9 @@ class _Joined:
         """Yield an array before, some rows at a time."""
         array, (part, name) = self._before(file), file.split("/", 1)
         of_events = {
-            one: history
-            for history in self.encoder.schema.histories
-            for stem in [file_name(history.name)]
-            for one in (f"{stem}.values", f"events/{stem}/ids")
+            file_name(one.name) + of: one
+            for one in self.before.schema.histories
+            for of in ("/ids", ".values")
         }
         for start in range(0, len(array), CHUNK):
             some = slice(start, start + CHUNK)
@@ -246,7 +245,7 @@ class _Joined:
                     unknown = (block[:, place] == 0) & (codes[some] > 0)
                     ids = self._ids_now(place, outside(hashes[codes[some][unknown]]))
                     block[unknown, place] = np.where(ids < OUTSIDE, ids, 0)
-            elif (history := of_events.get(name) or of_events.get(file)) is not None:
+            elif (history := of_events.get(name)) is not None:
                 for column, place in zip(block.T, self.before.schema.shared_fields(history), strict=True):
                     column[:] = self._ids_now(place, column) if place in self.new_values else column
             yield block

@@ -1,6 +1,6 @@
 """Output of preparation: arrays of each part, and bags."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import product
@@ -9,9 +9,9 @@ from typing import Any, BinaryIO
 
 import duckdb
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
-from automtl_core.data.store import PARTS, write_header
+from automtl_core.data.store import PARTS, write_array, write_header
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
 from automtl_core.dataset.lists import Formed
 from automtl_core.dataset.schema import Task
@@ -92,14 +92,6 @@ def write_bags(encoding: Encoding, draft: Path) -> None:
             starts, values = (draft / "bags" / f"{file_name(name)}.{one}.npy" for one in ("starts", "values"))
             write_array(starts, np.int64, learner.starts.shape, [learner.starts])
             write_array(values, np.int32, (int(learner.starts[-1]),), learner.values())
-
-
-def write_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...], blocks: Iterable[NDArray[Any]]) -> None:
-    """Write an array whose rows come in blocks."""
-    with path.open("wb") as file:
-        write_header(file, dtype, shape)
-        for block in blocks:
-            file.write(block.astype(dtype, copy=False).tobytes())
 
 
 def write_hashes(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft: Path) -> Encoding:
