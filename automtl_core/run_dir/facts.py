@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, Self
 
-from typing_extensions import TypedDict
-
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.recorded import RowFormat
 from automtl_core.run_dir.config import RunConfig
@@ -97,13 +95,6 @@ class EncodingSearch(Fact):
     encoding_search: EncodingSearchResult
 
 
-class RawOrigin(TypedDict):
-    """The size of a raw file in bytes, and its SHA-256."""
-
-    bytes: int
-    sha256: str
-
-
 SEEN = ("train", "validation")
 """Parts from which a run learns, and by which it chooses."""
 
@@ -116,7 +107,8 @@ class Data(Fact):
     version: int
     """Version of the adapter."""
     settings: dict[str, Any]
-    raw: dict[str, RawOrigin]
+    raw: dict[str, dict[str, Any]]
+    """Raw file -> its size in `bytes`, and its `sha256`."""
     fingerprint: str
     """Digest of everything that the data depends on."""
     schema: dict[str, Any]

@@ -78,7 +78,8 @@ def data_differences(then: Data, now: Mapping[str, Any]) -> list[str]:
 
 def environment_differences(then: Environment, now: Environment) -> list[str]:
     """Return the differences of an environment to that of a run."""
-    return differences(*(replace(one, earlier=()).to_json() for one in (then, now)))
+    was, is_ = (replace(one, earlier=()).to_json() for one in (then, now))
+    return differences(was, is_)
 
 
 def _refuse(where: str, differing: list[str], fix: str) -> None:
