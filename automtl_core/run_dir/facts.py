@@ -1,6 +1,6 @@
 """Facts: records of a run as signed JSON, one typed value per file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, Self
 
@@ -276,16 +276,14 @@ class Budget(Fact):
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
     """Return a phrase for each changed value, with its path."""
-    return list(_phrases(then, now, prefix))
-
-
-def _phrases(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    found: list[str] = []
     for key in [*then, *(key for key in now if key not in then)]:
         old, new = then.get(key), now.get(key)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from _phrases(old, new, f"{prefix}{key}.")
+            found += differences(old, new, f"{prefix}{key}.")
         elif old != new:
-            yield f"{prefix}{key} was {_shown(old)}, is {_shown(new)}"
+            found.append(f"{prefix}{key} was {_shown(old)}, is {_shown(new)}")
+    return found
 
 
 def _shown(value: Any) -> str:
