@@ -1,10 +1,8 @@
 """Facts: records of a run as signed JSON, one typed value per file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, Self
-
-from typing_extensions import TypedDict
 
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.recorded import RowFormat
@@ -97,13 +95,6 @@ class EncodingSearch(Fact):
     encoding_search: EncodingSearchResult
 
 
-class RawOrigin(TypedDict):
-    """The size of a raw file in bytes, and its SHA-256."""
-
-    bytes: int
-    sha256: str
-
-
 SEEN = ("train", "validation")
 """Parts from which a run learns, and by which it chooses."""
 
@@ -116,7 +107,8 @@ class Data(Fact):
     version: int
     """Version of the adapter."""
     settings: dict[str, Any]
-    raw: dict[str, RawOrigin]
+    raw: dict[str, dict[str, Any]]
+    """Raw file -> its size in `bytes`, and its `sha256`."""
     fingerprint: str
     """Digest of everything that the data depends on."""
     schema: dict[str, Any]
@@ -284,16 +276,14 @@ class Budget(Fact):
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
     """Return a phrase for each changed value, with its path."""
-    return list(_phrases(then, now, prefix))
-
-
-def _phrases(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    found: list[str] = []
     for key in [*then, *(key for key in now if key not in then)]:
         old, new = then.get(key), now.get(key)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from _phrases(old, new, f"{prefix}{key}.")
+            found += differences(old, new, f"{prefix}{key}.")
         elif old != new:
-            yield f"{prefix}{key} was {_shown(old)}, is {_shown(new)}"
+            found.append(f"{prefix}{key} was {_shown(old)}, is {_shown(new)}")
+    return found
 
 
 def _shown(value: Any) -> str:

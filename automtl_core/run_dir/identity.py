@@ -78,11 +78,8 @@ def data_differences(then: Data, now: Mapping[str, Any]) -> list[str]:
 
 def environment_differences(then: Environment, now: Environment) -> list[str]:
     """Return the differences of an environment to that of a run."""
-    return differences(_values(then), _values(now))
-
-
-def _values(environment: Environment) -> dict[str, Any]:
-    return {key: value for key, value in environment.to_json().items() if key != "earlier"}
+    was, is_ = (replace(one, earlier=()).to_json() for one in (then, now))
+    return differences(was, is_)
 
 
 def _refuse(where: str, differing: list[str], fix: str) -> None:

@@ -519,12 +519,11 @@ def check_free(path: Path) -> None:
     """
     if not os.path.lexists(path):
         return
-    try:
+    fix = "choose another --name"
+    with suppress(InputMissingError, ArtifactError):
         run = Run.open(path)
-        can_go_on = run.status().state != "running" and not run.done()
-    except (InputMissingError, ArtifactError):
-        can_go_on = False
-    fix = "choose another --name" + (f", or resume it: {resuming(path)}" if can_go_on else "")
+        if run.status().state != "running" and not run.done():
+            fix += f", or resume it: {resuming(path)}"
     raise RunExistsError(f"{path}: exists already, and a run is never overwritten", fix)
 
 

@@ -401,8 +401,7 @@ class Job:
 
     def _searching(self) -> tuple[type[SearchStrategy], Settings]:
         """Return the strategy and its settings."""
-        if self.config.strategy is None:
-            raise UsageError("no strategy is named", "name one by --strategy")
+        assert self.config.strategy is not None  # noqa: S101 - callers ask for it
         return self.registry.get(STRATEGIES, self.config.strategy.name), self.components["strategy"]
 
     def compute(self) -> Compute:

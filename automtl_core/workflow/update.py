@@ -147,12 +147,9 @@ def _ids(part: Part, schema: Schema) -> list[NDArray[np.int64]]:
 
 def _grown(moments: State, before: nn.Module, network: nn.Module) -> State:
     """Return the moments of the optimiser of a network for one whose vocabularies have grown."""
-    there, tables, found = dict(before.named_modules()), _tables(network), dict[str, Any]()
-    for name, state in moments.items():
-        found[name] = state
-        if name in tables:
-            rows = _rows(there[name.removesuffix(TABLE)], tables[name])
-            found[name] = {key: value[rows] if value.dim() else value for key, value in state.items()}
+    rows, found = _rows(before, network), dict(moments)
+    for name in rows.keys() & moments.keys():
+        found[name] = {key: v[rows[name]] if v.dim() else v for key, v in moments[name].items()}
     return found
 
 
@@ -203,7 +200,7 @@ def inherit(before: nn.Module, network: nn.Module) -> None:
         UsageError: a weight has another shape, and is no table of embeddings.
 
     """
-    there, tables = dict(before.named_modules()), _tables(network)
+    rows = _rows(before, network)
     learners = (name for name, one in network.named_modules() if isinstance(one, Learner))
     apart = tuple(f"{name}." if name else "" for name in learners)
     weights = before.state_dict()
@@ -211,30 +208,27 @@ def inherit(before: nn.Module, network: nn.Module) -> None:
         for name, tensor in network.state_dict(keep_vars=True).items():
             if name.startswith(apart):
                 continue
-            if name in tables:
-                tensor.copy_(weights[name][_rows(there[name.removesuffix(TABLE)], tables[name])])
+            if name in rows:
+                tensor.copy_(weights[name][rows[name]])
             elif name in weights and weights[name].shape == tensor.shape:
                 tensor.copy_(weights[name])
             else:
                 raise UsageError(f"the network cannot go on: {name} has another shape", "use --retrain")
 
 
-TABLE = ".table.weight"
-"""End of the name of the weight of a table, behind that of its `FieldEmbedding`."""
-
-
 def _tables(network: nn.Module) -> dict[str, FieldEmbedding]:
     """Return the embeddings of a network by the names of the weights of their tables."""
     modules = network.named_modules()
-    return {f"{name}{TABLE}": one for name, one in modules if isinstance(one, FieldEmbedding)}
+    return {f"{name}.table.weight": one for name, one in modules if isinstance(one, FieldEmbedding)}
 
 
-def _rows(before: nn.Module, now: nn.Module) -> torch.Tensor:
-    """Return the row before of each row of a table, that of unseen values for new ones."""
-    assert isinstance(before, FieldEmbedding)  # noqa: S101 - of one architecture
-    assert isinstance(now, FieldEmbedding)  # noqa: S101
-    rows = []
-    for start, old, new in zip(before.offsets, before.largest, now.largest, strict=True):
-        ids = torch.arange(int(new) + 1)
-        rows.append(torch.where(ids <= old, ids, 0) + start)
-    return torch.cat(rows)
+def _rows(before: nn.Module, network: nn.Module) -> dict[str, torch.Tensor]:
+    """Return the row before of each row of the tables of a network, that of unseen values for new ones."""
+    older, found = _tables(before), dict[str, torch.Tensor]()
+    for name, table in _tables(network).items():
+        rows = []
+        for start, old, new in zip(older[name].offsets, older[name].largest, table.largest, strict=True):
+            ids = torch.arange(int(new) + 1)
+            rows.append(torch.where(ids <= old, ids, 0) + start)
+        found[name] = torch.cat(rows)
+    return found

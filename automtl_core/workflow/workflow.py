@@ -187,9 +187,7 @@ class Workflow:
         run = Run.open(path)
         run.tested()
         with self.registry.expecting(run.read(Environment).plugins):
-            config = update_of(run, path, update, from_scratch)
-            config = config.model_copy(update={"prepared_dir": prepared_folder()})
-            job = Job.resolve(config, self.registry)
+            job = self.job_of(update_of(run, path, update, from_scratch))
             stem = re.sub(r"-updated-\d+$", "", path.resolve().name) + "-updated"
             return self.search(job, runs_dir, name, stem)
 

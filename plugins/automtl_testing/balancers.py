@@ -102,7 +102,7 @@ def _trained(schema: Schema, data: TrainingData, recipe: Recipe, stop: int | Non
     """Return the weights at the end of training, which is interrupted and resumed once if `stop` is given."""
     torch.manual_seed(0)
     fit = Fit(_Network(schema), data, recipe, 0, CPU)
-    fit.run(watch := Watch(fit.state_dict, last_epoch=stop))
+    fit.run(watch := Watch(fit.state_dict, lambda watch: len(watch.reports) != stop))
     if stop is not None:
         fit = Fit(_Network(schema), data, recipe, 0, CPU)
         fit.load_state_dict(watch.state)

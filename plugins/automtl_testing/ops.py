@@ -22,7 +22,8 @@ def check_op(factory: OpFactory) -> None:
 
     """
     for in_dim, out_dim in WIDTHS:
-        _check_forward(factory, in_dim, out_dim)
+        x, form = _rows(in_dim), "[B, in] -> [B, out]"
+        check_output(factory(in_dim, out_dim, 0.2).double(), [x], (len(x), out_dim), form)
         check_evaluation(factory(in_dim, out_dim, 0.2).double(), [_rows(in_dim)])
         check_saving(lambda: factory(in_dim, out_dim, 0.2).double(), [_rows(in_dim)])  # noqa: B023
         _check_narrow(factory, in_dim, out_dim)
@@ -56,11 +57,6 @@ def check_history_encoder(factory: HistoryEncoderFactory) -> None:
         longer = torch.cat([known, known.new_zeros(len(known), 3)], dim=1)
         padded = encoder(more, query, longer)
         close(padded, encoder(*inputs), "padding must have no effect", tolerance)
-
-
-def _check_forward(factory: OpFactory, in_dim: int, out_dim: int) -> None:
-    x = _rows(in_dim)
-    check_output(factory(in_dim, out_dim, 0.2).double(), [x], (len(x), out_dim), "[B, in] -> [B, out]")
 
 
 def _check_narrow(factory: OpFactory, in_dim: int, out_dim: int) -> None:

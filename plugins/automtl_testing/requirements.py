@@ -73,21 +73,14 @@ class Watch(EventHandler):
 
     Args:
         state: Function that returns the state of the loop.
-        kill_after: Number of reports after which the loop is killed.
-        last_step: Step after which the listener returns False.
-        last_epoch: Number of reports after which it does.
+        goes_on: Function that returns whether the loop shall continue after an event, or raises `Killed`.
 
     """
 
     def __init__(
-        self,
-        state: Callable[[], State],
-        kill_after: int | None = None,
-        last_step: int | None = None,
-        last_epoch: int | None = None,
+        self, state: Callable[[], State], goes_on: Callable[["Watch"], bool] = lambda watch: True
     ) -> None:
-        self._state, self._kill_after = state, kill_after
-        self._last_step, self._last_epoch = last_step, last_epoch
+        self._state, self._goes_on = state, goes_on
         self.reports: list[EpochEnded] = []
         self.steps = 0
         self.state: State = {}
@@ -95,7 +88,7 @@ class Watch(EventHandler):
     def step(self, event: StepEnded) -> bool:
         """Count a step."""
         self.steps += 1
-        return self.steps != self._last_step
+        return self._goes_on(self)
 
     def epoch(self, report: EpochEnded) -> bool:
         """Keep the report and the state of an epoch."""
@@ -103,9 +96,7 @@ class Watch(EventHandler):
         with tempfile.TemporaryDirectory() as folder:
             save_state(Path(folder) / "state", self._state())
             self.state = load_state(Path(folder) / "state")
-        if len(self.reports) == self._kill_after:
-            raise Killed
-        return len(self.reports) != self._last_epoch
+        return self._goes_on(self)
 
 
 def same_weights(left: State, right: State) -> bool:

@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from automtl_core.choices import Architecture, draw
-from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Bags, Part, drawn_history
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import UsageError
-from automtl_core.fields.encode import FieldEncoder
-from automtl_core.fields.numeric import Dense, Scale
-from automtl_core.fields.sparse import BagEncoder, Hashed
+from automtl_core.fields.numeric import Dense
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features
 from automtl_core.modules.relaxation import Gate
@@ -111,17 +108,6 @@ def binary_metrics(
 def regression_metrics(rmse: Value, mae: Value, r2: Value, rows: int, *rest: Any, **more: Any) -> TaskMetrics:
     """Return the metrics of a regression; see `binary_metrics`."""
     return TaskMetrics("regression", {"rmse": rmse, "mae": mae, "r2": r2}, rows, None, *rest, **more)
-
-
-def sample_encoder(schema: Schema) -> Encoder:
-    """Return an encoder for the schema: values of sparse fields are hashed, numbers are unscaled."""
-    fields: dict[str, FieldEncoder] = {field.name: Scale("none", 0.0, 1.0) for field in schema.dense}
-    for history in schema.histories:
-        fields |= {f"{history.name}:{number.name}": Scale("none", 0.0, 1.0) for number in history.numbers}
-    for field in schema.sparse:
-        hashed = Hashed(field.size - 1)
-        fields[field.name] = BagEncoder(hashed) if field.kind == "bag" else hashed
-    return Encoder(schema, fields)
 
 
 def _bags(size: int, draw: np.random.Generator) -> Bags:

@@ -13,14 +13,18 @@ import pytest
 from failures import DATASET, PAGE, SEARCH, check
 
 from automtl_core import errors
+from automtl_core.data.encoder import Encoder
+from automtl_core.dataset.schema import DenseField, Schema, Task
+from automtl_core.fields.numeric import Scale
 from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.run import Run
-from automtl_testing.samples import sample_encoder, sample_schema
 
 CLOSED = """error: there is no standard output to write to
   fix: do not close it: >/dev/null discards the output
 """
 PROGRAM = (sys.executable, "-c", "from automtl_cli.app import main; main()")
+
+SCHEMA = Schema((), (DenseField("x"),), (Task("click"),))
 
 
 def all_errors(base):
@@ -162,7 +166,7 @@ def test_names_that_are_no_plain_ones(automtl, name):
 
 def test_a_run_in_use(automtl):
     config = load_config({"space": "mmoe", "dataset": "synthetic", "strategy": "darts"})
-    with Run.create(Path("runs/busy"), config, [], sample_encoder(sample_schema())) as run:
+    with Run.create(Path("runs/busy"), config, [], Encoder(SCHEMA, {"x": Scale("none", 0.0, 1.0)})) as run:
         check(automtl("search", "--resume", run.path), 75, "runs/busy: another process works on this run")
 
 

@@ -158,7 +158,7 @@ def test_a_config_survives_yaml_and_settings_of_earlier_versions():
     [
         ({"statistics": "all"}, "statistics"),
         ({"statistics": "none", "crosses": [["a", "b"]]}, "crosses"),
-        ({"statistics": "auto", "crosses": "auto"}, "statistics and crosses"),
+        ({"statistics": "auto", "crosses": "auto"}, "crosses, statistics"),
     ],
 )
 def test_statistics_and_crosses_name_the_aggregates_in_their_place(features, gone):

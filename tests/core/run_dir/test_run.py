@@ -11,12 +11,14 @@ from unittest.mock import Mock
 import pytest
 
 from automtl_core.choices import Architecture
+from automtl_core.data.encoder import Encoder
+from automtl_core.dataset.schema import DenseField, Schema, Task
 from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
+from automtl_core.fields.numeric import Scale
 from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.facts import Calibration, Identity, Result, Search, Status, without_places
 from automtl_core.run_dir.run import CHECKPOINTS, Run, numbered
 from automtl_core.training.calibration import Platt
-from automtl_testing.samples import sample_encoder, sample_schema
 
 from ..workflow.lines import start
 
@@ -24,7 +26,7 @@ CONFIG = load_config({"space": "mmoe", "strategy": "darts", "dataset": {"name": 
 
 
 def create(path, config=CONFIG):
-    return Run.create(path, config, [], sample_encoder(sample_schema()))
+    return Run.create(path, config, [], Encoder(SCHEMA, {"x": Scale("none", 0.0, 1.0)}))
 
 
 def test_a_run_is_never_overwritten(tmp_path):
@@ -49,6 +51,7 @@ def test_two_processes_cannot_work_on_one_run(tmp_path):
         pass
 
 
+SCHEMA = Schema((), (DenseField("x"),), (Task("click"),))
 RACE = """
 import sys, time
 from pathlib import Path
@@ -56,8 +59,11 @@ from automtl_core.errors import RunExistsError, RunInUseError
 from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.facts import Identity, without_places
 from automtl_core.run_dir.run import Run
-from automtl_testing.samples import sample_encoder, sample_schema
+from automtl_core.data.encoder import Encoder
+from automtl_core.dataset.schema import DenseField, Schema, Task
+from automtl_core.fields.numeric import Scale
 
+SCHEMA = Schema((), (DenseField("x"),), (Task("click"),))
 path, seed = Path(sys.argv[1]), int(sys.argv[2])
 config = load_config({"space": "mmoe", "strategy": "darts", "dataset": "synthetic", "seed": seed})
 identity = Identity(without_places(config.model_dump(mode="json")), "data")
@@ -69,7 +75,7 @@ for number in range(40):
     while time.time() < begin + number * 0.02:
         pass
     try:
-        with Run.create(place, config, [identity], sample_encoder(sample_schema())) as run:
+        with Run.create(place, config, [identity], Encoder(SCHEMA, {"x": Scale("none", 0.0, 1.0)})) as run:
             assert run.config().seed == seed
             won.append(number)
             time.sleep(0.01)
@@ -197,7 +203,7 @@ def test_a_damaged_checkpoint_leaves_the_one_before_it(tmp_path):
 def test_a_run_whose_encoder_is_damaged_says_so(tmp_path):
     with create(tmp_path / "run") as run:
         path = run.path / "encoder" / "encoder.json"
-    path.write_text(path.read_text().replace("29", "28"))
+    path.write_text(path.read_text().replace("1.0", "2.0"))
     with pytest.raises(ArtifactError, match=r"encoder\.json: damaged"):
         run.encoder()
 
