@@ -142,15 +142,12 @@ def _malformed(reference: str) -> str | None:
     return f"{reference!r} is not of the form package.module:Name"
 
 
-def _extends(
-    reference: str, more: Callable[[Any], str | None] = lambda value: None, attributes: Sequence[str] = ()
-) -> Fault:
+def _extends(reference: str, more: Callable[[Any], str | None] = lambda value: None) -> Fault:
     """Return the check for concrete subclasses of the class at `reference`, and of their settings.
 
     Args:
         reference: The class, `package.module:Name`. If it has a settings class, those of others extend it.
         more: Further check of such a subclass.
-        attributes: Names of attributes that it declares without a value.
 
     """
 
@@ -158,8 +155,7 @@ def _extends(
         base = pkgutil.resolve_name(reference)
         if not isinstance(value, type) or not issubclass(value, base):
             return f"expected a subclass of {reference}, found {reprlib.repr(value)}"
-        undefined = [name for name in attributes if not hasattr(value, name)]
-        if missing := [*getattr(value, "__abstractmethods__", ()), *undefined]:
+        if missing := getattr(value, "__abstractmethods__", ()):
             return f"{value.__name__} does not define: {listing(missing)}"
         least = getattr(base, "settings_class", None)
         settings = getattr(value, "settings_class", None)
@@ -185,6 +181,22 @@ def _encoder_faults(value: Any) -> str | None:
         for encoder in value.encoders
     ]
     return None if named and all(named) else f"{value}.encoders must hold encoder classes with a `kind`"
+
+
+def _measure_faults(value: Any) -> str | None:
+    """Check that a kind of task has its measures."""
+    if getattr(value, "evidence", None) not in [measure.key for measure in getattr(value, "measures", ())]:
+        return f"{value}.evidence must be the key of one of its `measures`"
+    return None if isinstance(getattr(value, "meaning", None), str) else f"{value}.meaning is missing"
+
+
+def _loss_faults(value: Any) -> str | None:
+    """Check that a loss names kinds of tasks."""
+    kinds = getattr(value, "kinds", ())
+    named = isinstance(kinds, Sequence) and all(isinstance(kind, str) for kind in kinds)
+    return (
+        None if named and kinds and not isinstance(kinds, str) else f"{value}.kinds must name kinds of tasks"
+    )
 
 
 def _is_command(name: str, value: object) -> str | None:
@@ -281,12 +293,10 @@ FIELD_KINDS: Kind[type[FieldKind]] = Kind(
 TASK_KINDS: Kind[type[TaskKind]] = Kind(
     "task kind",
     "task-kinds",
-    _extends("automtl_core.tasks.kind:TaskKind", attributes=("measures", "evidence", "meaning")),
+    _extends("automtl_core.tasks.kind:TaskKind", _measure_faults),
     reserved=frozenset([*_ATTRIBUTES.split(), "bags", "deviation", "kinds", "mean", "network", "scores"]),
 )
-LOSSES: Kind[type[Loss]] = Kind(
-    "loss", "losses", _extends("automtl_core.tasks.loss:Loss", attributes=("kinds",))
-)
+LOSSES: Kind[type[Loss]] = Kind("loss", "losses", _extends("automtl_core.tasks.loss:Loss", _loss_faults))
 HISTORY_ENCODERS: Kind[HistoryEncoderFactory] = Kind(
     "history encoder",
     "history-encoders",

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, Self
 
+from typing_extensions import TypedDict
+
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.recorded import RowFormat
 from automtl_core.run_dir.config import RunConfig
@@ -99,6 +101,13 @@ SEEN = ("train", "validation")
 """Parts from which a run learns, and by which it chooses."""
 
 
+class RawOrigin(TypedDict):
+    """The size of a raw file in bytes, and its SHA-256."""
+
+    bytes: int
+    sha256: str
+
+
 @dataclass(frozen=True)
 class Data(Fact):
     """The prepared data of a run, and its origin."""
@@ -107,8 +116,7 @@ class Data(Fact):
     version: int
     """Version of the adapter."""
     settings: dict[str, Any]
-    raw: dict[str, dict[str, Any]]
-    """Raw file -> its size in `bytes`, and its `sha256`."""
+    raw: dict[str, RawOrigin]
     fingerprint: str
     """Digest of everything that the data depends on."""
     schema: dict[str, Any]

@@ -20,8 +20,8 @@ def prepared(about: Mapping[str, Any]) -> Section:
         of_tasks = ((task, one["weight"], one["effective_rows"]) for task, one in weights.items())
         shown["weights"] = ", ".join(f"{task} {w:,.6g} (as {rows:,.0f} rows)" for task, w, rows in of_tasks)
     table = facts("prepared", shown)
-    of_lists = facts("lists", about["lists"]).blocks if about["lists"] else []
-    return replace(table, blocks=[*table.blocks, *of_lists])
+    lists = facts("lists", about["lists"]).blocks if about["lists"] else []
+    return replace(table, blocks=[*table.blocks, *lists])
 
 
 def described(document: Mapping[str, Any]) -> Iterator[Section]:

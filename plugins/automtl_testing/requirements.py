@@ -73,14 +73,14 @@ class Watch(EventHandler):
 
     Args:
         state: Function that returns the state of the loop.
-        goes_on: Function that returns whether the loop shall continue after an event, or raises `Killed`.
+        continues: Function that returns whether the loop shall continue after an event, or raises `Killed`.
 
     """
 
     def __init__(
-        self, state: Callable[[], State], goes_on: Callable[["Watch"], bool] = lambda watch: True
+        self, state: Callable[[], State], continues: Callable[["Watch"], bool] = lambda watch: True
     ) -> None:
-        self._state, self._goes_on = state, goes_on
+        self._state, self._continues = state, continues
         self.reports: list[EpochEnded] = []
         self.steps = 0
         self.state: State = {}
@@ -88,7 +88,7 @@ class Watch(EventHandler):
     def step(self, event: StepEnded) -> bool:
         """Count a step."""
         self.steps += 1
-        return self._goes_on(self)
+        return self._continues(self)
 
     def epoch(self, report: EpochEnded) -> bool:
         """Keep the report and the state of an epoch."""
@@ -96,7 +96,7 @@ class Watch(EventHandler):
         with tempfile.TemporaryDirectory() as folder:
             save_state(Path(folder) / "state", self._state())
             self.state = load_state(Path(folder) / "state")
-        return self._goes_on(self)
+        return self._continues(self)
 
 
 def same_weights(left: State, right: State) -> bool:

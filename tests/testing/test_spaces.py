@@ -48,7 +48,7 @@ class NoGradient(Space):
 class OtherFunction(Space):
     class net(Net):  # noqa: N801
         def forward(self, features):
-            return super().forward(features) * (2 if hasattr(self.gate, "decided") else 1)
+            return super().forward(features) * (2 if hasattr(self.gate, "relaxation") else 1)
 
 
 class AlwaysRandom(Space):

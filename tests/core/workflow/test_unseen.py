@@ -121,7 +121,8 @@ def counted(folder, split, form, action, capsys):
             assert any(one in printed.err for one in said)
             return int("1 new rows" in printed.err)
         if action in ("evaluate", "compare"):
-            return json.loads(printed.out)["rows"]
+            document = json.loads(printed.out)
+            return document["rows"] if action == "evaluate" else document["splits"][0]["rows"]["test"]
     made = automtl.load(out)._folder
     if action == "refresh":
         return made.read(Refreshed).rows
