@@ -122,7 +122,7 @@ def counted(folder, split, form, action, capsys):
             return int("1 new rows" in printed.err)
         if action in ("evaluate", "compare"):
             document = json.loads(printed.out)
-            return document["rows"] if action == "evaluate" else document["splits"][0]["rows"]["test"]
+            return document["rows"] if action == "evaluate" else document["splits"]["0"]["rows"]["test"]
     made = automtl.load(out)._folder
     if action == "refresh":
         return made.read(Refreshed).rows
