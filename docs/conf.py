@@ -39,7 +39,7 @@ nitpicky = True
 # The property `type` of a task has the name of the built-in `type`, which signatures mean.
 suppress_warnings = ["ref.python"]
 OTHERS = ("_duckdb", "annotated_types", "collections", "contextlib", "duckdb", "np", "numpy", "pandas",
-          "pathlib", "pd", "torch", "types", "typing")  # fmt: skip
+          "pathlib", "pd", "pydantic", "torch", "types", "typing")  # fmt: skip
 INTERNAL = (
     "data.aggregates.Aggregates", "data.part.Coded", "data.store.Prepared", "dataset.dataset.D",
     "dataset.encodings.Aggregate", "fields.lookup.Entries", "fields.sparse.BagCounts",
@@ -48,15 +48,16 @@ INTERNAL = (
     "modules.sharing.Sharing", "search.parameters.Suggests",
     "search.relaxed_search.Item",
     "run_dir.run.Run", "search.trial.Trials", "settings.settings.Component",
-    "settings.settings.S", "training.compute.Network", "training.events.Planned", "training.loop.Pass",
+    "settings.settings.S", "training.compute.Network", "training.events.Planned", "training.events.Resumable",
+    "training.loop.Pass", "training.metrics.Annotated", "training.metrics._as_fields",
     "training.loop.StepLosses", "workflow.job.Job", "workflow.trained.Trained",
 )  # fmt: skip
 """Types in signatures of the reference that no plugin author needs."""
 nitpick_ignore_regex = [
     (r"py:.*", rf"({'|'.join(OTHERS)})\..*"),
     *((r"py:.*", rf"automtl_core\.{name}") for name in INTERNAL),
-    (r"py:.*", r"automtl_comparison\.document\.Comparison"),
-    (r"py:class", r"Module|NDArray|NoneType|Number|Tensor|Treatment"),
+    (r"py:.*", r"automtl_comparison\.(document|statistics)\..*"),
+    (r"py:class", r"FieldInfo|Ge|MinLen|Module|NDArray|NoneType|Number|PydanticUndefined|Tensor|Treatment"),
 ]
 
 html_theme = "furo"
