@@ -131,7 +131,7 @@ class RunStoppedError(AutoMTLError):
 
 
 class SetupError(AutoMTLError):
-    """The machine, the installation or the data is not ready for a search; see `automtl doctor`."""
+    """The machine, the installation or the data is not ready for a search; see `automtl check`."""
 
     exit_code = 78
 

@@ -86,7 +86,7 @@ class Common(Settings):
     """Feature encoding; see `automtl list features`."""
     encoding_search: EncodingSearchSettings = EncodingSearchSettings()
     """Encoding search, which replaces `auto` in `features` and `training.embedding_decay`; see `automtl
-    settings encoding_search`."""
+    list encoding_search`."""
     importance: ImportanceSettings = ImportanceSettings()
     """Permutation importance of fields on test rows; see `automtl list importance`."""
     metrics: tuple[str, ...] = ()

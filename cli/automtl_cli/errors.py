@@ -63,7 +63,7 @@ def check_words(words: Sequence[str]) -> None:
     """Refuse the words of a command of an earlier version; the remedy is the command in its place."""
     for old, new in RENAMED.items():
         if [*words][: old.count(" ") + 1] == old.split():
-            raise UsageError(f"automtl {old}: has another name now", new)
+            raise UsageError(f"`automtl {old}` has another name now", new)
 
 
 def report(error: BaseException, stop: Stop) -> int:

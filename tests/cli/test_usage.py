@@ -81,7 +81,7 @@ WRONG = (
     ("list desan", "fix: automtl list spaces desan"),
     ("list run x", "leave it out: automtl list run"),
     ("list opps", r"nothing is called 'opps' \(did you mean 'ops'\?\)\n  fix: known: balancers, commands, "),
-    ("doctor --config small.yaml", "automtl doctor: has another name now\n  fix: automtl check"),
+    ("doctor --config small.yaml", "`automtl doctor` has another name now\n  fix: automtl check"),
     ("plugins new automtl-x --kind op", "fix: automtl new NAME"),
 )
 
