@@ -29,7 +29,6 @@ from automtl_core.dataset.dataset import (
     UNUSED as UNUSED,
     WEIGHT as WEIGHT,
     Bag as Bag,
-    Bucketed as Bucketed,
     Column as Column,
     Count as Count,
     Dataset as Dataset,

@@ -19,8 +19,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1] / "examples"
 COMMANDS = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+USES = ("search", "train", "compare")
 SHORT = ("--set", "training.epochs=1", "--set", "features=ids")
-"""Settings of a search, a training or a comparison on top of those that a README shows."""
+"""Settings of a search, a training or a comparison, beneath those that a README shows."""
 ROWS = ("--set", "dataset.rows=1000")
 SKIPPED = 5
 """Exit code of pytest where a library of an example is not installed, such as Ray."""
@@ -35,38 +36,41 @@ def environment(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def run(command: list[str | Path], cwd: Path) -> None:
-    """Run a command; end with its output if it fails."""
+def run(command: list[str | Path], cwd: Path) -> bool:
+    """Run a command; return whether it did its work, and end with its output if it fails."""
     told = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, cwd=cwd, env=told, capture_output=True, text=True)  # noqa: S603
     if done.returncode not in (0, SKIPPED):
         raise SystemExit(f"{shlex.join(map(str, command))}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+    return done.returncode != SKIPPED
 
 
 def shortened(words: list[str]) -> list[str]:
     """Return the words of a command of automtl, with few rows and epochs."""
-    if words[1] not in ("search", "train", "compare"):
+    if words[1] not in USES:
         return words
     rows = ROWS if "dataset.rows=20000" in words else ()
-    strategy = "--strategy" in words and words[words.index("--strategy") + 1]
-    few = ("--set", "strategy.candidates=2") if strategy == "random" else ()
-    return [*words, *rows, *SHORT, *few]
+    return [*words[:2], *SHORT, *words[2:], *rows]
 
 
-def use(example: Path, work: Path) -> None:
-    """Install an example, and do what its README shows."""
+def use(example: Path, work: Path) -> list[str]:
+    """Install an example, do what its README shows, and return what was done."""
     python = environment(work / "venv")
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-index"]
     run([*pip, "--no-deps", "--no-build-isolation", example], work)
+    done = ["installed"]
     if (example / "data").exists():
         (work / "data").symlink_to(example / "data")
     for line in COMMANDS.findall((example / "README.md").read_text("utf-8"))[0].splitlines():
         words = shlex.split(line)
         if words[0] == "pytest":
-            run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", example], work)
+            if run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", example], work):
+                done.append("tested")
         elif words[0] == "automtl" and "--data-dir" not in words:
             start = "from automtl_cli.start import main; main()"
             run([python, "-c", start, *shortened(words)[1:]], work)
+            done += [f"used by {words[1]}"] * (words[1] in USES)
+    return done
 
 
 def main() -> None:
@@ -76,8 +80,7 @@ def main() -> None:
     )
     for example in examples:
         with tempfile.TemporaryDirectory() as work:
-            use(example, Path(work))
-        print(f"{example.name}: installed, tested and used", flush=True)
+            print(f"{example.name}: {', '.join(use(example, Path(work)))}", flush=True)
 
 
 if __name__ == "__main__":

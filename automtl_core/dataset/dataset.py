@@ -28,7 +28,7 @@ from automtl_core.errors import PluginError
 from automtl_core.fields.encode import AGE, LARGEST as LARGEST, FieldEncoder, event_columns
 from automtl_core.fields.field import FieldKind as FieldKind, Read as Read
 from automtl_core.fields.kinds import FIELDS
-from automtl_core.fields.numeric import Bucketed as Bucketed, Dense as Dense, Scaling as Scaling
+from automtl_core.fields.numeric import Dense as Dense, Scaling as Scaling
 from automtl_core.fields.sparse import Bag as Bag, Sparse as Sparse
 from automtl_core.fields.vectors import VectorIds, Vectors as Vectors
 from automtl_core.settings.settings import Configured, Settings
@@ -264,7 +264,7 @@ class Dataset(ABC, Configured[D]):
         """Return one row for each example, in any order, without exact duplicates of raw rows.
 
         Columns: sparse fields as text or integers (null or an empty text where unknown, which gets the unseen
-        id), bucketed fields as numbers; multi-valued fields as the text or integer of a bag, see
+        id); multi-valued fields as the text or integer of a bag, see
         `values`; lists of a history as lists of such values, null where unknown; dense fields as numbers
         (null where unknown); labels as 0 or 1, or as numbers, null where an example lacks the label; the
         columns of `time` (numbers or timestamps), `part`, oracles and weights. Other columns are ignored.

@@ -1,13 +1,12 @@
-"""Numeric fields: scaled numbers, and numbers in buckets of equal frequency."""
+"""Numeric fields: scaled numbers, and edges of bins of equal frequency."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from automtl_core.fields.encode import FieldEncoder, Gives, Reading, filled
 from automtl_core.fields.field import Chunk, FieldKind, FieldLearner, Read, Source
@@ -127,73 +126,8 @@ class Scaled(FieldLearner):
         return Scale("none", 0.0, self.moments.mean or 1.0) if self.by_size else self.encoder
 
 
-@dataclass(frozen=True)
-class Buckets(FieldEncoder):
-    """Encoder of a number as 1 + the number of edges at or below it; 0 where missing."""
-
-    edges: tuple[float, ...]
-    missing: float | None = None
-    """Replacement for a missing number; None for no replacement."""
-
-    kind: ClassVar[str] = "buckets"
-    reading: ClassVar[Reading] = "numbers"
-
-    @property
-    def size(self) -> int:  # type: ignore[override]
-        """Number of ids, including that of a missing number."""
-        return len(self.edges) + 2
-
-    def encode(self, values: np.ndarray) -> np.ndarray:
-        values = filled(values, self.missing)
-        found = np.searchsorted(np.array(self.edges, np.float64), values, side="right") + 1
-        return np.where(np.isnan(values), 0, found).astype(np.int32)
-
-    def examples(self, name: str, ids: Sequence[int]) -> dict[str, list[Any]]:
-        low = [None, self.edges[0] - 1 if self.edges else 0.0, *self.edges]
-        return {name: [low[one] for one in ids]}
-
-
-@dataclass(frozen=True)
-class Bucketed(FieldKind):
-    """A numeric column as a categorical field, whose ids are buckets of equal frequency."""
-
-    buckets: Annotated[int, Field(ge=2)] = 10
-    """Number of buckets; there are fewer if numbers repeat."""
-    missing: float | None = None
-    """Replacement for a missing number; if None, missing numbers have id 0."""
-
-    words: ClassVar[str] = "numeric, in buckets"
-    encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (Buckets,)
-
-    def reads(self) -> Mapping[str, Read]:
-        return {self.name: Read("number", self.missing)}
-
-    def learner(self, source: Source) -> "Sample":
-        return Sample(self, source)
-
-
-class Sample(FieldLearner):
-    """FieldLearner of edges from a sample of the numbers of training rows, up to a million."""
-
-    def __init__(self, field: Bucketed, source: Source) -> None:
-        super().__init__(field.reads())
-        self.field = field
-        self.step = -(-source.rows // 1_000_000)
-        self.samples: list[Floats] = []
-
-    def see(self, chunk: Chunk) -> None:
-        self.samples.append(chunk[self.field.name][:: self.step])
-
-    def learn(self, path: Path) -> Buckets:
-        found = edges(np.concatenate(self.samples), self.field.buckets)
-        self.samples.clear()
-        self.constant = not len(found)
-        self.encoder = Buckets(tuple(found.tolist()), self.field.missing)
-        return self.encoder
-
-
 def edges(values: Floats, buckets: int) -> Floats:
-    """Return the lower edges of all buckets but the first, ignoring NaN.
+    """Return the lower edges of all bins but the first, ignoring NaN.
 
     A value that at least 1/`buckets` of the rows have gets a bucket of its own. The other values share the
     remaining buckets, with equally many rows in each. There are fewer buckets if there are fewer values.

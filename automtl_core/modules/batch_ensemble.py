@@ -48,8 +48,9 @@ class Scales(nn.Module):
         """Number of members in use, the first ones."""
         self.lists: Tensor | None = None
         """Place of the list of each row in the next batch of a training, [B]."""
-        ones = torch.ones(members, width)
-        self.scale = nn.Parameter(ones if initial == "ones" else 2 * torch.bernoulli(ones / 2) - 1)
+        p = torch.full((members, width), 1.0 if initial == "ones" else 0.5)
+        # In place: on the meta device, torch would import its compiler for the operations that copy.
+        self.scale = nn.Parameter(p if initial == "ones" else p.bernoulli_(p.clone()).mul_(2).sub_(1))
         some = None if columns is None or len(columns) == width else torch.tensor(columns, dtype=torch.long)
         self.register_buffer("columns", some, persistent=False)
         self.columns: Tensor | None

@@ -36,7 +36,7 @@ class Numbers(nn.Module):
             return
         self.register_buffer("edges", torch.zeros(fields, bins + 1))
         self.edges: Tensor  # [M, Q], including the minimum and the maximum
-        self.register_buffer("offsets", torch.arange(fields) * (bins + 1), persistent=False)
+        self.register_buffer("offsets", torch.arange(fields).mul_(bins + 1), persistent=False)
         self.offsets: Tensor
         self.table = nn.Embedding(fields * (bins + 1), dim)  # for each field: missing, then the bins
         nn.init.normal_(self.table.weight, std=std)

@@ -228,9 +228,9 @@ class Supernet(nn.Module):
             ArtifactError: as in `following`.
 
         """
-        modes = {module: module.training for module in self.modules()}
+        modes = [(module, module.training) for module in self.modules()]
         frozen = [p for p in self.parameters() if p.requires_grad]
-        buffers = {buffer: buffer.clone() for buffer in self.buffers()}
+        buffers = [(buffer, buffer.clone()) for buffer in self.buffers()]
         try:
             for p in frozen:
                 p.requires_grad_(False)
@@ -238,12 +238,12 @@ class Supernet(nn.Module):
                 yield
         finally:
             with torch.no_grad():
-                for buffer, before in buffers.items():
+                for buffer, before in buffers:
                     buffer.copy_(before)
             for p in frozen:
                 p.requires_grad_(True)
-            for module, training in modes.items():
-                module.training = training
+            for module in (one for one, training in modes if one.training is not training):
+                module.training = not module.training
 
     def architecture(self) -> Architecture:
         """Return the decisions, with favourites for undecided choices."""

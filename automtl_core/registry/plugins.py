@@ -101,7 +101,6 @@ def _objects(point: metadata.EntryPoint) -> Objects:
     """Import a plugin in a plugin manager of its own, check its hooks, and return what they return."""
     hooks = {kind.hook: kind for kind in KINDS.values()}
     manager, specified = pluggy.PluginManager("automtl"), pluggy.HookspecMarker("automtl")
-    manager.add_hookspecs(type("Hooks", (), {hook: specified(lambda: {}) for hook in hooks}))
     plugin = point.load()
     manager.register(plugin, point.name)
     marked = {caller.name: caller for caller in manager.get_hookcallers(plugin) or []}
@@ -113,6 +112,7 @@ def _objects(point: metadata.EntryPoint) -> Objects:
             raise PluginError(f"{name!r} is not marked: put `@automtl_core.hookimpl` above it")
     if not marked:
         raise PluginError(f"it implements no hook; hooks: {listing(hooks)}")
+    manager.add_hookspecs(type("Hooks", (), {hook: specified(lambda: {}) for hook in marked}))
     answers = {kind.plural: _answer(kind, marked[name]) for name, kind in hooks.items() if name in marked}
     return {plural: answer for plural, answer in answers.items() if answer}
 

@@ -53,7 +53,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     removed: ClassVar[Mapping[str, Any]] = {}
-    """Settings of earlier versions, with the value that had the effect of today; files with it are read."""
+    """Setting of earlier versions that files may have -> the value with the effect of today; ... for any."""
     instead: ClassVar[Mapping[str, str]] = {}
     """Settings of earlier versions, with what to write now."""
 
@@ -61,7 +61,7 @@ class Settings(BaseModel):
     @classmethod
     def _without_removed(cls, values: Any) -> Any:
         names = [name for name in cls.removed if isinstance(values, Mapping) and name in values]
-        if others := {name: values[name] for name in names if values[name] != cls.removed[name]}:
+        if others := {n: values[n] for n in names if cls.removed[n] not in (..., values[n])}:
             now = dict.fromkeys(cls.instead[name] for name in others if name in cls.instead)
             remedy = f"write {listing(now)}" if now else "use automtl 0.3 or an earlier one"
             raise ValueError(f"this version does not have the setting {listing(others)}: {remedy}")

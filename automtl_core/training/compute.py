@@ -30,8 +30,7 @@ class Compute:
 
     def logits(self, network: nn.Module, batch: Batch) -> Tensor:
         """Return the output of a network for a batch, [B, T], in single precision at least."""
-        bf16 = torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
-        with bf16:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             logits: Tensor = network(batch.features)
         return logits if logits.dtype == torch.float64 else logits.float()
 
@@ -52,18 +51,18 @@ def recalibrate_batchnorm(network: nn.Module, data: Iterable[Batch], compute: Co
     Statistics from training belong to earlier weights, or to other paths through a supernet, and to inputs
     with the variance of dropout. The network is left in evaluation mode.
     """
-    network.eval()
-    norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
+    if any(module.training for module in network.modules()):
+        network.eval()
+    norms = [(m, m.momentum) for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    for norm, _ in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over batches
         norm.train()
     for batch in data:
         compute.logits(network, batch)
-    for norm, momentum in zip(norms, momenta, strict=True):
+    for norm, momentum in norms:
         norm.momentum = momentum
-    network.eval()
+        norm.eval()
 
 
 _TURN = threading.RLock()

@@ -6,20 +6,22 @@ Tables have rules and averages of their own.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
 
 from automtl_core.errors import PluginError
 from automtl_core.modules.table import RowAverage, Table
-from automtl_core.system.process_state import importing_compiler
 from automtl_core.system.state import State
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import Compute, recalibrate_batchnorm
 from automtl_core.training.recipe import Recipe
 
 Parameters = Mapping[str, nn.Parameter]
+ADAM: Any = partial(torch.no_grad()(adam), fused=True, amsgrad=False, maximize=False, eps=1e-8)
 
 
 class Backward(Protocol):
@@ -48,21 +50,25 @@ class Optimiser:
         rules = [table.rule(group.learning_rate, group.decay) for group in groups for table in group.tables]
         self.rules = {rule.weight: rule for rule in rules if rule is not None}
         """Weight of a table -> its own rule."""
-        common = [
-            {"params": parameters, "lr": group.learning_rate, "weight_decay": group.decay}
-            for group in groups
-            if (parameters := [p for p in group.parameters.values() if p not in self.rules])
-        ]
-        with importing_compiler():
-            self.adam = torch.optim.Adam(common, fused=True) if common else None
+        self.groups = groups
+        self.factor = 1.0
+        self.states: dict[Tensor, State] = {}
+        """Parameter -> its moments and step count, of those that Adam has moved."""
 
     def step(self, backward: Backward, moving: Sequence[nn.Parameter] | None = None) -> None:
         """Update these parameters, or all if None, by the gradients of `backward`."""
         for p in self.names:
             p.grad = None
         backward(inputs=list(self.names if moving is None else moving))
-        if self.adam is not None:
-            self.adam.step()
+        # Not by `torch.optim.Adam`, which imports the compiler of torch: that takes as long as torch itself.
+        for group in self.groups:
+            moved = [p for p in group.parameters.values() if p.grad is not None and p not in self.rules]
+            for p in [p for p in moved if p not in self.states]:
+                zeros = {"exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
+                self.states[p] = {"step": torch.zeros((), device=p.device), **zeros}
+            states = [[self.states[p][name] for p in moved] for name in ("exp_avg", "exp_avg_sq", "step")]
+            rates = {"lr": self.factor * group.learning_rate, "weight_decay": group.decay}
+            ADAM(moved, [p.grad for p in moved], *states[:2], [], states[2], beta1=0.9, beta2=0.999, **rates)
         for rule in self.rules.values():
             rule.step()
 
@@ -71,8 +77,7 @@ class Optimiser:
 
         Pending updates of rows, see `settle`, are applied with the new rate.
         """
-        for group in self.adam.param_groups if self.adam else ():
-            group["lr"] = factor * group.setdefault("rate", group["lr"])
+        self.factor = factor
         for rule in self.rules.values():
             rule.factor = factor
 
@@ -83,20 +88,18 @@ class Optimiser:
 
     def state_dict(self) -> State:
         """Return moments and step counts by the names of parameters."""
-        states = {p: rule.state for p, rule in self.rules.items()}
-        states |= self.adam.state if self.adam else {}
+        states = {**self.states, **{p: rule.state for p, rule in self.rules.items()}}
         return {name: dict(states[p]) for p, name in self.names.items() if states.get(p)}
 
     def load_state_dict(self, state: State) -> None:
         """Load a state of `state_dict`, for parameters with the same name and shape."""
         for p, name in self.names.items():
-            saved = state.get(name)
-            if saved is None or saved["exp_avg_sq"].shape != p.shape:
+            if (saved := state.get(name)) is None or saved["exp_avg_sq"].shape != p.shape:
                 continue
             if p in self.rules:
                 self.rules[p].load(saved)
-            elif self.adam is not None:
-                self.adam.state[p] = {key: value.to(p.device, copy=True) for key, value in saved.items()}
+            else:
+                self.states[p] = {key: value.to(p.device, copy=True) for key, value in saved.items()}
 
 
 def weight_groups(model: nn.Module, weights: Parameters, recipe: Recipe) -> list[Group]:
@@ -132,12 +135,9 @@ def weight_groups(model: nn.Module, weights: Parameters, recipe: Recipe) -> list
 
 
 def _owned_by(model: nn.Module, is_owner: Callable[[nn.Module], bool]) -> frozenset[str]:
-    return frozenset(
-        f"{path}.{name}" if path else name
-        for path, module in model.named_modules()
-        if is_owner(module)
-        for name, _ in module.named_parameters(recurse=False)
-    )
+    """Return the names of the parameters of some modules within a model."""
+    owners = ((path, module) for path, module in model.named_modules() if is_owner(module))
+    return frozenset(name for path, m in owners for name, _ in m.named_parameters(path, recurse=False))
 
 
 class WeightAverage:
@@ -165,7 +165,7 @@ class WeightAverage:
         self._buffers: list[tuple[Tensor, Tensor]] = []
         if span <= 1:
             return
-        self._network = deepcopy(self.trained)
+        self._network = deepcopy(self.trained).eval()
         pairs = list(zip(self.trained.modules(), self._network.modules(), strict=True))
         averages = [t.average(m) for t, m in pairs if isinstance(t, Table) and isinstance(m, Table)]
         self._tables = [average for average in averages if average is not None]

@@ -163,7 +163,7 @@ def _search(work: Work) -> None:
     result = _result(job, problem, recorder)
     if job.config.strategy is not None:
         made.write(Search(tuple(result.evidence), tuple(result.front), result.overrides))
-    if result.overrides:  # may choose histories and aggregates, which the encoder has to have
+    if result.overrides:  # may choose encodings, which the encoder has to have
         work.prepared.encoder_of(work.problem.space.schema).save(made.path / ENCODER)
     architecture = replace(result.architecture, origin=origin(job.of(made.config()), work.problem.space))
     made.write_architecture(architecture)

@@ -8,16 +8,18 @@ import shutil
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import automtl_core
 from automtl_core.choices import Architecture
 from automtl_core.data.store import Prepared
+from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError, DivergedError, StorageError
 from automtl_core.registry.kinds import SPACES
 from automtl_core.run_dir.config import RunConfig
@@ -39,10 +41,12 @@ from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.budget import ENCODINGS
 from automtl_core.workflow.job import Job
 
-FORMAT = 3
+FORMAT = 4
 MODEL = Component.model_validate({"name": "shared-bottom", "expert_layers": [128, 64], "tower_layers": [64]})
 """The small model. It is about as deep as the models that use the encodings: a model of one layer does not
 learn effects of several fields together, and prefers other encodings."""
+TREES = Component.model_validate({"name": "boosting", "learning_rate": 0.1, "patience": 20})
+"""The trees beside it, where they can be grown."""
 PATIENCE = 2
 """Epochs without a better held-out score before early stopping of the small model."""
 WITHOUT_EFFECT = frozenset({
@@ -124,9 +128,10 @@ def _train(
     executor: Executor,
     folder: Path,
     end: float | None,
-    answers: Sequence[tuple[Answers, int]],
+    answers: Answers,
+    trees: bool,
 ) -> list[TrialResult]:
-    """Train the small model with each pair of values and seed; return the results on held-out rows.
+    """Train the small network with values, and trees where they can be grown; return the results.
 
     Trials are in a folder, and end at a time of `time.monotonic`; None for no limit.
 
@@ -139,7 +144,8 @@ def _train(
     def in_time() -> bool:
         return end is None or time.monotonic() < end
 
-    specs = [_spec(job, prepared, folder, values, seed) for values, seed in answers]
+    models = [MODEL, *([TREES] if trees and _grows_trees(job, prepared.schema) else [])]
+    specs = [_spec(job, prepared, folder, model, answers) for model in models]
     results = dict(executor.run(deque(specs), lambda spec, event: in_time()))
     if not in_time():
         raise OutOfTimeError
@@ -149,15 +155,24 @@ def _train(
     return [results[spec] for spec in specs]
 
 
-def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: int) -> TrialSpec:
+def _grows_trees(job: Job, schema: Schema) -> bool:
+    """Return whether trees are installed, have a field to read, and predict the kinds of all tasks."""
+    if TREES.name not in job.registry.names(SPACES):
+        return False
+    read = schema.dense or any(field.kind == "single" for field in schema.sparse)
+    installed = all(map(find_spec, job.registry.get(SPACES, TREES.name).libraries))
+    return bool(read) and installed and all(task.type.boosting for task in schema.tasks)
+
+
+def _spec(job: Job, prepared: Prepared, folder: Path, model: Component, answers: Answers) -> TrialSpec:
     settings = job.config.encoding_search
     epochs = min(settings.epochs, job.config.training.epochs)
     small: dict[str, Any] = {
-        "space": MODEL,
+        "space": model,
         "strategy": None,
         "decisions": {},
         "warm_start": None,
-        "seed": seeds.derive(seed, "trials"),
+        "seed": seeds.derive(0, "trials"),
         "time_budget": None,
         "metrics": (),
         "listeners": (),

@@ -1,6 +1,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
@@ -36,6 +37,7 @@ def test_the_engine_keeps_its_contract(tmp_path: Path, monkeypatch: pytest.Monke
     pytest.importorskip("ray.actor")  # a folder `ray` would be a package without content
     ray = pytest.importorskip("ray")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", token_hex(32))  # else Ray writes one to the home folder
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     options = {"num_cpus": 2, "include_dashboard": False, "log_to_driver": False}
     with TemporaryDirectory(

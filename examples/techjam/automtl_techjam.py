@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import duckdb
 from pydantic import Field
 
-from automtl_core.plugin import INTEGER, NUMBER, Bucketed, Counted, Metric, RawFile, hookimpl
+from automtl_core.plugin import INTEGER, NUMBER, Counted, Dense, Metric, RawFile, hookimpl
 from automtl_datasets.kuairand import KuaiRand, KuaiRandSettings
 from automtl_metrics.rankings import ONE_CLASS, Array, averaged, gauc_by_positives, ndcg_of_users
 
@@ -34,7 +34,7 @@ class TechJam(KuaiRand):
     version = 1
     settings_class = TechJamSettings
     preparation = "The rows of the standard log, joined with the tables of users and videos."
-    fields = (*KuaiRand.fields, Bucketed("duration_ms"))
+    fields = (*KuaiRand.fields, Dense("duration_ms", "log"))
     part = "part"
 
     def files(self) -> Mapping[str, RawFile]:

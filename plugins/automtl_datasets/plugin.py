@@ -22,7 +22,6 @@ def automtl_register_field_kinds() -> dict[str, str]:
     """Register the kinds of fields."""
     return {
         "bag": "automtl_core.fields.sparse:Bag",
-        "buckets": "automtl_core.fields.numeric:Bucketed",
         "time-part": "automtl_core.fields.sparse:TimePart",
         "dense": "automtl_core.fields.numeric:Dense",
         "sparse": "automtl_core.fields.sparse:Sparse",

@@ -20,7 +20,6 @@ from automtl_core.plugin import (
     UNUSED,
     WEIGHT,
     Bag,
-    Bucketed,
     Column,
     DataError,
     Dataset,
@@ -84,19 +83,18 @@ class Table(Dataset[TableSettings]):
     )
 
     def declare(self) -> None:
-        """Set the declarations of the settings. Numbers in buckets are sparse fields, after the other ones.
+        """Set the declarations of the settings.
 
         Raises:
             UsageError: the settings contradict each other; the message lists all faults.
 
         """
-        chosen, numbers = self.settings, self.settings.dense.items()
+        chosen = self.settings
         self._of_kinds = _fields_of_kinds(chosen.fields, self.kind_of)
         self.fields = (
             *map(Sparse, chosen.sparse),
             *(Bag(name, sign) for name, sign in chosen.multi.items()),
-            *(Bucketed(name, n.buckets, n.missing) for name, n in numbers if n.buckets),
-            *(Dense(name, n.scaling, n.missing) for name, n in numbers if not n.buckets),
+            *(Dense(name, one.scaling, one.missing) for name, one in chosen.dense.items()),
             *(Vectors(f"{column}:vector", column) for column in chosen.vectors),
             *self._of_kinds,
         )
@@ -116,10 +114,11 @@ class Table(Dataset[TableSettings]):
         chosen, declared = self.settings, self.settings.history
         if declared is None or (not declared.lists and chosen.user is None):
             return ()
-        numbers = tuple(Dense(name, one.scaling, one.missing) for name, one in declared.numbers.items())
+        events = chosen.numbers_of_events()
+        numbers = tuple(Dense(name, one.scaling, one.missing) for name, one in events.items())
         if lists := declared.lists:
             fields = tuple(name for name in lists if name in chosen.sparse)
-            others = {*chosen.sparse, *declared.numbers, "age", AGE}
+            others = {*chosen.sparse, *events, "age", AGE}
             outcomes = tuple(name for name in lists if name not in others)
             held = History("past", "", "", fields, outcomes, numbers=numbers, lists=lists)
             return (replace(held, separator=declared.separator, blanks=chosen.blanks),)
@@ -213,7 +212,9 @@ class Table(Dataset[TableSettings]):
             "dense": dict.fromkeys(chosen.dense, replace(NUMBER, remedy=number)),
             "labels": {label.source: _column_of(label) for label in self.labels},
             "fields": {name: column_of(read) for name, read in reads_of(self._of_kinds).items()},
-            "history.numbers": {number.name: NUMBER for one in logged for number in one.numbers},
+            "history.numbers": {
+                number.name: NUMBER for one in logged for number in one.numbers if number.name not in labels
+            },
             "vectors": dict.fromkeys(chosen.vectors, TEXT),
             "history.lists": columns_of_lists(lists),
             "history": dict.fromkeys(sorted(c for c, text in outcomes if text is not None), TEXT),

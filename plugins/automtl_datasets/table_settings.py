@@ -94,14 +94,14 @@ Patterns = Annotated[tuple[Text, ...], Listed, Field(min_length=1)]
 class NumberColumn(Settings):
     """Settings of a numeric field."""
 
+    removed: ClassVar = {"buckets": None}
+    instead: ClassVar = {"buckets": "features.numbers: bins"}
+
     scaling: Scaling = "standard"
     """Scaling. standard: to mean 0 and deviation 1. minmax: to [0, 1]. log: sign(x) log(1 + |x|). none: no
     scaling."""
     missing: float | None = Field(None, ge=-1e38, le=1e38)
     """Number that replaces a blank. null: a blank stays missing, see `features.numbers`."""
-    buckets: int | None = Field(None, ge=2)
-    """Number of buckets of equal frequency, which become the values of a categorical field. null: the field
-    stays numeric."""
 
 
 class LabelColumn(Settings):
@@ -134,8 +134,9 @@ class HistoryColumns(Settings):
     outcomes: tuple[Text, ...] = ()
     """Columns with 0 or 1 that tell what was done: of rows, binary labels. `event=buy` is 1 where the column
     `event` holds `buy`. Without this setting, all binary labels."""
-    numbers: ByName[NumberColumn] = Field(default_factory=dict)
-    """Numeric columns of events, such as the time of play, with the settings of `dense` but `buckets`."""
+    numbers: ByName[NumberColumn] | None = None
+    """Numeric columns of events, such as the time of play, with the settings of `dense`.
+    Without this setting, all number labels."""
     lists: dict[str, Text] = Field(default_factory=dict)
     """Lists of events that the rows hold themselves, the earliest event first: categorical field, outcome,
     number or `age` (the time since the event; `automtl:age` if a field is called `age`) -> column, such as
@@ -233,9 +234,6 @@ class TableSettings(DatasetSettings):
         """Yield a sentence for each contradiction of settings, which begins with a key."""
         yield from self._file_faults()
         yield from self._label_faults()
-        for name, number in self.dense.items():
-            if number.buckets and number.scaling != "standard":
-                yield f"dense.{name}: buckets are not scaled; take out `scaling` or `buckets`"
         if self.user is not None and self.user not in self.sparse:
             yield f"user names {self.user!r}, which is not in `sparse`{did_you_mean(self.user, self.sparse)}"
         yield from self._history_faults()
@@ -247,12 +245,17 @@ class TableSettings(DatasetSettings):
         """Return the labels of 0 and 1."""
         return tuple(name for name, label in self.labels.items() if is_event(label.kind))
 
+    def numbers_of_events(self) -> Mapping[str, NumberColumn]:
+        """Return the numeric columns of events, number labels unless the settings name some."""
+        of = self.history or HistoryColumns()
+        if of.numbers is not None or of.files or of.lists:
+            return of.numbers or {}
+        return {name: NumberColumn() for name in self.labels if name not in self.flags()}
+
     def _history_faults(self) -> Iterator[str]:
         if self.history is None:
             return
-        for name, number in self.history.numbers.items():
-            if number.buckets:
-                yield f"history.numbers.{name}: events have no buckets; take out `buckets`"
+        for name in self.history.numbers or {}:
             if self.history.lists and name not in self.history.lists:
                 yield f"history.numbers names {name!r}, which is not in history.lists; name its list"
         if self.history.lists:

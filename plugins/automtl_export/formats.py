@@ -24,10 +24,9 @@ class Onnx(Exporter):
     def write(cls, graph: Graph, folder: Path) -> None:
         """Write `model.onnx`."""
         size = sum(weight.numel() * weight.element_size() for weight in graph.program.state_dict.values())
-        names = list(graph.inputs)
         with quiet():
             made = torch.onnx.export(
-                graph.program, dynamo=True, verbose=False, input_names=names, output_names=["predictions"]
+                graph.program, verbose=False, input_names=[*graph.inputs], output_names=["predictions"]
             )
             assert made is not None  # noqa: S101 - it is None only if torch writes the file
             made.model.graph.metadata_props.clear()

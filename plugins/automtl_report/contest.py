@@ -105,7 +105,7 @@ def _plot(points: Sequence[Point]) -> list[Block]:
 
 NOTE = (
     "Score: the mean of {} over tasks, weighted by precision, on the validation rows that also chose the "
-    "model. A mean of models is chosen only where it is ahead beyond chance. Level: the 95 % interval, "
+    "model. A mean of models is chosen where its score is the best. Level: the 95 % interval, "
     "corrected for the number of models, includes 0. A model far behind is trained in part; one that is not "
     "trained has inherited weights, which improve by training. Front: no other model is better at lower cost"
 )

@@ -152,10 +152,10 @@ def encodings(record: RunRecord) -> Iterator[Section]:
         return
     result, title = searched.encoding_search, measure(record)
     rows = [
-        ["->" * (trial.answers == result.answers), in_words(trial.answers), trial.score, trial.trainings]
+        ["->" * (trial.answers == result.answers), in_words(trial.answers), trial.score]
         for trial in result.trials
     ]
-    grid = Grid(["", "feature encoding", title, "trainings"], rows, "llr")
+    grid = Grid(["", "feature encoding", title], rows, "llr")
     yield Section("feature encodings", [grid])
 
 
@@ -173,7 +173,17 @@ def encoding(result: EncodingSearchResult) -> str:
         return f"Feature encoding not searched: {result.why}"
     gain = f" ({result.gain:+z.4f} {result.measure})" if result.trials else ""
     chosen = in_words(result.answers) or "none"
-    return f"Feature encoding chosen on held-out training data{gain}: {chosen}"
+    return f"Feature encoding chosen on held-out training data{gain}: {chosen}{_of_history(result)}"
+
+
+def _of_history(result: EncodingSearchResult) -> str:
+    """Return a sentence on what a chosen history alone brings; empty without one."""
+    history, first = result.answers.get("history"), next(iter(result.trials), None)
+    alone = [one for one in result.trials if first and one.answers == {**first.answers, "history": history}]
+    if not history or not alone or not first:
+        return ""
+    gain = f"{alone[0].score - first.score:+z.4f} {result.measure}"
+    return f". Histories alone bring {gain}; in use, the model needs the earlier rows of a user"
 
 
 def apart(result: EncodingSearchResult) -> Iterator[str]:

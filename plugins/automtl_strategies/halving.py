@@ -62,10 +62,10 @@ class HalvingSettings(HeldOutSettings):
     so a small value favours them. A larger value takes longer."""
     removed: ClassVar[Mapping[str, Any]] = {"rung_steps": 600, "scheduler": None}
     ahead: float = Field(2.0, ge=0)
-    """Final comparison: lead on validation rows, in standard errors, with which the mean of several models
-    replaces the best one. With a smaller lead by a metric of lists, AUC over all rows decides, which is more
-    precise. Above 0, the architecture that the search ranks first is trained to the end, even if another one
-    leads early, since wide networks learn faster at first."""
+    """Final comparison by a metric of lists: lead on validation rows, in standard errors, up to which models
+    are level, so that AUC over all rows decides, which is more precise. Above 0, the architecture that the
+    search ranks first is trained to the end, even if another one leads early, since wide networks learn
+    faster at first."""
     ensemble: int = Field(1, ge=1, le=100)
     """Maximum number of models whose mean prediction is the result. This number of candidates is trained to
     the end. The models are chosen by ensemble selection on validation rows. A larger value predicts better as

@@ -73,19 +73,11 @@ class Together(NamedTuple):
     losses: Losses
     alone: Losses
     """Losses of the winner."""
-    over_all: tuple[Losses, Losses] | None = None
-    """Both losses by AUC over all rows, where a metric of lists decides, which is less precise."""
 
-    def is_ahead(self, errors: float) -> bool:
-        """Return whether the ensemble is ahead of the winner by this number of standard errors.
-
-        It costs as much as its members in prediction, so it should be ahead by more than chance. Where its
-        metric of lists is no lower, and not ahead by more than chance, AUC over all rows decides.
-        """
-        views = [difference(self.losses, self.alone)]
-        if self.over_all is not None and views[0].mean <= 0:
-            views.append(difference(*self.over_all))
-        return any(view.is_below_zero(errors) for view in views)
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the mean is no worse than the winner; its members are chosen by AUC where lists decide."""
+        return bool(self.losses.mean() <= self.alone.mean())
 
 
 class LastRound:
@@ -178,7 +170,7 @@ class LastRound:
                 average = self._average([loop.latest[name][0] for name in together.names])
                 networks[average.name] = mean
                 models[average.name] = average, self._validated(mean), together.losses
-                if together.is_ahead(self.settings.ahead):
+                if together.is_ahead:
                     title, names, losses = average.name, together.names, together.losses
         front = list[Point]()
         for name, (one, metrics, of_one) in models.items():
@@ -259,8 +251,7 @@ class LastRound:
             if more[name].mean() >= best.mean():
                 break
             members, best = [*members, name], more[name]
-        over_all = (best, losses(winner)) if of_lists else None
-        return Together(members, losses(members, False), losses(winner, False), over_all)
+        return Together(members, losses(members, False), losses(winner, False))
 
     def _validated(self, network: nn.Module) -> Metrics:
         """Return the metrics on all validation rows, as for the entrants."""

@@ -46,8 +46,9 @@ def check_space(space: SearchSpace[Any], architectures: int = 6) -> None:
 def _check_reuse(space: SearchSpace[Any], architectures: Sequence[Architecture], features: Features) -> None:
     """Check that parts which are computed again only for other decisions have the same outputs as ever."""
     supernet, reuse = space.supernet().double().eval(), Reuse()
-    for first in architectures:
-        for name, decision in architectures[-1].decisions.items():
+    for first in architectures[:-1]:
+        last = architectures[-1].decisions.items()
+        for name, decision in (one for one in last if one[1] != first.decisions[one[0]]):
             decisions = {**first.decisions, name: decision}
             with supernet.holding(decisions):
                 with reuse.evaluation(supernet.network, decisions):
@@ -73,8 +74,7 @@ def _check_outputs(space: SearchSpace[Any], architecture: Architecture, features
     """Check the outputs of a network beside its logits: names, shapes, and numbers that are missing."""
     network = space.network(architecture).double().eval()
     outputs = outputs_of(network, features)
-    fault = fault_of_outputs(outputs, len(features.dense))
-    assert fault is None, fault
+    assert (fault := fault_of_outputs(outputs, len(features.dense))) is None, fault
     first = space.network(next(iter(sample_architectures(space, 1)))).double().eval()
     same = outputs_of(first, features).keys() == outputs.keys()
     assert same, "the names of outputs must not depend on the decisions"

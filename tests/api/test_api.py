@@ -174,6 +174,7 @@ def test_models_are_compared_on_a_frame(here):
     assert len(repr(outcome)) < 200
 
 
+@pytest.mark.filterwarnings("ignore:.* of the test rows have values")
 def test_a_callback_ends_a_training_in_order(here):
     run = automtl.train(
         "synthetic",

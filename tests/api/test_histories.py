@@ -178,7 +178,7 @@ def test_inputs_from_histories_that_rows_do_not_have_are_an_error(tmp_path, monk
         automtl.train(log(300), ["click", "buy"], settings=settings, name="mine")
 
 
-COINS, SHARE = 16_000, 0.4
+COINS, SHARE = 8000, 0.4
 
 
 def test_coin_labels_are_not_predicted_from_histories_that_hold_them(tmp_path, monkeypatch):

@@ -61,7 +61,7 @@ def test_cells_are_kept_in_the_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("workers", "trials", "splits", "in_turn"), [(2, 0, 1, 2), (8, 0, 1, 1), (2, 5, 2, 9)]
+    ("workers", "trials", "splits", "in_turn"), [(2, 0, 1, 2), (8, 0, 1, 1), (2, 3, 2, 7)]
 )
 def test_workers_share_the_time(tmp_path, workers, trials, splits, in_turn):
     wanted = ComparisonSpec(

@@ -32,7 +32,7 @@ SETTINGS = {
         "files": "own.csv",
         "sparse": ["user", "item", "shop"],
         "multi": ["tags"],
-        "dense": {"price": {"buckets": 5}},
+        "dense": {"price": {"scaling": "log"}},
         "labels": {"click": {}, "rating": {"kind": "regression"}},
         "hashed": {"item": 8},
         "min_count": 40,

@@ -66,7 +66,7 @@ def test_training_rows_see_what_a_loop_over_rows_says(name, split, raw_dataset, 
     given = {**dataset.settings.model_dump(mode="json"), "split": split, "label_delay": 3.0}
     dataset = type(dataset)(type(dataset).settings_class.parse(given, "dataset"))
     prepared = prepare(dataset, name, data_dir, tmp_path)
-    count = min(prepared.manifest["rows"]["train"], 1000)
+    count = min(prepared.manifest["rows"]["train"], 400)
     rule = prepared.rule("always").some(np.arange(count))
     times, folds = (None if one is None else one.tolist() for one in (rule.times, rule.folds))
     place = next(place for place, one in enumerate(prepared.schema.sparse) if one.kind == "single")

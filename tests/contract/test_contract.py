@@ -31,20 +31,14 @@ LEARNERS = ["boosting", "linear"]
 """Spaces whose models learn by themselves: what holds for networks is not for them."""
 NETWORKS = [name for name in REGISTRY.names(SPACES) if name not in LEARNERS]
 # Small sizes, for speed.
-SMALL = {
-    "desan": {
-        "embedding_dim": 4,
-        "expert_width": 8,
-        "experts": 3,
-        "layers": 2,
-        "blocks": 2,
-        "ops": ["identity", "mlp-16", "mlp-linear-16+factorised-8", "zero"],
-    }
-}
+SMALL = {"desan": {
+    "embedding_dim": 4, "expert_width": 8, "experts": 3, "layers": 2, "blocks": 2,
+    "ops": ["identity", "mlp-16", "mlp-linear-16+factorised-8", "zero"],
+}}  # fmt: skip
 
 NARROW = {"embedding_dim": 4, "expert_layers": [8, 4], "tower_layers": [4]}
 """Sizes of hand-designed models."""
-SMALL["average"] = {"models": [{"name": "desan", **SMALL["desan"]}, {"name": "mmoe", **NARROW}]}
+SMALL["average"] = {"models": [{"name": "desan", **SMALL["desan"], "layers": 1}, {"name": "mmoe", **NARROW}]}
 
 
 def ops():

@@ -25,7 +25,7 @@ SETTINGS = [
     *((name, RARE) for name in NAMES),
     ("table", {"hashed": {"tags": 2, "user": 5}, "dense": {"price": {"scaling": "log"}}, "min_count": 1}),
     ("table", {"dense": {"price": {"scaling": "minmax", "missing": 0.25}}}),
-    ("table", {"dense": {"price": {"buckets": 5, "missing": 0.25}}}),
+    ("table", {"dense": {"price": {"scaling": "log", "missing": 0.25}}}),
 ]
 
 

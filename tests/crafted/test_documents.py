@@ -27,8 +27,7 @@ BYTES = {"no bytes": b"", "no text": b"\xff\xfe", "deep": b"[" * 100_000, "nan":
 READS = {
     "list": lambda path: summaries(path.parent),
     "watch": lambda path: Watched.of(Run.open(path)),
-    "show": lambda path: read_record(path, REGISTRY),
-    "card": lambda path: card(read_record(path, REGISTRY)),
+    "show and card": lambda path: card(read_record(path, REGISTRY)),
     "way on": lambda path: Run.open(path).way_on(),
     "encoder": lambda path: Run.open(path).encoder(REGISTRY.field_encoders()),
     "reports": lambda path: Run.open(path).reports(),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from automtl_core.dataset.dataset import Bucketed, Sparse
+from automtl_core.dataset.dataset import Dense, Sparse
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import FIELD_KINDS
 from automtl_core.registry.plugins import load_registry
@@ -21,8 +21,8 @@ def table(**settings):
 
 
 def test_a_field_of_a_kind_that_is_named():
-    found = table(fields={"both": {**PAIR, "buckets": 50}, "age": {"kind": "buckets"}})
-    assert found.fields == (Sparse("user"), HashedPair("both", ("user", "shop"), 50), Bucketed("age"))
+    found = table(fields={"both": {**PAIR, "buckets": 50}, "age": {"kind": "dense"}})
+    assert found.fields == (Sparse("user"), HashedPair("both", ("user", "shop"), 50), Dense("age"))
     (file,) = found.files().values()
     assert {name: column.kind for name, column in file.columns.items()} == {
         "user": "text", "shop": "text", "age": "number", "click": "number",

@@ -87,10 +87,6 @@ WRONG = {
         {"labels": {"a": {"kind": "regression", "positive": ["1"]}}},
         r"dataset\.labels\.a names texts of a label of 0 and 1",
     ),
-    "scaled buckets": (
-        {"dense": {"a": {"scaling": "log", "buckets": 3}}},
-        r"dataset\.dense\.a: buckets are not scaled",
-    ),
     "user": ({"user": "usr"}, r"dataset\.user names 'usr', which is not in `sparse` \(did you mean 'user'"),
     "split by user": ({"split": "user"}, r"dataset\.split: user needs a column; name it by dataset\.user"),
     "split by time": ({"split": "time"}, r"dataset\.split: time needs a column; name it by dataset\.time"),
@@ -145,10 +141,6 @@ def test_remedies_are_in_the_settings(loaded, text, fix):
             "'past' shares 'itm', which is not a single-valued categorical field .did you mean 'item'",
         ),
         ({"history": {"outcomes": ["stars"]}}, "history.outcomes names 'stars', which is not a binary label"),
-        (
-            {"history": {"numbers": {"price": {"buckets": 3}}}},
-            "history.numbers.price: events have no buckets",
-        ),
         ({"history": {"numbers": ["item"]}}, "has two columns 'item': name it once"),
     ],
 )

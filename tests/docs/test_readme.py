@@ -108,9 +108,10 @@ def adapted(command):
         return command, 0
     quick = EPOCH if "--model average" in command else QUICK
     quick += "" if "--config" in command else ROWS
-    if command.startswith("automtl search") and "--space mmoe" not in command and "space.ops" not in command:
+    searches = command.startswith("automtl search") or ":" in command
+    if searches and "--space mmoe" not in command and "space.ops" not in command:
         quick += FEW_OPS
-    if command.startswith("automtl search") or ":" in command:
+    if searches:
         strategy = re.search("--strategy ([a-z-]+)", command)
         usual = "pd-darts-entropy" if "--preset paper" in command else "pd-darts"
         quick += QUICK_STRATEGIES[strategy[1] if strategy else usual]
@@ -156,7 +157,7 @@ def test_the_demo_ends_with_the_verdict_on_its_search(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for line in lines:
         small = line.replace("dataset.rows=20000", "dataset.rows=1000")
-        small += " --set strategy.rivals=[]" if "search" in line else ""
+        small += " --set 'strategy={epochs: 1, rivals: []}'" if "search" in line else ""
         few = " --set training.epochs=1 --set training.min_positives=2"
         assert run(shlex.split(small + few)[1:], Stop()) == 0
     sentence = runpy.run_path(str(ROOT / "scripts" / "demo.py"))["sentence"](Path("comparisons/demo"))

@@ -23,11 +23,10 @@ from pathlib import Path
 
 PACKAGES = ("core", "cli", "strategies", "desan", "baselines", "datasets")
 """Packages of automtl, without the start of their names."""
-LIBRARIES = (
-    "torch._dynamo", "torch.export", "duckdb", "pandas", "optuna", "typer.main", "rich.console",
-    "onnx", "onnxscript", "onnxruntime",
-)  # fmt: skip
+LIBRARIES = ["duckdb", "pandas", "optuna", "typer.main", "rich.console"]
 """Libraries that functions import, as far as they are installed."""
+if "AUTOMTL_FAULTS" in os.environ:  # exports too
+    LIBRARIES += ["torch._dynamo", "torch.export", "onnx", "onnxscript", "onnxruntime"]
 PATIENCE = 120
 """Seconds after which a child is killed, unless a request says otherwise."""
 

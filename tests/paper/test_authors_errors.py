@@ -148,7 +148,7 @@ def test_dropped_candidates_leave_the_optimiser_and_stop_moving(space):
             dropped = [p for key, p in before.items() if key not in alive]
             seen.append((len(dropped), [p.detach().clone() for p in dropped], dropped))
             assert {id(p) for p in strategy.relaxed.optimiser.names} == alive
-            assert {id(p) for p in strategy.relaxed.optimiser.adam.state} <= alive
+            assert {id(p) for p in strategy.relaxed.optimiser.states} <= alive
             return True
 
     strategy.search(Watch())

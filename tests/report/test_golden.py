@@ -64,7 +64,7 @@ SHARING = Sharing({"layer0/e0": FIELDS[:2]}, {f"task/{task}": ("layer0/e0",) for
 OFF = {"aggregates": (), "numbers": "standard", "embedding_decay": 0.01}
 KEYED = {**OFF, "aggregates": ({"key": ("a", "b"), "means": ()}, {"key": ("c",), "means": ()})}
 ENCODINGS = EncodingSearchResult(
-    KEYED, (EncodingTrial(OFF, 0.7, 1), EncodingTrial(KEYED, 0.7032, 2)), measure="AUC",
+    KEYED, (EncodingTrial(OFF, 0.7), EncodingTrial(KEYED, 0.7032)), measure="AUC",
     other_view=OtherView("GAUC", -0.05, 0.01),
 )  # fmt: skip
 CLICK = binary_metrics(0.71, 0.5, 1200, 4000)

@@ -29,7 +29,7 @@ def test_every_verdict_has_words_and_counts_add_up():
 
 OFF = {"aggregates": (), "numbers": "standard", "embedding_decay": 0.01}
 KEYED = {**OFF, "aggregates": ({"key": ("a", "b"), "means": ()}, {"key": ("c",), "means": ()})}
-CHOSEN = EncodingSearchResult(KEYED, (EncodingTrial(OFF, 0.7, 1), EncodingTrial(KEYED, 0.7032, 2)))
+CHOSEN = EncodingSearchResult(KEYED, (EncodingTrial(OFF, 0.7), EncodingTrial(KEYED, 0.7032)))
 
 
 def test_what_was_chosen_in_a_encoding():
@@ -38,11 +38,11 @@ def test_what_was_chosen_in_a_encoding():
         "numeric features scaled; embedding decay 0.01"
     )
     other = {"numbers": "bins", "aggregates": []}
-    assert encoding(EncodingSearchResult(other, (EncodingTrial(other, 0.7, 1),))).endswith(
+    assert encoding(EncodingSearchResult(other, (EncodingTrial(other, 0.7),))).endswith(
         " (+0.0000 AUC or R2): numeric features binned; no aggregates"
     )
     earlier = {"statistics": "none", "crosses": [], "wide": True, "numbers": "bins"}
-    assert encoding(EncodingSearchResult(earlier, (EncodingTrial(earlier, 0.7, 1),))).endswith(
+    assert encoding(EncodingSearchResult(earlier, (EncodingTrial(earlier, 0.7),))).endswith(
         "(+0.0000 AUC or R2): numeric features binned"
     )
     chosen = replace(CHOSEN, measure="AUC", other_view=OtherView("GAUC", -0.05, 0.01))

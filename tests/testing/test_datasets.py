@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.dataset.dataset import Bucketed, Dataset, DatasetSettings, Dense, Label, Sparse
+from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, Label, Sparse
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.field import FieldKind, FieldLearner, Read
 from automtl_testing import check_dataset, check_field_kind
@@ -69,12 +69,7 @@ TEXTS = {"x": ["a", None, "bb", "a", "3", "ccc", "a", "bb", "x", "y"] * 3}
 
 @pytest.mark.parametrize(
     ("field", "columns"),
-    [
-        (Sparse("x"), TEXTS),
-        (Dense("x", "minmax"), NUMBERS),
-        (Dense("x", missing=1.0), NUMBERS),
-        (Bucketed("x", 3), NUMBERS),
-    ],
+    [(Sparse("x"), TEXTS), (Dense("x", "minmax"), NUMBERS), (Dense("x", missing=1.0), NUMBERS)],
 )
 def test_built_in_kinds_pass(field, columns, tmp_path):
     assert check_field_kind(field, columns, tmp_path).columns == ["x"]

@@ -39,7 +39,7 @@ class EncodingSearchSettings(Settings):
         "model": {"name": "shared-bottom", "expert_layers": [128, 64], "tower_layers": [64]}, "held_out": 0.2,
         "min_rows": 1000, "min_positives": 100, "patience": 2, "margin": 0.0005, "decay_margin": 0.0003,
         "significance": 0.05, "errors": 1.0, "clear": 0.01, "repeated": 0.1,
-        "losses": ["softmax", "pairwise"],
+        "losses": ["softmax", "pairwise"], "seeds": ...,
     }  # fmt: skip
 
     rows: int = Field(100_000, ge=100)
@@ -47,9 +47,6 @@ class EncodingSearchSettings(Settings):
     encodings."""
     epochs: int = Field(20, ge=1)
     """Maximum number of epochs of each training of the small model."""
-    seeds: int = Field(2, ge=1)
-    """Maximum number of trainings with the same encodings, each with another seed. The second one runs only
-    if the first shows a gain that is above the margin, and below 0.01 of mean AUC."""
     keys: int = Field(16, ge=0)
     """Maximum number of aggregates."""
 

@@ -1,8 +1,8 @@
 """The encoding search: feature encodings, and the decay of embeddings, which depends on them.
 
-One change after another is tried with a small model on held-out training rows. It is kept if its gain is
-above a margin and significant. Settings that the user sets are not searched. The caller supplies the training
-of the model.
+One change after another is tried on held-out training rows with a small network, and with boosted trees where
+these read it: a search trains both. It is kept if their mean gain is above a margin and significant. Settings
+that the user sets are not searched. The caller supplies the training.
 """
 
 import math
@@ -25,7 +25,7 @@ from automtl_core.system.documents import Value
 from automtl_core.tasks.kinds import plain_kind
 from automtl_core.training.events import SILENT, Event, Listener, ProgressMade
 from automtl_core.training.judged import in_other_view
-from automtl_core.training.metrics import Metrics, TaskMetrics
+from automtl_core.training.metrics import TaskMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 
 ENCODING_SEARCH = "encoding search"
@@ -34,8 +34,6 @@ MARGIN = 0.0005
 """Minimum gain of the mean AUC: that of a small model is not always one of a large model."""
 DECAY_MARGIN = 0.0003
 """Margin of the decay; a gain need not be beyond chance, since another decay costs nothing."""
-CLEAR = 0.01
-"""Gain of the mean AUC from which one training is enough."""
 ERRORS = 1.0
 """Standard errors that a gain must exceed where labels are certainly predictable: the choice is then no
 finding, and to miss a better encoding costs more than to take an equal one."""
@@ -44,8 +42,11 @@ WEAKER = (1e-3, 1e-4, 1e-5)
 """Values of it that are tried, each if the one before is better."""
 Answers = dict[str, Any]
 """Setting -> value: settings of `Encodings`, and `DECAY`."""
-Train = Callable[[Sequence[tuple[Answers, int]]], Sequence[TrialResult]]
-"""Trains the small model with each pair of values and seed, and returns its results on held-out rows."""
+Train = Callable[[Answers, bool], Sequence[TrialResult]]
+"""Trains the small network with values, and trees if the second argument is True and there are any; returns
+their results on held-out rows."""
+OF_NETWORKS = frozenset({"numbers", DECAY})
+"""Settings that trees do not read."""
 HISTORY = ((MATCHES, f"{LAST}3"), (MATCHES, f"{LAST}3", "attention"))
 """Inputs from histories to try, in order."""
 
@@ -61,8 +62,6 @@ class EncodingTrial(Value):
     answers: Answers
     score: float
     """Mean over tasks of `evidence_as_auc` on held-out training rows."""
-    trainings: int
-    """Number of trainings that the score is averaged over."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,7 @@ class EncodingSearchResult(Value):
     answers: Answers
     """The chosen values of the searched settings."""
     trials: tuple[EncodingTrial, ...] = ()
-    """All values that were tried, in order; the first are the selected aggregates and the defaults, which are
-    kept unless fewer aggregates or other values are better."""
+    """All values that were tried, in order; the first are the defaults."""
     keys: tuple[SelectedKey, ...] = ()
     """The keys of aggregates, with their evidence."""
     why: str = ""
@@ -106,9 +104,8 @@ class EncodingSearchResult(Value):
 
     @property
     def gain(self) -> float:
-        """Gain of the chosen values over none of them: no aggregates, and the defaults."""
-        none = next((one for one in self.trials if not one.answers.get("aggregates")), self.trials[0])
-        return self.best.score - none.score
+        """Gain of the chosen values over the defaults."""
+        return self.best.score - self.trials[0].score
 
 
 @dataclass(frozen=True)
@@ -135,11 +132,8 @@ def search_encodings(
     if not rows.enough:
         why = f"too few held-out training rows ({len(rows.look):,}) or positive labels to compare encodings"
         return EncodingSearchResult(trials.best, why=why)
-    keys = tuple(select_keys(rows)) if "aggregates" in trials.best else ()
-    if keys:
-        trials.best["aggregates"] = tuple(one.aggregate.model_dump(exclude_defaults=True) for one in keys)
-    if trials.best.keys() <= {"aggregates"}:  # their selection needs no training
-        return EncodingSearchResult(trials.best, keys=keys)
+    if "aggregates" in trials.best:
+        trials.keys = tuple(select_keys(rows))
     with suppress(OutOfTimeError):
         for place, answers in enumerate(trials.candidates()):
             part = f"trial {place + 1} of at most {trials.most}"
@@ -148,7 +142,7 @@ def search_encodings(
     tried = trials.trials()
     why = "" if tried else "the time budget is too short for a single trial"
     used = [one["key"] for one in trials.best.get("aggregates", ())]
-    chosen = tuple(one for one in keys if one.key in used)
+    chosen = tuple(one for one in trials.keys if one.key in used)
     title = " or ".join(dict.fromkeys(task.type.measure for task in rows.telling))
     return EncodingSearchResult(trials.best, tried, chosen, why, title, trials.other_view())
 
@@ -189,7 +183,10 @@ class _Trials:
         self.best: Answers = {name: PLAIN[name] for name in searched}
         if recipe.embedding_decay == "auto":
             self.best[DECAY] = EMBEDDING_DECAY
-        self._results: list[tuple[Answers, list[TrialResult]]] = []
+        self.keys: Sequence[SelectedKey] = ()
+        self.tried: list[Answers] = []
+        self._results: list[list[TrialResult]] = []
+        self._by_read: dict[str, list[TrialResult]] = {}  # results of trees by what they read
         self._sure = float(ndtri(1 - SIGNIFICANCE / max(self.most - 1, 1)))  # standard errors
 
     @property
@@ -202,17 +199,18 @@ class _Trials:
     def candidates(self) -> Iterator[Answers]:
         """Yield the values to try, each as a change of the best values so far."""
         yield self.best
-        if keys := self.best.get("aggregates"):
-            # Embeddings of single fields may say the same.
-            yield self._changed(aggregates=tuple(one for one in keys if len(one["key"]) > 1))
-            yield self._changed(aggregates=())
         if "history" in self.best:
             for parts in HISTORY:
                 yield self._changed(history=parts)
+        keys = tuple(one.aggregate.model_dump(exclude_defaults=True) for one in self.keys)
+        # Embeddings of single fields, or histories, may say the same as a key of one field.
+        for chosen in (keys, tuple(one for one in keys if len(one["key"]) > 1)):
+            if chosen:
+                yield self._changed(aggregates=chosen)
         if self.rows.schema.dense:
             yield self._changed(numbers="bins")
             if self.best.get("numbers") == "bins" and self.best.get("aggregates"):
-                yield self._changed(aggregates=())  # bins may say the same too
+                yield self._changed(aggregates=())  # bins may say the same
         for decay in WEAKER if DECAY in self.best else ():
             yield self._changed(**{DECAY: decay})
             if self.best[DECAY] != decay:
@@ -220,91 +218,71 @@ class _Trials:
 
     def consider(self, answers: Answers) -> None:
         """Try values, unless they were tried before, and keep them if they are the best so far."""
-        if any(answers == tried for tried, _ in self._results):
+        if answers in self.tried:
             return
-        self._train(answers)
+        read = str([answers[name] for name in answers if name not in OF_NETWORKS])
+        network, *trees = self.train(answers, read not in self._by_read)
+        self._by_read.setdefault(read, trees)
+        self.tried.append(answers)
+        self._results.append([network, *self._by_read[read]])
         if answers is self.best:
             return
-        if answers.get("aggregates") != self.best.get("aggregates"):  # their selection is evidence for them
-            self.best = answers if self._ahead(answers) > 0 else self.best
-            return
-        changed = [name for name in answers if answers[name] != self.best[name]]
-        decay = changed == [DECAY]
-        least, seeds = DECAY_MARGIN if decay else MARGIN, self.rows.settings.seeds
-        while least < self._ahead(answers) < CLEAR and len(self._of(answers)) < seeds:
-            behind = len(self._of(self.best)) <= len(self._of(answers))
-            self._train(answers, *[self.best] * behind)
-        # A metric of lists is uncertain: small gains are often chance. Inputs may tell about moments, and
-        # nothing about the order of a list.
-        errors = 0.0 if decay else self._sure if ranked(self.rows.telling) else ERRORS
-        if self._ahead(answers) > least and self._significant(answers, errors):
-            self.best = answers
+        changed = {name for name in answers if answers[name] != self.best[name]}
+        pairs = list(zip(self._results[-1], self._of(self.best), strict=True))
+        pairs = pairs[:1] if changed <= OF_NETWORKS else pairs
+        ahead = float(np.mean([self._mean(one) - self._mean(other) for one, other in pairs]))
+        if changed == {"aggregates"} and self.best["aggregates"]:  # fewer keys cost less
+            kept = ahead > 0
+        elif changed == {DECAY}:
+            kept = ahead > DECAY_MARGIN
+        else:
+            kept = ahead > MARGIN and self._significant(pairs)
+        self.best = answers if kept else self.best
 
     def trials(self) -> tuple[EncodingTrial, ...]:
         """Return all values that were tried, in order."""
-        return tuple(
-            EncodingTrial(answers, float(np.mean([self._mean(r.metrics) for r in results])), len(results))
-            for answers, results in self._results
-            if results
-        )
+        tried = zip(self.tried, self._results, strict=True)
+        return tuple(EncodingTrial(one, float(np.mean([*map(self._mean, of)]))) for one, of in tried)
 
     def other_view(self) -> OtherView | None:
         """Return the gain of the best values over none of them in the other view."""
-        none = next((one for one, _ in self._results if not one.get("aggregates")), self.best)
-        pairs = [
-            (one.other_view, other.other_view)
-            for one, other in zip(self._of(self.best), self._of(none), strict=False)
-        ]
-        by_row = [other - one for one, other in pairs if one is not None and other is not None]
         task = next((of for of in self.rows.telling if in_other_view(of, self.rows.look.groups)), None)
         other = task and in_other_view(task, self.rows.look.groups)
-        if none == self.best or not by_row or other is None:
+        if other is None or not self.tried or self.best == self.tried[0]:
             return None
-        gain = difference(np.mean(by_row, axis=0), np.zeros_like(by_row[0]))
+        after, before = (self._of(one)[0].other_view for one in (self.best, self.tried[0]))
+        if after is None or before is None:
+            return None
+        gain = difference(before - after, np.zeros_like(after))
         return OtherView(other.type.measure, gain.mean, gain.error)
 
     def _changed(self, **changes: Any) -> Answers:
         """Return the best values with changes to searched settings."""
         return {name: changes.get(name, answer) for name, answer in self.best.items()}
 
-    def _ahead(self, answers: Answers) -> float:
-        """Return the gain over the best values, averaged over the seeds that both have."""
-        pairs = list(zip(self._of(answers), self._of(self.best), strict=False))
-        return float(np.mean([self._mean(one.metrics) - self._mean(other.metrics) for one, other in pairs]))
+    def _of(self, answers: Answers) -> list[TrialResult]:
+        """Return the results of the network and the trees with values."""
+        return self._results[self.tried.index(answers)]
 
-    def _significant(self, answers: Answers, errors: float) -> bool:
-        """Return whether the gain over the best values is beyond chance, on the rows that were compared.
+    def _significant(self, pairs: Sequence[tuple[TrialResult, TrialResult]]) -> bool:
+        """Return whether the gain of the first results over the second ones is beyond chance.
 
-        Args:
-            answers: The values.
-            errors: Number of standard errors that are enough where labels are certainly predictable.
-
+        Where labels are certainly predictable, `ERRORS` standard errors are enough. A metric of lists is
+        uncertain: inputs may tell about moments, and nothing about the order of a list.
         """
-        pairs = list(zip(self._of(answers), self._of(self.best), strict=False))
         losses = [(one.losses, other.losses) for one, other in pairs]
         by_row = [other - one for one, other in losses if one is not None and other is not None]
         if not by_row:
             return True
         gain = difference(np.mean(by_row, axis=0), np.zeros_like(by_row[0]))
-        first = self._results[0][1][0].metrics
+        first = self._results[0][0].metrics
         predictable = any(_clear(first[task.name]) for task in self.rows.telling)
-        return gain.mean > (errors if predictable else self._sure) * gain.error
+        loose = predictable and not ranked(self.rows.telling)
+        return gain.mean > (ERRORS if loose else self._sure) * gain.error
 
-    def _of(self, answers: Answers) -> list[TrialResult]:
-        return next((results for tried, results in self._results if tried == answers), [])
-
-    def _train(self, *answers: Answers) -> None:
-        """Train once more with each of these values, each with its next seed."""
-        for each in answers:
-            if not self._of(each):
-                self._results.append((each, []))
-        trained = self.train([(each, len(self._of(each))) for each in answers])
-        for each, result in zip(answers, trained, strict=True):
-            self._of(each).append(result)
-
-    def _mean(self, metrics: Metrics) -> float:
+    def _mean(self, result: TrialResult) -> float:
         """Return the mean score over the tasks with enough held-out rows."""
-        return float(np.mean([evidence_as_auc(metrics[task.name]) for task in self.rows.telling]))
+        return float(np.mean([evidence_as_auc(result.metrics[task.name]) for task in self.rows.telling]))
 
 
 def encoding_domains(result: EncodingSearchResult, schema: Schema) -> dict[str, Search]:

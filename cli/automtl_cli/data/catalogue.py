@@ -37,7 +37,7 @@ def dataset(name: str) -> Output:
 
 def _view(result: Json) -> Iterator[Section]:
     yield Section(result["name"], [])
-    yield lines(result["description"])
+    yield lines(*(" ".join(paragraph.split()) for paragraph in result["description"].split("\n\n")))
     about = {key: result[key] for key in ("source", "licence", "preparation") if result[key]}
     if result["folder"]:
         about["raw files in"] = result["folder"]

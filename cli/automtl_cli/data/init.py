@@ -241,18 +241,16 @@ def _split(guessed: TableGuess, dataset: Mapping[str, Any]) -> Iterator[str]:
         sign = "" if "split" in dataset else "# "
         yield f"{sign}split: time  # the latest rows are for the test, those before for validation"
         if name:
-            yield f"# history: {{}}  # rows read the earlier rows of their {on_one_line(name)}"
-        clock = at.facts.clock
-        of_day = clock == "seconds" or (clock == "date" and ":" in at.facts.high)
-        if name and not guessed.lists and clock in ("seconds", "date"):
+            history = dataset.get("history")
+            sign, of_user = "# " if history is None else "", on_one_line(name)
+            yield f"{sign}history: {in_yaml(history or {})}  # rows read the earlier rows of their {of_user}"
+        if name and not guessed.lists and at.facts.clock in ("seconds", "date"):
+            of_day = at.facts.clock == "seconds" or ":" in at.facts.high
             form, which = ("gap: 30m", "without a gap of 30 minutes") if of_day else ("every: 1d", "of a day")
             yield f"# list: {{user, {form}}}  # rows of a user {which} are ranked against each other"
-        if clock:  # a time that only counts steps has no parts
-            parts = ("hour", "weekday") if of_day else ("weekday",)
-            yield f"# fields:  # {' and '.join(parts)} as fields; predictions then need the time"
-            for part in parts:
-                setting = f"kind: time-part, column: {in_yaml(at.name)}, part: {part}"
-                yield f"#   {in_yaml(f'{at.name}:{part}')}: {{{setting}}}"
+        if parts := dataset.get("fields"):
+            yield "fields:  # parts of the time, in UTC; predictions then need the time"
+            yield from (f"  {in_yaml(part)}: {in_yaml(one)}" for part, one in parts.items())
     if of_list := guessed.lists:
         yield "# Rows that are ranked against each other, seen at the moment when their list begins:"
         yield f"list: {in_yaml(of_list.name)}  # {about(of_list, guessed.seen)}"

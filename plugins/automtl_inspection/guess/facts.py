@@ -127,6 +127,8 @@ class Facts:
     only_where: Sequence[str] = ()
     """Binary columns that hold their higher value in all rows where this column does, and in more; those with
     the fewest such rows first."""
+    of_user: bool = False
+    """Whether nearly each user has one value: it says nothing about an earlier row of the user."""
     together: str = ""
     """What the rows of a value have in common if they form a list, in words; empty if they form none."""
 

@@ -11,8 +11,14 @@ from typing import Any
 from automtl_core.dataset.dataset import DatasetSettings
 from automtl_core.dataset.declarations import source_of
 from automtl_core.errors import UsageError, did_you_mean, listing, on_one_line
+from automtl_core.fields.encode import seconds
 from automtl_inspection.guess.facts import LIST, Facts, Glimpse, Odd
 from automtl_inspection.guess.rules import UNDECIDED, Role, acts, meaning, names_lists, rule_of, separator_of
+
+LEAST_DAYS = {"hour": 3, "weekday": 28}
+"""Part of a time -> days from which rows have it as a field: each part of a split then has all values."""
+HISTORY_ROWS = 2.0
+"""Rows of a user, on average, from which rows read the earlier ones of their user."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +213,8 @@ class TableGuess:
 
     seen: Glimpse
     columns: Sequence[Guess]
+    alone: bool = False
+    """Whether other settings name users, times or a split, so that rows read no earlier ones unasked."""
 
     def of(self, *roles: Role) -> list[Guess]:
         """Return the columns with these roles."""
@@ -223,6 +231,32 @@ class TableGuess:
         return next(iter(self.of("list")), None)
 
     @property
+    def user(self) -> Guess | None:
+        """The users."""
+        return next((each for each in self.of("sparse") if meaning(each.name) == "user"), None)
+
+    @property
+    def history(self) -> dict[str, Any] | None:
+        """Settings of the earlier rows of the user of a row; None where most users have one row alone."""
+        user, at = self.user, self.time
+        few = user is None or user.facts.rows < HISTORY_ROWS * user.facts.values
+        if self.alone or few or at is None or not at.facts.clock:
+            return None
+        own = [each for each in self.of("sparse") if each.facts.of_user]
+        varied = [each.name for each in self.of("sparse") if each not in own]
+        return {"fields": varied} if varied and len(own) > 1 else {}
+
+    def parts_of_time(self) -> dict[str, Any]:
+        """Return fields of the hour and the weekday of rows, of which each occurs several times."""
+        at = self.time
+        if at is None or not at.facts.clock:
+            return {}
+        of_day = at.facts.clock == "seconds" or ":" in at.facts.high
+        days = ((seconds(at.facts.high) or 0) - (seconds(at.facts.low) or 0)) / 86400
+        parts = [part for part, least in LEAST_DAYS.items() if days >= least and (of_day or part != "hour")]
+        return {f"{at.name}:{part}": {"kind": "time-part", "column": at.name, "part": part} for part in parts}
+
+    @property
     def candidates(self) -> list[Guess]:
         """Columns that are not used, since they may be labels, which are known only after the event."""
         return [each for each in self.columns if each.candidate]
@@ -230,6 +264,7 @@ class TableGuess:
     def dataset(self) -> dict[str, Any]:
         """Return the settings of the dataset."""
         seen, fields, at, of_list = self.seen, self.of("sparse"), self.time, self.lists
+        user, history = self.user, self.history
         names = [facts.name for facts in seen.columns]
         blanks = sorted({text for each in self.of(*ROLES, "time") for text in each.facts.blanks})
         # Most values of these fields are in one row only.
@@ -242,14 +277,16 @@ class TableGuess:
             "columns": [] if seen.header else names,
             "blanks": blanks,
             **{role: {each.name: each.setting for each in self.of(role)} for role in ROLES},
-            "user": next((each.name for each in fields if meaning(each.name) == "user"), None),
+            "fields": self.parts_of_time(),
+            "user": user.name if user else None,
             "time": at.name if at else None,
             "time_unit": at.facts.unit if at and at.facts.unit != "s" else None,
             "split": "time" if at and at.facts.clock else None,  # not if it only counts steps
             "list": of_list.name if of_list else None,
             "min_count": rare,
         }
-        return {key: value for key, value in settings.items() if value}
+        earlier = {} if history is None else {"history": history}
+        return {key: value for key, value in settings.items() if value} | earlier
 
     def layer(self) -> dict[str, Any]:
         """Return the configuration layer of the table, with a batch size for some 100 steps per epoch."""
@@ -275,7 +312,8 @@ class TableGuess:
             taken = any(each.name in names for role, names in named.items() if role != each.role)
             if not taken and not (each.role in ("time", "list") and each.role in others):
                 kept.append(each)
-        return replace(self, columns=kept)
+        alone = bool({"user", "time", "history"} & others.keys()) or others.get("split") == "random"
+        return replace(self, columns=kept, alone=alone)
 
     def remarks(self, others: Mapping[str, Any] | None = None) -> Iterator[str]:
         """Yield sentences on a split by time, on lists, and on each kind of columns whose role may be wrong.
@@ -292,6 +330,12 @@ class TableGuess:
                 f"rows are split by time ({on_one_line(at.name)}): the latest {shares['test_fraction']:.0%} "
                 f"are for the test, the {shares['validation_fraction']:.0%} before for validation; "
                 "`split: random` splits at random"
+            )
+        if self.history is not None and self.user:
+            name, told = on_one_line(self.user.name), listing(each.name for each in self.of("labels"))
+            yield (
+                f"each row reads the earlier rows of its {name}, with their {told}; if these are known late, "
+                "set `history_delay` and `label_delay`; `history: null` takes each row for itself"
             )
         if (of_list := self.lists) and "list" not in others:
             yield (

@@ -1,4 +1,4 @@
-"""Columns whose equal values say that rows were seen together: a request, a session, a search."""
+"""Columns that group rows: attributes of users, and what rows seen together share, such as a request."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,12 +15,14 @@ LISTS = 20
 """Least number of values with several rows."""
 SHARE = 0.9
 """Share of these whose rows have one user, and are near in time."""
+ALIKE = 1.02
+"""Largest number of values of a user, on average, for an attribute of users."""
 NEAR = 0.05
 """Largest time between rows of a list, as a share of that between all rows."""
 
 
-def with_lists(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> Sequence[Facts]:
-    """Return the facts about the columns, with what the rows of a value have in common.
+def with_groups(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> Sequence[Facts]:
+    """Return the facts about the columns, with what the rows of a user and of a value have in common.
 
     A column whose name does not tell lists needs both a user and a time.
 
@@ -35,7 +37,11 @@ def with_lists(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> Sequence[Facts]:
     times = [n for n, role in enumerate(roles) if role == "time"]
     user, time = next(iter(users), None), max(times, key=lambda n: columns[n].values, default=None)
     found = list(columns)
-    for n, facts in enumerate(columns):
+    if user is not None:
+        pairs = ", ".join(f"count(DISTINCT (c{user}, c{n}))" for n in range(len(columns)))
+        known = db.execute(f"SELECT {pairs} FROM head").fetchall()[0]
+        found = [replace(of, of_user=n <= ALIKE * known[user]) for of, n in zip(found, known, strict=True)]
+    for n, facts in enumerate(found):
         named = names_lists(facts.name, alone=user is None and time is None)
         unknown = meaning(facts.name) in ("", "id") and user is not None and time is not None
         is_code = facts.kind in ("text", "integer") and not facts.clock and facts.values >= LISTS

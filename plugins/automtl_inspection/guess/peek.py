@@ -23,7 +23,7 @@ from automtl_core.raw.load import load_copy, refused
 from automtl_core.raw.records import Fault, Layout, layout, located, records, shown
 from automtl_core.raw.sql import count, literal, one_file, quoted
 from automtl_inspection.guess.facts import LIST, Facts, Glimpse, Kind, facts_of
-from automtl_inspection.guess.lists import with_lists
+from automtl_inspection.guess.lists import with_groups
 
 ROWS = 100_000
 """Largest number of rows to read."""
@@ -69,7 +69,7 @@ def peek(name: str, columns: Sequence[str] = ()) -> Glimpse:
             rows = _estimated_rows(db, paths, Path(work), found)
         facts = facts_of(db, found.columns)
         found = replace(found, folder=folder.absolute(), pattern=pattern, rows=rows, columns=facts)
-        return replace(found, columns=with_lists(db, found))
+        return replace(found, columns=with_groups(db, found))
 
 
 def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path, given: Sequence[str]) -> Glimpse:

@@ -1,4 +1,4 @@
-"""Parts of a split that are not alike, by the facts about labels in the manifest."""
+"""Parts of a split that are not alike: by the facts about labels in the manifest, and by unseen values."""
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations
@@ -8,11 +8,15 @@ from typing import Any
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.schema import Task
 
+MOST = 0.5
+"""Share of the test rows with unseen values from which a field is named."""
+
 
 def parts_warnings(prepared: Prepared) -> Iterator[str]:
     """Yield a warning for each label that differs between parts by four standard errors, and by much.
 
-    By much: the odds of a label of 0 and 1 are twice as high, or a mean is half a deviation higher.
+    And one for each field of which most test rows have unseen values. By much: the odds of a label of 0 and 1
+    are twice as high, or a mean is half a deviation higher.
     """
     for task in prepared.schema.tasks:
         facts = [prepared.manifest["labels"][part][task.name] for part in PARTS]
@@ -24,6 +28,15 @@ def parts_warnings(prepared: Prepared) -> Iterator[str]:
                 f"the {what} of {task.name} is {of[0]} in training, {of[1]} in validation and {of[2]} in "
                 "test rows: a score is that of rows unlike those of training; are rows sorted by it, or is "
                 "it known late? dataset.split names other splits"
+            )
+
+    train, test = (prepared.part(name).ids for name in ("train", "test"))
+    for place, field in enumerate(prepared.schema.sparse):
+        share = float((test[:, place] == 0).mean())
+        if field.kind == "single" and share >= MOST > 2 * float((train[:, place] == 0).mean()):
+            yield (
+                f"{share:.0%} of the test rows have values of {field.name} without a training row: what is "
+                "learned of single values does not count there; fields that describe them help"
             )
 
 

@@ -19,7 +19,7 @@ def test_every_dataset_can_be_shown(automtl, name):
     assert found["description"].startswith(load_registry().describe(DATASETS, name))
     assert found["preparation"] == adapter.preparation
     shown = automtl("list", "datasets", name)
-    assert shown.code == 0, shown.err
+    assert (shown.code, r"\n" in shown.out) == (0, False), shown.err
     for file in found["files"].values():
         assert file["found"] == 0
         assert f"\n{file['path']} (missing)" in shown.out

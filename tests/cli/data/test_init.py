@@ -241,13 +241,11 @@ def test_from_a_messy_file_to_prepared_data(automtl, here):
     assert "# bad_rows: skip  # repair faulty rows, or leave them out; other values in age, loved\n" in text
     ended = automtl("data", "prepare", "table", "--config", "films.yaml")
     assert (ended.code, "films.csv:79: age: expected a number" in ended.err) == (65, True)
-    for sign in ("bad_rows: skip", "fields:", "  'at:hour':", "  'at:weekday':"):
-        text = re.sub(rf"^  # {sign}", f"  {sign}", text, flags=re.MULTILINE)
-    Path("films.yaml").write_text(text)
+    Path("films.yaml").write_text(text.replace("  # bad_rows: skip", "  bad_rows: skip"))
     assert automtl("data", "validate", "table", "--config", "films.yaml").code == 0
     made = automtl("data", "prepare", "table", "--config", "films.yaml", "--json").json()
     assert sum(made["rows"].values()) == 298
-    assert made["fields"] == 4
+    assert made["fields"] == 2
 
 
 ACTIONS = "user,item,at,action\n" + "".join(

@@ -9,12 +9,12 @@ import pytest
 from automtl_core.data.encoder import Encoder
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import ArtifactError, DataError
-from automtl_core.fields.numeric import Buckets, Scale
+from automtl_core.fields.numeric import Scale
 from automtl_core.fields.sparse import BagEncoder, Hashed, Vocabulary
 from automtl_core.system.documents import read_signed, sha256, write_signed
 
 SCHEMA = Schema(
-    (SparseField("user", 9), SparseField("a/b", 4), SparseField("tags", 4, "bag"), SparseField("age", 4)),
+    (SparseField("user", 9), SparseField("a/b", 4), SparseField("tags", 4, "bag")),
     (DenseField("price"),),
     (Task("click"), Task("rating", kind="regression", mean=3.0, deviation=2.0)),
 )
@@ -22,7 +22,6 @@ ROWS = {
     "user": ["u1", None, 7, "u2"],
     "a/b": ["x", "new", "", "z"],
     "tags": [["z", "x", "z", None, "new"], None, [], ("y",)],
-    "age": [3, 20.5, None, "80"],
     "price": [1.5, "2", None, 0],
     "click": [0, 1, None, True],
     "rating": [5, None, 1.0, "3"],
@@ -38,7 +37,7 @@ def encoder(tmp_path):
     digest = sha256(folder / "tags.txt")
     values = [Vocabulary(4, digest, folder / f"{name}.txt") for name in ("a%2Fb", "tags")]
     fields = {"user": Hashed(8), "a/b": values[0], "tags": BagEncoder(values[1])}
-    numbers = {"age": Buckets((18.0, 1 / 3 + 50)), "price": Scale("standard", 0.1, 1 / 3)}
+    numbers = {"price": Scale("standard", 0.1, 1 / 3)}
     encoder = Encoder(SCHEMA, fields | numbers)
     encoder.save(folder)
     return encoder
@@ -58,7 +57,6 @@ def test_each_column_is_encoded_as_its_field_says(encoder):
     part = encoder.encode(ROWS)
     assert (part.ids.dtype, part.dense.dtype, part.labels.dtype) == (np.int32, np.float32, np.float32)
     assert part.ids[:, 1].tolist() == [1, 0, 0, 3]
-    assert part.ids[:, 3].tolist() == [1, 2, 0, 3]
     assert part.ids[:, 0].tolist() == [*Hashed(8).encode(["u1", "", "7", "u2"])]
     starts, values = part.bags[2]
     assert (starts.tolist(), values.tolist()) == ([0, 0, 2, 2, 2, 3], [1, 3, 2])
@@ -79,7 +77,7 @@ def test_one_row_alone_is_encoded_as_among_many(encoder, kind):
 
 
 def test_labels_may_be_missing_and_other_columns_are_not_looked_at(encoder):
-    columns = {name: ROWS[name] for name in ("user", "a/b", "tags", "age", "price", "rating")}
+    columns = {name: ROWS[name] for name in ("user", "a/b", "tags", "price", "rating")}
     part = encoder.encode(columns | {"more": object()})
     assert np.isnan(part.labels[:, 0]).all()
     assert part.labels[0, 1] == 1
@@ -98,7 +96,6 @@ def test_decoding_gives_back_what_is_known(encoder):
     found = encoder.decode(encoder.encode(ROWS))
     assert found["a/b"] == ["x", None, None, "z"]
     assert found["tags"] == [["x", "z"], [], [], ["y"]]
-    assert found["age"] == ["#1", "#2", None, "#3"]
     assert found["user"][1] is None
     assert found["price"] == pytest.approx([1.5, 2, None, 0], abs=1e-6)
     assert found["click"] == [0, 1, None, 1]
@@ -111,10 +108,10 @@ def test_decoding_gives_back_what_is_known(encoder):
         ({"user": None, "usr": [1] * 4}, r"the examples lack 'user' \(did you mean 'usr'\?\)"),
         ({"user": None, "price": None}, "the examples lack 'user', 'price'"),
         ({"user": "u1"}, "column 'user' is one value"),
-        ({"age": [1, 2]}, "column 'age' has 2 rows, and 'user' has 4"),
+        ({"price": [1, 2]}, "column 'price' has 2 rows, and 'user' has 4"),
         ({"click": [0]}, "column 'click' has 1 rows, and 'user' has 4"),
-        ({"age": [1, 2, "old", 4]}, "column 'age', row 2 .*'old' is not a number of at most 1e"),
-        ({"age": [1, 2, 1e200, 4]}, "column 'age', row 2 .*1e.200 is not a number of at most 1e"),
+        ({"price": [1, 2, "old", 4]}, "column 'price', row 2 .*'old' is not a number of at most 1e"),
+        ({"price": [1, 2, 1e200, 4]}, "column 'price', row 2 .*1e.200 is not a number of at most 1e"),
         ({"price": [1, "-1e39", 3, 4]}, "column 'price', row 1 .*'-1e39' is not a number of at most"),
         ({"price": [1, [2], 3, 4]}, r"column 'price', row 1 .*\[2\] is not a number of at most"),
         ({"tags": [["x"], "x|y", [], []]}, r"column 'tags', row 1 .*'x\|y' is not a list"),
@@ -166,7 +163,6 @@ def test_a_damaged_file_is_refused(encoder, tmp_path, name, damage):
         {"fields": {"price": {"kind": "scale"}}},
         {"fields": {"price": 3}},
         {"fields": {"user": {"kind": "pickle"}}},
-        {"fields": {"user": {"kind": "buckets", "edges": ["x"]}}},
     ],
 )
 def test_what_is_signed_and_still_no_encoder_is_refused(encoder, tmp_path, change):

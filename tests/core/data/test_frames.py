@@ -11,14 +11,14 @@ import pytest
 
 from automtl_core.data.frames import NewExamples, frame_rows, with_events
 from automtl_core.data.new_rows import new_rows
-from automtl_core.dataset.dataset import BIT, Bag, Bucketed, Column, Dataset, Dense, Label, RawFile, Sparse
+from automtl_core.dataset.dataset import BIT, Bag, Column, Dataset, Dense, Label, RawFile, Sparse
 from automtl_core.dataset.declarations import History
 from automtl_core.errors import DataError
 
 
 class Shop(Dataset):
     version = 1
-    fields = (Sparse("user"), Bag("tags", " "), Bucketed("age", 3, 30.0), Dense("price"))
+    fields = (Sparse("user"), Bag("tags", " "), Dense("age", missing=30.0), Dense("price"))
     labels = (Label("click"), Label("spent", "regression"))
 
     def rows(self, db):

@@ -7,13 +7,13 @@ import pytest
 
 from automtl_core.data.frames import NewExamples
 from automtl_core.data.new_rows import check_output, new_rows, predictions_file
-from automtl_core.dataset.dataset import Bag, Bucketed, Dataset, Dense, Label, Sparse
+from automtl_core.dataset.dataset import Bag, Dataset, Dense, Label, Sparse
 from automtl_core.errors import DataError, InputMissingError, RunExistsError, UsageError
 
 
 class Shop(Dataset):
     version = 1
-    fields = (Sparse("user"), Bag("tags", " "), Bucketed("age", 3, missing=30.0), Dense("price"))
+    fields = (Sparse("user"), Bag("tags", " "), Dense("age", missing=30.0), Dense("price"))
     labels = (Label("click"), Label("spent", "regression"))
 
     def rows(self, db):

@@ -4,16 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from automtl_core.dataset.dataset import (
-    Bag,
-    Bucketed,
-    DatasetSettings,
-    Dense,
-    History,
-    Label,
-    Sparse,
-    histories_of,
-)
+from automtl_core.dataset.dataset import Bag, DatasetSettings, Dense, History, Label, Sparse, histories_of
 from automtl_core.dataset.declarations import faults_of, faults_of_histories, names_of
 from automtl_core.dataset.schema import inputs_of_part, is_encoder, last_of
 from automtl_core.errors import UsageError
@@ -135,10 +126,6 @@ def test_what_fits_together_has_no_fault_and_all_faults_are_told_at_once():
             {"fields": (Sparse("user"), Dense("p", "logg"))},
             "'p': scaling: expected standard, minmax, log or none, given 'logg' (did you",
         ),
-        (
-            {"fields": (Sparse("user"), Bucketed("p", 1))},
-            "'p': buckets: expected a whole number from 2, given 1",
-        ),
         ({"fields": (Sparse("user"), Bag("p", ""))}, "'p': separator: expected a text"),
         ({"holds_bags": False}, "field 'tags' holds bags: define `values(db, field)`"),
     ],
@@ -151,11 +138,11 @@ def test_faults_of_declarations(changed, message):
 def test_settings_are_the_attributes_of_the_class():
     field = field_from_settings(Dense, "price", {"scaling": "log", "missing": 2}, "field", "dense")
     assert field == Dense("price", "log", 2.0)
-    assert field_from_settings(Bucketed, "age", {}, "field", "buckets") == Bucketed("age")
+    assert field_from_settings(Dense, "age", {}, "field", "dense") == Dense("age")
 
 
-@pytest.mark.parametrize("values", [{"scale": "log"}, {"buckets": "many"}, {"name": "age"}])
+@pytest.mark.parametrize("values", [{"scale": "log"}, {"missing": "many"}, {"name": "age"}])
 def test_wrong_settings_are_named(values):
     with pytest.raises(UsageError, match=f"here.{next(iter(values))}") as caught:
-        field_from_settings(Bucketed, "age", values, "here", "buckets")
-    assert caught.value.fix == "the field kind buckets takes: buckets, missing"
+        field_from_settings(Dense, "age", values, "here", "dense")
+    assert caught.value.fix == "the field kind dense takes: missing, scaling"

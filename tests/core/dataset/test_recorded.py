@@ -3,13 +3,13 @@
 import pandas as pd
 
 from automtl_core.data.frames import NewExamples, frame_rows
-from automtl_core.dataset.dataset import Bag, Bucketed, Dataset, Dense, Label, Sparse
+from automtl_core.dataset.dataset import Bag, Dataset, Dense, Label, Sparse
 from automtl_core.dataset.recorded import RecordedDataset, RowFormat
 
 
 class Shop(Dataset):
     version = 1
-    fields = (Sparse("user"), Bag("tags", " "), Bucketed("age", 3, 30.0), Dense("price"))
+    fields = (Sparse("user"), Bag("tags", " "), Dense("age", missing=30.0), Dense("price"))
     labels = (Label("click", positive=("yes",)), Label("spent", "regression", given="click"))
     user = "user"
 

@@ -9,7 +9,7 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.field import FieldKind, FieldLearner, Read
-from automtl_core.fields.numeric import Buckets, Scale
+from automtl_core.fields.numeric import Scale
 from automtl_core.fields.sparse import BagEncoder, Hashed
 from automtl_export.encoder import exported, source
 from automtl_export.exporter import inputs
@@ -38,7 +38,7 @@ def test_a_learner_of_nothing_encodes_chunks_and_a_kind_needs_a_learner():
 
 
 SCHEMA = Schema(
-    (SparseField("user", 8), SparseField("age", 4), SparseField("tags/all", 6, "bag")),
+    (SparseField("user", 8), SparseField("tags/all", 6, "bag")),
     (DenseField("price"), DenseField("views")),
     (Task("click"),),
 )
@@ -46,7 +46,6 @@ ENCODER = Encoder(
     SCHEMA,
     {
         "user": Hashed(7),
-        "age": Buckets((18.0, 30.0), missing=20.0),
         "tags/all": BagEncoder(Hashed(5)),
         "price": Scale("standard", 2.0, 0.5),
         "views": Scale("log", 0.0, 1.0, missing=3.0),
@@ -54,7 +53,6 @@ ENCODER = Encoder(
 )
 COLUMNS = {
     "user": ["u", 7, 7.0, True, None, "", float("nan"), "ü\ud800"],
-    "age": [17, "18", 29.5, 30, None, float("nan"), "", 99],
     "tags/all": [["a", "b", "a"], None, [], ["", None], [1, 2.0], ["c"], ["a"], ["b"]],
     "price": [1, "2.5", None, "", float("nan"), -3, 0, 4],
     "views": [0, -10, None, "7", 1e6, 3, 2, 1],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from automtl_core.fields.encode import encode
-from automtl_core.fields.numeric import Buckets, Moments, Scale, edges
+from automtl_core.fields.numeric import Moments, Scale, edges
 
 
 @pytest.mark.parametrize("scaling", ["standard", "minmax", "log", "none"])
@@ -53,17 +53,6 @@ def test_weighted_moments_are_those_of_copies():
 
 def ids(encoder, column):
     return encode("price", encoder, {"price": column}).tolist()
-
-
-def test_numbers_fall_into_buckets_and_come_back():
-    buckets = Buckets((0.0, 1.5))
-    assert buckets.size == 4
-    assert ids(buckets, [-1, 0, "1.5", 99, None]) == [1, 2, 3, 3, 0]
-    assert ids(Buckets(()), [1, None]) == [1, 0]
-    assert ids(Buckets((0.0, 1.5), missing=7), [None, 1]) == [3, 2]
-    for buckets in (Buckets((0.0, 1.5)), Buckets(())):
-        every = list(range(buckets.size))
-        assert ids(buckets, buckets.examples("price", every)["price"]) == every
 
 
 def test_edges_part_numbers_evenly_by_quantiles_and_fewer_where_numbers_repeat():

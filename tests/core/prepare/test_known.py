@@ -42,7 +42,7 @@ PLAIN = {
     [
         {"dense": {"price": {}}},
         {"dense": {"price": {"missing": 0}}, "multi": {"tags": "|"}, "user": "user", "split": "user"},
-        {"dense": {"price": {"buckets": 5}}, "time": "day", "split": "time"},
+        {"dense": {"price": {"scaling": "log"}}, "time": "day", "split": "time"},
         {"time": "day", "fields": {"hour": {"kind": "time-part", "column": "day", "part": "hour"}}},
         {"hashed": {"user": 7, "tags": 3}, "multi": {"tags": "|"}, "weights": {"click": "weight"}},
         {"list": "request", "time": "day", "split": "time", "history": {}, "user": "user"},

@@ -44,7 +44,7 @@ def asked(monkeypatch):
         questions.append((encodings, recipe, train.args[-1]))
         left = [*encodings.unanswered(), *(["embedding_decay"] if recipe.embedding_decay == "auto" else [])]
         given = {name: FOUND[name] for name in left}
-        return EncodingSearchResult(given, (EncodingTrial(given, 0.7, 1),))
+        return EncodingSearchResult(given, (EncodingTrial(given, 0.7),))
 
     monkeypatch.setattr(answers, "search_encodings", search_encodings)
     return questions

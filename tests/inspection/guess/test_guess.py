@@ -183,15 +183,35 @@ def table(tmp_path):
 def test_the_split_by_time_is_about_the_guessed_time(table):
     seen = table()
     said = "rows are split by time (ts): the latest 10% are for the test, the 10% before for validation; "
-    assert [*guessed_apart(seen).remarks()] == [said + "`split: random` splits at random"]
-    (other,) = guessed_apart(seen).remarks({"test_fraction": 0.2})
+    earlier = "each row reads the earlier rows of its user_id, with their buy, click; if these are known "
+    earlier += "late, set `history_delay` and `label_delay`; `history: null` takes each row for itself"
+    assert [*guessed_apart(seen).remarks()] == [said + "`split: random` splits at random", earlier]
+    other, _ = guessed_apart(seen).remarks({"test_fraction": 0.2})
     assert "the latest 20% are for the test" in other
     for others in ({"time": "when"}, {"sparse": ["ts"]}, {"dense": {"ts": {}}}):
         chosen = guessed_apart(seen, (), others)
         assert "split" not in chosen.dataset()
         assert chosen.dataset().get("time") is None
         assert [*chosen.remarks(others)] == []
-    assert [*guessed_apart(seen).remarks({"split": "user"})] == []
+    assert [*guessed_apart(seen).remarks({"split": "user"})] == [earlier]
+    for others in ({"split": "random"}, {"history": None}, {"user": "shop"}):
+        chosen = guessed_apart(seen, (), others)
+        assert "history" not in chosen.dataset()
+        assert earlier not in chosen.remarks(others)
+
+
+def test_events_lack_the_attributes_of_users_and_users_with_one_row_have_none(tmp_path):
+    """Of 33 days, hours and weekdays are fields; of ten days, hours alone."""
+    times = [1_600_000_000 + 14_400 * n for n in range(200)]
+    rows = [f"u{n % 40},{n % 40 % 3},{n % 40 % 2},i{n % 7},{at},{n % 2}" for n, at in enumerate(times)]
+    (tmp_path / "t.csv").write_text("\n".join(["user_id,age_group,device,item_id,ts,click", *rows]))
+    guessed = guessed_apart(peek(str(tmp_path / "t.csv")))
+    assert guessed.dataset()["history"] == {"fields": ["item_id"]}
+    assert [*guessed.dataset()["fields"]] == ["ts:hour", "ts:weekday"]
+    (tmp_path / "t.csv").write_text("\n".join(["user_id,age_group,device,item_id,ts,click", *rows[:60]]))
+    few = guessed_apart(peek(str(tmp_path / "t.csv"))).dataset()
+    assert "history" not in few
+    assert few["fields"] == {"ts:hour": {"kind": "time-part", "column": "ts", "part": "hour"}}
 
 
 def test_doubts_are_said_once_for_all_columns_unless_they_are_named(tmp_path):

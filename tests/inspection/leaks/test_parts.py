@@ -22,7 +22,7 @@ def warned(folder, labels, rows=ROWS, split="time"):
         "sparse": ["item"],
         "time": "at",
         "split": split,
-        "labels": {name: TYPES[name] for name in labels},
+        "labels": {name: TYPES[name] for name in labels if name in TYPES},
     }
     return list(
         parts_warnings(
@@ -31,6 +31,15 @@ def warned(folder, labels, rows=ROWS, split="time"):
             )
         )
     )
+
+
+def test_a_field_with_new_values_in_most_test_rows_is_named(tmp_path):
+    """A blank is no new value: as many training rows have one."""
+    items = np.where(np.arange(ROWS) >= 3700, 9 + np.arange(ROWS), np.arange(ROWS) % 9)
+    labels = {"click": clicks(np.full(ROWS, 0.5))}
+    (warning,) = warned(tmp_path, {**labels, "item": items})
+    assert warning.startswith("75% of the test rows have values of item without a training row: ")
+    assert warned(tmp_path, {**labels, "item": [None] * (ROWS - 1) + [1]}) == []
 
 
 def clicks(rate):
