@@ -31,7 +31,7 @@ class TechJamSettings(KuaiRandSettings):
 class TechJam(KuaiRand):
     """KuaiRand-Pure with parts by days, all rows, and the duration of a video as a field."""
 
-    version = 1
+    version = 2
     settings_class = TechJamSettings
     preparation = "The rows of the standard log, joined with the tables of users and videos."
     fields = (*KuaiRand.fields, Dense("duration_ms", "log"))
