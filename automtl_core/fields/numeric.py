@@ -126,31 +126,31 @@ class Scaled(FieldLearner):
         return Scale("none", 0.0, self.moments.mean or 1.0) if self.by_size else self.encoder
 
 
-def edges(values: Floats, buckets: int) -> Floats:
+def edges(values: Floats, bins: int) -> Floats:
     """Return the lower edges of all bins but the first, ignoring NaN.
 
-    A value that at least 1/`buckets` of the rows have gets a bucket of its own. The other values share the
-    remaining buckets, with equally many rows in each. There are fewer buckets if there are fewer values.
+    A value that at least 1/`bins` of the rows have gets a bin of its own. The other values share the
+    remaining bins, with equally many rows in each. There are fewer bins if there are fewer values.
 
     Args:
         values: Numbers of training rows, [R].
-        buckets: Largest number of buckets.
+        bins: Largest number of bins.
 
     """
     distinct, counts = np.unique(values[~np.isnan(values)], return_counts=True)
     if not len(distinct):
         return np.empty(0)
-    heavy = np.flatnonzero(counts >= counts.sum() / buckets)
-    own = _own_buckets(distinct, heavy[np.argsort(-counts[heavy], kind="stable")], buckets - 1)
+    heavy = np.flatnonzero(counts >= counts.sum() / bins)
+    own = _own_bins(distinct, heavy[np.argsort(-counts[heavy], kind="stable")], bins - 1)
     rest = np.repeat(np.delete(distinct, heavy), np.delete(counts, heavy))
-    shared = buckets - len(own)
+    shared = bins - len(own)
     if len(rest) and shared > 1:
         quantiles = np.quantile(rest, np.arange(1, shared) / shared, method="inverted_cdf")
         own = np.union1d(own, quantiles[quantiles > distinct[0]])
     return own if len(own) else distinct[:1]
 
 
-def _own_buckets(distinct: Floats, heavy: NDArray[np.intp], most: int) -> Floats:
+def _own_bins(distinct: Floats, heavy: NDArray[np.intp], most: int) -> Floats:
     """Return the edges on both sides of frequent values, at most `most`, the most frequent values first.
 
     Args:
@@ -159,7 +159,7 @@ def _own_buckets(distinct: Floats, heavy: NDArray[np.intp], most: int) -> Floats
         most: Largest number of edges.
 
     """
-    # A value between two known ones belongs to the bucket of the nearer one.
+    # A value between two known ones belongs to the bin of the nearer one.
     between, found = (distinct[:-1] + distinct[1:]) / 2, np.empty(0)
     for place in heavy:
         more = np.union1d(found, between[max(place - 1, 0) : place + 1])

@@ -43,12 +43,12 @@ from automtl_core.workflow.job import Job
 
 FORMAT = 4
 MODEL = Component.model_validate({"name": "shared-bottom", "expert_layers": [128, 64], "tower_layers": [64]})
-"""The small model. It is about as deep as the models that use the encodings: a model of one layer does not
+"""The small network. It is about as deep as the models that use the encodings: a model of one layer does not
 learn effects of several fields together, and prefers other encodings."""
 TREES = Component.model_validate({"name": "boosting", "learning_rate": 0.1, "patience": 20})
 """The trees beside it, where they can be grown."""
 PATIENCE = 2
-"""Epochs without a better held-out score before early stopping of the small model."""
+"""Epochs without a better held-out score before early stopping of the small network."""
 WITHOUT_EFFECT = frozenset({
     "dataset", "data_dir", "prepared_dir", "time_budget", "seed", "space", "strategy",
     "decisions", "warm_start", "update", "retrain", "calibrate", "refit", "importance", "metrics",
@@ -102,16 +102,16 @@ def _result(job: Job, prepared: Prepared, executor: Executor, listener: Listener
     plain = {"balancer": Recipe().balancer, "losses": {}}
     job = job.having(training=job.config.training.model_copy(update=plain))
     config = job.config
-    settings = config.model_dump(mode="json", exclude={*WITHOUT_EFFECT})
-    key = {**settings, "automtl": automtl_core.__version__, "format": FORMAT}
-    name = f"answers-{hashlib.sha256(canonical(key)).hexdigest()[:12]}"
-    path = prepared.path / f"{name}.json"
+    key = config.model_dump(mode="json", exclude={*WITHOUT_EFFECT})
+    trees = _grows_trees(job, prepared.schema)
+    key |= {"automtl": automtl_core.__version__, "format": FORMAT, "trees": trees}
+    path = prepared.path / f"answers-{hashlib.sha256(canonical(key)).hexdigest()[:12]}.json"
     if path.exists():
         with suppress(ArtifactError):  # a damaged file is replaced
             return EncodingSearchResult.from_json(read_signed(path, FORMAT, "remove it")["looked"], path)
     seconds = None if config.time_budget is None else config.time_budget * ENCODINGS
     end = None if seconds is None else time.monotonic() + seconds
-    with _kept(prepared.path / name) as folder:
+    with _kept(path.with_suffix("")) as folder:
         train = partial(_train, job, prepared, executor, folder, end)
         rows = divided(prepared, config.encoding_search, config.features.refresh)
         result = search_encodings(rows, config.features, config.training, train, listener)

@@ -183,7 +183,7 @@ def _of_history(result: EncodingSearchResult) -> str:
     if not history or not alone or not first:
         return ""
     gain = f"{alone[0].score - first.score:+z.4f} {result.measure}"
-    return f". Histories alone bring {gain}; in use, the model needs the earlier rows of a user"
+    return f". With histories alone: {gain}; in use, the model needs the earlier rows of a user"
 
 
 def apart(result: EncodingSearchResult) -> Iterator[str]:

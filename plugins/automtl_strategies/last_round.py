@@ -75,7 +75,7 @@ class Together(NamedTuple):
     """Losses of the winner."""
 
     @property
-    def is_ahead(self) -> bool:
+    def no_worse(self) -> bool:
         """Whether the mean is no worse than the winner; its members are chosen by AUC where lists decide."""
         return bool(self.losses.mean() <= self.alone.mean())
 
@@ -170,7 +170,7 @@ class LastRound:
                 average = self._average([loop.latest[name][0] for name in together.names])
                 networks[average.name] = mean
                 models[average.name] = average, self._validated(mean), together.losses
-                if together.is_ahead:
+                if together.no_worse:
                     title, names, losses = average.name, together.names, together.losses
         front = list[Point]()
         for name, (one, metrics, of_one) in models.items():

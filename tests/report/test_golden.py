@@ -61,12 +61,11 @@ DECISIONS = {
     "layer0/e10/block0": "identity",
 }
 SHARING = Sharing({"layer0/e0": FIELDS[:2]}, {f"task/{task}": ("layer0/e0",) for task in TASKS}, FIELDS)
-OFF = {"aggregates": (), "numbers": "standard", "embedding_decay": 0.01}
-KEYED = {**OFF, "aggregates": ({"key": ("a", "b"), "means": ()}, {"key": ("c",), "means": ()})}
-ENCODINGS = EncodingSearchResult(
-    KEYED, (EncodingTrial(OFF, 0.7), EncodingTrial(KEYED, 0.7032)), measure="AUC",
-    other_view=OtherView("GAUC", -0.05, 0.01),
-)  # fmt: skip
+OFF = {"aggregates": (), "numbers": "standard", "history": (), "embedding_decay": 0.01}
+PAST = {**OFF, "history": ("matches", "last-3")}
+KEYED = {**PAST, "aggregates": ({"key": ("a", "b"), "means": ()}, {"key": ("c",), "means": ()})}
+TRIED = tuple(map(EncodingTrial, (OFF, PAST, KEYED), (0.7, 0.7014, 0.7032)))
+ENCODINGS = EncodingSearchResult(KEYED, TRIED, measure="AUC", other_view=OtherView("GAUC", -0.05, 0.01))
 CLICK = binary_metrics(0.71, 0.5, 1200, 4000)
 LIKE = replace(CLICK, values={**CLICK.values, "auc": 0.73})
 LEAKED = Baseline("AUC", 0.999, 0.001, 0, "item", 0.99, 0)

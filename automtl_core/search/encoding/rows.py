@@ -32,7 +32,7 @@ MIN_POSITIVES = 100
 
 
 class EncodingSearchSettings(Settings):
-    """Encoding search: choice of encodings that are `auto`, by a small model on held-out training rows."""
+    """Encoding search: choice of encodings that are `auto`, by a small network and boosted trees."""
 
     removed: ClassVar = {
         "statistics_margin": 0.002, "crosses": 6, "cross_fields": 32, "cross_errors": 4.5,
@@ -46,7 +46,7 @@ class EncodingSearchSettings(Settings):
     """Maximum number of training rows that the encoding search uses. A fifth of them is held out to compare
     encodings."""
     epochs: int = Field(20, ge=1)
-    """Maximum number of epochs of each training of the small model."""
+    """Maximum number of epochs of each training of the small network."""
     keys: int = Field(16, ge=0)
     """Maximum number of aggregates."""
 

@@ -31,7 +31,7 @@ from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 ENCODING_SEARCH = "encoding search"
 """The phase in events."""
 MARGIN = 0.0005
-"""Minimum gain of the mean AUC: that of a small model is not always one of a large model."""
+"""Minimum gain of the mean AUC: that of small models is not always one of large ones."""
 DECAY_MARGIN = 0.0003
 """Margin of the decay; a gain need not be beyond chance, since another decay costs nothing."""
 ERRORS = 1.0
@@ -124,7 +124,7 @@ def search_encodings(
         rows: Rows to learn from, and held-out rows.
         encodings: Encodings; settings of the user are kept.
         recipe: The training settings.
-        train: Trains the small model; raises `OutOfTimeError` to end the search with its best values so far.
+        train: Trains the models; raises `OutOfTimeError` to end the search with its best values so far.
         listener: Receives the progress of the search.
 
     """

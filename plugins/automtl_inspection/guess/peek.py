@@ -23,7 +23,7 @@ from automtl_core.raw.load import load_copy, refused
 from automtl_core.raw.records import Fault, Layout, layout, located, records, shown
 from automtl_core.raw.sql import count, literal, one_file, quoted
 from automtl_inspection.guess.facts import LIST, Facts, Glimpse, Kind, facts_of
-from automtl_inspection.guess.lists import with_groups
+from automtl_inspection.guess.groups import with_groups
 
 ROWS = 100_000
 """Largest number of rows to read."""

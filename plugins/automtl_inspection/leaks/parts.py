@@ -32,8 +32,8 @@ def parts_warnings(prepared: Prepared) -> Iterator[str]:
 
     train, test = (prepared.part(name).ids for name in ("train", "test"))
     for place, field in enumerate(prepared.schema.sparse):
-        share = float((test[:, place] == 0).mean())
-        if field.kind == "single" and share >= MOST > 2 * float((train[:, place] == 0).mean()):
+        share = float((test[:, place] == 0).mean()) if field.kind == "single" else 0.0
+        if share >= MOST > 2 * float((train[:, place] == 0).mean()):
             yield (
                 f"{share:.0%} of the test rows have values of {field.name} without a training row: what is "
                 "learned of single values does not count there; fields that describe them help"
