@@ -19,7 +19,6 @@ from automtl_core.dataset.schema import Task
 from automtl_core.run_dir.facts import Fact
 from automtl_core.system.documents import Value
 from automtl_core.tasks.kind import Floats, Groups
-from automtl_core.training.metrics import Metrics
 from automtl_core.training.significance import SIGNIFICANCE, SMALLEST, error_of_mean, holm, losses_by_row
 from automtl_core.workflow.stage import OnTestRows, Stage
 from automtl_inspection.leaks.leaks import alone, predictions
@@ -53,21 +52,6 @@ class Baseline(Value):
     def beats_field(self) -> bool:
         """Whether the network is significantly better than the best single field."""
         return self.p_field is None or self.p_field < SIGNIFICANCE
-
-
-@dataclass(frozen=True)
-class Optimism(Value):
-    """The mean AUC of binary tasks on validation rows minus that on test rows.
-
-    Validation rows end trainings and choose among networks, so their score is too high on average (Cawley and
-    Talbot, JMLR 2010). A single difference also has the errors of both sets of rows.
-    """
-
-    difference: float
-    error: float
-    """Standard error of the difference, with errors of tasks as if they were independent."""
-    tasks: int
-    """Number of tasks with enough rows in both parts."""
 
 
 @dataclass(frozen=True)
@@ -149,32 +133,6 @@ def corrected(baselines: Mapping[str, Baseline]) -> dict[str, Baseline]:
     return {
         task: replace(b, p_constant=constant[task], p_field=field.get(task)) for task, b in baselines.items()
     }
-
-
-def optimism(
-    validation: Metrics, test: Metrics, baselines: Mapping[str, Baseline], least: int
-) -> Optimism | None:
-    """Return the optimism of the validation score; None if no task counts.
-
-    Args:
-        validation: Metrics on validation rows, by task.
-        test: Metrics on test rows.
-        baselines: Comparisons on test rows, with standard errors of the scores.
-        least: Rows of either class that a task needs in both parts.
-
-    """
-    differences, variances = list[float](), list[float]()
-    for task, before in validation.items():
-        after, compared = test.get(task), baselines.get(task)
-        if after is None or compared is None or not before.type.probability:
-            continue
-        counts = before.is_informative(least) and after.is_informative(least)
-        if counts and before.evidence is not None and after.evidence is not None:
-            differences.append(before.evidence - after.evidence)
-            # The error of an AUC falls with the root of the number of rows of the rarer class.
-            variances.append(compared.error**2 * (1 + after.effective_rows / before.effective_rows))
-    count = len(differences)
-    return Optimism(sum(differences) / count, sum(variances) ** 0.5 / count, count) if count else None
 
 
 def _p_value(gain: Floats) -> float:

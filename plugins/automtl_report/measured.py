@@ -14,7 +14,6 @@ from automtl_inspection.shifts import Drifted, differences
 from automtl_report.metrics import metrics
 from automtl_report.numbers import change, p_value, some
 from automtl_report.record import RunRecord, after_refresh, after_update
-from automtl_report.search import optimism
 from automtl_report.sharing import natural
 
 STRONGEST = 8
@@ -88,7 +87,7 @@ def on_test_rows(record: RunRecord) -> Iterator[Section]:
     table = metrics(result.test, result.reachable or {}, record.min_positives)
     refit = [Text(record.refit)] if record.refit else []
     singles = [Grid(head, rows, "lrlrl")] if rows else []
-    yield Section("test metrics", [*table, *refit, *optimism(record)], more=singles)
+    yield Section("test metrics", [*table, *refit], more=singles)
 
 
 def learning(record: RunRecord) -> Iterator[Section]:

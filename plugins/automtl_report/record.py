@@ -33,7 +33,7 @@ from automtl_core.space import SearchSpace
 from automtl_core.system.documents import Value, plain, read_signed
 from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import Metrics
-from automtl_inspection.baselines import Baseline, Baselines, Optimism, optimism
+from automtl_inspection.baselines import Baseline, Baselines
 from automtl_inspection.behaviour import Behaviour
 from automtl_inspection.importance import Importance
 
@@ -148,17 +148,6 @@ class RunRecord:
         except AutoMTLError:
             return None
 
-    @property
-    def optimism(self) -> Optimism | None:
-        """Validation score of a searched network minus its test score; None without a search or test.
-
-        It is None after a refit too, since the validation rows have not scored this network.
-        """
-        result = self.get(Result)
-        if result is None or result.test is None or result.refitted or not self.search.front:
-            return None
-        return optimism(result.validation, result.test, self.baselines or {}, self.min_positives)
-
     @cached_property
     def baselines(self) -> Mapping[str, Baseline] | None:
         """Task -> comparison with a constant and with the best single field; None before the test."""
@@ -232,7 +221,6 @@ class RunRecord:
             "importance": self.get(Importance),
             "refreshes": behaviour.refreshes if behaviour else {},
             "refreshed": self.get(Refreshed),
-            "optimism": self.optimism,
             **architecture,
             "cost": self.price,
             "test": result.test if result else None,

@@ -101,21 +101,6 @@ def effect(decided: Evidence) -> str | None:
     return None if decided.difference is None else change(decided.difference, *decided.interval)
 
 
-def optimism(record: RunRecord) -> Iterator[Text]:
-    """Yield the difference of the validation score and the test score of a searched network."""
-    if (known := record.optimism) is None:
-        return
-    trained = sum(point.trained for point in record.search.front)
-    chose = f" and chose among {trained} trained networks" if trained > 1 else ""
-    half = NORMAL * known.error
-    difference = change(known.difference, known.difference - half, known.difference + half)
-    yield Text(
-        f"Validation AUC minus test AUC: {difference} "
-        f"(mean of {known.tasks} task{'s' * (known.tasks > 1)}, 95 % interval). Validation rows stopped the "
-        f"training{chose}, so only the test AUC is unbiased"
-    )
-
-
 def overrides(record: RunRecord) -> Iterator[Text]:
     """Yield the settings that a search changed."""
     changes = dict(record.search.overrides)

@@ -202,11 +202,15 @@ def test_columns_that_may_be_labels_are_told_and_can_be_inputs(here):
     from automtl.frames import data_layers
 
     frame = shop(50).assign(vip=lambda frame: frame["user_id"] % 2)
-    with pytest.warns(UserWarning, match=r"may be labels are not used: vip\. .*'sparse': \{'vip': 'text'\}"):
+    frame["long"] = (frame["click"] == "yes") * frame["vip"]  # never without a click
+    with pytest.warns(UserWarning, match="vip|long") as told:
         layer, _ = data_layers(frame, ["click"], None)
-    assert "vip" not in layer["dataset"]["sparse"]
-    told = {"dataset": {"sparse": {"vip": "text"}}}
-    assert data_layers(frame, ["click"], told) == [layer, told]
+    first, second = (str(one.message) for one in told)
+    assert "vip: taken as sparse, since these are binary columns; if one is known only after" in first
+    assert "may be labels are not used: long. " in second
+    assert {"vip", "long"}.intersection(layer["dataset"]["sparse"]) == {"vip"}
+    with pytest.warns(UserWarning, match="vip"):
+        assert data_layers(frame, ["click"], chosen := {"dataset": {"sparse": {"long": "text"}}})[1] == chosen
 
 
 def test_columns_of_a_file_without_a_header_are_named_by_settings(tmp_path):

@@ -127,10 +127,18 @@ class Facts:
     only_where: Sequence[str] = ()
     """Binary columns that hold their higher value in all rows where this column does, and in more; those with
     the fewest such rows first."""
+    panel: Literal["", "unit", "period"] = ""
+    """Whether it holds the units or the periods of a panel, where nearly each unit has one row a period; a
+    period alone, such as a year, if the rows are in its order."""
     of_user: bool = False
     """Whether nearly each user has one value: it says nothing about an earlier row of the user."""
     together: str = ""
     """What the rows of a value have in common if they form a list, in words; empty if they form none."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the column tells in which order rows happened."""
+        return bool(self.clock or self.panel == "period")
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import replace
 import duckdb
 
 from automtl_core.raw.sql import date_of
-from automtl_inspection.guess.facts import Facts, Glimpse
-from automtl_inspection.guess.rules import meaning, names_lists, rule_of
+from automtl_inspection.guess.facts import Facts, Glimpse, nearly
+from automtl_inspection.guess.rules import PERIODS, is_id, meaning, names_lists, rule_of, words
 
 LEAST, MOST = 1.5, 500
 """Range of the mean number of rows of a list."""
@@ -31,9 +31,10 @@ def with_groups(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> Sequence[Facts]
         seen: What is known of it.
 
     """
+    seen = replace(seen, columns=_with_panel(db, seen))
     columns = seen.columns
     roles = [rule_of(facts, seen).role for facts in columns]
-    users = [n for n, facts in enumerate(columns) if roles[n] == "sparse" and meaning(facts.name) == "user"]
+    users = [n for n, facts in enumerate(columns) if roles[n] == "sparse" and is_user(facts)]
     times = [n for n, role in enumerate(roles) if role == "time"]
     user, time = next(iter(users), None), max(times, key=lambda n: columns[n].values, default=None)
     found = list(columns)
@@ -49,6 +50,36 @@ def with_groups(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> Sequence[Facts]
         if (named or unknown) and several and n != user and _are_lists(db, n, user, time):
             common = ["one user"] * (user is not None) + ["close times"] * (time is not None)
             found[n] = replace(facts, together=" and ".join(common) or "a name of lists")
+    return found
+
+
+def is_user(facts: Facts) -> bool:
+    """Return whether a categorical column holds the users, or the units of a panel."""
+    return facts.panel == "unit" or meaning(facts.name) == "user"
+
+
+def _with_panel(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> Sequence[Facts]:
+    """Return the columns with the units and periods of a panel, unless rows have dates or seconds."""
+    columns, found = seen.columns, list(seen.columns)
+    order = sorted(range(len(columns)), key=lambda n: not is_id(columns[n].name))
+    if any(facts.clock and rule_of(facts, seen).role == "time" for facts in columns):
+        return found
+    for at, time in enumerate(columns):
+        if time.kind != "integer" or time.values < 3 or (words(time.name) or [""])[-1] not in PERIODS:
+            continue
+        number, before = f"TRY_CAST(c{at} AS DOUBLE)", "lag(number) OVER (ORDER BY line)"
+        falls = db.execute(f"SELECT {number} AS number FROM head QUALIFY number < {before}").fetchall()
+        for n in order:
+            unit = columns[n]
+            coded = n != at and unit.kind in ("integer", "text") and unit.values >= LISTS
+            # By chance, a unit would have two rows in one of so few periods.
+            if coded and max(2, time.values / 10) <= unit.rows / unit.values:
+                pairs = f"count(DISTINCT (c{n}, c{at})), count(if(c{n} IS NULL, NULL, c{at}))"
+                if nearly(*db.execute(f"SELECT {pairs} FROM head").fetchall()[0]):
+                    found[n], found[at] = replace(unit, panel="unit"), replace(time, panel="period")
+                    return found
+        if not falls:
+            found[at] = replace(time, panel="period")
     return found
 
 

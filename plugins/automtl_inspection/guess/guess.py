@@ -4,7 +4,7 @@ Wrong guesses are expected, so each guess has a reason, and all are written to a
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,8 @@ from automtl_core.dataset.declarations import source_of
 from automtl_core.errors import UsageError, did_you_mean, listing, on_one_line
 from automtl_core.fields.encode import seconds
 from automtl_inspection.guess.facts import LIST, Facts, Glimpse, Odd
-from automtl_inspection.guess.rules import UNDECIDED, Role, acts, meaning, names_lists, rule_of, separator_of
+from automtl_inspection.guess.groups import is_user
+from automtl_inspection.guess.rules import BINARY, UNDECIDED, Role, acts, names_lists, rule_of, separator_of
 
 LEAST_DAYS = {"hour": 3, "weekday": 28}
 """Part of a time -> days from which rows have it as a field: each part of a split then has all values."""
@@ -83,7 +84,8 @@ def guess(
         raise UsageError(f"label {unknown[0]!r} is not a column{near}", f"the columns are: {listing(known)}")
     found = [_guess(facts, seen) for facts in seen.columns]
     if named:
-        found = [_as_named(each, named, choose) for each in found]
+        implied = {name for label in named if label in known for name in known[label].only_where}
+        found = [_as_named(each, named, choose, implied) for each in found]
     elif not any(each.role == "labels" or each.candidate for each in found):
         actions = [facts for each in found if acts(facts := each.facts) and each.role == "sparse"]
         for facts in actions if len(actions) == 1 else ():
@@ -96,7 +98,7 @@ def guess(
     times = [each.facts for each in found if each.role == "time"]
     lists = [each.facts for each in found if each.role == "list"]
     finest = max(lists, key=lambda facts: (names_lists(facts.name, alone=False), facts.values), default=None)
-    best = max(times, key=lambda facts: facts.values, default=None)
+    best = max(times, key=lambda facts: (bool(facts.panel), facts.values), default=None)
     alike: dict[str, str] = {}
     for n, each in enumerate(found):
         name = each.name
@@ -140,10 +142,16 @@ def _in_order(each: Guess, labels: Sequence[str]) -> Guess:
     return replace(each, setting=each.setting | relation) if each.role == "labels" and relation else each
 
 
-def _as_named(each: Guess, named: Mapping[str, Mapping[str, Any] | None], choose: bool) -> Guess:
-    """Return the role of a column where labels are named."""
+def _as_named(
+    each: Guess, named: Mapping[str, Mapping[str, Any] | None], choose: bool, implied: Set[str]
+) -> Guess:
+    """Return the role of a column where labels are named; `implied` are the columns that a label implies."""
     name = each.facts.name
     if name not in named:
+        # Labels of one event often imply each other.
+        implies = named.keys() & {*each.facts.only_where, each.facts.blank_where}
+        if each.candidate and not implies and name not in implied:
+            return replace(each, role="sparse", reason="", doubt=BINARY)
         if each.role == "labels":
             return replace(each, role="unused", setting=None, reason="a label that is not named")
         return each
@@ -194,7 +202,7 @@ def _guess(facts: Facts, seen: Glimpse) -> Guess:
     match rule.role:
         case "labels":
             setting = {**({"column": facts.name} if "=" in facts.name else {}), **(as_label(facts) or {})}
-        case "sparse":
+        case "sparse" | "unused":  # the latter may be used after all
             setting = "integer" if facts.kind == "integer" and facts.odd is None else "text"
         case "dense":
             skewed = float(facts.low) >= 0 and float(facts.high) > 20 * facts.mean
@@ -233,14 +241,15 @@ class TableGuess:
     @property
     def user(self) -> Guess | None:
         """The users."""
-        return next((each for each in self.of("sparse") if meaning(each.name) == "user"), None)
+        users = [each for each in self.of("sparse") if is_user(each.facts)]
+        return max(users, key=lambda each: bool(each.facts.panel), default=None)
 
     @property
     def history(self) -> dict[str, Any] | None:
         """Settings of the earlier rows of the user of a row; None where most users have one row alone."""
         user, at = self.user, self.time
         few = user is None or user.facts.rows < HISTORY_ROWS * user.facts.values
-        if self.alone or few or at is None or not at.facts.clock:
+        if self.alone or few or at is None or not at.facts.ordered:
             return None
         own = [each for each in self.of("sparse") if each.facts.of_user]
         varied = [each.name for each in self.of("sparse") if each not in own]
@@ -281,7 +290,7 @@ class TableGuess:
             "user": user.name if user else None,
             "time": at.name if at else None,
             "time_unit": at.facts.unit if at and at.facts.unit != "s" else None,
-            "split": "time" if at and at.facts.clock else None,  # not if it only counts steps
+            "split": "time" if at and at.facts.ordered else None,  # not if it only counts steps
             "list": of_list.name if of_list else None,
             "min_count": rare,
         }
@@ -324,7 +333,7 @@ class TableGuess:
         """
         others = others or {}
         at = self.time
-        if at and at.facts.clock and not {"split", "files", "test_from"}.intersection(others):
+        if at and at.facts.ordered and not {"split", "files", "test_from"}.intersection(others):
             shares = vars(DatasetSettings()) | {k: v for k, v in others.items() if isinstance(v, float)}
             yield (
                 f"rows are split by time ({on_one_line(at.name)}): the latest {shares['test_fraction']:.0%} "

@@ -47,6 +47,8 @@ LISTS, PAGES = (
 )
 """Last words of names of ids that the rows of a list share, before an ending of `IDS`; `PAGES` may be ids of
 contents."""
+PERIODS = _set("year yr quarter month week day period wave round season t")
+"""Last words of names of integers that count the periods of a panel."""
 STATISTICS = _set("avg average mean median count cnt num number sum total min max")
 """Words in the names of numbers that are neither ids nor labels, although another word suggests it."""
 LABELS = tuple(
@@ -120,6 +122,7 @@ Role = Literal["labels", "sparse", "dense", "multi", "time", "list", "unused"]
 FEW = 20
 """Integer columns with up to this number of distinct values are categorical."""
 UNDECIDED = "a label, or a categorical field"
+BINARY = "binary columns; if one is known only after the event, as labels are, delete it"
 
 Test = Callable[[Facts, Glimpse], object]
 
@@ -207,7 +210,8 @@ RULES = (
          "times in several forms or units, such as {0.mixed}; if they are the time of the rows, write one "
          "form: until then the split is random"),
     Rule("multi", lambda f, s: f.kind == "list" or separator_of(f)),
-    Rule("time", _tells_time),
+    Rule("time", lambda f, s: f.panel == "period" or _tells_time(f, s)),
+    Rule("sparse", lambda f, s: f.panel == "unit"),
     Rule("list", lambda f, s: f.together),
     Rule("unused", _numbers_rows, "a different value in each row"),
     Rule("unused", lambda f, s: meaning(f.name) == "event" and _is_varied(f),

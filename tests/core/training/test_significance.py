@@ -5,8 +5,7 @@ import pytest
 
 from automtl_core.dataset.schema import Task
 from automtl_core.training.significance import holm, losses_by_row
-from automtl_inspection.baselines import Baseline, baseline, corrected, optimism
-from automtl_testing.samples import binary_metrics, regression_metrics
+from automtl_inspection.baselines import baseline, corrected
 
 
 def test_p_values_are_multiplied_by_the_comparisons_that_are_left():
@@ -66,38 +65,6 @@ def test_one_of_many_tasks_is_better_by_chance():
     assert not three["a"].beats_constant
     assert list(three) == ["b", "a", "c"]
     assert three["a"].p_field == 0.004  # the other tasks have no field
-
-
-def binary(auc, positives=200, rows=1000):
-    return binary_metrics(auc, 0.5, positives, rows)
-
-
-def compared(error):
-    return Baseline("AUC", 0.7, error, 0.0, None, None, None)
-
-
-def test_it_is_the_mean_over_tasks_with_the_error_of_both_parts():
-    found = optimism(
-        {"click": binary(0.72), "like": binary(0.60, positives=50)},
-        {"click": binary(0.70), "like": binary(0.61, positives=100)},
-        {"click": compared(0.01), "like": compared(0.02)},
-        least=50,
-    )
-    assert found.difference == pytest.approx((0.02 - 0.01) / 2)
-    assert found.error == pytest.approx((0.01**2 * 2 + 0.02**2 * 3) ** 0.5 / 2)
-    assert found.tasks == 2
-
-
-def test_tasks_without_a_reliable_score_in_both_parts_do_not_count():
-    real = regression_metrics(1.0, 1.0, 0.5, 100)
-    found = optimism(
-        {"click": binary(0.72), "rare": binary(0.9, positives=9), "time": real, "none": binary(None)},
-        {"click": binary(0.70), "rare": binary(0.6), "time": real, "none": binary(0.5)},
-        {task: compared(0.01) for task in ("click", "rare", "time", "none")},
-        least=10,
-    )
-    assert (found.tasks, found.difference) == (1, pytest.approx(0.02))
-    assert optimism({"time": real}, {"time": real}, {}, least=10) is None
 
 
 def test_labels_of_one_class_have_no_losses_and_no_constant():

@@ -1,5 +1,6 @@
 """Which columns tell rows that were seen together."""
 
+import pandas as pd
 import pytest
 
 from automtl_inspection.guess.guess import TableGuess, guess
@@ -133,3 +134,26 @@ def test_columns_with_another_role_and_lists_that_are_named_are_left(listed):
     assert "list" not in found.apart({"list": None}).dataset()
     assert "list" not in found.apart({"sparse": ["request_id"]}).dataset()
     assert not [one for one in found.remarks({"list": None}) if "ranked" in one]
+
+
+@pytest.fixture
+def panel(tmp_path):
+    """Return a function that describes a table of 40 people in six years each, in an order by people."""
+
+    def described(**columns):
+        base = {"code": lambda p, y: p, "year": lambda p, y: 90 + y, "paid": lambda p, y: (p + y) % 3 % 2}
+        rows = [(p, y) for p in range(40) for y in range(6)]
+        cells = {name: [cell(*row) for row in rows] for name, cell in (base | columns).items() if cell}
+        pd.DataFrame(cells).to_csv(tmp_path / "a.csv", index=False)
+        found = TableGuess(seen := peek(str(tmp_path / "a.csv")), guess(seen, ["paid"])).dataset()
+        return [found.get(name) for name in ("user", "time", "split", "history")]
+
+    return described
+
+
+def test_rows_of_a_panel_have_a_time_and_read_the_earlier_ones_of_their_unit(panel):
+    assert panel() == ["code", "year", "time", {}]
+    assert panel(code=lambda p, y: p // 2) == [None] * 4  # two rows a year
+    assert panel(day=lambda p, y: f"2020-01-{1 + p % 28:02}") == [None, "day", "time", None]
+    # Without units, rows in the order of years.
+    assert panel(year=lambda p, y: 1990 + p // 8, code=None) == [None, "year", "time", None]

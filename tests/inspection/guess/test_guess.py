@@ -84,6 +84,13 @@ def test_columns_of_bits_that_may_be_labels_are_no_inputs(name, few, others):
         assert (found.role, found.reason, found.candidate) == ("unused", UNDECIDED, True)
 
 
+def test_columns_of_bits_are_inputs_beside_named_labels_that_they_do_not_imply():
+    others = bits("seen", only_where=["click"]), bits("viewed"), bits("is_new"), bits("owned")
+    *found, field = of(["click"], bits("click", only_where=["viewed"]), *others)
+    assert [each.role for each in found] == ["labels", "unused", "unused", "unused"]
+    assert (field.role, "known only after the event" in field.doubt) == ("sparse", True)
+
+
 UNUSED = {
     "list": (Facts("a", "nested"), "nested lists"),
     "blank": (Facts("a"), "blank in all rows"),
