@@ -1,6 +1,7 @@
 """Sections about the behaviour of a trained network: its test, its learning, its fields and its experts."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 
 from automtl_core.modules.sharing import group_and_word
 from automtl_core.run_dir.facts import Calibration, Refreshed, Result, Updated
@@ -217,15 +218,14 @@ def _scaled(record: RunRecord) -> Iterator[str]:
 
 
 def refreshes(record: RunRecord) -> Iterator[Section]:
-    """Yield the scores of test rows by the time at which aggregates take in later rows."""
+    """Yield the mean score of test rows by the time at which aggregates take in later rows."""
     behaviour = record.get(Behaviour)
     if behaviour is None or not behaviour.refreshes:
         return
     words = {"never": "never", "1d": "each day", "1h": "each hour", "always": "before each row"}
-    tasks = list(behaviour.refreshes["never"])
-    rows = [[words[name], *map(scores.get, tasks)] for name, scores in behaviour.refreshes.items()]
-    note = "Test scores if aggregates take in the rows since training; see features.refresh."
-    yield Section("refresh", [Text(note), Grid(["aggregates are refreshed", *tasks], rows, "lr")])
+    known = {name: [s for s in of.values() if s is not None] for name, of in behaviour.refreshes.items()}
+    told = [f"{fmean(scores):.4f} if refreshed {words[name]}" for name, scores in known.items() if scores]
+    yield Section("refresh", [Text(f"Aggregates, mean test score: {', '.join(told)}; see features.refresh")])
 
 
 def expert_use(record: RunRecord) -> Iterator[Section]:

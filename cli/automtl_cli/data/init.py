@@ -12,7 +12,7 @@ from automtl_cli.configuration import check_new, write_new
 from automtl_cli.output import Json
 from automtl_cli.settings import in_yaml
 from automtl_core.dataset.dataset import DatasetSettings
-from automtl_core.errors import listing, on_one_line
+from automtl_core.errors import on_one_line
 from automtl_core.training.recipe import Recipe
 from automtl_core.views import Section, lines, next_commands, table
 from automtl_inspection.guess.facts import Glimpse
@@ -112,9 +112,8 @@ def view(done: Json) -> Iterator[Section]:
     if done["remarks"]:
         yield lines(*done["remarks"])
     if rows := done["faulty"]["rows"]:
-        faulty, them = ("1 faulty row:", "it") if rows == 1 else (f"{rows:,} faulty rows, such as", "them")
-        remedy = f"repair {them}, or leave {them} out by `bad_rows: skip` in {done['path']}"
-        yield lines(f"{faulty} {done['faulty']['first']}", remedy)
+        faulty = "1 faulty row is left out:" if rows == 1 else f"{rows:,} faulty rows are left out, such as"
+        yield lines(f"{faulty} {done['faulty']['first']}", "repair the file to keep them")
     lacking = ""
     if not any(role == "labels" for _, role, _ in columns):
         known = ", ".join(done["may_be_labels"])
@@ -138,7 +137,9 @@ def settings(guessed: TableGuess, commands: Sequence[str]) -> str:
     ]
     for role in HELP:
         lines += _section(role, guessed)
-    lines += ["", *(f"  {line}" for line in (*_split(guessed, dataset), *_bad_rows(guessed)))]
+    lines += ["", *(f"  {line}" for line in _split(guessed, dataset))]
+    if "bad_rows" in dataset:
+        lines += ["  bad_rows: skip  # leaves out faulty rows, and lists them; fail: they are an error"]
     if unused := guessed.of("unused"):
         lines += ["", "  # Not used:"]
         lines += [f"  #   {on_one_line(c.facts.name)}: {about(c, seen)}" for c in unused]
@@ -258,22 +259,6 @@ def _split(guessed: TableGuess, dataset: Mapping[str, Any]) -> Iterator[str]:
         yield f"min_count: {in_yaml(counts)}  # most of their values are in one row, and become unseen ids"
     else:
         yield "# min_count: 2  # values in fewer training rows become unseen ids"
-
-
-def _bad_rows(guessed: TableGuess) -> Iterator[str]:
-    """Yield a proposal to skip faulty rows, if there are any."""
-    seen = guessed.seen
-    odd = [
-        column.name
-        for column in guessed.columns
-        if column.odd not in (None, column.facts.odd_clock) and "positive" not in (column.setting or ())
-    ]
-    if seen.faulty:
-        rows = "row is" if seen.faulty == 1 else "rows are"
-        yield f"# {seen.faulty:,} {rows} faulty: {on_one_line(seen.fault)}"
-    if seen.faulty or odd:
-        words = f"; other values in {on_one_line(listing(odd))}" if odd else ""
-        yield f"# bad_rows: skip  # repair faulty rows, or leave them out{words}"
 
 
 def _stem(files: str) -> str:

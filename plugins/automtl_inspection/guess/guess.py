@@ -255,6 +255,12 @@ class TableGuess:
         varied = [each.name for each in self.of("sparse") if each not in own]
         return {"fields": varied} if varied and len(own) > 1 else {}
 
+    @property
+    def odd(self) -> list[str]:
+        """Columns whose values of another kind make their rows faulty."""
+        odd = (c for c in self.columns if c.odd and "positive" not in (c.setting or ()))
+        return [column.name for column in odd if column.odd is not column.facts.odd_clock]
+
     def parts_of_time(self) -> dict[str, Any]:
         """Return fields of the hour and the weekday of rows, of which each occurs several times."""
         at = self.time
@@ -293,6 +299,7 @@ class TableGuess:
             "split": "time" if at and at.facts.ordered else None,  # not if it only counts steps
             "list": of_list.name if of_list else None,
             "min_count": rare,
+            "bad_rows": "skip" if seen.faulty or self.odd else None,
         }
         earlier = {} if history is None else {"history": history}
         return {key: value for key, value in settings.items() if value} | earlier
@@ -351,6 +358,8 @@ class TableGuess:
                 f"rows with the same {on_one_line(of_list.name)} are ranked against each other, since they "
                 f"have {of_list.facts.together}; `list: null` takes each row for itself"
             )
+        if self.odd:
+            yield f"rows with other values in {listing(self.odd)} are left out; `bad_rows: fail` refuses them"
         doubts: dict[str, list[str]] = {}
         named = {name for role in ROLES for name in _names(others.get(role))}
         for each in self.columns:

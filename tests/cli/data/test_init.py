@@ -235,13 +235,12 @@ def test_from_a_messy_file_to_prepared_data(automtl, here):
     shown = automtl("data", "init", "films.csv", "--labels", "liked,loved,buy").out
     assert "1 row has another value: 'old' in line 79" in shown
     assert "1 row has another value: '2' in line 92" in shown
-    chosen, text = settings("films.yaml"), Path("films.yaml").read_text()
+    chosen = settings("films.yaml")
     assert (chosen["blanks"], chosen["split"], chosen["dense"]) == (["NA"], "time", {"age": {}})
     assert chosen["labels"]["buy"] == {"after": "liked"}
-    assert "# bad_rows: skip  # repair faulty rows, or leave them out; other values in age, loved\n" in text
-    ended = automtl("data", "prepare", "table", "--config", "films.yaml")
+    assert "rows with other values in age, loved are left out; `bad_rows: fail` refuses them\n" in shown
+    ended = automtl("data", "prepare", "table", "--config", "films.yaml", "--set", "dataset.bad_rows=fail")
     assert (ended.code, "films.csv:79: age: expected a number" in ended.err) == (65, True)
-    Path("films.yaml").write_text(text.replace("  # bad_rows: skip", "  bad_rows: skip"))
     assert automtl("data", "validate", "table", "--config", "films.yaml").code == 0
     made = automtl("data", "prepare", "table", "--config", "films.yaml", "--json").json()
     assert sum(made["rows"].values()) == 298
