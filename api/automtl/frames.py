@@ -79,14 +79,7 @@ def _layers_of(path: str | Path, labels: Names, user_settings: Layer) -> list[La
     if not guessed.of("labels") and not of_dataset.get("labels"):
         raise UsageError("no column looks like a label", "name the columns to predict: labels=[...]")
     for remark in guessed.remarks(of_dataset):
-        warnings.warn(remark, UserWarning, stacklevel=5)
-    if names := [each.name for each in guessed.candidates]:
-        warnings.warn(
-            f"columns of 0 and 1 that may be labels are not used: {printable(listing(names))}. If one is "
-            f"known beforehand, use settings={{'dataset': {{'sparse': {{{names[0]!r}: 'text'}}}}}}",
-            UserWarning,
-            stacklevel=5,
-        )
+        warnings.warn(printable(remark), UserWarning, stacklevel=5)
     return [guessed.layer(), user_settings]
 
 

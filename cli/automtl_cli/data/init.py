@@ -16,7 +16,7 @@ from automtl_core.errors import on_one_line
 from automtl_core.training.recipe import Recipe
 from automtl_core.views import Section, lines, next_commands, table
 from automtl_inspection.guess.facts import Glimpse
-from automtl_inspection.guess.guess import Guess, TableGuess, as_label, guess
+from automtl_inspection.guess.guess import Guess, TableGuess, guess
 from automtl_inspection.guess.peek import peek
 from automtl_inspection.guess.rules import Role, parts_of_date
 
@@ -83,7 +83,6 @@ def init(
         "columns": described,
         "faulty": {"rows": seen.faulty, "first": seen.fault},
         "remarks": [*guessed.remarks(), *_remarks(seen, bool(columns))],
-        "may_be_labels": [column.name for column in guessed.candidates],
         "next": commands,
     }
 
@@ -116,8 +115,7 @@ def view(done: Json) -> Iterator[Section]:
         yield lines(f"{faulty} {done['faulty']['first']}", "repair the file to keep them")
     lacking = ""
     if not any(role == "labels" for _, role, _ in columns):
-        known = ", ".join(done["may_be_labels"])
-        lacking = ": it needs labels" + (f"; these columns have two values: {known}" if known else "")
+        lacking = ": it needs labels"
     yield lines(f"written: {done['path']}{lacking}", *next_commands(done["next"]))
 
 
@@ -221,13 +219,6 @@ def _section(role: Role, guessed: TableGuess) -> Iterator[str]:
     yield f"  {role}:{'' if columns else none}"
     for column in columns:
         yield f"    {in_yaml(column.name)}: {in_yaml(column.setting)}  # {about(column, guessed.seen)}"
-    if role == "labels" and guessed.candidates:
-        known = {column.name: as_label(column.facts) for column in guessed.candidates}
-        named = (
-            on_one_line(name) + (f": {on_one_line(in_yaml(s))}" if s else "") for name, s in known.items()
-        )
-        yield f"  # These columns have two values too, and may be labels: {', '.join(named)}"
-        yield "  # They are not used. Name each here, or in `sparse` if it is known before the prediction."
 
 
 def _split(guessed: TableGuess, dataset: Mapping[str, Any]) -> Iterator[str]:

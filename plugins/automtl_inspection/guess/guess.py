@@ -358,6 +358,11 @@ class TableGuess:
                 f"rows with the same {on_one_line(of_list.name)} are ranked against each other, since they "
                 f"have {of_list.facts.together}; `list: null` takes each row for itself"
             )
+        if names := [on_one_line(each.name) for each in self.candidates]:
+            yield (
+                f"columns of two values that may be labels are not used: {listing(names)}; to predict one, "
+                "name it in `labels`; if it is known before the prediction, in `sparse`"
+            )
         if self.odd:
             yield f"rows with other values in {listing(self.odd)} are left out; `bad_rows: fail` refuses them"
         doubts: dict[str, list[str]] = {}
