@@ -83,6 +83,8 @@ class Prepared:
     """The known encoders of fields."""
     judged: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Kind of tasks -> the kind whose metric decides in its place, see `tasks.kinds.judged_by`."""
+    _parts: dict[str, Part] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _encoded: dict[bytes, Encoded] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def of_refit(self) -> bool:
@@ -111,9 +113,9 @@ class Prepared:
 
     def part(self, name: str) -> Part:
         """Return the memory-mapped rows of `train`, `validation` or `test`."""
-        ids, dense, labels = (
-            _mapped(self.path / name / f"{array}.npy") for array in ("ids", "dense", "labels")
-        )
+        if name in self._parts:
+            return self._parts[name]
+        ids, dense, labels = (_mapped(self.path / name / f"{of}.npy") for of in ("ids", "dense", "labels"))
         folder = self.path / "bags"
         bags = {
             place: Bags(*(_mapped(folder / f"{file_name(one.name)}.{array}.npy") for array in Bags._fields))
@@ -129,7 +131,8 @@ class Prepared:
         lists, path = self._column(name, "lists"), self.path / name / "weights.npy"
         weights = _mapped(path) if path.exists() else None
         users = self.users(name)
-        return Part(ids, dense, labels, bags, users, histories, coded, lists=lists, weights=weights)
+        made = Part(ids, dense, labels, bags, users, histories, coded, lists=lists, weights=weights)
+        return self._parts.setdefault(name, made)
 
     def _history(self, part: str, history: str) -> Histories:
         folder = events_folder(self.path, history)
@@ -231,10 +234,6 @@ class Prepared:
         parts = self.part("train"), self.part("validation")
         return encoded(*parts, schema, self.rule(schema.encodings.refresh), self.path)
 
-    @cached_property
-    def _encoded(self) -> dict[bytes, Encoded]:
-        return {}
-
     def warnings(self) -> Iterator[str]:
         """Yield the warnings of the preparation."""
         if rows := self.manifest["rejected"]:
@@ -265,10 +264,9 @@ class Prepared:
         if refresh == "never" or not self.can_refresh or not aggregates.states:
             return aggregates.of_part(part, schema)
         names = PARTS[: PARTS.index(name) + 1]
-        rule, count = self.rule(refresh, names), sum(self.manifest["rows"][one] for one in names)
-        rows = np.arange(count - len(part), count)
-        parts = [self.part(one) for one in names]
-        return part.with_numbers(numbers_as_of(joined(parts), schema, rule, aggregates, rows))
+        rule, every = self.rule(refresh, names), joined([self.part(one) for one in names])
+        rows = np.arange(len(every) - len(part), len(every))
+        return part.with_numbers(numbers_as_of(every, schema, rule, aggregates, rows))
 
     def encoder_of(self, schema: Schema) -> Encoder:
         """Return the encoder of runs whose networks have a schema."""
@@ -338,7 +336,7 @@ def write_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...], blocks: It
 
 def _mapped(path: Path) -> NDArray[Any]:
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r")
+        array: NDArray[Any] = np.load(str(path), mmap_mode="r")  # of a `Path`, numpy resolves links
     except OSError as error:
         what = f"{path}: prepared data cannot be read: {error.strerror}"
         raise StorageError(what, "repeat the command, which prepares the data again") from error

@@ -135,8 +135,7 @@ def find(model: type[BaseModel], where: str, path: Steps) -> Place:
     """Follow a path into a model; stop where it enters one of several alternatives of a union."""
     found = Place(where, model)
     for step in path:
-        below = _below(found, step)
-        if below is None:
+        if (below := _below(found, step)) is None:
             break
         found = below
     return found
@@ -183,9 +182,10 @@ def remedy(faults: Sequence[ErrorDetails], where: str, page: str, model: type[Ba
 
 def truths(model: type[BaseModel], values: Any, path: tuple[int | str, ...] = ()) -> Iterator[ErrorDetails]:
     """Yield an error for each boolean in place of a number, since pydantic would convert it to 1 or 0."""
-    types = {bare(option)[0] for option in options(find(model, "", path).annotation)}
-    if isinstance(values, bool) and types & {int, float} and bool not in types:
-        yield {"type": "int_type", "loc": path, "msg": "", "input": values}
+    if isinstance(values, bool):
+        types = {bare(option)[0] for option in options(find(model, "", path).annotation)}
+        if types & {int, float} and bool not in types:
+            yield {"type": "int_type", "loc": path, "msg": "", "input": values}
     inner = values.items() if isinstance(values, Mapping) else ()
     for step, value in enumerate(values) if isinstance(values, list | tuple) else inner:
         yield from truths(model, value, (*path, step))

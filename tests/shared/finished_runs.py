@@ -35,7 +35,7 @@ def common(tmp_path):
     return {
         "dataset": {"name": "synthetic", "rows": 1000},
         "training": {"batch_size": 256, "epochs": 3, "min_positives": 30},
-        "prepared_dir": tmp_path / "prepared",
+        "prepared_dir": tmp_path.parent / "prepared",
     }
 
 

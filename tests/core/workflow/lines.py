@@ -28,9 +28,8 @@ SMALL = {
 
 
 def make_job(tmp_path, *layers):
-    return Job.resolve(
-        load_config(default(REGISTRY), SMALL, {"prepared_dir": tmp_path / "prepared"}, *layers), REGISTRY
-    )
+    shared = {"prepared_dir": tmp_path.parent / "prepared"}  # by all tests
+    return Job.resolve(load_config(default(REGISTRY), SMALL, shared, *layers), REGISTRY)
 
 
 def start(job, prepared, path):
