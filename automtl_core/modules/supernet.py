@@ -228,9 +228,9 @@ class Supernet(nn.Module):
             ArtifactError: as in `following`.
 
         """
-        modes = [(module, module.training) for module in self.modules()]
-        frozen = [p for p in self.parameters() if p.requires_grad]
-        buffers = [(buffer, buffer.clone()) for buffer in self.buffers()]
+        modes = [(module, module.training) for module in self.modules()]  # the search through them is slow
+        frozen = [p for m, _ in modes for p in m._parameters.values() if p is not None and p.requires_grad]
+        buffers = [(b, b.clone()) for m, _ in modes for b in m._buffers.values() if b is not None]
         try:
             for p in frozen:
                 p.requires_grad_(False)

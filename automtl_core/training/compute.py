@@ -51,9 +51,10 @@ def recalibrate_batchnorm(network: nn.Module, data: Iterable[Batch], compute: Co
     Statistics from training belong to earlier weights, or to other paths through a supernet, and to inputs
     with the variance of dropout. The network is left in evaluation mode.
     """
-    if any(module.training for module in network.modules()):
+    modules = list(network.modules())
+    if any(module.training for module in modules):
         network.eval()
-    norms = [(m, m.momentum) for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    norms = [(m, m.momentum) for m in modules if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     for norm, _ in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over batches
