@@ -70,6 +70,8 @@ def check_installed() -> None:
         ) from error
 
 
+Way = NDArray[np.float32]
+"""What is added to the first columns before trees read them: NaN hides a column, and 0 leaves it as it is."""
 Paced = Callable[[float], bool]
 """Receives the finished share, and ends the work by returning False."""
 
@@ -258,9 +260,9 @@ def _score(booster: "Booster", validation: Rows) -> float:
 class BoostedTrees(Learner):
     """The trees of each task: features of B examples -> logits [B, T].
 
-    They read unscaled numbers (NaN if missing), aggregates, pretrained
-    vectors, matches and the latest events of histories, and single-valued fields as categories. Categories
-    come last, because the validation rows decide for each task whether its trees read them.
+    They read unscaled numbers (NaN if missing), aggregates, pretrained vectors, matches and the latest events
+    of histories, and single-valued fields as categories, which come last. Validation rows decide for each
+    task whether its trees read aggregates and categories.
 
     Args:
         inputs: Encoded fields, without embeddings.
@@ -274,6 +276,9 @@ class BoostedTrees(Learner):
         super().__init__()
         self.inputs = inputs
         self.numbers = inputs.width + inputs.embedding.vector_width
+        end = inputs.width - sum(inputs.widths.histories)
+        self.hiding = np.zeros(self.numbers + len(sizes), np.float32)  # [F], NaN for aggregates, else 0
+        self.hiding[end - sum(inputs.widths.aggregates) : end] = np.nan
         self.sizes = sizes
         self.grower = grower
         self.trees = [Trees() for _ in range(tasks)]
@@ -308,42 +313,44 @@ class BoostedTrees(Learner):
         for t, (task, trees, before) in enumerate(zip(data.tasks, self.trees, chosen.trees, strict=True)):
             if before.grown:
                 rows, booster = Rows.labelled(columns, data.train, t, weighted=True), before.booster()
-                nobody = Rows(rows.columns[:0], rows.labels[:0])
-                paced = _paced(going_on, t, tasks)
-                width, rounds = booster.num_feature(), booster.num_trees()
-                trees.take(self._grown(task, rows, nobody, width, seed, paced, rounds).text)
+                nobody, width = Rows(rows.columns[:0], rows.labels[:0]), booster.num_feature()
+                told = booster.feature_importance()[np.isnan(self.hiding[:width])].any()
+                way = np.zeros(width, np.float32) if told else self.hiding[:width]
+                paced, rounds = _paced(going_on, t, tasks), booster.num_trees()
+                trees.take(self._grown(task, rows, nobody, way, seed, paced, rounds).text)
 
     def learn(self, data: TrainingData, seed: int, going_on: GoingOn) -> None:
-        """Grow the trees of one task after the other, with and without categories."""
+        """Grow the trees of one task after the other, in each of the ways."""
         self._rank(data.train)
         seen = [(self._matrix(part), part) for part in (data.train, data.validation)]
-        numbers = self.numbers
-        # Numbers of columns to try: all but the categories, and all.
-        widths = [*([numbers] if numbers else []), *([numbers + len(self.sizes)] if self.sizes else [])]
-        tries = len(data.tasks) * len(widths)
+        every = np.zeros_like(self.hiding)
+        ways = {"without categories": every[: self.numbers]} if self.numbers else {}
+        ways |= {"with categories": every} if self.sizes else {}
+        ways |= {"without aggregates": self.hiding} if 0 < np.isnan(self.hiding).sum() < len(every) else {}
+        tries = len(data.tasks) * len(ways)
         for t, (task, trees) in enumerate(zip(data.tasks, self.trees, strict=True)):
             train, validation = (Rows.labelled(*of_part, t, of_part is seen[0]) for of_part in seen)
             if not train.labels_differ:
                 log.info("boosting %s: labels do not differ, no trees are grown", task.name)
                 continue
             grown = {
-                width: self._grown(task, train, validation, width, seed, _paced(going_on, number, tries))
-                for number, width in enumerate(widths, start=t * len(widths))
+                name: self._grown(task, train, validation, way, seed, _paced(going_on, number, tries))
+                for number, (name, way) in enumerate(ways.items(), start=t * len(ways))
             }
-            best = max(widths, key=lambda width: grown[width].score)
+            best = max(grown, key=lambda name: grown[name].score)
             trees.take(grown[best].text)
-            for width, g in grown.items():
-                kind = "with" if width > numbers else "without"
-                mark = ", selected" if width == best else ""
-                text = f"{kind} categories: {g.rounds} trees, validation {g.score:.4f}{mark}"
-                log.info("boosting %s %s", task.name, text)
+            for name, g in grown.items():
+                text = f"{name}: {g.rounds} trees, validation {g.score:.4f}"
+                log.info("boosting %s %s%s", task.name, text, ", selected" if name == best else "")
 
     def _grown(
-        self, task: Task, train: Rows, validation: Rows, width: int, seed: int, paced: Paced, *fixed: int
+        self, task: Task, train: Rows, validation: Rows, way: Way, seed: int, paced: Paced, *fixed: int
     ) -> GrownTrees:
-        """Return the trees of a task that read the first columns; `fixed` as in `Grower.grow`."""
-        train, validation = (of._replace(columns=of.columns[:, :width]) for of in (train, validation))
-        categories, seed = range(self.numbers, width), seeds.derive(seed, "boosting", task.name)
+        """Return the trees of a task that read some of the columns; `fixed` as in `Grower.grow`."""
+        train, validation = (of._replace(columns=of.columns[:, : len(way)]) for of in (train, validation))
+        if way.any():  # a copy
+            train, validation = (of._replace(columns=of.columns + way) for of in (train, validation))
+        categories, seed = range(self.numbers, len(way)), seeds.derive(seed, "boosting", task.name)
         return self.grower.grow(task.type, train, validation, categories, seed, paced, *fixed)
 
     def _rank(self, part: Part) -> None:
@@ -352,9 +359,8 @@ class BoostedTrees(Learner):
         for place, size, start in zip(single, self.sizes, self.offsets.tolist(), strict=True):
             counts = np.bincount(part.ids[:, place], minlength=size)
             order = np.argsort(-counts, kind="stable")[: min(CATEGORIES, np.count_nonzero(counts))]
-            ranks = np.zeros(size, np.int32)
-            ranks[order] = np.arange(1, len(order) + 1)
-            self.ranks[start : start + size] = torch.from_numpy(ranks)
+            self.ranks[start : start + size] = 0
+            self.ranks[start + torch.from_numpy(order)] = torch.arange(1, len(order) + 1, dtype=torch.int32)
 
     @torch.no_grad()
     def _matrix(self, part: Part) -> NDArray[np.float32]:
