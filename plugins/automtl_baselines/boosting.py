@@ -9,7 +9,7 @@ Letters: B batch, R rows, T tasks, S fields of one value, F columns.
 import itertools
 import logging
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
@@ -116,6 +116,8 @@ class Trees(nn.Module):
         super().__init__()
         self.register_buffer("text", torch.zeros(0, dtype=torch.uint8))
         self.text: Tensor  # model text of LightGBM, compressed: sets of categories are mostly zeros
+        self.register_buffer("ratio", torch.zeros(()))
+        self.ratio: Tensor  # see `_ratio`
         self._booster: Booster | None = None
 
     @property
@@ -123,8 +125,9 @@ class Trees(nn.Module):
         """Whether there are trees."""
         return len(self.text) > 0
 
-    def take(self, text: str) -> None:
+    def take(self, text: str, ratio: float) -> None:
         """Set the trees from a model text of LightGBM."""
+        self.ratio.fill_(ratio)
         packed = bytearray(zlib.compress(text.encode()))
         self.text = torch.frombuffer(packed, dtype=torch.uint8).to(self.text.device)
         self._booster = None
@@ -148,9 +151,10 @@ class Trees(nn.Module):
             self._booster = lightgbm.Booster(model_str=text)
         return self._booster
 
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *others: Any) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
         if (text := state_dict.get(f"{prefix}text")) is not None:
             self.text = self.text.new_empty(text.shape)  # texts differ in length
+            state_dict.setdefault(f"{prefix}ratio", self.ratio)
         self._booster = None
         super()._load_from_state_dict(state_dict, prefix, *others)
 
@@ -212,30 +216,18 @@ class Grower:
         import lightgbm
 
         s = self.settings
+        linked = kind.boosting == "regression" and train.labels.min() >= 0
+        # With the same number of threads, equal seeds give equal bytes. Without `force_row_wise`, LightGBM
+        # times both layouts, and chance decides.
         params = {
-            "learning_rate": s.learning_rate,
-            "num_leaves": s.leaves,
-            "min_data_in_leaf": LEAF,
-            "bagging_fraction": 0.8,
-            "feature_fraction": s.column_share,
-            "objective": kind.boosting,
-            "metric": kind.boosting_metric or kind.boosting,
-            "bagging_freq": 1,
-            "seed": seed % 2**31,
-            # With the same number of threads, equal seeds give equal bytes.
-            "deterministic": True,
-            "force_row_wise": True,  # otherwise LightGBM times both layouts, and chance decides
-            "num_threads": torch.get_num_threads(),
-            "verbosity": -1,
-        }
-        learned = lightgbm.Dataset(
-            train.columns,
-            train.labels,
-            None,
-            train.weights,
-            params=params,
-            categorical_feature=list(categories),
-        )
+            "objective": "poisson" if linked else kind.boosting,
+            "metric": kind.boosting_metric or kind.boosting, "learning_rate": s.learning_rate,
+            "num_leaves": s.leaves, "min_data_in_leaf": LEAF, "bagging_fraction": 0.8, "bagging_freq": 1,
+            "feature_fraction": s.column_share, "seed": seed % 2**31, "deterministic": True,
+            "force_row_wise": True, "num_threads": torch.get_num_threads(), "verbosity": -1,
+        }  # fmt: skip
+        how: dict[str, Any] = {"params": params, "categorical_feature": list(categories)}
+        learned = lightgbm.Dataset(train.columns, train.labels, None, train.weights, **how)
         booster, judged = lightgbm.Booster(params, learned), validation.labels_differ
         if judged:
             booster.add_valid(learned.create_valid(validation.columns, validation.labels), "validation")
@@ -279,8 +271,7 @@ class BoostedTrees(Learner):
         end = inputs.width - sum(inputs.widths.histories)
         self.hiding = np.zeros(self.numbers + len(sizes), np.float32)  # [F], NaN for aggregates, else 0
         self.hiding[end - sum(inputs.widths.aggregates) : end] = np.nan
-        self.sizes = sizes
-        self.grower = grower
+        self.sizes, self.grower = sizes, grower
         self.trees = [Trees() for _ in range(tasks)]
         self.tasks: nn.Module = EachTask(self.trees)
         offsets = list(itertools.accumulate(sizes, initial=0))
@@ -294,12 +285,13 @@ class BoostedTrees(Learner):
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
         columns = self._columns(features)
         logits: Tensor = self.tasks(columns)
-        return logits.to(features.dense)
+        ratios = torch.stack([trees.ratio for trees in self.trees]).to(logits)
+        return torch.where(ratios > 0, torch.expm1(logits) / ratios, logits).to(features.dense)
 
     def traceable(self) -> nn.Module:
         """Return a model whose trees are tensor operations."""
         model = BoostedTrees(self.inputs, self.sizes, len(self.trees), self.grower)
-        model.ranks = self.ranks
+        model.ranks, model.trees = self.ranks, self.trees
         model.tasks = TensorTrees([trees.booster() if trees.grown else None for trees in self.trees])
         return model
 
@@ -317,7 +309,8 @@ class BoostedTrees(Learner):
                 told = booster.feature_importance()[np.isnan(self.hiding[:width])].any()
                 way = np.zeros(width, np.float32) if told else self.hiding[:width]
                 paced, rounds = _paced(going_on, t, tasks), booster.num_trees()
-                trees.take(self._grown(task, rows, nobody, way, seed, paced, rounds).text)
+                ratio = _ratio(task, rows)
+                trees.take(self._grown(task, rows, nobody, way, seed, paced, rounds).text, ratio)
 
     def learn(self, data: TrainingData, seed: int, going_on: GoingOn) -> None:
         """Grow the trees of one task after the other, in each of the ways."""
@@ -338,7 +331,7 @@ class BoostedTrees(Learner):
                 for number, (name, way) in enumerate(ways.items(), start=t * len(ways))
             }
             best = max(grown, key=lambda name: grown[name].score)
-            trees.take(grown[best].text)
+            trees.take(grown[best].text, _ratio(task, train))
             for name, g in grown.items():
                 text = f"{name}: {g.rounds} trees, validation {g.score:.4f}"
                 log.info("boosting %s %s%s", task.name, text, ", selected" if name == best else "")
@@ -350,6 +343,10 @@ class BoostedTrees(Learner):
         train, validation = (of._replace(columns=of.columns[:, : len(way)]) for of in (train, validation))
         if way.any():  # a copy
             train, validation = (of._replace(columns=of.columns + way) for of in (train, validation))
+        if ratio := _ratio(task, train):
+            train, validation = (
+                of._replace(labels=np.maximum(1 + ratio * of.labels, 0)) for of in (train, validation)
+            )
         categories, seed = range(self.numbers, len(way)), seeds.derive(seed, "boosting", task.name)
         return self.grower.grow(task.type, train, validation, categories, seed, paced, *fixed)
 
@@ -378,6 +375,12 @@ class BoostedTrees(Learner):
         vectors = self.inputs.embedding.raw_vectors(features)
         parts = [features.dense, *vectors, *histories, self.ranks[features.ids + self.offsets]]
         return torch.cat([part.float() for part in parts], dim=1)
+
+
+def _ratio(task: Task, train: Rows) -> float:
+    """Return the deviation of labels over their mean if none is negative: trees then multiply; else 0."""
+    ratio = task.deviation / task.mean if task.mean > 0 and task.type.boosting == "regression" else 0.0
+    return ratio if np.all(1 + ratio * train.labels > -1e-5) else 0.0
 
 
 def _paced(going_on: GoingOn, done: int, of: int) -> Paced:
