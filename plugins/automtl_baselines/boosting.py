@@ -9,7 +9,7 @@ Letters: B batch, R rows, T tasks, S fields of one value, F columns.
 import itertools
 import logging
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
@@ -70,6 +70,9 @@ def check_installed() -> None:
         ) from error
 
 
+Way = tuple[NDArray[np.float32], range]
+"""What is added to columns before trees read them, NaN to hide one and else 0; and the columns that are
+categories: the values of others are in their order."""
 Paced = Callable[[float], bool]
 """Receives the finished share, and ends the work by returning False."""
 
@@ -114,6 +117,8 @@ class Trees(nn.Module):
         super().__init__()
         self.register_buffer("text", torch.zeros(0, dtype=torch.uint8))
         self.text: Tensor  # model text of LightGBM, compressed: sets of categories are mostly zeros
+        self.register_buffer("ratio", torch.zeros(()))
+        self.ratio: Tensor  # see `_ratio`
         self._booster: Booster | None = None
 
     @property
@@ -121,8 +126,9 @@ class Trees(nn.Module):
         """Whether there are trees."""
         return len(self.text) > 0
 
-    def take(self, text: str) -> None:
+    def take(self, text: str, ratio: float) -> None:
         """Set the trees from a model text of LightGBM."""
+        self.ratio.fill_(ratio)
         packed = bytearray(zlib.compress(text.encode()))
         self.text = torch.frombuffer(packed, dtype=torch.uint8).to(self.text.device)
         self._booster = None
@@ -146,9 +152,10 @@ class Trees(nn.Module):
             self._booster = lightgbm.Booster(model_str=text)
         return self._booster
 
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *others: Any) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
         if (text := state_dict.get(f"{prefix}text")) is not None:
             self.text = self.text.new_empty(text.shape)  # texts differ in length
+            state_dict.setdefault(f"{prefix}ratio", self.ratio)
         self._booster = None
         super()._load_from_state_dict(state_dict, prefix, *others)
 
@@ -210,30 +217,18 @@ class Grower:
         import lightgbm
 
         s = self.settings
+        linked = kind.boosting == "regression" and train.labels.min() >= 0
+        # With the same number of threads, equal seeds give equal bytes. Without `force_row_wise`, LightGBM
+        # times both layouts, and chance decides.
         params = {
-            "learning_rate": s.learning_rate,
-            "num_leaves": s.leaves,
-            "min_data_in_leaf": LEAF,
-            "bagging_fraction": 0.8,
-            "feature_fraction": s.column_share,
-            "objective": kind.boosting,
-            "metric": kind.boosting_metric or kind.boosting,
-            "bagging_freq": 1,
-            "seed": seed % 2**31,
-            # With the same number of threads, equal seeds give equal bytes.
-            "deterministic": True,
-            "force_row_wise": True,  # otherwise LightGBM times both layouts, and chance decides
-            "num_threads": torch.get_num_threads(),
-            "verbosity": -1,
-        }
-        learned = lightgbm.Dataset(
-            train.columns,
-            train.labels,
-            None,
-            train.weights,
-            params=params,
-            categorical_feature=list(categories),
-        )
+            "objective": "poisson" if linked else kind.boosting,
+            "metric": kind.boosting_metric or kind.boosting, "learning_rate": s.learning_rate,
+            "num_leaves": s.leaves, "min_data_in_leaf": LEAF, "bagging_fraction": 0.8, "bagging_freq": 1,
+            "feature_fraction": s.column_share, "seed": seed % 2**31, "deterministic": True,
+            "force_row_wise": True, "num_threads": torch.get_num_threads(), "verbosity": -1,
+        }  # fmt: skip
+        how: dict[str, Any] = {"params": params, "categorical_feature": list(categories)}
+        learned = lightgbm.Dataset(train.columns, train.labels, None, train.weights, **how)
         booster, judged = lightgbm.Booster(params, learned), validation.labels_differ
         if judged:
             booster.add_valid(learned.create_valid(validation.columns, validation.labels), "validation")
@@ -258,9 +253,9 @@ def _score(booster: "Booster", validation: Rows) -> float:
 class BoostedTrees(Learner):
     """The trees of each task: features of B examples -> logits [B, T].
 
-    They read unscaled numbers (NaN if missing), aggregates, pretrained
-    vectors, matches and the latest events of histories, and single-valued fields as categories. Categories
-    come last, because the validation rows decide for each task whether its trees read them.
+    They read unscaled numbers (NaN if missing), aggregates, pretrained vectors, matches and the latest events
+    of histories, and single-valued fields as categories, which come last. Validation rows decide for each
+    task whether its trees read aggregates and categories.
 
     Args:
         inputs: Encoded fields, without embeddings.
@@ -274,27 +269,30 @@ class BoostedTrees(Learner):
         super().__init__()
         self.inputs = inputs
         self.numbers = inputs.width + inputs.embedding.vector_width
-        self.sizes = sizes
-        self.grower = grower
+        end = inputs.width - sum(inputs.widths.histories)
+        self.hiding = np.zeros(self.numbers + len(sizes), np.float32)  # [F], NaN for aggregates, else 0
+        self.hiding[end - sum(inputs.widths.aggregates) : end] = np.nan
+        self.sizes, self.grower = sizes, grower
         self.trees = [Trees() for _ in range(tasks)]
         self.tasks: nn.Module = EachTask(self.trees)
         offsets = list(itertools.accumulate(sizes, initial=0))
         self.register_buffer("offsets", torch.tensor(offsets[:-1], dtype=torch.long), persistent=False)
         self.offsets: Tensor  # [S]
-        # Rank of each value by frequency, field by field: 1 is the most frequent one, 0 is every value beyond
-        # the maximum. LightGBM stores a set of categories as bits up to the largest one; ranks keep it small.
+        # Place of each value among the most frequent ones, field by field: from 1, and 0 for all others.
+        # LightGBM stores a set of categories as bits up to the largest one; places keep it small.
         self.register_buffer("ranks", torch.zeros(offsets[-1], dtype=torch.int32))
         self.ranks: Tensor
 
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
         columns = self._columns(features)
         logits: Tensor = self.tasks(columns)
-        return logits.to(features.dense)
+        ratios = torch.stack([trees.ratio for trees in self.trees]).to(logits)
+        return torch.where(ratios > 0, torch.expm1(logits) / ratios, logits).to(features.dense)
 
     def traceable(self) -> nn.Module:
         """Return a model whose trees are tensor operations."""
         model = BoostedTrees(self.inputs, self.sizes, len(self.trees), self.grower)
-        model.ranks = self.ranks
+        model.ranks, model.trees = self.ranks, self.trees
         model.tasks = TensorTrees([trees.booster() if trees.grown else None for trees in self.trees])
         return model
 
@@ -309,41 +307,51 @@ class BoostedTrees(Learner):
             if before.grown:
                 rows, booster = Rows.labelled(columns, data.train, t, weighted=True), before.booster()
                 nobody = Rows(rows.columns[:0], rows.labels[:0])
-                paced = _paced(going_on, t, tasks)
-                width, rounds = booster.num_feature(), booster.num_trees()
-                trees.take(self._grown(task, rows, nobody, width, seed, paced, rounds).text)
+                told = booster.feature_importance()[np.isnan(self.hiding)].any()
+                splits = "cat_threshold" in booster.model_to_string()
+                categories = range(self.numbers, len(self.hiding) if splits else self.numbers)
+                way = np.zeros_like(self.hiding) if told else self.hiding, categories
+                paced, rounds = _paced(going_on, t, tasks), booster.num_trees()
+                ratio = _ratio(task, rows)
+                trees.take(self._grown(task, rows, nobody, way, seed, paced, rounds).text, ratio)
 
     def learn(self, data: TrainingData, seed: int, going_on: GoingOn) -> None:
-        """Grow the trees of one task after the other, with and without categories."""
+        """Grow the trees of one task after the other, in each of the ways."""
         self._rank(data.train)
         seen = [(self._matrix(part), part) for part in (data.train, data.validation)]
-        numbers = self.numbers
-        # Numbers of columns to try: all but the categories, and all.
-        widths = [*([numbers] if numbers else []), *([numbers + len(self.sizes)] if self.sizes else [])]
-        tries = len(data.tasks) * len(widths)
+        every, categories = np.zeros_like(self.hiding), range(self.numbers, len(self.hiding))
+        ways: dict[str, Way] = {"without categories": (every, range(0))}
+        ways |= {"with categories": (every, categories)} if self.sizes else {}
+        told = 0 < np.isnan(self.hiding).sum() < len(every)
+        ways |= {"without aggregates": (self.hiding, categories)} if told else {}
+        tries = len(data.tasks) * len(ways)
         for t, (task, trees) in enumerate(zip(data.tasks, self.trees, strict=True)):
             train, validation = (Rows.labelled(*of_part, t, of_part is seen[0]) for of_part in seen)
             if not train.labels_differ:
                 log.info("boosting %s: labels do not differ, no trees are grown", task.name)
                 continue
             grown = {
-                width: self._grown(task, train, validation, width, seed, _paced(going_on, number, tries))
-                for number, width in enumerate(widths, start=t * len(widths))
+                name: self._grown(task, train, validation, way, seed, _paced(going_on, number, tries))
+                for number, (name, way) in enumerate(ways.items(), start=t * len(ways))
             }
-            best = max(widths, key=lambda width: grown[width].score)
-            trees.take(grown[best].text)
-            for width, g in grown.items():
-                kind = "with" if width > numbers else "without"
-                mark = ", selected" if width == best else ""
-                text = f"{kind} categories: {g.rounds} trees, validation {g.score:.4f}{mark}"
-                log.info("boosting %s %s", task.name, text)
+            best = max(grown, key=lambda name: grown[name].score)
+            trees.take(grown[best].text, _ratio(task, train))
+            for name, g in grown.items():
+                text = f"{name}: {g.rounds} trees, validation {g.score:.4f}"
+                log.info("boosting %s %s%s", task.name, text, ", selected" if name == best else "")
 
     def _grown(
-        self, task: Task, train: Rows, validation: Rows, width: int, seed: int, paced: Paced, *fixed: int
+        self, task: Task, train: Rows, validation: Rows, way: Way, seed: int, paced: Paced, *fixed: int
     ) -> GrownTrees:
-        """Return the trees of a task that read the first columns; `fixed` as in `Grower.grow`."""
-        train, validation = (of._replace(columns=of.columns[:, :width]) for of in (train, validation))
-        categories, seed = range(self.numbers, width), seeds.derive(seed, "boosting", task.name)
+        """Return the trees of a task that read some of the columns; `fixed` as in `Grower.grow`."""
+        hiding, categories = way
+        if hiding.any():  # a copy
+            train, validation = (of._replace(columns=of.columns + hiding) for of in (train, validation))
+        if ratio := _ratio(task, train):
+            train, validation = (
+                of._replace(labels=np.maximum(1 + ratio * of.labels, 0)) for of in (train, validation)
+            )
+        seed = seeds.derive(seed, "boosting", task.name)
         return self.grower.grow(task.type, train, validation, categories, seed, paced, *fixed)
 
     def _rank(self, part: Part) -> None:
@@ -351,10 +359,9 @@ class BoostedTrees(Learner):
         single = [place for place in range(part.ids.shape[1]) if place not in part.bags]
         for place, size, start in zip(single, self.sizes, self.offsets.tolist(), strict=True):
             counts = np.bincount(part.ids[:, place], minlength=size)
-            order = np.argsort(-counts, kind="stable")[: min(CATEGORIES, np.count_nonzero(counts))]
-            ranks = np.zeros(size, np.int32)
-            ranks[order] = np.arange(1, len(order) + 1)
-            self.ranks[start : start + size] = torch.from_numpy(ranks)
+            order = np.sort(np.argsort(-counts, kind="stable")[: min(CATEGORIES, np.count_nonzero(counts))])
+            self.ranks[start : start + size] = 0
+            self.ranks[start + torch.from_numpy(order)] = torch.arange(1, len(order) + 1, dtype=torch.int32)
 
     @torch.no_grad()
     def _matrix(self, part: Part) -> NDArray[np.float32]:
@@ -372,6 +379,12 @@ class BoostedTrees(Learner):
         vectors = self.inputs.embedding.raw_vectors(features)
         parts = [features.dense, *vectors, *histories, self.ranks[features.ids + self.offsets]]
         return torch.cat([part.float() for part in parts], dim=1)
+
+
+def _ratio(task: Task, train: Rows) -> float:
+    """Return the deviation of labels over their mean if none is negative: trees then multiply; else 0."""
+    ratio = task.deviation / task.mean if task.mean > 0 and task.type.boosting == "regression" else 0.0
+    return ratio if np.all(1 + ratio * train.labels > -1e-5) else 0.0
 
 
 def _paced(going_on: GoingOn, done: int, of: int) -> Paced:

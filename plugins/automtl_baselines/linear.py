@@ -10,7 +10,6 @@ Letters: B batch, N sparse fields, M dense fields, T tasks, F further numbers, P
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Annotated, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
@@ -139,7 +138,7 @@ class LinearModel(Learner):
         for number, penalty in enumerate(tried, start=1):
             share = number / (len(tried) + sampled)
             self.penalties.fill_(penalty)
-            self._fit(seen, data.tasks, partial(_scaled, going_on, share))
+            self._fit(seen, data.tasks, lambda done, _, of=share: going_on(done * of, of))  # type: ignore
             metrics = evaluate(self, data.validation, data.tasks, ROWS, Compute(self.bias.device))
             measured = [m.values[m.type.evidence] for m in metrics.values()]  # higher is better
             reached = np.array([-np.inf if value is None else value for value in measured])
@@ -182,8 +181,7 @@ class LinearModel(Learner):
                 value += loss.item()
             gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters()]
             gradient = parameters_to_vector(gradients).cpu().numpy()
-            penalty = float((strengths * weights) @ weights) / 2
-            return value + penalty, gradient + strengths * weights
+            return value + float((strengths * weights) @ weights) / 2, gradient + strengths * weights
 
         def callback(xk: Floats) -> None:
             nonlocal done
@@ -218,11 +216,6 @@ class LinearModel(Learner):
 
     def _set(self, weights: Floats) -> None:  # [P]
         vector_to_parameters(torch.from_numpy(weights).to(self.bias), self.parameters())
-
-
-def _scaled(going_on: GoingOn, until: float, done: float, _: float) -> bool:
-    """Report a finished share of the work up to a share of all work."""
-    return going_on(done * until, until)
 
 
 class Linear(SearchSpace[LinearSettings]):

@@ -280,6 +280,5 @@ class DESAN(SearchSpace[DESANSettings]):
 
 def _gate(choose: Chooser, name: str, options: Sequence[str], asked: bool) -> Gate | FixedGate:
     """Return the gate over the options; without a choice, one that opens all of them."""
-    if asked and options:
-        return choose.any_of(name, options)
-    return FixedGate(AnyOf(name, tuple(options)), options)
+    wide = FixedGate(AnyOf(name, tuple(options)), options)
+    return choose.any_of(name, options) if asked and options else wide

@@ -327,9 +327,7 @@ def mean_score(recipe: Recipe, metrics: Metrics) -> float | None:
 
 def _error(losses: Losses | None, chosen: Losses | None) -> float | None:
     """Return the standard error of the difference to the losses of the chosen point, if both are known."""
-    if losses is None or chosen is None:
-        return None
-    return difference(losses, chosen).error
+    return None if losses is None or chosen is None else difference(losses, chosen).error
 
 
 class RandomSettings(LastRoundSettings):

@@ -280,7 +280,6 @@ class TableGuess:
         """Return the settings of the dataset."""
         seen, fields, at, of_list = self.seen, self.of("sparse"), self.time, self.lists
         user, history = self.user, self.history
-        names = [facts.name for facts in seen.columns]
         blanks = sorted({text for each in self.of(*ROLES, "time") for text in each.facts.blanks})
         # Most values of these fields are in one row only.
         rare = {f.name: 2 for f in (each.facts for each in fields) if 2 * f.single >= f.values >= 1000}
@@ -289,7 +288,7 @@ class TableGuess:
             "files": seen.pattern,
             "separator": None if seen.parquet else seen.separator,
             "encoding": seen.encoding,
-            "columns": [] if seen.header else names,
+            "columns": [] if seen.header else [facts.name for facts in seen.columns],
             "blanks": blanks,
             **{role: {each.name: each.setting for each in self.of(role)} for role in ROLES},
             "fields": self.parts_of_time(),
@@ -300,9 +299,9 @@ class TableGuess:
             "list": of_list.name if of_list else None,
             "min_count": rare,
             "bad_rows": "skip" if seen.faulty or self.odd else None,
+            "history": history,
         }
-        earlier = {} if history is None else {"history": history}
-        return {key: value for key, value in settings.items() if value} | earlier
+        return {key: value for key, value in settings.items() if value or (key == "history" and value == {})}
 
     def layer(self) -> dict[str, Any]:
         """Return the configuration layer of the table, with a batch size for some 100 steps per epoch."""
@@ -379,6 +378,5 @@ class TableGuess:
 
 def _names(of_role: Any) -> set[str]:
     """Return the columns of a role in settings: a name, names, or a mapping of names."""
-    if isinstance(of_role, str):
-        return {of_role}
-    return set(of_role) if isinstance(of_role, Iterable) else set()
+    names = {of_role} if isinstance(of_role, str) else of_role
+    return set(names) if isinstance(names, Iterable) else set()

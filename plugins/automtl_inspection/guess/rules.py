@@ -220,6 +220,7 @@ RULES = (
          "numbers, except in {0.odd.rows:,} rows: if these are blanks, name their texts in `blanks`"),
     Rule("unused", _hardly_repeats, "a different value in nearly each row"),
     Rule("labels", lambda f, s: f.bits is not None and is_label(f.name, binary=True)),
+    Rule("dense", lambda f, s: f.kind == "number" and f.name == "y" and "x" in {c.name for c in s.columns}),
     Rule("labels", lambda f, s: f.bits is None and f.kind in ("integer", "number") and f.values > 2
          and is_label(f.name, binary=False)),
     Rule("unused", lambda f, s: f.kind == "time", "a date, but not the time of the row"),
@@ -230,7 +231,8 @@ RULES = (
          "kept as text, where 7, 7.0 and 7e0 are different values; if they are ids, write whole numbers"),
     Rule("sparse", lambda f, s: f.kind == "number" and (is_id(f.name) or f.padded)),
     Rule("dense", lambda f, s: f.kind == "number"),
-    Rule("sparse", lambda f, s: meaning(f.name) in ("user", "event", "thing", "id") or f.values <= FEW),
+    Rule("sparse", lambda f, s: meaning(f.name) in ("user", "event", "thing", "id")
+         or (f.values <= FEW and words(f.name)[-1:] != ["year"])),  # new rows have later years
     Rule("dense", lambda f, s: meaning(f.name) == "amount"),
     Rule("dense", lambda f, s: f.clock,
          doubt="integers that are recent times; if they are the time of the row, set `time`"),

@@ -39,7 +39,8 @@ def dataset(*columns):
 CASES = {
     "id": (facts("item_id"), "sparse", "integer"),
     "few integers": (facts("hour", values=20), "sparse", "integer"),
-    "integers": (facts("age"), "dense", {}),
+    "y beside x": (facts("y", "number"), "dense", {}),
+    "years": (facts("sale_year", values=5), "dense", {}),
     "negative integers": (facts("balance", low="-9", high="9999", mean=1.0), "dense", {}),
     "skewed integers": (facts("visits", high="100000"), "dense", {"scaling": "log"}),
     "flag or blank": (facts("flag", "text", 1, rows=10), "sparse", "text"),
@@ -60,17 +61,13 @@ CASES = {
     "mean rating": (facts("avg_rating", "number"), "dense", {}),
     "steps": (facts("time"), "time", None),
     "duration": (facts("watch_time"), "dense", {}),
-    "ids as large as seconds": (
-        facts("user_id", low="1600000000", high="1700000000", mean=1.65e9),
-        "sparse",
-        "integer",
-    ),
+    "seconds": (facts("user_id", low="1600000000", high="1700000000", mean=1.65e9), "sparse", "integer"),
 }
 
 
 @pytest.mark.parametrize(("column", "role", "setting"), CASES.values(), ids=CASES.keys())
 def test_what_a_column_is_taken_for(column, role, setting):
-    found, _ = guessed(column, bits("click"))
+    found, *_ = guessed(column, bits("click"), facts("x", "number"))
     assert (found.role, found.setting) == (role, setting)
     assert not found.candidate
 
