@@ -70,9 +70,8 @@ def check_installed() -> None:
         ) from error
 
 
-Way = tuple[NDArray[np.float32], range]
-"""What is added to columns before trees read them, NaN to hide one and else 0; and the columns that are
-categories: the values of others are in their order."""
+Way = NDArray[np.float32]
+"""What is added to the first columns before trees read them: NaN hides a column, and 0 leaves it as it is."""
 Paced = Callable[[float], bool]
 """Receives the finished share, and ends the work by returning False."""
 
@@ -278,8 +277,8 @@ class BoostedTrees(Learner):
         offsets = list(itertools.accumulate(sizes, initial=0))
         self.register_buffer("offsets", torch.tensor(offsets[:-1], dtype=torch.long), persistent=False)
         self.offsets: Tensor  # [S]
-        # Place of each value among the most frequent ones, field by field: from 1, and 0 for all others.
-        # LightGBM stores a set of categories as bits up to the largest one; places keep it small.
+        # Rank of each value by frequency, field by field: 1 is the most frequent one, 0 is every value beyond
+        # the maximum. LightGBM stores a set of categories as bits up to the largest one; ranks keep it small.
         self.register_buffer("ranks", torch.zeros(offsets[-1], dtype=torch.int32))
         self.ranks: Tensor
 
@@ -306,11 +305,9 @@ class BoostedTrees(Learner):
         for t, (task, trees, before) in enumerate(zip(data.tasks, self.trees, chosen.trees, strict=True)):
             if before.grown:
                 rows, booster = Rows.labelled(columns, data.train, t, weighted=True), before.booster()
-                nobody = Rows(rows.columns[:0], rows.labels[:0])
-                told = booster.feature_importance()[np.isnan(self.hiding)].any()
-                splits = "cat_threshold" in booster.model_to_string()
-                categories = range(self.numbers, len(self.hiding) if splits else self.numbers)
-                way = np.zeros_like(self.hiding) if told else self.hiding, categories
+                nobody, width = Rows(rows.columns[:0], rows.labels[:0]), booster.num_feature()
+                told = booster.feature_importance()[np.isnan(self.hiding[:width])].any()
+                way = np.zeros(width, np.float32) if told else self.hiding[:width]
                 paced, rounds = _paced(going_on, t, tasks), booster.num_trees()
                 ratio = _ratio(task, rows)
                 trees.take(self._grown(task, rows, nobody, way, seed, paced, rounds).text, ratio)
@@ -319,11 +316,10 @@ class BoostedTrees(Learner):
         """Grow the trees of one task after the other, in each of the ways."""
         self._rank(data.train)
         seen = [(self._matrix(part), part) for part in (data.train, data.validation)]
-        every, categories = np.zeros_like(self.hiding), range(self.numbers, len(self.hiding))
-        ways: dict[str, Way] = {"without categories": (every, range(0))}
-        ways |= {"with categories": (every, categories)} if self.sizes else {}
-        told = 0 < np.isnan(self.hiding).sum() < len(every)
-        ways |= {"without aggregates": (self.hiding, categories)} if told else {}
+        every = np.zeros_like(self.hiding)
+        ways = {"without categories": every[: self.numbers]} if self.numbers else {}
+        ways |= {"with categories": every} if self.sizes else {}
+        ways |= {"without aggregates": self.hiding} if 0 < np.isnan(self.hiding).sum() < len(every) else {}
         tries = len(data.tasks) * len(ways)
         for t, (task, trees) in enumerate(zip(data.tasks, self.trees, strict=True)):
             train, validation = (Rows.labelled(*of_part, t, of_part is seen[0]) for of_part in seen)
@@ -344,14 +340,14 @@ class BoostedTrees(Learner):
         self, task: Task, train: Rows, validation: Rows, way: Way, seed: int, paced: Paced, *fixed: int
     ) -> GrownTrees:
         """Return the trees of a task that read some of the columns; `fixed` as in `Grower.grow`."""
-        hiding, categories = way
-        if hiding.any():  # a copy
-            train, validation = (of._replace(columns=of.columns + hiding) for of in (train, validation))
+        train, validation = (of._replace(columns=of.columns[:, : len(way)]) for of in (train, validation))
+        if way.any():  # a copy
+            train, validation = (of._replace(columns=of.columns + way) for of in (train, validation))
         if ratio := _ratio(task, train):
             train, validation = (
                 of._replace(labels=np.maximum(1 + ratio * of.labels, 0)) for of in (train, validation)
             )
-        seed = seeds.derive(seed, "boosting", task.name)
+        categories, seed = range(self.numbers, len(way)), seeds.derive(seed, "boosting", task.name)
         return self.grower.grow(task.type, train, validation, categories, seed, paced, *fixed)
 
     def _rank(self, part: Part) -> None:
@@ -359,7 +355,7 @@ class BoostedTrees(Learner):
         single = [place for place in range(part.ids.shape[1]) if place not in part.bags]
         for place, size, start in zip(single, self.sizes, self.offsets.tolist(), strict=True):
             counts = np.bincount(part.ids[:, place], minlength=size)
-            order = np.sort(np.argsort(-counts, kind="stable")[: min(CATEGORIES, np.count_nonzero(counts))])
+            order = np.argsort(-counts, kind="stable")[: min(CATEGORIES, np.count_nonzero(counts))]
             self.ranks[start : start + size] = 0
             self.ranks[start + torch.from_numpy(order)] = torch.arange(1, len(order) + 1, dtype=torch.int32)
 
