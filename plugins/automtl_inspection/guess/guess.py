@@ -362,7 +362,7 @@ class TableGuess:
                 f"columns of two values that may be labels are not used: {listing(names)}; to predict one, "
                 "name it in `labels`; if it is known before the prediction, in `sparse`"
             )
-        if self.odd:
+        if self.odd and "bad_rows" not in others:
             yield f"rows with other values in {listing(self.odd)} are left out; `bad_rows: fail` refuses them"
         doubts: dict[str, list[str]] = {}
         named = {name for role in ROLES for name in _names(others.get(role))}
