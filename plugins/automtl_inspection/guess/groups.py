@@ -69,17 +69,20 @@ def _with_panel(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> Sequence[Facts]
             continue
         number, before = f"TRY_CAST(c{at} AS DOUBLE)", "lag(number) OVER (ORDER BY line)"
         falls = db.execute(f"SELECT {number} AS number FROM head QUALIFY number < {before}").fetchall()
-        for n in order:
+        named = [n for n in order if n != at and columns[n].kind in ("integer", "text")]
+        for n in (units := [n for n in named if LISTS <= columns[n].values <= columns[n].rows / 2]):
             unit = columns[n]
-            coded = n != at and unit.kind in ("integer", "text") and unit.values >= LISTS
             # By chance, a unit would have two rows in one of so few periods.
-            if coded and max(2, time.values / 10) <= unit.rows / unit.values:
+            if time.values <= 10 * unit.rows / unit.values:
                 pairs = f"count(DISTINCT (c{n}, c{at})), count(if(c{n} IS NULL, NULL, c{at}))"
                 if nearly(*db.execute(f"SELECT {pairs} FROM head").fetchall()[0]):
                     found[n], found[at] = replace(unit, panel="unit"), replace(time, panel="period")
                     return found
         if not falls:
             found[at] = replace(time, panel="period")
+            texts = [n for n in units if columns[n].kind == "text" or is_id(columns[n].name)]
+            if len(texts) == 1:
+                found[texts[0]] = replace(columns[texts[0]], panel="unit")
     return found
 
 

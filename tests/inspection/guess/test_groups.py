@@ -141,9 +141,8 @@ def panel(tmp_path):
     """Return a function that describes a table of 40 people in six years each, in an order by people."""
 
     def described(**columns):
-        base = {"code": lambda p, y: p, "year": lambda p, y: 90 + y, "paid": lambda p, y: (p + y) % 3 % 2}
-        rows = [(p, y) for p in range(40) for y in range(6)]
-        cells = {name: [cell(*row) for row in rows] for name, cell in (base | columns).items() if cell}
+        columns = {"code": lambda p, y: p, "year": lambda p, y: 90 + y, "paid": lambda p, y: y % 2} | columns
+        cells = {n: [cell(k // 6, k % 6) for k in range(240)] for n, cell in columns.items() if cell}
         pd.DataFrame(cells).to_csv(tmp_path / "a.csv", index=False)
         found = TableGuess(seen := peek(str(tmp_path / "a.csv")), guess(seen, ["paid"])).dataset()
         return [found.get(name) for name in ("user", "time", "split", "history")]
@@ -155,5 +154,6 @@ def test_rows_of_a_panel_have_a_time_and_read_the_earlier_ones_of_their_unit(pan
     assert panel() == ["code", "year", "time", {}]
     assert panel(code=lambda p, y: p // 2) == [None] * 4  # two rows a year
     assert panel(day=lambda p, y: f"2020-01-{1 + p % 28:02}") == [None, "day", "time", None]
-    # Without units, rows in the order of years.
+    # Rows in the order of years, of a shop with several a year, and without units.
+    assert panel(year=lambda p, y: p // 8, code=lambda p, y: f"s{p % 20}") == ["code", "year", "time", {}]
     assert panel(year=lambda p, y: 1990 + p // 8, code=None) == [None, "year", "time", None]
