@@ -31,12 +31,12 @@ def with_groups(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> Sequence[Facts]
         seen: What is known of it.
 
     """
-    seen = replace(seen, columns=_with_panel(db, seen))
-    columns = seen.columns
+    columns = _with_panel(db, seen)
     roles = [rule_of(facts, seen).role for facts in columns]
     users = [n for n, facts in enumerate(columns) if roles[n] == "sparse" and is_user(facts)]
     times = [n for n, role in enumerate(roles) if role == "time"]
-    user, time = next(iter(users), None), max(times, key=lambda n: columns[n].values, default=None)
+    user = max(users, key=lambda n: bool(columns[n].panel), default=None)
+    time = max(times, key=lambda n: (bool(columns[n].panel), columns[n].values), default=None)
     found = list(columns)
     if user is not None:
         pairs = ", ".join(f"count(DISTINCT (c{user}, c{n}))" for n in range(len(columns)))
@@ -67,8 +67,6 @@ def _with_panel(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> Sequence[Facts]
     for at, time in enumerate(columns):
         if time.kind != "integer" or time.values < 3 or (words(time.name) or [""])[-1] not in PERIODS:
             continue
-        number, before = f"TRY_CAST(c{at} AS DOUBLE)", "lag(number) OVER (ORDER BY line)"
-        falls = db.execute(f"SELECT {number} AS number FROM head QUALIFY number < {before}").fetchall()
         named = [n for n in order if n != at and columns[n].kind in ("integer", "text")]
         for n in (units := [n for n in named if LISTS <= columns[n].values <= columns[n].rows / 2]):
             unit = columns[n]
@@ -78,7 +76,9 @@ def _with_panel(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> Sequence[Facts]
                 if nearly(*db.execute(f"SELECT {pairs} FROM head").fetchall()[0]):
                     found[n], found[at] = replace(unit, panel="unit"), replace(time, panel="period")
                     return found
-        if not falls:
+        number, before = f"TRY_CAST(c{at} AS DOUBLE)", "lag(number) OVER (ORDER BY line)"
+        falls = f"SELECT {number} AS number FROM head QUALIFY number < {before} LIMIT 1"
+        if not db.execute(falls).fetchall():
             found[at] = replace(time, panel="period")
             texts = [n for n in units if columns[n].kind == "text" or is_id(columns[n].name)]
             if len(texts) == 1:

@@ -259,7 +259,7 @@ class TableGuess:
     def odd(self) -> list[str]:
         """Columns whose values of another kind make their rows faulty."""
         odd = (c for c in self.columns if c.odd and "positive" not in (c.setting or ()))
-        return [column.name for column in odd if column.odd is not column.facts.odd_clock]
+        return [on_one_line(column.name) for column in odd if column.odd is not column.facts.odd_clock]
 
     def parts_of_time(self) -> dict[str, Any]:
         """Return fields of the hour and the weekday of rows, of which each occurs several times."""

@@ -122,7 +122,7 @@ Role = Literal["labels", "sparse", "dense", "multi", "time", "list", "unused"]
 FEW = 20
 """Integer columns with up to this number of distinct values are categorical."""
 UNDECIDED = "a label, or a categorical field"
-BINARY = "binary columns; if one is known only after the event, as labels are, delete it"
+BINARY = "binary columns; if one is known only after the event, as labels are, leave it out"
 
 Test = Callable[[Facts, Glimpse], object]
 
