@@ -100,8 +100,8 @@ class Common(Settings):
     refit: Literal["auto"] | bool = "auto"
     """Whether the network is trained again on training and validation rows, once validation rows have chosen
     everything: settings, architecture, epochs and calibration. New vocabularies and aggregates include these
-    rows too. auto: where rows are split by time, or by files of their own, since the validation rows are then
-    the newest ones. A training from the weights of a search (`retrain: inherit`) is not repeated."""
+    rows too. auto: where rows are split by time, since the validation rows are the newest ones. A training
+    from the weights of a search (`retrain: inherit`) is not repeated."""
     listeners: tuple[str, ...] = ()
     """Listeners that record the progress of a run elsewhere, such as `tensorboard`: names of `automtl list
     listeners`. They change no result."""

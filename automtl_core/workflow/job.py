@@ -350,8 +350,8 @@ class Job:
 
     def refits(self) -> bool:
         """Return whether a network is trained again on validation rows too, see `Common.refit`."""
-        refit, dataset = self.config.refit, self.dataset()
-        wanted = dataset.settings.split == "time" or dataset.part is not None if refit == "auto" else refit
+        refit = self.config.refit
+        wanted = self.dataset().settings.split == "time" if refit == "auto" else refit
         return bool(wanted) and (self.retrain() == "scratch" or bool(self.trains()))
 
     def retrain(self) -> Retrain:
