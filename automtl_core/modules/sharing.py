@@ -1,6 +1,6 @@
 """Sharing in a network: the fields and parts that experts and tasks read, from the names of choices."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -109,34 +109,9 @@ class Sharing(Value):
         """Return the fields that the network does not read at all."""
         return () if self.gates else self.closed()
 
-    def behind(self, part: str) -> frozenset[str]:
-        """Return the fields that a part reads, directly or through other parts."""
-        through = [self.behind(other) for other in self.reads.get(part, ()) if other != part]
-        member = part.partition("/")[0]
-        whole = self.sees.get(WHOLE, self.sees.get(member, ()))
-        return frozenset(self.sees.get(part, ())).union(whole, *through)
-
     def _with_keys(self, seen: Collection[str]) -> set[str]:
         """Return fields, with the fields of the key of each aggregate among them."""
         return {*seen, *(name for one in seen for name in self.keys.get(one, ()))}
-
-    def missed(self, needs: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
-        """Return the needed fields that a part does not read, by the last component of the part's name.
-
-        If several parts have that component, as in an ensemble, those that none of them reads.
-
-        Args:
-            needs: Last component of a name, such as a task -> the fields that it needs.
-
-        """
-        seen: dict[str, set[str]] = {}
-        for part in {**self.reads, **self.sees}:
-            seen.setdefault(group_and_word(part)[1], set()).update(self._with_keys(self.behind(part)))
-        missed = {
-            word: tuple(f for f in self.fields if f in needs.get(word, ()) and f not in read)
-            for word, read in seen.items()
-        }
-        return {word: fields for word, fields in missed.items() if fields}
 
 
 def _part(name: str) -> str:

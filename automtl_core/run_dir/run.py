@@ -316,8 +316,7 @@ class Run:
 
     def done(self) -> bool:
         """Return whether the network is trained and tested."""
-        ended = self.status().state == "done" and self.has(Result)
-        return ended and self.read(Result).test is not None
+        return self.status().state == "done" and self.has(Result) and self.read(Result).test is not None
 
     def tested(self) -> Metrics:
         """Return the test metrics.
@@ -464,8 +463,7 @@ class Run:
 
     def sums(self) -> dict[str, str]:
         """Return the SHA-256 of the files recorded in result.json."""
-        sums = {name: sha256(self.path / name) for name in SUMMED}
-        return {name: digest for name, digest in sums.items() if digest is not None}
+        return {name: digest for name in SUMMED if (digest := sha256(self.path / name)) is not None}
 
     def _there(self, name: str, why: str = "") -> Path:
         """Return the path of a file; an error with the reason if it does not exist."""

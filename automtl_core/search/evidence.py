@@ -146,6 +146,11 @@ class Point(Value):
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Settings that the point was trained with, where they may differ from those of the result; see
     `SearchResult.overrides`."""
+    test_loss: float | None = None
+    """Mean over tasks of 1 - AUC, or 1 - R2 for a regression, on the test rows, which are scored once, after
+    the choice; None for a model that was not trained to its end."""
+    test_error: float | None = None
+    """Standard error of the test loss minus that of the chosen point."""
 
     @property
     def cost(self) -> float:
@@ -156,19 +161,6 @@ class Point(Value):
 def ranking(points: Sequence[Point]) -> list[Point]:
     """Return the trained points by their losses, best first."""
     return sorted((point for point in points if point.trained), key=lambda point: point.loss)
-
-
-def pareto_points(points: Sequence[Point]) -> list[Point]:
-    """Return the points of the Pareto fronts of loss against FLOPs, of trained and of inherited weights.
-
-    Losses of the two kinds are not comparable.
-    """
-    front: dict[bool, list[Point]] = {True: [], False: []}  # by `trained`
-    for point in sorted(points, key=lambda point: (point.cost, point.loss)):
-        better = front[point.trained]
-        if not better or point.loss < better[-1].loss:
-            better.append(point)
-    return [*front[True], *front[False]]
 
 
 CONCESSIONS: Mapping[str, float] = {"accuracy": 0.0, "balanced": 0.001, "cost": 0.005}

@@ -30,7 +30,7 @@ from automtl_core.training.batches import batches
 from automtl_core.training.compute import recalibrate_batchnorm
 from automtl_core.training.judged import in_other_view
 from automtl_core.training.loop import shuffled
-from automtl_core.training.metrics import Metrics, TaskMetrics, effective_rows, mean_over_tasks, metrics_of
+from automtl_core.training.metrics import Metrics, TaskMetrics, effective_rows, metrics_of
 
 Losses = NDArray[np.float64]
 """Contribution of each row to the loss, [R]; the loss is the mean over rows."""
@@ -74,8 +74,6 @@ class Scored(NamedTuple):
 
     losses: Losses
     metrics: Metrics
-    score: float | None
-    """Mean AUC of the tasks of two classes with enough rows; None where there is none."""
 
 
 class HeldOut:
@@ -152,8 +150,7 @@ class HeldOut:
         metrics = metrics_of(some, labels, outputs, self._groups)
         losses = self._losses(some, labels, outputs, metrics)
         losses[~np.isfinite(predictions).all(1)] = np.inf
-        areas = {task: m.score for task, m in metrics.items()}
-        return Scored(losses, metrics, mean_over_tasks(areas, metrics, self.problem.recipe.min_positives))
+        return Scored(losses, metrics)
 
     def _losses(
         self,

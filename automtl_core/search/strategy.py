@@ -101,6 +101,8 @@ class SearchResult:
     settings, see `Problem.tunable`."""
     best_epochs: tuple[int, ...] = ()
     """The epochs that the weights of each member of an ensemble were trained for; empty for one network."""
+    models: Mapping[str, nn.Module] = field(default_factory=dict)
+    """Name of a trained point -> its network, with the inputs of the result. They are scored on test rows."""
 
 
 class SearchStrategy(ABC, Configured[S]):

@@ -13,11 +13,16 @@ from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema
 from automtl_core.run_dir.facts import Refreshed, Result, Updated
 from automtl_core.run_dir.run import Run
+from automtl_core.search.evidence import Point
+from automtl_core.search.strategy import SearchResult
 from automtl_core.space import SearchSpace
 from automtl_core.system.documents import Value
 from automtl_core.training.compute import computing
+from automtl_core.training.loop import predict
 from automtl_core.training.metrics import Metrics, with_others
+from automtl_core.training.significance import error_of_mean, losses_by_row
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.search_inputs import changed
 from automtl_core.workflow.stage import OnTestRows, measured, stages
 from automtl_core.workflow.trained import Trained, restored, scaling
 from automtl_core.workflow.update import gains
@@ -72,6 +77,31 @@ def test(work: Work) -> None:
     run.write(replace(found, metrics=job.config.metrics))
 
 
+def on_test_rows(job: Job, prepared: Prepared, result: SearchResult) -> tuple[Point, ...]:
+    """Return the points of a search, with the losses of its trained models on the test rows."""
+    points = {point.name: point for point in result.front}
+    chosen = [point.name for point in result.front if point.chosen and point.name in result.models]
+    if not chosen:
+        return tuple(result.front)
+    schema, recipe = changed(job, result.overrides).space(prepared).schema, job.recipe()
+    part = prepared.refreshed("test", schema, schema.encodings.refresh)
+    outputs = [predict(one, part, recipe.batch_size, job.compute()) for one in result.models.values()]
+    by_row = list[NDArray[np.float64]]()  # of each task: [models, R]
+    for t, task in enumerate(schema.tasks):
+        labels, own = part.labels[:, t], [output[:, t] for output in outputs]
+        losses = losses_by_row(task, labels, own, part.groups, recipe.min_positives)
+        if losses is not None:
+            means, known = np.mean(losses, axis=1, keepdims=True), ~np.isnan(labels)
+            by_row.append(np.repeat(means, len(part), axis=1))
+            by_row[-1][:, known] += (np.stack(losses) - means) / known.mean()
+    if by_row:
+        found = dict(zip(result.models, np.mean(by_row, axis=0), strict=True))
+        for name, one in found.items():
+            error = error_of_mean(one - found[chosen[0]])
+            points[name] = replace(points[name], test_loss=float(one.mean()), test_error=error)
+    return tuple(points.values())
+
+
 def is_tested(job: Job, run: Run) -> bool:
     """Return whether a trained run is tested with the metrics of the job."""
     result = run.read(Result)
@@ -119,9 +149,9 @@ def _validation(job: Job, made: Trained, prepared: Prepared, schema: Schema, tra
     registered = {**job.monitor(), **job.metrics()}
     if not registered or trained.refitted:  # after a refit, these rows are training rows
         return with_others(trained.validation)
-    part = prepared.part("validation")
     logits = made.predict_logits(prepared.refreshed("validation", schema, schema.encodings.refresh))
-    return with_others(trained.validation, measured(job, prepared, part, logits, registered))
+    again = measured(job, prepared, prepared.part("validation"), logits, registered)
+    return with_others(trained.validation, again)
 
 
 def reachable(prepared: Prepared) -> dict[str, float | None]:

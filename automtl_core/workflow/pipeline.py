@@ -38,7 +38,7 @@ from automtl_core.training.batches import steps
 from automtl_core.training.compute import computing, guarded
 from automtl_core.training.events import REFIT, TRAIN, PhaseBegan, Planned
 from automtl_core.workflow.budget import ALL, REFIT_SHARE, SEARCH as SEARCH_SHARE, WHOLE, trial_rows
-from automtl_core.workflow.evaluation import is_tested, test
+from automtl_core.workflow.evaluation import is_tested, on_test_rows, test
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.search_inputs import average, changed, model, tunable
 from automtl_core.workflow.stage import stages
@@ -162,7 +162,7 @@ def _search(work: Work) -> None:
     problem = replace(problem, tunable=tunable(job, made, work.prepared), **more)
     result = _result(job, problem, recorder)
     if job.config.strategy is not None:
-        made.write(Search(tuple(result.evidence), tuple(result.front), result.overrides))
+        made.write(Search(tuple(result.evidence), on_test_rows(job, work.prepared, result), result.overrides))
     if result.overrides:  # may choose encodings, which the encoder has to have
         work.prepared.encoder_of(work.problem.space.schema).save(made.path / ENCODER)
     architecture = replace(result.architecture, origin=origin(job.of(made.config()), work.problem.space))

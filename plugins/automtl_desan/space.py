@@ -224,7 +224,7 @@ class DESAN(SearchSpace[DESANSettings]):
 
     def variants(self) -> dict[str, Mapping[str, Any]]:
         """Return a single network in place of members that share weights."""
-        return {"one member": {"members": 1}} if self.settings.members > 1 else {}
+        return {"1 network": {"members": 1}} if self.settings.members > 1 else {}
 
     def _expert(self, choose: Chooser, name: str, lowest: bool) -> Expert:
         """Return an expert. In the lowest layer it reads fields."""

@@ -1,12 +1,12 @@
-"""The models that a search trained to the end or in part, ranked on validation rows beside the chosen one."""
+"""The models of a search: the chosen one beside the others, on test rows that chose nothing."""
 
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from automtl_core.search.evidence import Point, pareto_points, ranking
-from automtl_core.training.significance import IN_WORDS, Difference
+from automtl_core.search.evidence import Point, ranking
+from automtl_core.training.significance import Difference
 from automtl_core.views import Block, Curves, Grid, Section, Text
 from automtl_report.numbers import interval, percent
 from automtl_report.record import RunRecord
@@ -18,18 +18,28 @@ class Contest:
     """The chosen model among the trained ones."""
 
     ranked: Sequence[Point]
-    """All of them, the best one first."""
+    """All of them, the best one on validation rows first."""
     chosen: Point
     """The chosen one."""
 
-    def lead(self, point: Point, sign: int = 1) -> Difference:
-        """Return the lead of the chosen model over another one, or with sign -1 that of the other one."""
-        return Difference.of(sign * (point.loss - self.chosen.loss), point.error, len(self.ranked) - 1)
+    def lead(self, point: Point, sign: int = 1) -> Difference | None:
+        """Return the lead of the chosen model over another one, or with sign -1 that of the other one.
+
+        It is that on test rows, and None for a model without a test. Runs of automtl 0.6 and before have no
+        test of other models; their leads are those on validation rows.
+        """
+        tested, looks = self.chosen.test_loss, len(self.ranked) - 1
+        if tested is None:
+            return Difference.of(sign * (point.loss - self.chosen.loss), point.error, looks)
+        if point.test_loss is None:
+            return None
+        return Difference.of(sign * (point.test_loss - tested), point.test_error, looks)
 
     @property
-    def others(self) -> list[Point]:
-        """The models that were not chosen."""
-        return [point for point in self.ranked if not point.chosen]
+    def others(self) -> dict[str, tuple[Point, Difference]]:
+        """Name of each other model that has a lead -> the model, and the lead of the chosen one over it."""
+        others = [point for point in self.ranked if not point.chosen]
+        return {point.name: (point, lead) for point in others if (lead := self.lead(point))}
 
 
 def contested(record: RunRecord) -> Contest | None:
@@ -40,59 +50,63 @@ def contested(record: RunRecord) -> Contest | None:
 
 
 def rank(record: RunRecord) -> Iterator[Text]:
-    """Yield the rank of the chosen model, its lead over the best other one, and its cost in a sentence."""
+    """Yield the test score of the chosen model, and its lead; then the cheapest model on its level."""
     if (contest := contested(record)) is None:
         return
-    chosen, names = contest.chosen, {standing: list[str]() for standing in IN_WORDS}
-    for place, point in enumerate(contest.others):
-        lead = contest.lead(point)
-        names[lead.standing()].append(f"`{point.name}`" + f" ({interval(lead)})" * (place == 0))
-    parts = [
-        f"{words} {', '.join(names[standing])}" for standing, words in IN_WORDS.items() if names[standing]
-    ]
-    mmoe = next((point.cost for point in contest.others if point.name == "mmoe"), inf)
-    if max(mmoe, chosen.cost) < inf:
-        parts.append(f"{percent(chosen.cost / mmoe)} of the FLOPs of `mmoe`")
-    yield Text(f"`{chosen.name}` is {'; '.join(parts)}")
-
-
-def cheaper(record: RunRecord) -> Iterator[Text]:
-    """Yield the command that trains the cheapest model on the level of the chosen one, if there is any."""
-    if (contest := contested(record)) is None:
-        return
-    chosen, points = contest.chosen, record.search.front
-    level = [point for point in contest.others if contest.lead(point).standing() == "level"]
+    chosen, others = contest.chosen, contest.others
+    tested, of = chosen.test_loss, measure(record, "and")
+    score = f"validation {of} {1 - chosen.loss:.4f}" if tested is None else f"test {of} {1 - tested:.4f}"
+    said = f"`{chosen.name}` is chosen of {len(contest.ranked)} models: {score}"
+    simple = [name for name, (point, _) in others.items() if _models(point) == [name]]
+    if best := next(iter([*simple, *others]), None):
+        lead = others[best][1]
+        said += f", {interval(lead)} {'over' if lead.mean > 0 else 'against'} `{best}`"
+    costs = {point.name: point.cost for point in contest.ranked if point.cost < inf}
+    if chosen.name in costs and "mmoe" in costs and chosen.name != "mmoe":
+        said += f"; {percent(chosen.cost / costs['mmoe'])} of the FLOPs of `mmoe`"
+    yield Text(said)
+    level = [point for point, lead in others.values() if lead.standing() == "level"]
     least = min(level, key=lambda point: point.cost, default=chosen)
-    if least.cost < chosen.cost < inf:
-        model = shlex.quote(f"{record.path}@{points.index(least) + 1}")
-        command = f"automtl train --model {model}"
-        share = percent(least.cost / chosen.cost)
-        yield Text(f"`{least.name}` is level with the chosen model at {share} of the FLOPs: `{command}`")
+    if least.cost < 0.9 * chosen.cost < inf:
+        place, share = record.search.front.index(least) + 1, percent(least.cost / chosen.cost)
+        command = f"automtl train --model {shlex.quote(f'{record.path}@{place}')}"
+        yield Text(f"`{least.name}` is level with it at {share} of the FLOPs: `{command}`")
 
 
-def models(record: RunRecord) -> Iterator[Section]:
-    """Yield the table of the models of a search: the trained ones by score, then the others."""
-    points, contest = record.search.front, contested(record)
-    best, scores = pareto_points(points), measure(record, "and")
+def standings(record: RunRecord) -> Iterator[Section]:
+    """Yield the table of the models of a search: the trained ones by validation score, then the others."""
+    points, contest, of = record.search.front, contested(record), measure(record, "and")
     rows: list[list[object]] = []
     for point in [*ranking(points), *(point for point in points if not point.trained)]:
         beside: list[object] = [None, "chosen" if point.chosen else "" if point.trained else "not trained"]
         if contest is not None and point.trained and not point.chosen:
             lead = contest.lead(point, -1)
-            beside = [interval(lead), lead.standing() or ""]
-        sizes = [point.flops_per_row or None, point.parameters or None, point in best]
-        rows.append([points.index(point) + 1, point.name, 1 - point.loss, *beside, *sizes])
-    if not rows:
-        return
-    head = ["point", "model", "score", "against the chosen one", "", "FLOPs per row", "parameters", "front"]
-    blocks: list[Block] = [Grid(head, rows, "rlrrlrrl"), Text(NOTE.format(scores))]
-    if any(point.name.endswith(" with one member") for point in points):
-        blocks.append(Text("`searched` is the mean of copies of one network that share most weights"))
-    if len(points) > 1:
-        command = f"`automtl train --model {shlex.quote(f'{record.path}@N')}`"
-        others = "`@cost`, `@200000flops` or `@2.5ms` in place of `@N`"
-        blocks.append(Text(f"To train another point: {command}, or with {others}"))
-    yield Section("models by validation score", [*blocks, *cheaper(record)], more=_plot(points))
+            beside = [lead and interval(lead), lead.standing() or "" if lead else "trained in part"]
+        test = None if point.test_loss is None else 1 - point.test_loss
+        cells = [points.index(point) + 1, point.name, test, 1 - point.loss, *beside]
+        rows.append([*cells, point.flops_per_row or None])
+    if rows:
+        head = ["point", "model", f"test {of}", "validation", "against the chosen one", "", "FLOPs per row"]
+        yield Section("", [Grid(head, rows, "rlrrrlr")])
+
+
+def models(record: RunRecord) -> Iterator[Section]:
+    """Yield the table of the models of a search with notes."""
+    points = record.search.front
+    for section in standings(record):
+        means = {point.name: models for point in points if len(models := _models(point)) > 1}
+        notes = [NOTE, *(f"`{name}`: the mean of {', '.join(models)}" for name, models in means.items())]
+        if len(points) > 1:
+            command = f"`automtl train --model {shlex.quote(f'{record.path}@N')}`"
+            others = "`@cost`, `@200000flops` or `@2.5ms` in place of `@N`"
+            notes.append(f"To train another point: {command}, or with {others}")
+        yield Section("models", [*section.blocks, *map(Text, notes)], more=_plot(points))
+
+
+def _models(point: Point) -> list[str]:
+    """Return the name of the model of a point without choices, those of a mean; nothing for another point."""
+    space = point.overrides.get("space", {})
+    return [model["name"] for model in space.get("models", [space]) if "name" in model]
 
 
 def _plot(points: Sequence[Point]) -> list[Block]:
@@ -104,8 +118,8 @@ def _plot(points: Sequence[Point]) -> list[Block]:
 
 
 NOTE = (
-    "Score: the mean of {} over tasks, weighted by precision, on the validation rows that also chose the "
-    "model. A mean of models is chosen where its score is the best. Level: the 95 % interval, "
-    "corrected for the number of models, includes 0. A model far behind is trained in part; one that is not "
-    "trained has inherited weights, which improve by training. Front: no other model is better at lower cost"
+    "Scores are means over tasks. Validation rows chose the model, with tasks weighted by precision. Test "
+    "rows chose nothing; all models are scored on them once. Level: the 95 % interval, corrected for the "
+    "number of models, includes 0. A model that is far behind on validation rows is trained in part; one "
+    "that is not trained has inherited weights"
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
 from automtl_core.modules.sharing import group_and_word
-from automtl_core.run_dir.facts import Calibration, Refreshed, Result, Updated
+from automtl_core.run_dir.facts import Calibration, EncodingSearch, Refreshed, Result, Updated
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded
 from automtl_core.training.significance import LEAST, SIGNIFICANCE
 from automtl_core.views import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
@@ -15,6 +15,7 @@ from automtl_inspection.shifts import Drifted, differences
 from automtl_report.metrics import metrics
 from automtl_report.numbers import change, p_value, some
 from automtl_report.record import RunRecord, after_refresh, after_update
+from automtl_report.search import encoding
 from automtl_report.sharing import natural
 
 STRONGEST = 8
@@ -136,23 +137,50 @@ def _kept(record: RunRecord) -> str | None:
 
 def strongest(importance: Importance) -> list[Block]:
     """Return the strongest fields, and those without effect on any task, if there are any of either."""
-    rows, found = f"permutation on {importance.rows:,} test rows", list[tuple[float, str, str]]()
-    for field, of_field in importance.effects.items():
-        matters = [(e.drop or 0.0, task) for task, e in of_field.items() if e.verdict == "matters"]
-        found += [(*max(matters), field)] if matters else []
     bars = list[Bar]()
-    for drop, task, field in sorted(found, reverse=True):
+    for drop, task, field in _that_matter(importance):
         e = importance.effects[field][task]
         bars.append(Bar(f"{field} ({e.measure} of {task})", drop, e.low, e.high))
     if not bars:
+        rows = f"permutation on {importance.rows:,} test rows"
         return [Text(f"No field has a significant effect on any task ({rows})")]
     title = f"{len(bars)} of {len(importance.effects)} fields matter; the strongest"
     blocks: list[Block] = [Bars(title, "drop of the score if permuted", bars[:STRONGEST])]
-    verdicts = {field: {e.verdict for e in of.values()} for field, of in importance.effects.items()}
-    if without := [field for field, known in verdicts.items() if known <= {"no effect"}]:
+    if without := _without_effect(importance):
         how = f"95 % intervals within {MARGIN} of 0"
         blocks.append(Text(f"Fields without effect on any task ({how}): {some(without)}"))
     return blocks
+
+
+def _that_matter(importance: Importance) -> list[tuple[float, str, str]]:
+    """Return the largest drop, its task and the name of each field that matters, the strongest first."""
+    found = list[tuple[float, str, str]]()
+    for field, of_field in importance.effects.items():
+        matters = [(e.drop or 0.0, task) for task, e in of_field.items() if e.verdict == "matters"]
+        found += [(*max(matters), field)] if matters else []
+    return sorted(found, reverse=True)
+
+
+def _without_effect(importance: Importance) -> list[str]:
+    effects = importance.effects.items()
+    return [field for field, of in effects if {e.verdict for e in of.values()} <= {"no effect"}]
+
+
+def summary(record: RunRecord) -> Iterator[Section]:
+    """Yield the test metrics, the fields that matter, and the chosen inputs, in few lines."""
+    importance, searched, result = record.get(Importance), record.get(EncodingSearch), record.get(Result)
+    if result is not None and result.test is not None:
+        table, *_ = metrics(result.test, result.reachable or {}, record.min_positives)
+        yield Section("", [table])
+    texts = list[str]()
+    if importance:
+        names = some([field for *_, field in _that_matter(importance)], 3) or "none"
+        texts.append(f"fields that matter: {names}")
+        if without := _without_effect(importance):
+            texts[-1] += f"; without effect: {some(without, 3)}"
+    texts += [encoding(searched.encoding_search)] if searched else []
+    texts += [record.refit] if record.refit else []
+    yield Section("", list(map(Text, texts)))
 
 
 def effects(importance: Importance) -> list[Block]:

@@ -5,7 +5,6 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,10 +26,10 @@ from automtl_core.run_dir.facts import (
     Search,
     Updated,
 )
-from automtl_core.run_dir.run import FORMAT, Run
+from automtl_core.run_dir.run import Run
 from automtl_core.settings.settings import Component
 from automtl_core.space import SearchSpace
-from automtl_core.system.documents import Value, plain, read_signed
+from automtl_core.system.documents import Value, plain
 from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import Metrics
 from automtl_inspection.baselines import Baseline, Baselines
@@ -38,18 +37,6 @@ from automtl_inspection.behaviour import Behaviour
 from automtl_inspection.importance import Importance
 
 F = TypeVar("F", bound=Fact)
-
-
-@dataclass(frozen=True)
-class Truth(Value):
-    """The result in comparison with the true structure of generated data."""
-
-    noise: tuple[str, ...]
-    """Fields without effect."""
-    seen: tuple[str, ...]
-    """Noise fields that the network reads."""
-    missed: Mapping[str, tuple[str, ...]]
-    """Task -> the fields that affect it, but that it does not read."""
 
 
 @dataclass(frozen=True)
@@ -124,19 +111,6 @@ class RunRecord:
         """Evidence and Pareto front; empty without a search."""
         return self.get(Search) or Search()
 
-    @property
-    def truth(self) -> Truth | None:
-        """Comparison with the true structure, see `Dataset.truth`; None for real data."""
-        data, sharing = self.get(Data), self.sharing
-        if data is None or not {"noise", "tasks"} & data.truth.keys():
-            return None
-        noise, closed = tuple(data.truth.get("noise", ())), sharing.closed()
-        needs = {
-            task: {*about.get("fields", ()), *chain(*about.get("pairs", ()))}
-            for task, about in data.truth.get("tasks", {}).items()
-        }
-        return Truth(noise, tuple(name for name in noise if name not in closed), sharing.missed(needs))
-
     @cached_property
     def price(self) -> Price | None:
         """The cost of the network and of its decisions; None where the space is not available."""
@@ -151,12 +125,8 @@ class RunRecord:
     @cached_property
     def baselines(self) -> Mapping[str, Baseline] | None:
         """Task -> comparison with a constant and with the best single field; None before the test."""
-        if found := self.get(Baselines):
-            return found.tasks
-        file = self.path / "result.json"  # in runs of automtl 0.3
-        content = read_signed(file, FORMAT, "restore it from a copy") if file.exists() else {}
-        old = content.get("baselines")
-        return None if old is None else Baselines.from_json({"tasks": old}, file).tasks
+        found = self.get(Baselines)
+        return found.tasks if found else None
 
     @property
     def refit(self) -> str | None:
@@ -216,7 +186,6 @@ class RunRecord:
             "evidence": self.search.evidence,
             "front": self.search.front,
             "overrides": self.search.overrides,
-            "truth": self.truth,
             "encoding_search": searched.encoding_search if searched else None,
             "importance": self.get(Importance),
             "refreshes": behaviour.refreshes if behaviour else {},

@@ -104,10 +104,8 @@ def effect(decided: Evidence) -> str | None:
 def overrides(record: RunRecord) -> Iterator[Text]:
     """Yield the settings that a search changed."""
     changes = dict(record.search.overrides)
-    if "name" in (space := changes.get("space", {})):
+    if "name" in changes.get("space", {}):  # another model
         del changes["space"]
-        if not record.members:
-            yield Text(f"The result of the search is the model {space['name']}, with its default settings")
     if chosen := [f"{part}.{name} {v}" for part, values in changes.items() for name, v in values.items()]:
         yield Text(f"Settings that the search chose: {', '.join(chosen)}")
 

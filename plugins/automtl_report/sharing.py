@@ -1,7 +1,7 @@
 """Views of sharing: what each part of a network reads, as matrices, tables, sentences and a drawing."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from automtl_core.modules.sharing import WHOLE, Sharing, group_and_word
 from automtl_core.search.evidence import EVERYWHERE, Evidence
@@ -30,28 +30,14 @@ def matrices(sharing: Sharing) -> list[Block]:
     return blocks
 
 
-def notes(record: RunRecord) -> list[Block]:
-    """Return notes on what is not read, and on the known truth."""
-    sharing, fields = record.sharing, record.schema.fields() if record.schema else []
-    blocks = list(_unread(sharing, fields))
-    truth = record.truth
-    if truth is not None and sharing.fields:
-        missed = "; ".join(f"{task} misses {', '.join(fields)}" for task, fields in truth.missed.items())
-        for what, fault in (
-            ("experts leave out all noise fields", truth.seen and f"read: {', '.join(truth.seen)}"),
-            ("every task reads all fields that affect it", missed),
-        ):
-            blocks.append(Text(f"Known truth: {what}: {f'no ({fault})' if fault else 'yes'}"))
-    return blocks
-
-
 def natural(name: str) -> list[tuple[int, str]]:
     """Return a key that sorts `expert2` before `expert10`."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def _unread(sharing: Sharing, fields: Sequence[str]) -> Iterator[Block]:
-    """Yield the fields that are read and not read."""
+def notes(record: RunRecord) -> Iterator[Block]:
+    """Yield notes on the fields that are read, and on those that are not."""
+    sharing, fields = record.sharing, record.schema.fields() if record.schema else []
     if not sharing.fields:
         return
     known = dict.fromkeys(fields or [name for name in sharing.fields if name not in sharing.keys])

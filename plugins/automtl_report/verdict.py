@@ -4,10 +4,8 @@ import shlex
 from collections.abc import Iterator
 
 from automtl_core.run_dir.facts import Costs, Result
-from automtl_core.tasks.kinds import distinct
-from automtl_core.training.metrics import mean_over_tasks
 from automtl_core.views import Bar, Bars, Figures, Section, Text, lines, next_commands
-from automtl_report.contest import rank
+from automtl_report.contest import contested, rank
 from automtl_report.measured import notes
 from automtl_report.numbers import elapsed
 from automtl_report.record import RunRecord
@@ -16,10 +14,14 @@ from automtl_report.record import RunRecord
 def verdict(record: RunRecord) -> Iterator[Section]:
     """Yield warnings, the rank of the chosen model, and the values that tell most."""
     result = record.get(Result)
-    measured = [*_score(record, result), *costs(record, result)] if result else []
-    figures = [Figures(dict(measured))] if measured else []
-    remarks = map(Text, record.remarks)
-    yield Section("", [*notes(record), *rank(record), *figures, *remarks])
+    figures = [Figures(dict(costs(record, result)))] if result else []
+    yield Section("", [*notes(record), *rank(record), *map(Text, record.remarks), *figures])
+
+
+def answer(record: RunRecord) -> Iterator[Section]:
+    """Yield warnings and the rank of the chosen model or, without a search, the values that tell most."""
+    (section,), alone = verdict(record), contested(record) is None
+    yield Section("", [block for block in section.blocks if alone or not isinstance(block, Figures)])
 
 
 def intervals(record: RunRecord) -> Iterator[Section]:
@@ -36,31 +38,14 @@ def intervals(record: RunRecord) -> Iterator[Section]:
 
 def steps(record: RunRecord) -> Iterator[Section]:
     """Yield the folder of the run, and what to do next."""
-    run = shlex.quote(str(record.path))
+    run, costs = shlex.quote(str(record.path)), record.get(Costs)
     then = f"automtl compare --models mmoe,{run}" if record.search.front else f"automtl export {run}"
-    commands = [f"automtl report {run}", f"automtl show {run}", then]
-    yield lines(f"run: {record.path}", *next_commands(commands))
+    took = f"{elapsed(sum(costs.seconds.values()))}, " if costs else ""
+    yield lines(f"{took}saved in {record.path}", *next_commands([f"automtl report {run}", then]))
 
 
-Figure = tuple[str, tuple[str, str]]
-"""Label, value and note."""
-
-
-def _score(record: RunRecord, result: Result) -> Iterator[Figure]:
-    test = result.test or {}
-    for kind in distinct(m.kind for m in test.values()):
-        of_kind = {task: m for task, m in test.items() if m.kind == kind.name}
-        mean = mean_over_tasks({t: m.score for t, m in of_kind.items()}, of_kind, record.min_positives)
-        if mean is not None:
-            (task, first), *more = of_kind.items()
-            count = sum(m.is_informative(record.min_positives) for m in of_kind.values())
-            ends = " to ".join(f"{end:{kind.score.form}}" for end in first.interval or ())
-            of = f"mean of {count} tasks" if more else ", ".join(filter(None, [task, ends]))
-            yield f"test {kind.score.title}", (f"{mean:{kind.score.form}}", of)
-
-
-def costs(record: RunRecord, result: Result) -> Iterator[Figure]:
-    """Yield the size and FLOPs of the network, and the seconds of each phase."""
+def costs(record: RunRecord, result: Result) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield the size and FLOPs of the network, and the seconds of each phase: label, value and note."""
     if result.flops_per_row:
         yield "FLOPs per row", (f"{result.flops_per_row:,}", "")
     if result.parameters:

@@ -99,8 +99,8 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
             searched = Architecture(made.decisions)
             evidence = judged(made.evidence, made.comparisons, freedom)
             last = self.last_round
-            others = [*last.variants("searched", searched), *last.rivals(listener)]
-            last.begin([Candidate("searched", searched), *others], self.paths.epoch, evidence)
+            others = [*last.variants("search", searched), *last.rivals(listener)]
+            last.begin([Candidate("search", searched), *others], self.paths.epoch, evidence)
         last, going_on = self.last_round, self.paths.relaxed.going_on
         return last.run(listener) if going_on else last.favourite(listener)
 

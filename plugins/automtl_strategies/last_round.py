@@ -100,7 +100,7 @@ class LastRound:
     def variants(self, name: str, architecture: Architecture) -> list[Candidate]:
         """Return an architecture with other settings of the space, see `SearchSpace.variants`."""
         settings = self.problem.space.variants() if self.settings.rivals and self.problem.tunable else {}
-        return [Candidate(f"{name} with {k}", architecture, {"space": v}) for k, v in settings.items()]
+        return [Candidate(f"{name} ({k})", architecture, {"space": v}) for k, v in settings.items()]
 
     def rivals(self, listener: Listener = SILENT) -> list[Candidate]:
         """Return the models that take part; the listener receives the reason why one is left out."""
@@ -157,7 +157,7 @@ class LastRound:
             if not (ranked := loop.best()):
                 return self.favourite(listener)
             self._warn(listener)
-            best = self._whole(ranked) if self.settings.ensemble > 1 else ranked[:1]
+            best = self._whole(ranked)
             networks = {t.name: trained_fit(self._problem(t), trials.spec(t)).network for t in best}
         # Of each model: the candidate, its validation metrics, and its losses by row.
         models = {n: (one, r.metrics, r.losses) for n, (one, r) in loop.latest.items() if r.metrics}
@@ -190,6 +190,7 @@ class LastRound:
             front,
             chosen.overrides,
             epochs,
+            networks,
         )
 
     def _problem(self, candidate: Candidate) -> Problem:
@@ -223,8 +224,7 @@ class LastRound:
     def _average(self, trainings: Sequence[Candidate]) -> Candidate:
         """Return the mean of several models as a candidate."""
         assert self.problem.average is not None  # noqa: S101 - see `_whole`
-        name = f"mean of {' + '.join(training.name for training in trainings)}"
-        return self.problem.average(name, trainings)
+        return self.problem.average(f"blend of {len(trainings)}", trainings)
 
     def _ensemble(self, problem: Problem, networks: Mapping[str, nn.Module]) -> "Together":
         """Return the members of the best ensemble, one if no mean is better.

@@ -96,8 +96,8 @@ def test_a_run_without_importance_has_an_empty_frame(found, tmp_path):
     copy = automtl.load(shutil.copytree(run.path, tmp_path / "copy"))
     (copy.path / "importance.json").unlink()
     assert copy.importance.empty
-    assert "importance of fields" in run._repr_markdown_()
-    assert "importance of fields" not in copy._repr_markdown_()
+    assert "test AUC" in run._repr_markdown_()
+    assert "fields that matter" not in copy._repr_markdown_()
 
 
 def test_it_predicts_frames_as_they_were_given(found):

@@ -94,7 +94,7 @@ def test_a_single_field_has_no_interaction():
 
 def test_a_variant_has_one_member_and_the_same_choices():
     several, one = desan(members=4), desan(members=1)
-    assert several.variants() == {"one member": {"members": 1}}
+    assert several.variants() == {"1 network": {"members": 1}}
     assert one.variants() == {}
     assert several.choices() == one.choices()
 

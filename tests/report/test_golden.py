@@ -30,12 +30,12 @@ GOLDEN = Path(__file__).parent / "golden"
 SCHEMA, BINARY = sample_schema(), sample_schema(regression=False)
 TASKS = [task.name for task in SCHEMA.tasks]
 FIELDS = tuple(SCHEMA.fields())
-CHOSEN = Point("searched", {}, 0.2, None, 0.7835, 68_000, 10, trained=True, chosen=True)
+CHOSEN = Point("search", {}, 0.2, None, 0.7835, 68_000, 10, trained=True, chosen=True)
 MMOE = Point("mmoe", {}, 0.21, 0.001, 0.7844, 136_000, 10, True, overrides={"space": {"name": "mmoe"}})
 FRONT = (
-    replace(CHOSEN, name="level", loss=0.203, error=0.002, flops_per_row=17_000, chosen=False),
-    CHOSEN,
-    MMOE,
+    replace(CHOSEN, name="level", flops_per_row=17_000, chosen=False, test_loss=0.193, test_error=0.002),
+    replace(CHOSEN, test_loss=0.19, test_error=0.0),
+    replace(MMOE, test_loss=0.21, test_error=0.002),
     replace(MMOE, name="ple", loss=0.19, overrides={}),
     replace(MMOE, name="partial", loss=0.3, error=None, overrides={}),
     replace(MMOE, name="boosting", loss=0.2031, error=0.002, flops_per_row=0, overrides={}),
@@ -105,14 +105,7 @@ USE = ExpertUse(
 )  # fmt: skip
 EPOCHS = [
     EpochEnded(phase, epoch, {"click": 1 / epoch}, {"click": binary_metrics(epoch / 9, 1, 9, 20)}, 1.0, 1.0)
-    for phase, epoch in (
-        ("warm-up", 1),
-        ("search", 2),
-        ("mmoe", 3),
-        ("mmoe", 4),
-        ("searched", 5),
-        ("refit", 6),
-    )
+    for phase, epoch in (("warm-up", 1), ("search", 2), ("mmoe", 3), ("mmoe", 4), ("search", 5), ("refit", 6))
 ]
 
 
@@ -159,7 +152,8 @@ def members():
 
 LINEAR = replace(CHOSEN, name="linear", loss=0.203, error=0.002, flops_per_row=100, chosen=False)
 TREES = (replace(CHOSEN, name="boosting", flops_per_row=0), replace(MMOE, loss=0.201, error=0.002))
-MEAN = replace(MMOE, name="mean of searched + mmoe", loss=0.1, error=None, chosen=True)
+MEANS = {"space": {"name": "average", "models": [{"name": "desan"}, {"name": "mmoe"}]}}
+MEAN = replace(MMOE, name="blend of 2", loss=0.1, error=None, chosen=True, overrides=MEANS)
 NOTHING = Baselines({"click": CHANCE, "buy": CHANCE})
 OF_LEVELS = ExpertUse(9, {"level0/a": {"x": 1.0}, "task/a": {"x": 0.3, "y": 0.7}}, {})
 OVERRIDES = {"space": {"members": 1}, "training": {"learning_rate": 0.1}}

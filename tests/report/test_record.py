@@ -3,19 +3,17 @@
 import json
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from automtl_core.choices import AnyOf, Architecture, of_member
 from automtl_core.errors import ArtifactError, InputMissingError
-from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Data, Search
+from automtl_core.run_dir.facts import Search
 from automtl_core.search.evidence import Evidence
 from automtl_core.workflow.versions import origin
 from automtl_inspection.behaviour import Behaviour
-from automtl_report.record import Price, RunRecord, Truth, read_record
+from automtl_report.record import Price, read_record
 from tests.core.workflow.lines import start
 
 REGISTRY = load_registry()
@@ -38,20 +36,16 @@ def run(small, tmp_path):
     return run
 
 
-def test_a_run_tells_who_reads_what_why_and_the_truth(run):
+def test_a_run_tells_who_reads_what_and_why(run):
     found = read_record(run.path, REGISTRY)
     assert found.architecture == run.architecture()
     assert found.unasked is None
     assert found.sharing.sees == {"layer0/expert0": ("user_id", "noise_small")}
     assert found.search.evidence == EVIDENCE
-    assert found.truth is not None
-    assert found.truth.seen == ("noise_small", "dense_noise"), "a number cannot be closed here"
-    assert found.truth.missed["click"][:2] == ("item_id", "appeal")
     told = json.loads(json.dumps(found.to_json()))
     assert told["architecture"] == json.loads((run.path / "architecture.json").read_text())
     assert told["sharing"]["closed"][:2] == ["item_id", "appeal"]
     assert told["evidence"][0]["option"] == "noise_small"
-    assert told["truth"]["seen"] == ["noise_small", "dense_noise"]
 
 
 def test_a_run_of_before_tells_its_architecture(run):
@@ -63,7 +57,7 @@ def test_a_file_tells_who_reads_what(run, tmp_path):
     shutil.copy(run.path / "architecture.json", tmp_path / "mine.json")
     found = read_record(tmp_path / "mine.json", REGISTRY)
     assert found.sharing == read_record(run.path, REGISTRY).sharing
-    assert (found.search, found.truth) == (Search(), None)
+    assert found.search == Search()
     folder = tmp_path / "folder"
     folder.mkdir()
     with pytest.raises(InputMissingError, match=r"architecture\.json: cannot be read"):
@@ -116,21 +110,6 @@ def test_a_schema_that_is_none_is_damaged(run, tmp_path):
     (tmp_path / "mine.json").write_text(broken.to_json())
     with pytest.raises(ArtifactError, match="not a schema"):
         read_record(tmp_path / "mine.json", REGISTRY)
-
-
-@pytest.mark.parametrize(
-    ("planted", "truth"),
-    [
-        ({}, None),
-        ({"groups": 1}, None),
-        ({"noise": ["b"]}, Truth(("b",), (), {})),
-        ({"tasks": {"network": {"pairs": [["a", "b"]]}}}, Truth((), (), {"network": ("b",)})),
-    ],
-)
-def test_what_is_not_known_is_not_told(planted, truth):
-    facts = {Data: Data("x", 1, {}, {}, "", {}, {}, planted)}
-    sharing = Sharing({"network": ("a",)}, {}, ("a", "b"))
-    assert RunRecord(Path("run"), Architecture({}), sharing, facts=facts).truth == truth
 
 
 def priced(folder, architecture):

@@ -8,7 +8,6 @@ from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.modules.sharing import Sharing
 from automtl_core.run_dir.facts import Data, Search
 from automtl_core.search.evidence import EVERYWHERE, Evidence
-from automtl_core.views import Text
 from automtl_inspection.behaviour import Behaviour, ExpertUse
 from automtl_report.sharing import ALL, MOST, matrices, natural, networks, notes
 from automtl_testing.samples import sample_schema
@@ -30,16 +29,11 @@ def sharing():
     )
 
 
-def noted(sharing, fields=(), evidence=(), truth=None):
-    """Return the blocks on a network that may also read numbers, and of whose data the truth is known."""
-    made = searched(evidence, sharing=sharing, schema=schema(fields or FIELDS))
-    data = Data("x", 1, {}, {}, "", made.schema.to_json(), {}, truth or {})
-    return notes(replace(made, facts={**made.facts, Data: data}))
-
-
-def said(*about, **known):
-    """Return the sentences of `noted`."""
-    return [block.text for block in noted(*about, **known) if isinstance(block, Text)]
+def said(sharing, fields):
+    """Return the sentences on a network that may also read numbers."""
+    made = searched((), sharing=sharing, schema=schema(fields))
+    data = Data("x", 1, {}, {}, "", made.schema.to_json(), {})
+    return [block.text for block in notes(replace(made, facts={**made.facts, Data: data}))]
 
 
 def schema(fields):
@@ -54,19 +48,6 @@ def test_what_nobody_reads(sharing):
     assert always == "Fields that are always read: price"
     many = replace(sharing, fields=(*FIELDS, *(f"f{k}" for k in range(20))))
     assert said(many, many.fields)[0].endswith("without noise, f0, f1, f2, f3, f4, f5, f6 and 13 more")
-
-
-@pytest.mark.parametrize(("read", "needs", "seen", "missed"), [
-    (("user", "item"), ("user",), "yes", "yes"),
-    (("user", "noise"), ("user", "item"), "no (read: noise)", "no (click misses item)"),
-])  # fmt: skip
-def test_it_is_held_against_what_is_known(sharing, read, needs, seen, missed):
-    one = Sharing({"task/click": read}, {}, FIELDS)
-    truth = {"noise": ["noise"], "tasks": {"click": {"fields": needs}}}
-    assert said(one, truth=truth)[-2:] == [
-        f"Known truth: experts leave out all noise fields: {seen}",
-        f"Known truth: every task reads all fields that affect it: {missed}",
-    ]
 
 
 def test_numbers_in_names_are_sorted_as_numbers():

@@ -5,7 +5,7 @@ from dataclasses import replace
 from automtl_core.run_dir.facts import Result
 from automtl_core.search.evidence import Point
 from automtl_core.views import Bars, Figures
-from automtl_report.contest import cheaper
+from automtl_report.contest import rank
 from automtl_report.verdict import intervals, steps, verdict
 from automtl_testing.samples import binary_metrics
 from tests.shared.records import record, searched, texts
@@ -16,7 +16,7 @@ RESULT = Result(
     files={}, test={"click": CLICK, "like": replace(CLICK, values={**CLICK.values, "auc": 0.73})},
     reachable={"click": 0.8, "like": 0.9},
 )  # fmt: skip
-FOUND = Point("searched", {}, 0.2, None, 0.78, 68_000, 10, trained=True, chosen=True)
+FOUND = Point("search", {}, 0.2, None, 0.78, 68_000, 10, trained=True, chosen=True)
 MMOE = Point("mmoe", {}, 0.21, 0.001, 0.78, 68_000, 10, True, overrides={"space": {"name": "mmoe"}})
 
 
@@ -25,8 +25,8 @@ def test_what_to_do_next_depends_on_the_run():
     near = replace(MMOE, name="small", loss=0.2001, flops_per_row=100)
     found = searched(front=[FOUND, near], path="my run")
     assert texts(next(steps(found)).blocks)[-1].endswith("automtl compare --models mmoe,'my run'")
-    (cheap,) = texts(cheaper(found))
-    assert cheap.startswith("`small` is level with the chosen model at less than 1 % of the FLOPs")
+    *_, cheap = texts(rank(found))
+    assert cheap.startswith("`small` is level with it at less than 1 % of the FLOPs")
 
 
 def test_the_page_begins_with_it_and_test_scores_have_their_intervals(small_record):

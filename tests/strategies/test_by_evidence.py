@@ -51,8 +51,8 @@ def is_open_in(decisions, other):
 def test_it_warms_up_and_learns_on_between_rounds_and_trains_what_is_left(whole):
     search, watch, _ = whole
     assert watch.phases[:4] == ["warm-up", "warm-up", "search", "search"]
-    assert list(search.last_round.entrants) == ["searched"]
-    assert set(watch.phases[4:]) == {"searched"}
+    assert list(search.last_round.entrants) == ["search"]
+    assert set(watch.phases[4:]) == {"search"}
     assert [report.epoch for report in watch.reports] == list(range(1, len(watch.reports) + 1))
 
 
@@ -85,7 +85,7 @@ def test_every_decision_is_told(whole):
         if isinstance(choice, AnyOf):
             assert {o for o in start[name] if (name, o) not in closed} == set(search.ablation.decisions[name])
     assert all(e.epoch in (2, 3, 4) for e in found.evidence)
-    assert found.architecture == search.last_round.entrants["searched"].architecture
+    assert found.architecture == search.last_round.entrants["search"].architecture
 
 
 @pytest.mark.parametrize("rounds", [1, 2, 4])

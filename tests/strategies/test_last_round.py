@@ -158,9 +158,7 @@ def chosen(monkeypatch, values, ensemble=9, noise=0.0):
     networks = {name: Constant(value) for name, value in zip(names, values, strict=True)}
     rows = noise * np.random.default_rng(0).standard_normal(1000)
     monkeypatch.setattr(HeldOut, "predict", lambda self, network: np.array([network.value]))
-    monkeypatch.setattr(
-        HeldOut, "scored", lambda self, mean: Scored(mean[0] ** 2 + rows * abs(mean[0]), {}, None)
-    )
+    monkeypatch.setattr(HeldOut, "scored", lambda self, mean: Scored(mean[0] ** 2 + rows * abs(mean[0]), {}))
     together = round_._ensemble(round_.problem, networks)
     return together, [names.index(member) for member in together.names]
 
@@ -204,7 +202,7 @@ def test_the_result_or_a_point_may_be_the_mean_of_several_models(monkeypatch, ah
     points = {point.name: point for point in found.front}
     if not ahead:
         assert found.architecture == entrants["shared-bottom"]
-        mean = points["mean of mmoe + shared-bottom"]
+        mean = points["blend of 2"]
         assert (mean.chosen, mean.trained, mean.overrides) == (False, True, {"space": {"name": "average"}})
         assert mean.error == difference(losses, together.alone).error
         return
@@ -216,9 +214,9 @@ def test_the_result_or_a_point_may_be_the_mean_of_several_models(monkeypatch, ah
     assert isinstance(found.network, Ensemble)
     data, size = round_.problem.data, round_.problem.recipe.batch_size
     metrics = evaluate(found.network, data.validation, data.tasks, size, round_.problem.compute)
-    assert points.keys() == {"mmoe", "shared-bottom", "mean of mmoe + shared-bottom"}
+    assert points.keys() == {"mmoe", "shared-bottom", "blend of 2"}
     (point,) = (point for point in found.front if point.chosen)
-    assert (point.name, point.loss) == ("mean of mmoe + shared-bottom", shortfall(metrics))
+    assert (point.name, point.loss) == ("blend of 2", shortfall(metrics))
     for name in names:
         assert points[name].error == difference(round_.loop.latest[name][1].losses, losses).error
 

@@ -21,7 +21,7 @@ def done(ensembled, here):
     return DONE
 
 
-NAME = "mean of candidate 1 + candidate 2 + mmoe"
+NAME = "blend of 3"
 
 
 def models(run):

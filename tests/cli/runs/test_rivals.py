@@ -23,6 +23,7 @@ refit: true
 """
 """A search whose only candidate reads no field, so that any other model is better."""
 REGISTRY = load_registry()
+SETS = ("--set", "refit=false", "--set", "training.min_positives=20")
 BYTES = ("architecture.json", "metrics.jsonl", "result.json", "search.json", "weights.safetensors")
 
 
@@ -66,7 +67,7 @@ def test_a_better_rival_is_the_result_with_which_all_commands_work(automtl, done
         assert automtl(command, done).code == 0
     shown = automtl("show", done).out
     assert "architecture (model mmoe)" in shown
-    assert "The result of the search is the model mmoe, with its default settings" in shown
+    assert "`mmoe` is chosen of 2 models" in shown
     assert automtl("predict", done, "--input", rows(done), "--output", "scores.csv").code == 0
     assert spaces(automtl("train", "--model", done, "--json").json()["run"]) == ("mmoe", "mmoe")
 
@@ -118,14 +119,18 @@ def test_one_member_may_be_the_result(automtl):
     strategy = "{name: pd-darts, epochs: 1, rounds: 1, steps: 15, rung_epochs: 1, rivals: [desan]}"
     few = re.sub("strategy: .*", f"strategy: {strategy}", CLOSED).replace("members: 1", "members: 4")
     Path("few.yaml").write_text(few.replace("rows: 600", "rows: 2000").replace("size: 200", "size: 50"))
-    ended = automtl("search", "--config", "few.yaml", "--json")
+    ended = automtl("search", "--config", "few.yaml", *SETS, "--json")
     assert (
         "desan does not take part in the final comparison: desan leaves choices open (name models"
         in ended.err
     )
     made = Run.open(Path((found := ended.json())["run"]))
-    assert {p.name for p in made.read(Search).front} == {"searched", "searched with one member"}
-    assert [p.name for p in made.read(Search).front if p.chosen] == ["searched with one member"]
+    assert {p.name for p in made.read(Search).front} == {"search", "search (1 network)"}
+    chosen, other = sorted(made.read(Search).front, key=lambda point: not point.chosen)
+    assert chosen.name == "search (1 network)"
+    scores = [m.score for m in made.read(Result).test.values() if m.is_informative(20)]
+    assert 1 - chosen.test_loss == pytest.approx(sum(scores) / len(scores), abs=1e-6)
+    assert (chosen.test_error, other.test_error > 0) == (0.0, True)
     assert made.read(Search).overrides == {"space": {"members": 1}}
     assert made.config().space.settings["members"] == 1
     assert automtl("evaluate", found["run"]).code == 0

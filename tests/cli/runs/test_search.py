@@ -58,14 +58,10 @@ def test_people_see_progress_and_equal_seeds_make_equal_bytes(automtl, finished)
     assert shown.err.rstrip().splitlines()[-1] == "permutation importance: permute fields"
     assert " decided" in shown.err
     for part in (
-        "architecture (search space desan)",
-        "layer0 ",
-        "Experts read ",
-        "Known truth: experts leave out all noise fields: ",
         "optimal AUC",
         "mean ",
-        "importance of fields",
-        "run: runs/mine",
+        "fields that matter: ",
+        "saved in runs/mine",
         "automtl report runs/mine",
     ):
         assert part in shown.out

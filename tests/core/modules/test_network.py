@@ -4,17 +4,6 @@ import pytest
 import torch
 
 from automtl_baselines.parts import GatingNetwork, GatingNetworks
-from automtl_core.modules.sharing import Sharing
-
-
-def test_what_a_whole_member_reads_all_its_parts_read():
-    fields = ("user", "item", "tab")
-    one = {"member 1": ("user",), "member 1/task/click": ("item",)}
-    whole = Sharing({**one, "member 2/task/click": ("tab",)}, {}, fields)
-    assert whole.behind("member 1/task/click") == {"user", "item"}
-    assert whole.behind("member 2/task/click") == {"tab"}
-    assert whole.missed({"click": fields}) == {}, "one of the members reads each"
-    assert Sharing(one, {}, fields).missed({"click": fields}) == {"click": ("tab",)}
 
 
 @pytest.mark.parametrize("together", [False, True])

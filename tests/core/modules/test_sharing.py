@@ -46,21 +46,16 @@ def test_parts_read_the_next_group_and_see_fields_in_their_order():
         "layer1/expert1": ("layer0/expert0", "layer0/expert1"),
     }
     assert FOUND.sees == {"layer0/expert0": ("user", "item"), "layer0/expert1": ()}
-    assert FOUND.behind("task/buy") == {"user", "item"}
-    assert FOUND.behind("task/click") == set()
 
 
-def test_what_is_closed_and_what_a_task_needs_and_does_not_see():
+def test_what_is_closed():
     assert FOUND.fields == ("user", "item", "tab")
     assert FOUND.closed() == ("tab",)
-    needs = {"buy": ["user", "tab"], "click": ["item", "age"], "like": ["user"]}
-    assert FOUND.missed(needs) == {"buy": ("tab",), "click": ("item",)}
 
 
 def test_what_is_asked_of_all_is_of_the_network_and_names_may_be_of_no_part():
     one = Sharing.of({"fields": ("item",)}, {"fields": AnyOf("fields", FIELDS)}, FIELDS)
     assert one.sees == {"network": ("item",)}
-    assert one.missed({"network": ["age"]}) == {"network": ("age",)}
     found = Sharing.of({"a/x/use": ("b",)}, {"a/x/use": AnyOf("a/x/use", ("b", "c"))}, FIELDS)
     assert found.reads == {"a/x": ("b",)}
 
@@ -71,11 +66,7 @@ def test_what_the_network_sees_itself_all_parts_see():
     found = Sharing.of(asked, {**CHOICES, **of_all}, FIELDS)
     assert found.sees == {**FOUND.sees, "network": ("tab", "age")}
     assert found.reads == FOUND.reads
-    assert found.behind("network") == found.behind("task/click") == {"tab", "age"}
-    assert found.behind("task/buy") == {"user", "item", "tab", "age"}
     assert (FOUND.closed(), found.closed()) == (("tab",), ())
-    needs = {"buy": ["user", "tab"], "click": ["item", "age"]}
-    assert found.missed(needs) == {"click": ("item",)}
 
 
 @pytest.fixture
@@ -159,7 +150,6 @@ def test_a_space_tells_of_aggregates(space):
     found = space.sharing(Architecture(decisions))
     assert found.fields == ("user", "item", "tab", "by user*tab")
     assert found.sees == dict.fromkeys(["layer0/expert1", "layer0/expert0"], ("item", "by user*tab"))
-    assert found.behind("task/click") == {"item", "by user*tab"}
     assert found.closed() == (), "user and tab are seen in their aggregate"
     decisions |= {n: () for n in decisions if n.endswith("/aggregates")}
     assert space.sharing(Architecture(decisions)).closed() == ("user", "tab", "by user*tab")
