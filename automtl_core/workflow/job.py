@@ -414,7 +414,7 @@ class Job:
         available = torch.cuda.is_available()
         if self.config.device == "cuda" and not available:
             raise UsageError(
-                "device: cuda, but torch finds no GPU", "use --device cpu, or a CUDA build of torch"
+                "device: cuda, but torch finds no GPU", "use --set device=cpu, or a CUDA build of torch"
             )
         device = torch.device("cuda" if available and self.config.device != "cpu" else "cpu")
         return Compute(device, self.config.precision)

@@ -92,7 +92,7 @@ def check(
 
         return check_plugin(what, settings or (), data_dir)
     file = None if what is None else Path(what)
-    checks = list(_checks(options.Configuration(None, data_dir, None, file, settings)))
+    checks = list(_checks(options.Configuration(data_dir=data_dir, config=file, settings=settings)))
     names = [check.name for check in checks if check.status == "problem"]
     number = f"{len(names)} problem{'s' * (len(names) > 1)}"
     error = SetupError(f"{number}: {', '.join(names)}", "see the remedies in the table")

@@ -9,7 +9,7 @@ from typing import Any
 
 from automtl_cli import options
 from automtl_core.dataset.dataset import Dataset
-from automtl_core.errors import AutoMTLError, RunExistsError, UsageError, together
+from automtl_core.errors import UsageError, together
 from automtl_core.registry.kinds import DATASETS, ENGINES, PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import (
@@ -23,7 +23,6 @@ from automtl_core.run_dir.config import (
     split,
 )
 from automtl_core.run_dir.folders import raw_folder
-from automtl_core.system.files import write_atomic
 from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.workflow.components import check_model, parsed, parts, run_of, unknown_names
 
@@ -68,7 +67,7 @@ def layers(
     settings = assignments(configuration.settings or ())
     engine: Any = None
     if execution is not None:
-        flags, engine = {**execution.flags(), **flags}, settings.pop(ENGINES.name, None)
+        flags, engine = {"seed": execution.seed, **flags}, settings.pop(ENGINES.name, None)
         if isinstance(name := engine.get("name") if isinstance(engine, Mapping) else engine, str):
             load_registry().supplier(ENGINES, name)
     flags = {"dataset": configuration.dataset, "data_dir": configuration.data_dir, **flags}
@@ -126,7 +125,7 @@ def chosen(which: options.Dataset) -> Chosen:
         UsageError: a setting does not exist or has a wrong value.
 
     """
-    table = options.Configuration(which.name, which.data_dir, None, which.config, which.settings)
+    table = options.Configuration(None, None, which.name, which.data_dir, None, which.config, which.settings)
     config, _ = load_common(*layers(table, {}).all)
     registry = load_registry()
     dataset_class = registry.get(DATASETS, config.dataset.name)
@@ -134,34 +133,3 @@ def chosen(which: options.Dataset) -> Chosen:
     dataset = dataset_class(settings, registry.field_kind)
     folder = raw_folder(dataset, config.dataset.name, config.data_dir)
     return Chosen(config.dataset.name, dataset, folder, config.prepared_dir)
-
-
-def check_new(path: Path, force: bool) -> None:
-    """Check that a configuration may be written to a path.
-
-    Args:
-        path: The file.
-        force: Whether an existing configuration is overwritten.
-
-    Raises:
-        RunExistsError: the file exists and is not overwritten.
-
-    """
-    other = "give another name: --out NAME.yaml"
-    if not path.exists():
-        return
-    if not force:
-        raise RunExistsError(f"{path}: exists already", f"{other}, or overwrite it: --force")
-    try:
-        held = read_yaml(path)
-    except AutoMTLError:
-        held = {}
-    if path.is_symlink() or "dataset" not in held:
-        raise RunExistsError(f"{path}: exists already, and is no configuration", f"delete it, or {other}")
-
-
-def write_new(path: Path, content: str) -> None:
-    """Write a file, either completely or not at all; raises as `write_atomic`, or if it has no folder."""
-    if not path.absolute().parent.is_dir():
-        raise RunExistsError(f"{path}: cannot be written: its folder does not exist", "choose another --out")
-    write_atomic(path, content.encode())

@@ -4,11 +4,9 @@ The codes are listed in docs/exit-codes.md.
 """
 
 import os
-import re
 import signal
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from types import FrameType
 
 import typer
@@ -20,7 +18,6 @@ from automtl_core.errors import (
     PluginError,
     StorageError,
     UsageError,
-    is_table,
     one_line,
 )
 from automtl_core.registry.plugins import load_registry
@@ -130,7 +127,6 @@ def _usage(error: typer.TyperException) -> str | None:
         return f"give one of {kinds.replace('|', ', ')}"
     from automtl_core.run_dir.config import RunConfig  # which is slow to import
     from automtl_core.settings.words import nested
-    from automtl_core.workflow.components import is_file
 
     given = str(getattr(error, "option_name", ""))
     if given in OLD_OPTIONS:
@@ -140,16 +136,6 @@ def _usage(error: typer.TyperException) -> str | None:
     taken = [each for option in context.command.params for each in option.opts] if context else []
     if "--set" in taken and name not in ("", "name") and (key := nested(name, RunConfig)):
         return f"it is a setting: --set {key}=VALUE"
-    extra = re.search(r"unexpected extra argument.* \((\S+).*\)", error.format_message())
-    if context and extra and "--config" in taken:
-        word, command = extra[1], context.command_path
-        settings = Path(word).name.partition(".")[0] + ".yaml"
-        if is_table(word):
-            return f"make settings of a table: automtl data init {word}, then {command} --config {settings}"
-        if not word[0].isalpha():
-            return f"write a setting without a space: --set KEY={word}"
-        if (flag := "--config" if is_file(word) else "--model") in taken:
-            return f"{command} {flag} {word}"
     return f"see `{context.command_path} --help`" if context else None
 
 

@@ -4,7 +4,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from automtl_core.errors import InputMissingError, UsageError
 from automtl_report.commands import argument, flag, option
@@ -66,6 +66,10 @@ MaxBadRows = Annotated[
 class Configuration:
     """The options that make a configuration."""
 
+    file: str | None = argument(
+        "FILE", "A table (CSV, TSV, Parquet), whose settings are guessed and written; or settings in YAML."
+    )
+    labels: str | None = option("NAME,...", "Columns of FILE to predict, such as click,buy [a guess].")
     dataset: str | None = option("NAME", "Dataset [synthetic].")
     data_dir: DataDir = None
     preset: str | None = option("NAME", "Preset, a named set of settings: quick, paper, ... [default].")
@@ -78,10 +82,6 @@ class Execution:
     """The options that say how, where and how long trainings run."""
 
     seed: int | None = option("N", "Random seed of the run [0].")
-    device: str | None = option(
-        "auto|cpu|cuda",
-        "Device of all computations: cuda is a GPU, auto a GPU if there is one, else the CPU [auto].",
-    )
     time_budget: str | None = option(
         "TIME", "Time limit, such as 30m or 1h30m; search and training end in time for the test."
     )
@@ -97,10 +97,6 @@ class Execution:
         from automtl_core.run_dir.config import seconds_of
 
         return None if self.time_budget is None else seconds_of(self.time_budget)
-
-    def flags(self) -> dict[str, Any]:
-        """Return the values of options that are settings, by their keys in a configuration."""
-        return {"seed": self.seed, "device": self.device}
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,12 @@
 """The drawing of a network: as SVG, inputs on the left, tasks on the right, and as text for Graphviz."""
 
-import json
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from itertools import groupby
 
 from markupsafe import Markup
 
-from automtl_core.errors import on_one_line, printable
+from automtl_core.errors import on_one_line
 from automtl_core.views import Drawing, Edge, Node
 from automtl_report.charts import colour, macro
 
@@ -92,21 +91,3 @@ def _edge(
 
 def _notes(part: Node | Edge, *first: str) -> list[str]:
     return [*first, *["pruned by the search"] * part.pruned, *part.notes]
-
-
-def dot(drawings: Sequence[Drawing]) -> str:
-    """Return a graph in the language of Graphviz; a pruned part is dashed."""
-    nodes, edges = list[str](), list[str]()
-    for d, drawing in enumerate(drawings):
-        names = {node.name: f"n{d}_{n}" for n, node in enumerate(drawing.nodes)}
-        for node in drawing.nodes:
-            style = ', style="rounded,dashed"' if node.pruned else ""
-            label = json.dumps(printable(node.label), ensure_ascii=False)
-            nodes.append(f"    {names[node.name]} [label={label}{style}]")
-        for edge in drawing.edges:
-            weight = edge.weight
-            width = "" if weight is None else f' penwidth={max(5 * weight, 0.5):.2f} label="{weight:.2f}"'
-            style = (width + " style=dashed" * edge.pruned).strip()
-            edges.append(f"    {names[edge.source]} -> {names[edge.target]} [{style}]")
-    head = ["digraph architecture {", "    rankdir=LR", '    node [shape=box, style="rounded"]']
-    return "\n".join([*head, *nodes, *edges, "}"]) + "\n"

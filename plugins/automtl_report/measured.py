@@ -6,6 +6,7 @@ from statistics import fmean
 from automtl_core.modules.sharing import group_and_word
 from automtl_core.run_dir.facts import Calibration, EncodingSearch, Refreshed, Result, Updated
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded
+from automtl_core.training.metrics import too_few
 from automtl_core.training.significance import LEAST, SIGNIFICANCE
 from automtl_core.views import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
 from automtl_inspection.baselines import Baseline
@@ -171,15 +172,15 @@ def summary(record: RunRecord) -> Iterator[Section]:
     importance, searched, result = record.get(Importance), record.get(EncodingSearch), record.get(Result)
     if result is not None and result.test is not None:
         table, *_ = metrics(result.test, result.reachable or {}, record.min_positives)
-        yield Section("", [table])
+        few = {task: m for task, m in result.test.items() if not m.is_informative(record.min_positives)}
+        yield Section("", [table, *map(Text, too_few(few))])
     texts = list[str]()
     if importance:
         names = some([field for *_, field in _that_matter(importance)], 3) or "none"
         texts.append(f"fields that matter: {names}")
         if without := _without_effect(importance):
             texts[-1] += f"; without effect: {some(without, 3)}"
-    texts += [encoding(searched.encoding_search)] if searched else []
-    texts += [record.refit] if record.refit else []
+    texts += filter(None, [encoding(searched.encoding_search) if searched else None, record.refit])
     yield Section("", list(map(Text, texts)))
 
 

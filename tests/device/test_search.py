@@ -83,7 +83,7 @@ def test_a_run_of_the_device_is_used_there_and_without_it(compute, pins, tmp_pat
 
     monkeypatch.chdir(tmp_path)
     Path("small.yaml").write_text(SMALL)
-    automtl("train", "--model", "mmoe", *DATA, "--device", "cuda", "--name", "mine")
+    automtl("train", "--model", "mmoe", *DATA, "--set", "device=cuda", "--name", "mine")
     assert json.loads(Path("runs/mine/environment.json").read_text())["device"] != "cpu"
     assert pins, "batches were copied to the device"
     assert "exactly" in automtl("evaluate", "runs/mine")

@@ -35,7 +35,6 @@ SINKS: dict[str, tuple[str, ...]] = {
     "search": ("search", "--config", "c.yaml", "--name", "b"),
     "show": ("show", "runs/a", "--evidence", "--fields"),
     "show --json": ("show", "runs/a", "--json"),
-    "dot": ("show", "runs/a", "--dot"),
     "report": ("report", "runs/a", "--out", "out.html"),
     "runs": ("runs",),
     "evaluate": ("evaluate", "runs/a"),

@@ -18,11 +18,9 @@ from automtl_inspection.baselines import Baseline, Baselines
 from automtl_inspection.behaviour import Behaviour, ExpertUse
 from automtl_inspection.importance import FieldEffect, Importance
 from automtl_report import outcome as outcomes
-from automtl_report.drawing import dot
 from automtl_report.plain import markdown
 from automtl_report.run import SECTIONS, outcome, show
 from automtl_report.run_list import Summary
-from automtl_report.sharing import networks
 from automtl_testing.samples import binary_metrics, regression_metrics, sample_schema
 from tests.shared.records import of_members, record
 
@@ -190,7 +188,7 @@ def shown(run):
     parts = {"show": show(run), "show all": show(run, True, True), "after a search": outcome(run)}
     parts |= {name: drawn(section(run)) for name, (section, _) in SECTIONS.items() if name not in OF_FILES}
     pages = [markdown(f"{name} ==", sections) for name, sections in parts.items()]
-    return "\n".join([*pages, dot(networks(run))])
+    return "\n".join(pages)
 
 
 def others():

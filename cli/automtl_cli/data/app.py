@@ -154,7 +154,7 @@ def init(
 
     The guess uses the first 100,000 rows. Check and correct it.
     """
-    from automtl_cli.data.init import init, view
+    from automtl_cli.init import init, view
 
     return Output(init(files, out, labels, columns, force), view)
 

@@ -1,7 +1,6 @@
 """The commands on finished runs. They import slow modules after a check of the run."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -196,7 +195,6 @@ def show(
     *,
     evidence: bool = flag("--evidence", "Print the evidence of each decision."),
     fields: bool = flag("--fields", "Print the effect of each field on test rows."),
-    dot: bool = flag("--dot", "Print the network as a graph for Graphviz instead."),
     follow: bool = flag("--follow", "Follow a run or a comparison of another process until it ends."),
     as_json: AsJson = False,
 ) -> None:
@@ -210,7 +208,7 @@ def show(
     """
     run = run or options.newest_run()
     if follow:
-        if evidence or fields or dot:
+        if evidence or fields:
             raise UsageError("--follow shows progress, and no architecture", "leave out the other options")
         from automtl_cli.runs import watching
 
@@ -220,14 +218,9 @@ def show(
     from automtl_core.registry.plugins import load_registry
     from automtl_core.run_dir.facts import Result
     from automtl_report import run as views
-    from automtl_report.drawing import dot as graph
     from automtl_report.record import read_record
-    from automtl_report.sharing import networks
 
     record = read_record(run, registry := load_registry())
-    if dot:
-        sys.stdout.write(graph(list(networks(record))))
-        return
     plugins = views.of_plugins(record, registry) if record.get(Result) else ()
     emit(record, lambda _: [*views.show(record, evidence, fields), *plugins], as_json)
 

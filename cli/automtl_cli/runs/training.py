@@ -1,9 +1,10 @@
 """The commands that search, train and compare. They import slow modules after the checks of their options."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from automtl_cli import options
-from automtl_core.errors import AllWorseError, CellsFailedError, NotBetterError, UsageError
+from automtl_core.errors import AllWorseError, CellsFailedError, NotBetterError, UsageError, is_table
 from automtl_report.commands import Output, option
 
 
@@ -26,7 +27,7 @@ def search(
     from automtl_cli.configuration import check, layers
 
     flags = {**vars(searched), "time_budget": execution.seconds()}
-    own = layers(configuration, flags, execution)
+    own = layers(_with_file(configuration), flags, execution)
     if run.resume is None:
         check(own.all)
     from automtl_cli.runs.flow import run_job  # which imports torch
@@ -55,7 +56,7 @@ def train(
     from automtl_cli.configuration import check, layers
 
     flags = {"time_budget": execution.seconds()}
-    own = layers(configuration, flags, execution)
+    own = layers(_with_file(configuration), flags, execution)
     if model is not None:
         check(own.all, model)
     if run.resume is None and model is None:
@@ -122,6 +123,7 @@ def compare(
     names = options.names(models)
     if on is not None:
         given = {"--out": out, "--reference": reference, "--config": configuration.config}
+        given["FILE"] = configuration.file
         if wrong := [name for name, value in given.items() if value is not None]:
             raise UsageError(
                 f"{wrong[0]} is for trainings, and --on compares finished models",
@@ -132,6 +134,7 @@ def compare(
         raise UsageError("--history belongs to --on", "name the new rows: --on NEW.csv")
     from automtl_cli.configuration import check, layers
 
+    configuration = _with_file(configuration)
     own = layers(configuration, {}, execution)
     time = execution.seconds()
     if names:
@@ -166,6 +169,25 @@ def compare(
     )
     document = {**result.to_json(), "out": str(folder)}
     return Output(document, lambda _: [*outcome(result), files], failure if result.failed else None)
+
+
+def _with_file(given: options.Configuration) -> options.Configuration:
+    """Return the options with the settings of FILE; those of a table are written if there are none yet."""
+    from automtl_core.workflow.components import is_file
+
+    of_table = given.file is not None and not is_file(given.file)
+    if given.file and (given.dataset or given.config):
+        raise UsageError(f"{given.file} is in place of --config and --dataset", "leave one of them out")
+    if given.labels and not of_table:
+        raise UsageError("--labels are columns of a table", "name it, such as feed.csv --labels click,like")
+    if given.file is None or not of_table:
+        return replace(given, config=Path(given.file)) if given.file else given
+    if not is_table(given.file) and not Path(given.file).exists():
+        fix = "name a table; or a model by --model, a setting by --set KEY=VALUE"
+        raise UsageError(f"{given.file}: there is no such file", fix)
+    from automtl_cli.init import settings_of  # which imports pandas
+
+    return replace(given, config=settings_of(given.file, given.labels))
 
 
 def _on_rows(on: Path, entrants: list[str], history: Path | None, margin: float) -> Output:

@@ -358,3 +358,17 @@ def test_a_label_that_tells_another_one_is_no_leak_and_no_warning_is_said_twice(
     shown = automtl("data", "describe", "table", "--config", "films.yaml")
     assert "alone predicts" not in shown.out + shown.err
     assert (shown.out + shown.err).count("the same in all training rows: gone") == 1
+
+
+def test_one_command_leads_from_a_table_to_an_answer(automtl, films):
+    ended = automtl("search", "data/films.csv", "--labels", "liked", *SMALL, "--name", "first")
+    assert "settings written to films.yaml, to be corrected there; labels: liked; unused: rat" in ended.err
+    assert "saved in runs/first" in ended.out
+    again = automtl("train", "data/films.csv", "--model", "linear", "--dry-run", "--json")
+    assert again.json()["plan"]["tasks"] == ["liked"]
+    other = automtl("search", "data/films.csv", "--labels", "rating")
+    assert (other.code, "is there already, with the labels liked" in other.err) == (2, True)
+    pd.DataFrame({"a": [0.1, 0.2, 0.3] * 9, "b": [1.5, 2.5, 3.5] * 9}).to_csv("numbers.csv", index=False)
+    none = automtl("search", "numbers.csv")
+    assert "no column looks like a label" in none.err
+    assert (none.code, Path("numbers.yaml").exists()) == (2, False)

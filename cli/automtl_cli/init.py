@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from automtl_cli import options
-from automtl_cli.configuration import check_new, write_new
-from automtl_cli.output import Json
+from automtl_cli.output import Json, say
 from automtl_cli.settings import in_yaml
 from automtl_core.dataset.dataset import DatasetSettings
-from automtl_core.errors import on_one_line
+from automtl_core.errors import AutoMTLError, RunExistsError, UsageError, listing, on_one_line
+from automtl_core.system.files import write_atomic
+from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.training.recipe import Recipe
 from automtl_core.views import Section, lines, next_commands, table
 from automtl_inspection.guess.facts import Glimpse
@@ -58,7 +59,7 @@ def init(
 
     """
     path = out if out is not None else Path(f"{_stem(files)}.yaml")
-    check_new(path, force)
+    _check_new(path, force)
     seen = peek(files, options.names(columns or ""))
     named = options.names(labels or "")
     if labels in [facts.name for facts in seen.columns]:
@@ -71,7 +72,7 @@ def init(
         to = "" if path == Path(f"{_stem(files)}.yaml") else f" --out {shlex.quote(str(path))}"
         to += f" --columns {shlex.quote(columns)}" if columns else ""
         commands = [f"automtl data init {shlex.quote(files)}{to} --force --labels NAME,..."]
-    write_new(path, content)
+    _write_new(path, content)
     described = [
         {**asdict(column.facts), "name": column.name, "role": column.role, "about": about(column, seen)}
         for column in guessed.columns
@@ -85,6 +86,53 @@ def init(
         "remarks": [*guessed.remarks(), *_remarks(seen, bool(columns))],
         "next": commands,
     }
+
+
+def settings_of(files: str, labels: str | None) -> Path:
+    """Return the settings of a table: those in the working directory, or new ones, of which it tells.
+
+    Raises:
+        UsageError: the settings that are there have other labels; or no column looks like a label.
+
+    """
+    path, named = Path(f"{_stem(files)}.yaml"), options.names(labels or "")
+    if path.exists():
+        held = list(read_yaml(path).get("dataset", {}).get("labels", ()))
+        if named and {*named} != {*held}:
+            fix = f"to write it again: automtl data init {shlex.quote(files)} --labels {labels} --force"
+            raise UsageError(f"{path}: is there already, with the labels {listing(held)}", fix)
+        return path
+    done = init(files, path, labels)
+    of = {role: [c["name"] for c in done["columns"] if c["role"] == role] for role in ("labels", "unused")}
+    if not of["labels"]:
+        path.unlink()
+        raise UsageError(f"{files}: no column looks like a label", "name the columns to predict by --labels")
+    told = "; ".join(f"{role}: {listing(names)}" for role, names in of.items() if names)
+    for line in (f"settings written to {path}, to be corrected there; {told}", *done["remarks"]):
+        say(line)
+    return path
+
+
+def _check_new(path: Path, force: bool) -> None:
+    """Check that a configuration may be written to a path; `force` overwrites an existing one."""
+    other = "give another name: --out NAME.yaml"
+    if not path.exists():
+        return
+    if not force:
+        raise RunExistsError(f"{path}: exists already", f"{other}, or overwrite it: --force")
+    try:
+        held = read_yaml(path)
+    except AutoMTLError:
+        held = {}
+    if path.is_symlink() or "dataset" not in held:
+        raise RunExistsError(f"{path}: exists already, and is no configuration", f"delete it, or {other}")
+
+
+def _write_new(path: Path, content: str) -> None:
+    """Write a file, either completely or not at all; raises as `write_atomic`, or if it has no folder."""
+    if not path.absolute().parent.is_dir():
+        raise RunExistsError(f"{path}: cannot be written: its folder does not exist", "choose another --out")
+    write_atomic(path, content.encode())
 
 
 def _remarks(seen: Glimpse, named: bool) -> Iterator[str]:
