@@ -81,15 +81,15 @@ class Cost(Value):
 def cost_of(module: nn.Module, *inputs: Any) -> Cost:
     """Return the cost of a module called with these inputs of `ROWS` rows; leaves it in evaluation mode.
 
-    The FLOPs of trees are unknown, 0, and so are those of an ensemble with trees.
+    The FLOPs of trees, which have buffers and no parameters, are unknown, 0, as are those of means with them.
     """
-    tables = [m for m in module.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
+    tables = (m for m in module.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag))
     parameters, *of_tables = (sum(p.numel() for p in m.parameters()) for m in (module, *tables))
     module.eval()
     with torch.no_grad(), _Counter() as counter:
         module(*inputs)
-    members = module.members if isinstance(module, Ensemble) else ()
-    known = all(cost_of(member, *inputs).flops_per_row for member in members)
+    parts = module.members if isinstance(module, Ensemble) else ()
+    known = (parameters or not [*module.buffers()]) and all(cost_of(m, *inputs).flops_per_row for m in parts)
     return Cost(parameters, parameters - sum(of_tables), counter.flops // ROWS if known else 0)
 
 

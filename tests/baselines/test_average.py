@@ -72,7 +72,6 @@ def test_the_sharing_of_a_member_is_that_of_its_network(space, members, ensemble
         gates += [f"member {k}/{gate}" for gate in own.gates]
         for part, read in own.sees.items():
             assert whole.sees[f"member {k}/{part}"] == read
-            assert whole.behind(f"member {k}/{part}") == own.behind(part)
         for part, read in own.reads.items():
             assert whole.reads[f"member {k}/{part}"] == tuple(f"member {k}/{other}" for other in read)
     assert list(whole.gates) == gates

@@ -13,6 +13,7 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Pretrained, Schema, SparseField, Task
 from automtl_core.errors import UsageError
+from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.modules.embedding import PretrainedVectors
 from automtl_core.modules.network import Ensemble
 from automtl_core.registry.plugins import load_registry
@@ -20,6 +21,7 @@ from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.batches import take
+from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
 from automtl_core.training.learner import TrainingData
@@ -320,6 +322,7 @@ def test_its_graph_predicts_as_it_for_any_number_of_rows(schema):
     for vectors in (module for module in model.modules() if isinstance(module, PretrainedVectors)):
         vectors.load(torch.randn(9, 3))
     model.learn(TrainingData(train, validation, schema.tasks), 0, always)
+    assert cost_of(model, blank_features(schema, CPU.device)).flops_per_row == 0, "unknown"
     traced = graph(Ensemble([model, model]), schema, sample_part(schema, 32, 0), None).program.module()
     for rows in (1, 2, 50):
         part = sample_part(schema, rows, 3)
