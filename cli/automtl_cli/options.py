@@ -103,7 +103,7 @@ class Execution:
 class NewRun:
     """The options of a new run, or of one that continues."""
 
-    name: str | None = option("NAME", "Name of the run [DATASET-1, DATASET-2, ...].")
+    name: str | None = option("NAME", "Name of the run [that of FILE or of the dataset, and a number].")
     runs_dir: RunsDir = Path("runs")
     resume: Path | None = option("RUN", "Run to continue from its last checkpoint.")
     anyway: bool = flag(

@@ -60,7 +60,7 @@ def test_a_run_that_is_done_or_changed_is_not_resumed(automtl, finished):
 @pytest.mark.filterwarnings("ignore:overflow")
 def test_divergence(automtl):
     check(automtl(*SEARCH, "--set", "training.learning_rate=1e30"), 3, "")
-    assert json.loads(Path("runs/synthetic-1/status.json").read_text())["exit_code"] == 3
+    assert json.loads(Path("runs/small-1/status.json").read_text())["exit_code"] == 3
 
 
 def test_bad_raw_data(automtl, install):
@@ -131,9 +131,9 @@ def test_a_full_disk(automtl):
     ended = automtl(*SEARCH)
     assert ended.code == 74, ended.err
     assert ended.err.endswith(
-        "error: runs/synthetic-1/checkpoint.safetensors: cannot be written: File too large\n"
+        "error: runs/small-1/checkpoint.safetensors: cannot be written: File too large\n"
         "  fix: free some space and try again\n"
-        "  fix: resume it: automtl search --resume runs/synthetic-1\n"
+        "  fix: resume it: automtl search --resume runs/small-1\n"
     )
 
 

@@ -45,7 +45,7 @@ WRONG = (
     ("search --config log.csv", "`automtl data init log.csv` writes one"),
     ("search --name a/b", "is not a plain name"),
     ("train small.yaml", "train needs a model"),
-    ("train mmoe", "mmoe: there is no such file\n  fix: .* a model by --model"),
+    ("train mmoe", "mmoe: no such file\n  fix: .* a model by --model"),
     ("train", "train needs a model"),
     ("train --model desan", "choices open"),
     ("train --model mmo", r"did you mean 'mmoe'\?"),

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
+from pathlib import Path
 
 from rich.console import Group
 
@@ -115,6 +116,7 @@ def run_job(
     layers: Layers,
     job_of: Callable[[Workflow], Job],
     model: str | None = None,
+    file: Path | None = None,
 ) -> Output:
     """Return the outcome of a new run or of one that continues, or the plan of a new one.
 
@@ -124,6 +126,7 @@ def run_job(
         layers: The settings of the command.
         job_of: Returns the job of a new run.
         model: The model to train; None for a search.
+        file: File of the settings, which gives a run its name.
 
     Raises:
         UsageError: options would change a run that continues, or `--anyway` is used without one.
@@ -142,7 +145,7 @@ def run_job(
             return Output(read_record(path, flow.registry), finished)
         job = job_of(flow)
         if not run.dry_run:
-            path = flow.search(job, run.runs_dir, run.name).path
+            path = flow.search(job, run.runs_dir, run.name, file.stem if file else "").path
             return Output(read_record(path, flow.registry), finished)
         if run.name is not None:
             plain_name(run.name)

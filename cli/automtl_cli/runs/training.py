@@ -26,13 +26,13 @@ def search(
     """
     from automtl_cli.configuration import check, layers
 
-    flags = {**vars(searched), "time_budget": execution.seconds()}
-    own = layers(_with_file(configuration), flags, execution)
+    configuration = _with_file(configuration)
+    own = layers(configuration, {**vars(searched), "time_budget": execution.seconds()}, execution)
     if run.resume is None:
         check(own.all)
     from automtl_cli.runs.flow import run_job  # which imports torch
 
-    return run_job(run, execution, own, lambda flow: flow.job(own.all))
+    return run_job(run, execution, own, lambda flow: flow.job(own.all), None, configuration.config)
 
 
 def train(
@@ -55,15 +55,16 @@ def train(
     """
     from automtl_cli.configuration import check, layers
 
-    flags = {"time_budget": execution.seconds()}
-    own = layers(_with_file(configuration), flags, execution)
+    configuration = _with_file(configuration)
+    own = layers(configuration, {"time_budget": execution.seconds()}, execution)
     if model is not None:
         check(own.all, model)
     if run.resume is None and model is None:
         raise UsageError("train needs a model", "name one, such as --model mmoe; see `automtl list spaces`")
     from automtl_cli.runs.flow import run_job  # which imports torch
 
-    return run_job(run, execution, own, lambda flow: flow.model(model or "", own.all), model)
+    file = configuration.config
+    return run_job(run, execution, own, lambda flow: flow.model(model or "", own.all), model, file)
 
 
 def compare(
@@ -122,8 +123,7 @@ def compare(
     """
     names = options.names(models)
     if on is not None:
-        given = {"--out": out, "--reference": reference, "--config": configuration.config}
-        given["FILE"] = configuration.file
+        given = {"--out": out, "--reference": reference, "FILE": configuration.file or configuration.config}
         if wrong := [name for name, value in given.items() if value is not None]:
             raise UsageError(
                 f"{wrong[0]} is for trainings, and --on compares finished models",
@@ -136,7 +136,6 @@ def compare(
 
     configuration = _with_file(configuration)
     own = layers(configuration, {}, execution)
-    time = execution.seconds()
     if names:
         check(own.all, *names)
     import shlex
@@ -149,8 +148,9 @@ def compare(
     from automtl_report.run_list import CELLS
 
     called = None if configuration.config is None else configuration.config.stem
-    workers = execution.workers or 1
-    spec = ComparisonSpec(names, seeds, splits, tune, reference, out, called, time, workers)
+    spec = ComparisonSpec(
+        names, seeds, splits, tune, reference, out, called, execution.seconds(), execution.workers or 1
+    )
     with training(execution, own) as flow:
         try:
             result, folder = spec.compared(flow, own.all)
@@ -183,8 +183,7 @@ def _with_file(given: options.Configuration) -> options.Configuration:
     if given.file is None or not of_table:
         return replace(given, config=Path(given.file)) if given.file else given
     if not is_table(given.file) and not Path(given.file).exists():
-        fix = "name a table; or a model by --model, a setting by --set KEY=VALUE"
-        raise UsageError(f"{given.file}: there is no such file", fix)
+        raise UsageError(f"{given.file}: no such file", "name a table; a model by --model, settings by --set")
     from automtl_cli.init import settings_of  # which imports pandas
 
     return replace(given, config=settings_of(given.file, given.labels))

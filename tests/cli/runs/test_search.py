@@ -25,7 +25,7 @@ def done(finished, here):
 def test_a_search_ends_with_a_run_that_holds_all(automtl):
     found = automtl(*SEARCH, "--json").json()
     run = Path(found["run"])
-    assert run == Path("runs/synthetic-1")
+    assert run == Path("runs/small-1")
     baselines = found["result"].pop("baselines")
     assert baselines
     assert Run.open(run).read(Result).to_json() == found["result"]
@@ -70,8 +70,8 @@ def test_people_see_progress_and_equal_seeds_make_equal_bytes(automtl, finished)
 
 def test_runs_are_numbered_in_the_folder_of_the_environment(automtl, monkeypatch):
     monkeypatch.setenv("AUTOMTL_RUNS", "elsewhere")
-    Path("elsewhere/synthetic-1").mkdir(parents=True)
-    assert automtl(*SEARCH, "--json").json()["run"] == "elsewhere/synthetic-2"
+    Path("elsewhere/small-1").mkdir(parents=True)
+    assert automtl(*SEARCH, "--json").json()["run"] == "elsewhere/small-2"
 
 
 def plan(automtl, *options):
