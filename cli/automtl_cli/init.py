@@ -92,22 +92,25 @@ def settings_of(files: str, labels: str | None) -> Path:
     """Return the settings of a table: those in the working directory, or new ones, of which it tells.
 
     Raises:
-        UsageError: the settings that are there have other labels; or no column looks like a label.
+        UsageError: the settings that are there are of another table, or have other labels; or no column
+            looks like a label.
 
     """
     path, named = Path(f"{_stem(files)}.yaml"), options.names(labels or "")
     if path.exists():
-        held = list(read_yaml(path).get("dataset", {}).get("labels", ()))
-        if named and {*named} != {*held}:
-            fix = f"to write it again: automtl data init {shlex.quote(files)} --labels {labels} --force"
-            raise UsageError(f"{path}: is there already, with the labels {listing(held)}", fix)
+        held = read_yaml(path)
+        known = of.get("labels") or () if isinstance(of := held.get("dataset"), Mapping) else ()
+        same = Path(held.get("data_dir", "")).resolve() == Path(files).parent.resolve()
+        if not same or (named and {*named} not in ({*known}, {name.partition("=")[0] for name in known})):
+            fix = f"to write it again: automtl data init {shlex.quote(files)} --labels NAME,... --force"
+            raise UsageError(f"{path}: is there already, with other rows or labels ({listing(known)})", fix)
         return path
     done = init(files, path, labels)
-    of = {role: [c["name"] for c in done["columns"] if c["role"] == role] for role in ("labels", "unused")}
-    if not of["labels"]:
+    by = {role: [c["name"] for c in done["columns"] if c["role"] == role] for role in ("labels", "unused")}
+    if not by["labels"]:
         path.unlink()
         raise UsageError(f"{files}: no column looks like a label", "name the columns to predict by --labels")
-    told = "; ".join(f"{role}: {listing(names)}" for role, names in of.items() if names)
+    told = "; ".join(f"{role}: {listing(names)}" for role, names in by.items() if names)
     for line in (f"settings written to {path}, to be corrected there; {told}", *done["remarks"]):
         say(line)
     return path
@@ -161,9 +164,7 @@ def view(done: Json) -> Iterator[Section]:
     if rows := done["faulty"]["rows"]:
         faulty = "1 faulty row is left out:" if rows == 1 else f"{rows:,} faulty rows are left out, such as"
         yield lines(f"{faulty} {done['faulty']['first']}", "repair the file to keep them")
-    lacking = ""
-    if not any(role == "labels" for _, role, _ in columns):
-        lacking = ": it needs labels"
+    lacking = "" if any(role == "labels" for _, role, _ in columns) else ": it needs labels"
     yield lines(f"written: {done['path']}{lacking}", *next_commands(done["next"]))
 
 

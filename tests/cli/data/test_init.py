@@ -367,7 +367,7 @@ def test_one_command_leads_from_a_table_to_an_answer(automtl, films):
     again = automtl("train", "data/films.csv", "--model", "linear", "--dry-run", "--json")
     assert again.json()["plan"]["tasks"] == ["liked"]
     other = automtl("search", "data/films.csv", "--labels", "rating")
-    assert (other.code, "is there already, with the labels liked" in other.err) == (2, True)
+    assert (other.code, "with other rows or labels (liked)" in other.err) == (2, True)
     pd.DataFrame({"a": [0.1, 0.2, 0.3] * 9, "b": [1.5, 2.5, 3.5] * 9}).to_csv("numbers.csv", index=False)
     none = automtl("search", "numbers.csv")
     assert "no column looks like a label" in none.err
