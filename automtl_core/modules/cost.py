@@ -81,7 +81,7 @@ class Cost(Value):
 def cost_of(module: nn.Module, *inputs: Any) -> Cost:
     """Return the cost of a module called with these inputs of `ROWS` rows; leaves it in evaluation mode.
 
-    The FLOPs of trees, which have buffers and no parameters, are unknown, 0, as are those of means with them.
+    The FLOPs of trees (`Learner.no_flops`) are unknown, 0, and so are those of means with trees.
     """
     tables = (m for m in module.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag))
     parameters, *of_tables = (sum(p.numel() for p in m.parameters()) for m in (module, *tables))
@@ -89,7 +89,7 @@ def cost_of(module: nn.Module, *inputs: Any) -> Cost:
     with torch.no_grad(), _Counter() as counter:
         module(*inputs)
     parts = module.members if isinstance(module, Ensemble) else ()
-    known = (parameters or not [*module.buffers()]) and all(cost_of(m, *inputs).flops_per_row for m in parts)
+    known = not getattr(module, "no_flops", False) and all(cost_of(p, *inputs).flops_per_row for p in parts)
     return Cost(parameters, parameters - sum(of_tables), counter.flops // ROWS if known else 0)
 
 

@@ -55,6 +55,8 @@ class Learner(nn.Module, ABC):
 
     refits: ClassVar[bool] = False
     """Whether the model defines `refit`."""
+    no_flops: ClassVar[bool] = False
+    """Whether matrix products are not its cost, as for trees, so that its FLOPs are unknown."""
 
     def refit(self, chosen: nn.Module, data: TrainingData, seed: int, going_on: GoingOn) -> None:
         """Train on all training rows, with what validation rows chose for another model of this class.

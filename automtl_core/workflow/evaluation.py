@@ -104,8 +104,7 @@ def on_test_rows(job: Job, prepared: Prepared, result: SearchResult) -> tuple[Po
 
 def is_tested(job: Job, run: Run) -> bool:
     """Return whether a trained run is tested with the metrics of the job."""
-    result = run.read(Result)
-    return result.test is not None and result.metrics == job.config.metrics
+    return (result := run.read(Result)).test is not None and result.metrics == job.config.metrics
 
 
 def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:

@@ -1,4 +1,4 @@
-"""The command that reads a table of the user and writes its settings."""
+"""The settings of a table of the user: guessed from its first rows, written, and told."""
 
 import re
 import shlex
@@ -99,8 +99,9 @@ def settings_of(files: str, labels: str | None) -> Path:
     path, named = Path(f"{_stem(files)}.yaml"), options.names(labels or "")
     if path.exists():
         held = read_yaml(path)
-        known = of.get("labels") or () if isinstance(of := held.get("dataset"), Mapping) else ()
-        same = Path(held.get("data_dir", "")).resolve() == Path(files).parent.resolve()
+        dataset, folder = held.get("dataset"), Path(str(held.get("data_dir", "")))
+        known = (dataset.get("labels") or ()) if isinstance(dataset, Mapping) else ()
+        same = folder.resolve() == Path(files).parent.resolve()
         if not same or (named and {*named} not in ({*known}, {name.partition("=")[0] for name in known})):
             fix = f"to write it again: automtl data init {shlex.quote(files)} --labels NAME,... --force"
             raise UsageError(f"{path}: is there already, with other rows or labels ({listing(known)})", fix)
@@ -159,8 +160,7 @@ def view(done: Json) -> Iterator[Section]:
     """Yield the role of each column and the next commands."""
     columns = [(column["name"], column["role"], column["about"]) for column in done["columns"]]
     yield table(["column", "use", "values"], columns)
-    if done["remarks"]:
-        yield lines(*done["remarks"])
+    yield lines(*done["remarks"])
     if rows := done["faulty"]["rows"]:
         faulty = "1 faulty row is left out:" if rows == 1 else f"{rows:,} faulty rows are left out, such as"
         yield lines(f"{faulty} {done['faulty']['first']}", "repair the file to keep them")

@@ -295,7 +295,7 @@ class BoostedTrees(Learner):
         model.tasks = TensorTrees([trees.booster() if trees.grown else None for trees in self.trees])
         return model
 
-    refits = True
+    refits = no_flops = True
 
     def refit(self, chosen: nn.Module, data: TrainingData, seed: int, going_on: GoingOn) -> None:
         """Grow as many trees of each task as `chosen` has, with categories where those have them."""

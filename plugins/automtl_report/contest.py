@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import inf
 
 from automtl_core.search.evidence import Point, ranking
-from automtl_core.training.significance import Difference
+from automtl_core.training.significance import IN_WORDS, Difference
 from automtl_core.views import Block, Curves, Grid, Section, Text
 from automtl_report.numbers import interval, percent
 from automtl_report.record import RunRecord
@@ -22,24 +22,20 @@ class Contest:
     chosen: Point
     """The chosen one."""
 
-    def lead(self, point: Point, sign: int = 1) -> Difference | None:
-        """Return the lead of the chosen model over another one, or with sign -1 that of the other one.
+    def leads(self, sign: int = 1, validation: bool = False) -> dict[str, Difference]:
+        """Return the lead of the chosen model over each other one by name, with sign -1 theirs over it.
 
-        It is that on test rows, and None for a model without a test. Runs of automtl 0.6 and before have no
-        test of other models; their leads are those on validation rows.
+        It is that on test rows, for models that have a test; or that on validation rows, with `validation`
+        and where the chosen model has no test, as in runs of automtl 0.3.
         """
-        tested, looks = self.chosen.test_loss, len(self.ranked) - 1
-        if tested is None:
-            return Difference.of(sign * (point.loss - self.chosen.loss), point.error, looks)
-        if point.test_loss is None:
-            return None
-        return Difference.of(sign * (point.test_loss - tested), point.test_error, looks)
-
-    @property
-    def others(self) -> dict[str, tuple[Point, Difference]]:
-        """Name of each other model that has a lead -> the model, and the lead of the chosen one over it."""
-        others = [point for point in self.ranked if not point.chosen]
-        return {point.name: (point, lead) for point in others if (lead := self.lead(point))}
+        own, looks = self.chosen.test_loss, len(self.ranked) - 1
+        rivals, leads = [point for point in self.ranked if not point.chosen], dict[str, Difference]()
+        for point in rivals:
+            if own is None or validation:
+                leads[point.name] = Difference.of(sign * (point.loss - self.chosen.loss), point.error, looks)
+            elif point.test_loss is not None:
+                leads[point.name] = Difference.of(sign * (point.test_loss - own), point.test_error, looks)
+        return leads
 
 
 def contested(record: RunRecord) -> Contest | None:
@@ -53,19 +49,20 @@ def rank(record: RunRecord) -> Iterator[Text]:
     """Yield the test score of the chosen model, and its lead; then the cheapest model on its level."""
     if (contest := contested(record)) is None:
         return
-    chosen, others = contest.chosen, contest.others
+    chosen, leads, ranked = contest.chosen, contest.leads(), contest.ranked
     tested, of = chosen.test_loss, measure(record, "and")
     score = f"validation {of} {1 - chosen.loss:.4f}" if tested is None else f"test {of} {1 - tested:.4f}"
-    said = f"`{chosen.name}` is chosen of {len(contest.ranked)} models: {score}"
-    simple = [name for name, (point, _) in others.items() if _models(point) == [name]]
-    if best := next(iter([*simple, *others]), None):
-        lead = others[best][1]
-        said += f", {interval(lead)} {'over' if lead.mean > 0 else 'against'} `{best}`"
-    costs = {point.name: point.cost for point in contest.ranked if point.cost < inf}
+    said = f"`{chosen.name}` is chosen of {len(ranked)} models: {score}"
+    simple = [point.name for point in ranked if point.name in leads and _models(point) == [point.name]]
+    if best := next(iter([*simple, *leads]), None):
+        said += f", {IN_WORDS[leads[best].standing()]} `{best}` ({interval(leads[best])})"
+    costs = {point.name: point.cost for point in ranked if point.cost < inf}
     if chosen.name in costs and "mmoe" in costs and chosen.name != "mmoe":
         said += f"; {percent(chosen.cost / costs['mmoe'])} of the FLOPs of `mmoe`"
     yield Text(said)
-    level = [point for point, lead in others.values() if lead.standing() == "level"]
+    # Test rows choose nothing: a model that is recommended is level on validation rows too.
+    both = (leads, contest.leads(validation=True))
+    level = [p for p in ranked if all(p.name in of and of[p.name].standing() == "level" for of in both)]
     least = min(level, key=lambda point: point.cost, default=chosen)
     if least.cost < 0.9 * chosen.cost < inf:
         place, share = record.search.front.index(least) + 1, percent(least.cost / chosen.cost)
@@ -76,11 +73,11 @@ def rank(record: RunRecord) -> Iterator[Text]:
 def standings(record: RunRecord) -> Iterator[Section]:
     """Yield the table of the models of a search: the trained ones by validation score, then the others."""
     points, contest, of = record.search.front, contested(record), measure(record, "and")
-    rows: list[list[object]] = []
+    rows, leads = list[list[object]](), contest.leads(-1) if contest else {}
     for point in [*ranking(points), *(point for point in points if not point.trained)]:
         beside: list[object] = [None, "chosen" if point.chosen else "" if point.trained else "not trained"]
         if contest is not None and point.trained and not point.chosen:
-            lead = contest.lead(point, -1)
+            lead = leads.get(point.name)
             beside = [lead and interval(lead), lead.standing() or "" if lead else "trained in part"]
         test = None if point.test_loss is None else 1 - point.test_loss
         cells = [points.index(point) + 1, point.name, test, 1 - point.loss, *beside]

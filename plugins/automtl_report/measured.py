@@ -163,8 +163,8 @@ def _that_matter(importance: Importance) -> list[tuple[float, str, str]]:
 
 
 def _without_effect(importance: Importance) -> list[str]:
-    effects = importance.effects.items()
-    return [field for field, of in effects if {e.verdict for e in of.values()} <= {"no effect"}]
+    of_fields = importance.effects.items()
+    return [field for field, of in of_fields if {e.verdict for e in of.values()} <= {"no effect"}]
 
 
 def summary(record: RunRecord) -> Iterator[Section]:

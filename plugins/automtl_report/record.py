@@ -26,10 +26,10 @@ from automtl_core.run_dir.facts import (
     Search,
     Updated,
 )
-from automtl_core.run_dir.run import Run
+from automtl_core.run_dir.run import FORMAT, Run
 from automtl_core.settings.settings import Component
 from automtl_core.space import SearchSpace
-from automtl_core.system.documents import Value, plain
+from automtl_core.system.documents import Value, plain, read_signed
 from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import Metrics
 from automtl_inspection.baselines import Baseline, Baselines
@@ -125,8 +125,12 @@ class RunRecord:
     @cached_property
     def baselines(self) -> Mapping[str, Baseline] | None:
         """Task -> comparison with a constant and with the best single field; None before the test."""
-        found = self.get(Baselines)
-        return found.tasks if found else None
+        if found := self.get(Baselines):
+            return found.tasks
+        file = self.path / "result.json"  # in runs of automtl 0.3
+        content = read_signed(file, FORMAT, "restore it from a copy") if file.exists() else {}
+        old = content.get("baselines")
+        return None if old is None else Baselines.from_json({"tasks": old}, file).tasks
 
     @property
     def refit(self) -> str | None:

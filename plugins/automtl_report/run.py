@@ -184,8 +184,8 @@ def configuration(record: RunRecord) -> Iterator[Section]:
 View = Callable[[RunRecord], Iterable[Section]]
 SECTIONS: Mapping[str, tuple[View, tuple[str, ...]]] = {
     "tasks": (tasks, ("card",)),
-    "answer": (verdict.answer, ("end",)),
-    "verdict": (verdict.verdict, ("show", "page", "card")),
+    "verdict": (verdict.verdict, ("end", "show", "page", "card")),
+    "costs": (verdict.figures, ("show", "page", "card")),
     "intervals": (verdict.intervals, ("page", "card")),
     "standings": (contest.standings, ("end",)),
     "models": (contest.models, ("show", "page")),

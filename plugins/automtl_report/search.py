@@ -103,9 +103,8 @@ def effect(decided: Evidence) -> str | None:
 
 def overrides(record: RunRecord) -> Iterator[Text]:
     """Yield the settings that a search changed."""
-    changes = dict(record.search.overrides)
-    if "name" in changes.get("space", {}):  # another model
-        del changes["space"]
+    # A space with a name is another model, which the table of models tells.
+    changes = {part: values for part, values in record.search.overrides.items() if "name" not in values}
     if chosen := [f"{part}.{name} {v}" for part, values in changes.items() for name, v in values.items()]:
         yield Text(f"Settings that the search chose: {', '.join(chosen)}")
 

@@ -5,23 +5,20 @@ from collections.abc import Iterator
 
 from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.views import Bar, Bars, Figures, Section, Text, lines, next_commands
-from automtl_report.contest import contested, rank
+from automtl_report.contest import rank
 from automtl_report.measured import notes
 from automtl_report.numbers import elapsed
 from automtl_report.record import RunRecord
 
 
 def verdict(record: RunRecord) -> Iterator[Section]:
-    """Yield warnings, the rank of the chosen model, and the values that tell most."""
-    result = record.get(Result)
-    figures = [Figures(dict(costs(record, result)))] if result else []
-    yield Section("", [*notes(record), *rank(record), *map(Text, record.remarks), *figures])
+    """Yield warnings, the rank of the chosen model, and remarks."""
+    yield Section("", [*notes(record), *rank(record), *map(Text, record.remarks)])
 
 
-def answer(record: RunRecord) -> Iterator[Section]:
-    """Yield warnings and the rank of the chosen model or, without a search, the values that tell most."""
-    (section,), alone = verdict(record), contested(record) is None
-    yield Section("", [block for block in section.blocks if alone or not isinstance(block, Figures)])
+def figures(record: RunRecord) -> Iterator[Section]:
+    """Yield size, FLOPs and seconds."""
+    yield Section("", [Figures(known)] if (known := dict(costs(record))) else [])
 
 
 def intervals(record: RunRecord) -> Iterator[Section]:
@@ -38,20 +35,22 @@ def intervals(record: RunRecord) -> Iterator[Section]:
 
 def steps(record: RunRecord) -> Iterator[Section]:
     """Yield the folder of the run, and what to do next."""
-    run, costs = shlex.quote(str(record.path)), record.get(Costs)
+    run, known = shlex.quote(str(record.path)), dict(costs(record))
     then = f"automtl compare --models mmoe,{run}" if record.search.front else f"automtl export {run}"
-    took = f"{elapsed(sum(costs.seconds.values()))}, " if costs else ""
-    yield lines(f"{took}saved in {record.path}", *next_commands([f"automtl report {run}", then]))
+    took = [value if label == "time" else f"{value} {label}" for label, (value, _) in known.items()]
+    ended = ", ".join([*took, f"saved in {record.path}"])
+    yield lines(ended, *next_commands([f"automtl report {run}", then]))
 
 
-def costs(record: RunRecord, result: Result) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield the size and FLOPs of the network, and the seconds of each phase: label, value and note."""
-    if result.flops_per_row:
+def costs(record: RunRecord) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield the FLOPs and the size of the network, and the seconds of each phase: label, value and note."""
+    result = record.get(Result)
+    if result and result.flops_per_row:
         yield "FLOPs per row", (f"{result.flops_per_row:,}", "")
-    if result.parameters:
+    if result and result.parameters:
         dense = f"{result.parameters_beside_embeddings:,} beside embeddings"
         yield "parameters", (f"{result.parameters:,}", dense)
-    if costs := record.get(Costs):
+    if result and (costs := record.get(Costs)):
         phases = {name.replace("_", " "): s for name, s in costs.seconds.items() if s >= 0.5}
         words = ", ".join(f"{name} {elapsed(seconds)}" for name, seconds in phases.items())
         yield "time", (elapsed(sum(costs.seconds.values())), words)
