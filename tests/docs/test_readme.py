@@ -43,7 +43,7 @@ PAGES = [
     ROOT / "AGENTS.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
-    *sorted(ROOT.glob("docs/**/*.md")),
+    *(page for folder in ("docs", "research") for page in sorted(ROOT.glob(f"{folder}/**/*.md"))),
 ]
 REAL_DATA = os.environ.get("AUTOMTL_REAL_DATA")
 
