@@ -6,7 +6,7 @@ The time of a step is fitted to the measured steps of `results/scaling.json`, in
 
     step = a + t * tasks + experts * (e + f * fields)
 
-The other constants are the measured ones below (docs/scaling.md says how). Rows are in billions.
+The other constants are the measured ones below (research/measurements.md says how). Rows are in billions.
 """
 
 import argparse

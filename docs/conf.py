@@ -1,4 +1,4 @@
-"""Configuration of the documentation site, which `make docs` builds (docs/adr/0024-site.md)."""
+"""Configuration of the documentation site, which `make docs` builds (research/adr/0024-site.md)."""
 
 import html
 import json
@@ -77,8 +77,8 @@ DARK = {
 }  # fmt: skip
 FONTS = {"font-stack": "system-ui, sans-serif", "font-stack--monospace": "ui-monospace, Consolas, monospace"}
 html_theme_options = {"light_css_variables": LIGHT | FONTS, "dark_css_variables": DARK}
-UNSEARCHED = ("adr/", "changelog", "history")
-"""Pages, or folders of pages, on the past: a reader who searches wants the present."""
+UNSEARCHED = ("changelog",)
+"""Pages on the past: a reader who searches wants the present."""
 
 
 def setup(app: Sphinx) -> None:
@@ -102,12 +102,7 @@ def marks(app: Sphinx, doctree: Any) -> None:
         app.env.metadata[page]["hide-toc"] = True
 
 
-INCLUDED = {
-    "../CHANGELOG.md": "changelog.md",
-    "../CONTRIBUTING.md": "contributing.md",
-    "../benchmarks/board/README.md": "board.md",
-    "../benchmarks/tabular/README.md": "benchmark.md",
-}
+INCLUDED = {"../CHANGELOG.md": "changelog.md", "../CONTRIBUTING.md": "contributing.md"}
 """Pages outside of this folder -> the pages of the site that include them."""
 
 

@@ -16,7 +16,7 @@ import sys
 import tokenize
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -132,7 +132,8 @@ def surface() -> tuple[int, int]:
     return len(sections) - sum(map(bool, groups)), sum(map(len, options))
 
 
-PAGES = ("*.md", "docs/**/*.md", "benchmarks/*/README.md")
+PAGES = ("*.md", "docs/**/*.md")
+NOTES = ("research/**/*.md", "benchmarks/*/README.md")
 MADE = re.compile(
     r"\A.{0,200}`make docs` writes this page.*"
     r"|<!-- the table that `make \w+` writes -->.*?<!-- end of the table -->",
@@ -146,14 +147,10 @@ def words(text: str) -> int:
     return sum(any(map(str.isalnum, word)) for word in text.split())
 
 
-def pages() -> tuple[int, int]:
-    """Return the words of README, CHANGELOG and pages that are written by hand, and those of others."""
-    texts = [
-        path.read_text(encoding="utf-8")
-        for pattern in PAGES
-        for path in sorted(ROOT.glob(pattern))
-        if "_build" not in path.parts
-    ]
+def pages(patterns: Iterable[str]) -> tuple[int, int]:
+    """Return the words of pages that are written by hand, and those of others."""
+    paths = sorted(path for pattern in patterns for path in ROOT.glob(pattern) if "_build" not in path.parts)
+    texts = [path.read_text(encoding="utf-8") for path in paths]
     by_hand = sum(words(MADE.sub("", text)) for text in texts)
     return by_hand, sum(map(words, texts)) - by_hand
 
@@ -231,8 +228,9 @@ def main() -> int:
         print(f"{kind}:")
         for (_, name), number in ((key, n) for key, n in now.items() if key[0] == kind):
             print(f"  {number:7,} of {most[kind, name]:7,}  {name}")
-    by_hand, made = pages()
-    print(f"words of pages:\n  {by_hand:7,}             by hand\n  {made:7,}             generated")
+    by_hand, made = pages(PAGES)
+    print(f"words of the site and of files such as README:\n  {by_hand:7,}             by hand")
+    print(f"  {made:7,}             generated\nwords of research notes:\n  {sum(pages(NOTES)):7,}")
     return 0
 
 

@@ -64,7 +64,7 @@ def history_widths(schema: Schema, dim: int) -> list[int]:
 
     A match has m numbers: embedding of the age, log count, log age, counts, last outcomes. An event has a
     projection to e = d numbers, or all of `raw_width` if d is 0. The projection is as accurate as all of
-    them, and takes a fraction of the time (docs/results.md).
+    them, and takes a fraction of the time (research/measurements.md).
     """
     widths: list[int] = []
     for history in schema.histories:

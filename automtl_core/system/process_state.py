@@ -2,8 +2,8 @@
 
 Denormal numbers are those nearest to zero. Weights that no loss needs shrink under weight decay, until
 products with them are denormal. With these, x86 processors take up to 240 times as long for a matrix product
-(docs/results.md, "Denormal numbers"). No network needs them. Documents do: a number that is read or written
-as 0 is another number.
+(research/measurements.md). No network needs them. Documents do: a number that is read or written as 0 is
+another number.
 """
 
 import ctypes

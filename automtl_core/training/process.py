@@ -11,7 +11,7 @@ def set_up() -> None:
 
     A step has hundreds of small operations, between which threads wait for each other. If they sleep at once,
     a step takes up to 2.5 times as long on an idle machine; if they spin for the usual time, up to 2.7
-    times as long beside a process that uses one of two cores (docs/results.md, "A step").
+    times as long beside a process that uses one of two cores (research/measurements.md, "A step").
 
     Large tensors that a step frees would otherwise be returned to the system, at the cost of a page fault for
     every 4 KiB of the next one. The process keeps tensors of up to 64 MiB, or 32 where the library accepts no

@@ -29,7 +29,7 @@ def key_of_loss(task: str) -> str:
 
 
 class Recipe(Settings):
-    """Training of models. Preset `paper` has the values of the paper; docs/results.md explains defaults."""
+    """Training of models. Preset `paper` has the values of the paper."""
 
     removed: ClassVar = {"checkpoints": "shared", "teacher": [], "teacher_weight": 0.5}
 

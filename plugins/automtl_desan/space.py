@@ -68,7 +68,7 @@ class DESANSettings(Settings):
     """Width of the hidden layer of each tower."""
     dropout: Annotated[float, Search(0, 0.4)] = Field(0.1, ge=0, lt=1)
     """Dropout rate at the input of each block and in the hidden layer of each tower. Dropout applies to each
-    block of an expert, at the first one to embeddings, so the paper's 0.2 underfits (docs/results.md)."""
+    block of an expert, at the first one to embeddings, so the paper's 0.2 underfits."""
     members: int = Field(2, ge=1, le=100)
     """Number K of members of a BatchEnsemble: networks that share all weights except scales of the inputs of
     experts and towers. The prediction is their mean. A training step takes as long as with one member, since

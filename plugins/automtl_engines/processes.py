@@ -1,7 +1,7 @@
 """Trials in several processes of this machine.
 
 Each worker has its own pipe, so that a killed worker cannot hold a lock that others need. A worker ends when
-its pipe is closed, also because the parent was killed. See docs/adr/0026-workers.md.
+its pipe is closed, also because the parent was killed. See research/adr/0026-workers.md.
 """
 
 import os

@@ -48,7 +48,7 @@ class TargetAttention(nn.Module):
 
     def __init__(self, event_dim: int, query_dim: int) -> None:
         super().__init__()
-        hidden = 16  # 32 is as accurate and takes longer (docs/results.md)
+        hidden = 16  # 32 is as accurate and takes longer (research/measurements.md)
         self.of_event = nn.Linear(event_dim, hidden)
         self.of_query = nn.Linear(query_dim, hidden, bias=False)
         self.project = nn.Linear(query_dim, event_dim, bias=False)

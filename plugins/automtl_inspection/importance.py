@@ -45,7 +45,7 @@ Verdict = Literal["matters", "no effect", "unclear"]
 
 MARGIN = 0.002
 """Largest drop of AUC or R2, in either direction, that counts as no effect. The standard deviation of the
-test AUC over seeds of one model is about as large (docs/results.md), so that no decision depends on less."""
+test AUC over seeds of one model is about as large, so that no decision depends on less."""
 SHARE = 0.05
 """Largest share of a time budget, which permutes fewer rows if time is short."""
 LEAST = 100

@@ -1,6 +1,6 @@
 """PD-DARTS by evidence: the decisions with the clearest ablation effect on held-out rows are fixed first.
 
-The outline is the paper's (AutoMTL, KDD 2024, section 3.4). docs/pd-darts.md compares the two versions.
+The outline is the paper's (AutoMTL, KDD 2024, section 3.4). research/pd-darts.md compares the two versions.
 
 1. warm-up: train a supernet by single paths with random gates, until the held-out loss stops improving
 2. in each round: fix the choose-ones with the clearest evidence, and close a few dispensable options

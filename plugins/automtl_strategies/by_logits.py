@@ -91,7 +91,7 @@ class EntropySettings(Settings):
     learning_rate: float = Field(1e-2, gt=0)
     """Learning rate of Adam for the architecture logits. The paper's 1e-3 moves a logit by only 0.1 in a
     hundred steps, so mixed ops stay close to uniform on small data. Gates close equally well with both values
-    (docs/history.md)."""
+    (research/history.md)."""
     removed: ClassVar[Mapping[str, Any]] = {"level": "single", "decay": 1e-6}
 
 

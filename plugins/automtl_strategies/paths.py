@@ -7,7 +7,7 @@ moving average of the weights.
 
 Candidates are random only in the second stage of the training. The first stage uses those of the most
 expensive probe, as in progressive shrinking (Cai et al., "Once-for-All", ICLR 2020): if each step has other
-candidates, embeddings take longer to learn effects of pairs of fields (docs/history.md).
+candidates, embeddings take longer to learn effects of pairs of fields (research/history.md).
 
 Both stages are short, with a higher learning rate and smaller batches than a training from scratch. In the
 second stage the learning rate falls to 0 by a cosine (Loshchilov and Hutter, "SGDR", ICLR 2017).

@@ -29,11 +29,8 @@ def lines(tmp_path, monkeypatch):
     return CODE.replace("labels=", f"settings={QUICK!r}, labels=")
 
 
-def test_there_are_six_lines_at_most():
+def test_six_lines_run_in_a_notebook(lines):
     assert len([line for line in CODE.splitlines() if line]) <= 6
-
-
-def test_they_run_in_a_notebook(lines):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(part) for part in (lines, "run")])
     done = NotebookClient(notebook, timeout=120).execute()
     printed, shown = (cell.outputs for cell in done.cells)

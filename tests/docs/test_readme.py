@@ -25,17 +25,9 @@ from automtl_core.registry.plugins import load_registry
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-MODELS, DATASETS_PAGE, PLUGINS_PAGE = (
-    (ROOT / "docs" / f"{name}.md").read_text() for name in ("models", "datasets", "plugins")
-)
-SHOWN = {
-    "README": README,
-    "configuration": (ROOT / "docs" / "configuration.md").read_text(),
-    "histories": (ROOT / "docs" / "histories.md").read_text(),
-    "tables": (ROOT / "docs" / "tables.md").read_text(),
-    "models": MODELS,
-    "datasets": DATASETS_PAGE,
-    "plugins": PLUGINS_PAGE,
+SHOWN = {"README": README} | {
+    name: (ROOT / "docs" / f"{name}.md").read_text()
+    for name in ("configuration", "histories", "tables", "models", "datasets", "plugins")
 }
 """Pages whose commands are run."""
 PAGES = [
@@ -43,12 +35,12 @@ PAGES = [
     ROOT / "AGENTS.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
-    *sorted(ROOT.glob("docs/**/*.md")),
+    *(page for folder in ("docs", "research") for page in sorted(ROOT.glob(f"{folder}/**/*.md"))),
 ]
 REAL_DATA = os.environ.get("AUTOMTL_REAL_DATA")
 
 NAMED_KINDS = (BALANCERS, DATASETS, METRICS, PRESETS, SPACES, STRATEGIES)
-"""Kinds of plugin objects whose built-in names the README lists."""
+"""Kinds of plugin objects whose built-in names the pages on models and datasets list."""
 EXTRAS = {"export runs": "onnx", "exports/": "onnx", "boosting": "boosting", "--tune": "study"}
 """Word of a command -> the extra that it needs."""
 ROWS = " --set dataset.rows=500"
@@ -186,7 +178,7 @@ def rows_of(page, heading):
 
 def test_the_table_of_datasets_is_complete():
     registry = load_registry()
-    rows = {name: tasks for name, tasks, *_ in rows_of(DATASETS_PAGE, "# Datasets")}
+    rows = {name: tasks for name, tasks, *_ in rows_of(SHOWN["datasets"], "# Datasets")}
     assert set(rows) == set(registry.names(DATASETS))
     del rows["table"]  # has the labels that its user names
     for name, tasks in rows.items():
@@ -197,7 +189,8 @@ def test_the_table_of_datasets_is_complete():
 @pytest.mark.parametrize("kind", NAMED_KINDS, ids=lambda kind: kind.plural)
 def test_all_that_comes_with_automtl_is_named(kind):
     own = [row for row in load_registry().rows if row.distribution == "automtl"]
-    words = {word for code in re.findall(r"`([^`\n]+)`", README) for word in re.split(r"[\s:,=]+", code)}
+    code = " ".join(re.findall(r"`([^`\n]+)`", SHOWN["models"] + SHOWN["datasets"]))
+    words = set(re.split(r"[\s:,=]+", code))
     assert {name for row in own for name in row.provides.get(kind.plural, ())} <= words
 
 

@@ -1,4 +1,4 @@
-"""The references, the glossary and the paper map agree with the code."""
+"""The references, the glossary and the paper map agree with the code, and users meet no private words."""
 
 import ast
 import re
@@ -41,7 +41,7 @@ def test_every_setting_says_what_it_is(kind, name):
 
 
 ROOT = Path(__file__).parents[2]
-ROWS = [line for line in (ROOT / "docs/paper-map.md").read_text().splitlines() if re.search(r"\.py:\w", line)]
+ROWS = [line for line in (ROOT / "research/paper-map.md").read_text().splitlines() if ".py:" in line]
 TESTS = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
 
 
@@ -52,3 +52,17 @@ def test_rows_of_the_paper_map_name_code_and_tests(row):
     assert name in defined, f"{path} defines no {name}"
     test = re.search(r"`(test_\w+)`", row).group(1)
     assert f"def {test}(" in TESTS, f"no test is called {test}"
+
+
+PRIVATE = r"searched with|mean of \S+ \+ |entrant|contest|unit of looks|optimism|dispensable|winner"
+"""Words of this project alone, most of them of earlier versions."""
+
+
+def test_outcome_readme_help_and_report_have_no_private_words_and_the_glossary_40_terms():
+    golden = [path for room in ("cli", "report") for path in (ROOT / "tests" / room / "golden").iterdir()]
+    for page in (ROOT / "README.md", DOCS / "cli.md", *golden):
+        assert not re.findall(PRIVATE, page.read_text("utf-8"), re.IGNORECASE), page
+    terms = re.findall(r"^\| ([A-Za-z].*?) \| [A-Z]", (DOCS / "glossary.md").read_text("utf-8"), re.MULTILINE)
+    used = " ".join(page.read_text("utf-8") for page in DOCS.rglob("*.md") if page.name != "glossary.md")
+    assert len(terms) <= 40
+    assert not [term for term in terms if term.lower() not in used.lower()]

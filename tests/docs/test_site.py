@@ -23,9 +23,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)
 RUN = {*(f"{name}.md" for name in SHOWN), *(f"tutorials/{name}.md" for name in PROJECTS)}
 """Pages whose commands are run by `test_readme` and `test_tutorials`."""
-OTHER = {
-    "pip", "python", "make", "MODEL=served", "curl", "tensorboard",
-}  # fmt: skip
+OTHER = {"pip", "python", "make", "MODEL=served", "curl", "tensorboard"}
 """Programs besides automtl; what the pages ask of them is shown only, unless a page of `RUN` has it."""
 SETTINGS = set(re.findall(r"^\| `([\w.]+)` \|", (DOCS / "settings.md").read_text("utf-8"), re.MULTILINE))
 TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```$", re.DOTALL | re.MULTILINE)
