@@ -15,7 +15,7 @@ demo: .venv/demo
 	@echo "Step 2 of 3: search on generated data, a minute"
 	$(DEMO) automtl search --dataset synthetic $(QUICK) --seed $(SEED) --name demo
 	@echo "Step 3 of 3: comparison with MMoE, a minute"
-	$(DEMO) automtl compare --models mmoe,runs/demo $(QUICK) --seed $(SEED) --seeds 1 --out comparisons/demo
+	$(DEMO) automtl compare --models mmoe,runs/demo $(QUICK) --set seed=$(SEED) --seeds 1 --out comparisons/demo
 	@echo "automtl is in .venv/bin; to find it by its name: source .venv/bin/activate"
 	@$(BIN)/python scripts/demo.py comparisons/demo
 

@@ -1,7 +1,7 @@
 """AutoGluon, one predictor for each label, on the rows and the columns of a table of automtl.
 
     pip install 'autogluon.tabular[lightgbm,catboost,xgboost]'
-    automtl search --config tables/lectures.yaml --name lectures
+    automtl search tables/lectures.yaml --name lectures
     python benchmarks/autogluon_labels.py lectures.json --config tables/lectures.yaml --seconds 120
 
 AutoGluon trains on training and validation rows with its preset `best_quality`, which makes its own folds.

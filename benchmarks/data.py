@@ -8,6 +8,7 @@ of UserBehavior; `--train` also trains an MMoE for one epoch on the largest of t
 """
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -214,9 +215,9 @@ def training(rows: int, work: Path) -> Table:
     folder = simulate("userbehavior", rows, work)
     with tempfile.TemporaryDirectory(dir=work) as out:
         sets = ["dataset.min_buys=0", "training.epochs=1", f"prepared_dir={out}/prepared"]
-        where = ["--data-dir", str(folder), "--runs-dir", f"{out}/runs"]
+        os.environ["AUTOMTL_RUNS"], where = f"{out}/runs", ["--data-dir", str(folder)]
         named = ["--model", "mmoe", "--dataset", "userbehavior"]
-        prepare_first = [*AUTOMTL, "data", "prepare", "userbehavior", *where[:2]]
+        prepare_first = [*AUTOMTL, "data", "describe", "userbehavior", "--rows", "1", *where]
         options = [text for one in sets for text in ("--set", one)]
         spent_by([*prepare_first, *options[:2], *options[-2:]], work)
         spent = spent_by([*AUTOMTL, "train", *named, *where, *options, "--json"], work)

@@ -1,8 +1,8 @@
 """LightGBM with means of labels made by hand, against runs on the same table of purchases.
 
     python benchmarks/public_tables.py . tables
-    automtl train --config tables/purchases.yaml --model mmoe --name never
-    automtl train --config tables/purchases.yaml --model mmoe --name always --set features.refresh=always
+    automtl train tables/purchases.yaml --model mmoe --name never
+    automtl train tables/purchases.yaml --model mmoe --name always --set features.refresh=always
     OMP_NUM_THREADS=1 python benchmarks/hand_made_means.py tables/purchases.yaml runs/never runs/always
 
 Each label has a model. For each key it reads the shrunken means of all labels over the earlier rows with the

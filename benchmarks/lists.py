@@ -1,6 +1,6 @@
 """Rankings within lists: a factorisation machine with a pairwise loss on prepared data, to compare runs with.
 
-    automtl search --config lists.yaml --name lists
+    automtl search lists.yaml --name lists
     python benchmarks/lists.py out.json --config lists.yaml --seeds 0 1 2
 
 The factorisation machine (Rendle, "Factorization machines", ICDM 2010) reads the ids of fields alone, one

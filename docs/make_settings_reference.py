@@ -14,8 +14,8 @@ HEAD = """# Settings
 `make docs` writes this page from the code. `automtl list` prints the same tables, also for settings of
 other plugins.
 
-Set a value by `--set KEY=VALUE`, such as `--set training.epochs=5` or `--set space=mmoe`, or in a file by
-`--config`:
+Set a value by `--set KEY=VALUE`, such as `--set training.epochs=5` or `--set space=mmoe`, or in a file, which
+commands take in place of a table:
 
 ```yaml
 space: {name: desan, layers: 3}

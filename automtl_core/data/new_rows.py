@@ -163,7 +163,7 @@ def check_output(path: Path) -> None:
         raise UsageError(f"{path.parent}: no such folder", "create the folder first, or give another one")
     if os.path.lexists(path):
         remove_stale(path.parent)  # of a process that was killed after it wrote the file
-        raise RunExistsError(f"{path}: exists already, and is not replaced", "choose another --output")
+        raise RunExistsError(f"{path}: exists already, and is not replaced", "choose another file")
 
 
 def _keeping(file: RawFile, keep: Sequence[str]) -> RawFile:

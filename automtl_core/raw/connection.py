@@ -110,7 +110,5 @@ def _translated(error: duckdb.Error) -> AutoMTLError | None:
     if isinstance(error, duckdb.OperationalError | duckdb.FatalException):
         return StorageError(f"preparing data: {words}", "free some space and try again")
     if isinstance(error, duckdb.DataError | duckdb.InvalidInputException | duckdb.NotSupportedError):
-        return DataError(
-            f"raw data: {words}", "repair the raw files; `automtl data validate` names rows with faults"
-        )
+        return DataError(f"raw data: {words}", "repair the files; `automtl check` lists faulty rows")
     return None

@@ -26,7 +26,7 @@ from automtl_core.system.progress import Progress
 
 SKIP = (
     "leave such rows out: --set dataset.bad_rows=skip (new rows: --max-bad-rows N); "
-    "`automtl data validate` lists all of them"
+    "`automtl check` lists them"
 )
 PARQUET = ".parquet"
 """Ending of files that are no text."""

@@ -300,7 +300,7 @@ class Registry:
         return UnknownNameError(
             f"no {kind.name} is called {name!r}{hint}; known: {listing(known)}"
             + (f"; plugins that are not loaded: {listing(failed)}" if failed else ""),
-            fix=f"make settings of a table: automtl data init {name}; give them by --config"
+            fix=f"give a table by itself: automtl search {name}"
             if is_table(name)
             else "use a known name"
             + (", with a whole number from 1 in place of `*`" if kind.families else "")

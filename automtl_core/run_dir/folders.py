@@ -53,7 +53,7 @@ def check_run(path: Path) -> None:
 
     """
     if not (path / "config.yaml").is_file():
-        fix = "give the folder of a run, such as runs/NAME; `automtl runs` shows all"
+        fix = "give the folder of a run, such as runs/NAME; `automtl list runs` shows all"
         fix += "; of a comparison, see `automtl report FOLDER`"
         raise InputMissingError(f"{path}: not a run directory{'' if path.exists() else near_file(path)}", fix)
 

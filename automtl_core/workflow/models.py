@@ -170,7 +170,7 @@ def _checked(name: str, found: Layer) -> Layer:
     if shared := [key for key in Common.model_fields if key in found and key not in own]:
         raise UsageError(
             f"{name} sets {listing(shared)}, which all models of a comparison share",
-            "leave it out there, and set it for all by --set or --config",
+            "leave it out there, and set it for all by --set or in FILE",
         )
     found = merge(found)
     check_named(found, SPACES)

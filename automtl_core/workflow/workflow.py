@@ -426,8 +426,7 @@ def plain_name(name: str) -> str:
     if not isinstance(name, str):
         raise UsageError(f"a run cannot be called {name!r}", "give a text")
     if Path(name).name != name or name in ("", "..") or not name.isprintable():
-        fix = "give a name without slashes, such as `first`; --runs-dir is the folder of all runs"
-        raise UsageError(f"--name {name!r} is not a plain name", fix)
+        raise UsageError(f"--name {name!r} is not a plain name", "give one without slashes, such as `first`")
     return name
 
 

@@ -17,7 +17,7 @@ from automtl_core.registry.kinds import COMMANDS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import DISABLE, Registry
 from automtl_core.training.process import set_up
-from automtl_report.commands import Output, command
+from automtl_report.commands import Output, command, write_options
 
 
 class Commands(Mapping[str, Any]):
@@ -81,6 +81,15 @@ class Group(TyperGroup):
         """Return the words of the commands."""
         return list(self.commands)
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return what a command line has."""
+        return ["COMMAND", "[OPTIONS]"]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands, then the options."""
+        self.format_commands(ctx, formatter)
+        write_options(self, ctx, formatter)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands with their lines."""
         with formatter.section("Commands"):
@@ -101,6 +110,15 @@ def _show(output: Output, as_json: bool) -> None:
         raise output.error
 
 
+HELP = """Design multi-task recommendation models by neural architecture search.
+
+\b
+automtl search feed.csv --labels click,like
+automtl report runs/feed-1
+automtl predict runs/feed-1 new.csv --out predictions.csv
+"""
+"""The beginning of the help."""
+
 app = typer.Typer(
     cls=Group,
     rich_markup_mode=None,
@@ -115,12 +133,13 @@ def _print_version(version: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
+@app.callback(invoke_without_command=True, help=HELP)
 def root(
     context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
+    _: Annotated[bool, typer.Option("--json", help="Of each command: print one JSON document.")] = False,
 ) -> None:
     """Design multi-task recommendation models by neural architecture search."""
     if context.invoked_subcommand is None:
@@ -139,8 +158,10 @@ def run(arguments: Sequence[str], stop: Stop) -> int:
     try:
         _check_folder()
         check_words(arguments)
-        made = program()
-        with made.make_context("automtl", list(arguments)) as context:
+        made, words = program(), [*arguments]
+        if words[:1] == ["--json"]:  # which commands take
+            words.append(words.pop(0))
+        with made.make_context("automtl", words) as context:
             made.invoke(context)
         return 0
     except typer.Exit as end:

@@ -21,16 +21,26 @@ from rich.filesize import decimal
 
 import automtl_core
 from automtl_cli import options
-from automtl_core.errors import AutoMTLError, PluginError, SetupError, UsageError, one_line
+from automtl_cli.configuration import with_file
+from automtl_core.errors import (
+    AutoMTLError,
+    PluginError,
+    RunExistsError,
+    SetupError,
+    UsageError,
+    is_table,
+    one_line,
+)
 from automtl_core.registry.kinds import KINDS
 from automtl_core.registry.registry import DISABLE, Registry, remedy
 from automtl_core.run_dir.folders import prepared_folder
 from automtl_core.workflow.components import is_file
-from automtl_report.commands import Output, argument
+from automtl_report.commands import Output, argument, option
 
 if TYPE_CHECKING:
     import torch
 
+    from automtl_core.raw.load import Rejected
     from automtl_core.system.strict_yaml import Places
     from automtl_core.views import Section
     from automtl_core.workflow.job import Job
@@ -69,30 +79,34 @@ class Check:
 def check(
     what: str | None = argument(
         "FILE|RUN|PLUGIN",
-        "Settings in a YAML file, the folder of a run, or a plugin, a distribution or an object such as "
-        "mlp-64 or mmoe.",
+        "A table, settings in YAML, the folder of a run; a plugin, or an object of one, such as mmoe.",
     ),
     *,
+    out: Path | None = option("FILE.csv", "Check every raw row, and write the faulty ones."),
     data_dir: options.DataDir = None,
     settings: options.Settings = None,
 ) -> Output:
-    """Check the machine, a configuration or a run with its data, or a plugin.
+    """Check the machine, settings or a run with its data, or a plugin.
+
+    automtl check feed.yaml --out faulty.csv
 
     Without a name, machine and installation are checked. Each check is ok, optional (an extra that is not
     installed), a warning, or a problem with a remedy. Each fault of a configuration is one, with its line in
-    the file. Raw files are checked by their headers and first rows. The exit code is 78 if there is a
-    problem.
+    the file. Raw files are checked by their headers and first rows, unless --out asks for all. The exit code
+    is 78 if there is a problem.
 
     A plugin has a contract test for each thing that automtl relies on. --set changes settings of its objects,
     such as strategy.epochs=2. The exit code is 69 if a test fails.
     """
+    if out is not None and out.exists():
+        raise RunExistsError(f"{out}: exists already", "choose another file")
     paths = () if what is None else (what, os.path.join(what, "config.yaml"))
-    if what is not None and not (is_file(what) or any(map(os.path.isfile, paths))):
+    if what is not None and not (is_file(what) or is_table(what) or any(map(os.path.isfile, paths))):
         from automtl_testing.commands import check_plugin
 
         return check_plugin(what, settings or (), data_dir)
-    file = None if what is None else Path(what)
-    checks = list(_checks(options.Configuration(data_dir=data_dir, config=file, settings=settings)))
+    given = options.Configuration(Path(what) if what else None, data_dir=data_dir, settings=settings)
+    checks = list(_checks(given if os.path.isdir(what or "") else with_file(given), out))
     names = [check.name for check in checks if check.status == "problem"]
     number = f"{len(names)} problem{'s' * (len(names) > 1)}"
     error = SetupError(f"{number}: {', '.join(names)}", "see the remedies in the table")
@@ -106,7 +120,7 @@ def _view(checks: Sequence[Check]) -> "Section":
     return table(["check", "status", "result", "remedy"], rows)
 
 
-def _checks(given: options.Configuration) -> Iterator[Check]:
+def _checks(given: options.Configuration, out: Path | None) -> Iterator[Check]:
     from automtl_core.registry.plugins import load_registry
 
     registry, (configuration, job) = load_registry(), _configuration(given)
@@ -118,7 +132,7 @@ def _checks(given: options.Configuration) -> Iterator[Check]:
     yield from list(plugins(registry)) or [Check("plugins", "ok", f"{len(registry.rows)}, all usable")]
     yield from configuration
     if job is not None:
-        yield data(job)
+        yield data(job, out)
 
 
 def _configuration(given: options.Configuration) -> tuple[list[Check], "Job | None"]:
@@ -126,11 +140,11 @@ def _configuration(given: options.Configuration) -> tuple[list[Check], "Job | No
     from automtl_core.dataset.dataset import schema_of
     from automtl_core.system.strict_yaml import Places, read_places
 
-    name = "configuration" if given.config is None else f"configuration {given.config}"
+    name = "configuration" if given.file is None else f"configuration {given.file}"
     job, places = None, Places({}, {})
     try:
-        if given.config is not None and not given.config.is_dir():
-            places = read_places(given.config)
+        if given.file is not None and not given.file.is_dir():
+            places = read_places(given.file)
         job = _job(given)
         job.checked(schema_of(job.dataset()))
     except AutoMTLError as error:
@@ -149,11 +163,11 @@ def _job(given: options.Configuration) -> "Job":
     from automtl_core.workflow.job import Job
     from automtl_core.workflow.workflow import Workflow
 
-    if given.config is None or not given.config.is_dir():
+    if given.file is None or not given.file.is_dir():
         return Workflow(load_registry()).job(layers(given, {}).all)
     if given.data_dir or given.settings:
         raise UsageError("a run has its own settings and data", "leave out --set and --data-dir")
-    return Job.resolve(Run.open(given.config).config(), load_registry())
+    return Job.resolve(Run.open(given.file).config(), load_registry())
 
 
 def _line(fault: str, places: "Places") -> str:
@@ -249,29 +263,50 @@ def plugins(registry: Registry) -> Iterator[Check]:
                 yield Check(f"{kind.name} {name}", "problem", str(error), error.fix)
 
 
-def data(job: "Job") -> Check:
-    """Return a check of the raw files of the dataset: they exist, and headers and first rows fit."""
+def data(job: "Job", out: Path | None = None) -> Check:
+    """Return a check of the raw files of the dataset: they exist, and headers and first rows fit.
+
+    With `out`, all rows are checked, and the faulty ones written there.
+    """
+    from automtl_cli.output import stages
+    from automtl_core.prepare.prepare import write_rejected
     from automtl_core.raw.records import located
+    from automtl_core.system.files import publish_file
     from automtl_inspection.validate import Validation
 
-    name, dataset = f"dataset {job.config.dataset.name}", job.dataset()
+    name, dataset, faults = f"dataset {job.config.dataset.name}", job.dataset(), list[str]()
     if not dataset.files():
         return Check(name, "ok", "needs no files")
+
+    def noted(rows: "Iterator[Rejected]") -> "Iterator[Rejected]":
+        for row in rows:
+            if len(faults) < 3:
+                faults.append(located(row.file, row.fault))
+            yield row
+
     try:
-        validation = Validation(dataset, job.config.dataset.name, job.config.data_dir, 1000)
-        faults = [located(row.file, row.fault) for row in validation.rejected()]
+        validation = Validation(dataset, job.config.dataset.name, job.config.data_dir, None if out else 1000)
+        if out is None:
+            list(noted(validation.rejected()))
+        else:
+            with stages("checking data") as progress, publish_file(out) as draft:
+                write_rejected(draft, noted(validation.rejected(progress)))
     except AutoMTLError as error:
         return Check(name, "problem", str(error), error.fix)
     if broken := [file for file in validation.files if file.problem]:
         return Check(name, "problem", "; ".join(file.problem or "" for file in broken), broken[0].fix)
     if not faults:
         files = ", ".join(f"{file.file} ({file.accepted:,})" for file in validation.files)
-        return Check(name, "ok", f"{decimal(raw_size(job))}; first rows are as declared: {files}")
-    result = f"faulty rows: {'; '.join(faults[:3])}"
-    if job.components["dataset"].bad_rows == "skip":
+        rows = "first rows" if out is None else "all rows"
+        return Check(name, "ok", f"{decimal(raw_size(job))}; {rows} are as declared: {files}")
+    number, records = (sum(getattr(f, k) for f in validation.files) for k in ("rejected", "records"))
+    result = f"faulty rows: {'; '.join(faults)}"
+    result += "" if out is None else f"; {number:,} of {records:,} are written to {out}"
+    settings = job.components["dataset"]
+    if settings.bad_rows == "skip" and number <= settings.max_bad_rows:
         return Check(name, "warning", f"{result}; they are left out")
-    remedy = "list all by `automtl data validate`, or leave them out: --set dataset.bad_rows=skip"
-    return Check(name, "problem", result, remedy)
+    leave = f"--set dataset.bad_rows=skip --set dataset.max_bad_rows={number if out else 'N'}"
+    return Check(name, "problem", result, f"list all by --out FILE.csv, or leave them out: {leave}")
 
 
 def raw_size(job: "Job") -> int:

@@ -2,14 +2,14 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os.path import abspath
 from pathlib import Path
 from typing import Any
 
 from automtl_cli import options
 from automtl_core.dataset.dataset import Dataset
-from automtl_core.errors import UsageError, together
+from automtl_core.errors import UsageError, is_table, together
 from automtl_core.registry.kinds import DATASETS, ENGINES, PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import (
@@ -24,7 +24,7 @@ from automtl_core.run_dir.config import (
 )
 from automtl_core.run_dir.folders import raw_folder
 from automtl_core.system.strict_yaml import read_yaml
-from automtl_core.workflow.components import check_model, parsed, parts, run_of, unknown_names
+from automtl_core.workflow.components import check_model, is_file, parsed, parts, run_of, unknown_names
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,11 @@ def layers(
     settings = assignments(configuration.settings or ())
     engine: Any = None
     if execution is not None:
-        flags, engine = {"seed": execution.seed, **flags}, settings.pop(ENGINES.name, None)
+        engine = settings.pop(ENGINES.name, None)
         if isinstance(name := engine.get("name") if isinstance(engine, Mapping) else engine, str):
             load_registry().supplier(ENGINES, name)
     flags = {"dataset": configuration.dataset, "data_dir": configuration.data_dir, **flags}
-    preset, file = configuration.preset, configuration.config
+    preset, file = configuration.preset, configuration.file
     of_file = {} if file is None else read_yaml(file)
     if file is not None and "prepared_dir" not in settings:
         _check_within(file, of_file.get("prepared_dir"))
@@ -125,11 +125,37 @@ def chosen(which: options.Dataset) -> Chosen:
         UsageError: a setting does not exist or has a wrong value.
 
     """
-    table = options.Configuration(None, None, which.name, which.data_dir, None, which.config, which.settings)
-    config, _ = load_common(*layers(table, {}).all)
-    registry = load_registry()
-    dataset_class = registry.get(DATASETS, config.dataset.name)
-    settings = dataset_class.settings_class.parse(config.dataset.settings, "dataset", which.name)
+    registry, given = load_registry(), options.Configuration(data_dir=which.data_dir, settings=which.settings)
+    name, is_path = str(which.data), which.data.suffix or which.data.is_file()
+    if name in registry.names(DATASETS) or not is_path:
+        given = replace(given, dataset=name)
+    else:
+        given = with_file(replace(given, file=which.data))
+    config, _ = load_common(*layers(given, {}).all)
+    name = config.dataset.name
+    dataset_class = registry.get(DATASETS, name)
+    settings = dataset_class.settings_class.parse(config.dataset.settings, "dataset", name)
     dataset = dataset_class(settings, registry.field_kind)
-    folder = raw_folder(dataset, config.dataset.name, config.data_dir)
-    return Chosen(config.dataset.name, dataset, folder, config.prepared_dir)
+    return Chosen(name, dataset, raw_folder(dataset, name, config.data_dir), config.prepared_dir)
+
+
+def with_file(given: options.Configuration) -> options.Configuration:
+    """Return the options with settings as FILE; those of a table are written if there are none yet.
+
+    Raises:
+        UsageError: there is no such file, or other options do not belong to it.
+
+    """
+    file = given.file
+    if file is None or is_file(str(file)):
+        if given.labels:
+            fix = "name it, such as feed.csv --labels click,like"
+            raise UsageError("--labels are columns of a table", fix)
+        return given
+    if given.dataset:
+        raise UsageError(f"{file} is in place of --dataset", "leave one of them out")
+    if not is_table(str(file)) and not file.exists():
+        raise UsageError(f"{file}: no such file", "name a table; a model by --model, settings by --set")
+    from automtl_cli.init import settings_of  # which imports pandas
+
+    return replace(given, file=settings_of(str(file), given.labels))

@@ -28,14 +28,27 @@ RENAMED = {
     "doctor": "automtl check [FILE]",
     "config validate": "automtl check FILE",
     "settings": "automtl list KIND [NAME]",
+    "data drift": "automtl evaluate RUN NEW --drift",
     "data list": "automtl list datasets",
+    "data prepare": "automtl data describe DATA",
     "data show": "automtl list datasets NAME",
+    "data validate": "automtl check FILE --out FAULTY.csv",
     "plugins check": "automtl check NAME",
     "plugins new": "automtl new NAME --kind KIND",
+    "runs": "automtl list runs [FOLDER]",
     "watch": "automtl show RUN --follow",
 }
 """Words of commands of earlier versions -> the commands in their place."""
-OLD_OPTIONS = {"--bad-rows": "--max-bad-rows N", "--engine": "--set engine=NAME"}
+OLD_OPTIONS = {
+    "--bad-rows": "--max-bad-rows N",
+    "--config": "the file alone, such as automtl search feed.yaml",
+    "--data": "the file alone, after the run",
+    "--engine": "--set engine=NAME",
+    "--input": "the file alone, after the run",
+    "--output": "--out FILE",
+    "--reference": "the first one of --models",
+    "--runs-dir": "the variable AUTOMTL_RUNS=FOLDER, and automtl list runs FOLDER",
+}
 """Options of earlier versions -> the options in their place."""
 
 
@@ -99,7 +112,8 @@ def _known(error: BaseException) -> AutoMTLError | None:
         case AutoMTLError():
             return error
         case typer.TyperException():
-            return UsageError(error.format_message(), _usage(error))
+            said = error.format_message().replace("Input should be", "it must be")
+            return UsageError(said.partition(", unable to")[0], _usage(error))
         case MemoryError():
             return OutOfMemoryError(str(error) or "out of memory", MORE_MEMORY)
         case SystemError():  # in place of MemoryError, where an allocation inside of the interpreter fails
@@ -130,11 +144,12 @@ def _usage(error: typer.TyperException) -> str | None:
 
     given = str(getattr(error, "option_name", ""))
     if given in OLD_OPTIONS:
-        return f"it has another name now: {OLD_OPTIONS[given]}"
+        return f"in its place: {OLD_OPTIONS[given]}"
     name = given.strip("-").replace("-", "_")
     # `dataset.name` and its like are no remedy for `--name`, and not all commands take settings.
     taken = [each for option in context.command.params for each in option.opts] if context else []
-    if "--set" in taken and name not in ("", "name") and (key := nested(name, RunConfig)):
+    key = name if name in RunConfig.model_fields else nested(name, RunConfig)
+    if "--set" in taken and key and name != "name":
         return f"it is a setting: --set {key}=VALUE"
     return f"see `{context.command_path} --help`" if context else None
 

@@ -65,8 +65,7 @@ def init(
     if labels in [facts.name for facts in seen.columns]:
         named = [labels or ""]
     guessed = TableGuess(seen, guess(seen, named, choose=True))
-    config = f"--config {shlex.quote(str(path))}"
-    commands = [f"automtl data describe table {config}", f"automtl search {config}"]
+    commands = [f"automtl {words} {shlex.quote(str(path))}" for words in ("data describe", "search")]
     content = settings(guessed, commands)
     if not guessed.of("labels"):
         to = "" if path == Path(f"{_stem(files)}.yaml") else f" --out {shlex.quote(str(path))}"

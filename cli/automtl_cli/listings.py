@@ -1,8 +1,10 @@
 """The commands that list plugins and registered names, and explain settings, with late imports."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from automtl_cli import options
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import DATASETS, KINDS, Kind
 from automtl_core.registry.plugins import load_registry
@@ -14,16 +16,27 @@ from automtl_report.commands import Output, argument
 def list_names(
     kind: str | None = argument(
         "KIND",
-        "Kind of objects, such as ops, metrics or spaces, or a part of a configuration with settings: run, "
-        "features, encoding_search, training or importance.",
+        "runs; a kind of objects, such as ops, metrics or spaces; or a part of settings: run, features, "
+        "encoding_search, training or importance.",
     ),
-    name: str | None = argument("NAME", "Name of an object."),
+    name: str | None = argument("NAME", "Name of an object, or folder of runs [$AUTOMTL_RUNS or runs]."),
 ) -> Output:
-    """List kinds of objects, the objects of a kind, or the settings of one.
+    """List runs, kinds of objects, objects of a kind, or settings of one.
 
-    Settings are shown with description, values, default and tuning range, and a dataset with source, raw
-    files, fields and tasks.
+    automtl list runs
+    automtl list training
+    automtl list ops mlp-64
+
+    Runs are listed by dataset, the best mean validation score first. Settings are shown with description,
+    values, default and tuning range, and a dataset with source, raw files, fields and tasks.
     """
+    if kind == "runs":
+        from automtl_report.outcome import listed
+        from automtl_report.run_list import summaries
+
+        folder = Path(name) if name else options.runs_folder()
+        runs = summaries(folder)
+        return Output({"folder": str(folder), "runs": runs}, lambda _: listed(folder, runs))
     from automtl_cli.settings import NAMED, PARTS, explained, view
 
     registry = load_registry()
@@ -52,7 +65,7 @@ def _kind(registry: Registry, word: str) -> Kind[Any]:
     for kind in KINDS.values():
         if word in (kind.name, kind.plural):
             return kind
-    known = [*KINDS, *PARTS]
+    known = ["runs", *KINDS, *PARTS]
     if owners := [plural for plural, kind in KINDS.items() if word in registry.names(kind)]:
         raise UsageError(f"{word!r} is no kind, but one of {owners[0]}", f"automtl list {owners[0]} {word}")
     raise UsageError(f"nothing is called {word!r}{did_you_mean(word, known)}", f"known: {listing(known)}")

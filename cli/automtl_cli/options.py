@@ -4,7 +4,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from automtl_core.errors import InputMissingError, UsageError
 from automtl_report.commands import argument, flag, option
@@ -23,7 +23,7 @@ def newest_run() -> Path:
 
 
 def runs_folder() -> Path:
-    """Return the folder that holds all runs, unless `--runs-dir` names another one."""
+    """Return the folder that holds all runs."""
     return Path(os.environ.get("AUTOMTL_RUNS", "runs"))
 
 
@@ -47,50 +47,40 @@ def memory_limit() -> str | None:
     return limit
 
 
-Run = Annotated[Path, argument("RUN", "Folder of a run, such as runs/NAME.")]
-DataDir = Annotated[
-    Path | None, option("FOLDER", "Folder of the raw files [$AUTOMTL_DATA/DATASET or data/DATASET].")
-]
-RunsDir = Annotated[Path, option("FOLDER", "Folder that holds all runs.", envvar="AUTOMTL_RUNS")]
-File = Annotated[Path | None, option("FILE", "Settings in a YAML file.", "--config")]
+Run = Annotated[Path, argument("RUN", "Folder of a run, such as runs/feed.")]
+New = Annotated[Path, argument("NEW", "New rows: a CSV, TSV or Parquet file, or a file pattern in quotes.")]
+DataDir = Annotated[Path | None, option("FOLDER", "Raw files [$AUTOMTL_DATA/NAME or data/NAME].")]
 Settings = Annotated[
-    list[str] | None, option("A.B=VALUE", "One setting, such as training.epochs=20; repeatable.", "--set")
+    list[str] | None, option("A.B=VALUE", "A setting, such as training.epochs=20; repeatable.", "--set")
 ]
-MaxBadRows = Annotated[
-    int | None,
-    option("N", "Maximum number of faulty rows to leave out [none: a faulty row is an error].", min=0),
+History = Annotated[
+    Path | None, option("FILE", "Events up to now, one a row, for networks that read histories.")
 ]
+MaxBadRows = Annotated[int | None, option("N", "Faulty rows to leave out [each is an error].", min=0)]
 
 
 @dataclass(frozen=True)
 class Configuration:
     """The options that make a configuration."""
 
-    file: str | None = argument(
+    title: ClassVar = "Data and settings"
+    file: Path | None = argument(
         "FILE", "A table (CSV, TSV, Parquet), whose settings are guessed and written; or settings in YAML."
     )
-    labels: str | None = option("NAME,...", "Columns of FILE to predict, such as click,buy [a guess].")
-    dataset: str | None = option("NAME", "Dataset [synthetic].")
+    labels: str | None = option("NAME,...", "Columns of the table to predict [a guess].")
+    dataset: str | None = option("NAME", "Dataset in place of FILE: automtl list datasets.")
     data_dir: DataDir = None
-    preset: str | None = option("NAME", "Preset, a named set of settings: quick, paper, ... [default].")
-    config: File = None
+    preset: str | None = option("NAME", "Named settings: quick, paper, ... [default].")
     settings: Settings = None
 
 
 @dataclass(frozen=True)
 class Execution:
-    """The options that say how, where and how long trainings run."""
+    """The options that say how long and where trainings run."""
 
-    seed: int | None = option("N", "Random seed of the run [0].")
-    time_budget: str | None = option(
-        "TIME", "Time limit, such as 30m or 1h30m; search and training end in time for the test."
-    )
-    workers: int | None = option(
-        "N",
-        "Number of trainings that run at once, each in a separate process [1]. --set engine=NAME names "
-        "another engine, see `automtl list engines`.",
-        min=1,
-    )
+    title: ClassVar = "Training"
+    time_budget: str | None = option("TIME", "Limit for all, with the test, such as 30m or 1h30m.")
+    workers: int | None = option("N", "Trainings at once, each in a separate process [1].", min=1)
 
     def seconds(self) -> float | None:
         """Return the seconds of the time budget; raises as `seconds_of` does."""
@@ -103,19 +93,19 @@ class Execution:
 class NewRun:
     """The options of a new run, or of one that continues."""
 
-    name: str | None = option("NAME", "Name of the run [that of FILE or of the dataset, and a number].")
-    runs_dir: RunsDir = Path("runs")
-    resume: Path | None = option("RUN", "Run to continue from its last checkpoint.")
-    anyway: bool = flag(
-        "--anyway", "With --resume: accept other library versions or threads; results may then differ."
-    )
-    dry_run: bool = flag("--dry-run", "Print sizes, costs and settings, and stop before the training.")
+    title: ClassVar = "Run"
+    name: str | None = option("NAME", "Name of the run [that of FILE or dataset, and a number].")
+    seed: int | None = option("N", "Random seed [0].")
+    dry_run: bool = flag("--dry-run", "Print sizes, costs and settings, and do not train.")
+    resume: Path | None = option("RUN", "Continue a run from its last checkpoint.")
+    anyway: bool = flag("--anyway", "With --resume: accept other library versions or threads.")
 
 
 @dataclass(frozen=True)
 class Searched:
     """The space and the strategy of a search."""
 
+    title: ClassVar = "Search"
     space: str | None = option("NAME", "Search space [desan].")
     strategy: str | None = option("NAME", "Search strategy [pd-darts].")
 
@@ -124,7 +114,8 @@ class Searched:
 class Dataset:
     """A dataset with its settings."""
 
-    name: str = argument("NAME", "Name of a dataset.", default=...)
+    data: Path = argument(
+        "DATA", "A table, settings in YAML, or the name of a dataset: automtl list datasets.", default=...
+    )
     data_dir: DataDir = None
-    config: File = None
     settings: Settings = None

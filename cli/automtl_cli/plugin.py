@@ -15,18 +15,11 @@ LINES = {
     "export": ("runs.commands:export", "Export the network of a run, to serve without automtl."),
     "show": ("runs.commands:show", "Show an architecture, its fields, evidence and Pareto front."),
     "report": ("runs.commands:report", "Write a report of a run or of a comparison, as one HTML file."),
-    "runs": ("runs.commands:list_runs", "List the runs of a folder by dataset, the best first."),
     "data init": ("data.app:init", "Write settings for a table, with guesses of roles."),
-    "data prepare": ("data.app:prepare", "Prepare a dataset: encode its raw files and store them."),
     "data describe": ("data.app:describe", "Describe a dataset: rows, fields, labels, and suspected faults."),
-    "data validate": ("data.app:validate", "Check every row of the raw files of a dataset."),
     "data export": ("data.app:export", "Write the examples of a dataset as one table."),
-    "data drift": (
-        "data.app:drift",
-        "Compare new rows with earlier ones: fields, labels, predictions, scores.",
-    ),
-    "check": ("check:check", "Check the machine, a configuration or a run with its data, or a plugin."),
-    "list": ("listings:list_names", "List kinds of objects, the objects of a kind, or the settings of one."),
+    "check": ("check:check", "Check the machine, settings or a run with its data, or a plugin."),
+    "list": ("listings:list_names", "List runs, kinds of objects, objects of a kind, or settings of one."),
     "plugins": ("listings:plugins", "List the installed plugins, and why any of them failed to load."),
 }
 """Words of a command -> its function in this package, and the line of its help."""

@@ -56,7 +56,7 @@ def view(result: Explained) -> Iterator[Section]:
     yield lines(f"{result.name or result.key or 'run'}: {result.description}")
     yield table(["setting", "default", "takes", "description"], map(row, result.settings))
     key = ".".join(filter(None, [result.key, result.settings[0].name if result.settings else "SETTING"]))
-    file = "" if result.key == ENGINES.name else ", or in a YAML file with --config"
+    file = "" if result.key == ENGINES.name else ", or in a YAML file"
     yield lines(f"Set one with --set {key}=VALUE{file}.")
 
 

@@ -74,7 +74,7 @@ class ComparisonSpec:
         common = next(iter(jobs.values()))
         reference = self.reference if self.reference is not None else next(iter(jobs))
         if reference not in jobs:
-            what = f"--reference {reference!r} is not one of the models{did_you_mean(reference, jobs)}"
+            what = f"the reference {reference!r} is not one of the models{did_you_mean(reference, jobs)}"
             raise UsageError(what, f"known: {listing(jobs)}")
         out = self.out or Path("comparisons") / (self.name or common.config.dataset.name)
         splits = split_seeds(common, self.splits)

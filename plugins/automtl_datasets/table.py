@@ -267,7 +267,7 @@ class Table(Dataset[TableSettings]):
         if not self.settings.files:
             raise UsageError(
                 "dataset table reads your own files, and needs settings that describe them",
-                "write them by `automtl data init FILE`, then give them by --config",
+                "give the table, such as automtl search FILE, or settings by `automtl data init FILE`",
             )
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:

@@ -166,4 +166,4 @@ def view(drift: Drift) -> Iterator[Section]:
         note = "score ± half of its 95 % interval, by days of UTC; a dash: too few rows of one class"
         yield table(["score of", "rows", *tasks], rows, "lr" + "r" * len(tasks), notes=[note])
     if drift.days and drifted:
-        yield lines(*next_commands([f"automtl update {drift.old} --data {drift.new}"]))
+        yield lines(*next_commands([f"automtl update {drift.old} {drift.new}"]))

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from automtl_core.raw.records import shown
 from automtl_core.system.documents import Value
 from automtl_core.views import Matrix, Section, by_name, facts, lines, table
 from automtl_inspection.describe import Described
@@ -61,17 +60,6 @@ def sampled(document: Mapping[str, Any]) -> Section:
         return table(columns, (list(row.values()) for row in rows))
     header = ["column", *(f"row {number}" for number in range(1, len(rows) + 1))]
     return table(header, ([column, *(row[column] for row in rows)] for column in columns))
-
-
-def validated(document: Mapping[str, Any]) -> Iterator[Section]:
-    """Yield the counts of each raw file, and the first 20 faulty rows."""
-    keys, out = ["file", "records", "accepted", "rejected"], document["out"]
-    yield table(keys, ([file[key] for key in keys] for file in document["files"]), "lr")
-    faults = document["faults"][:20]
-    texts = [f"{f['file']}:{f['line']}: {f['reason']}: {shown(f['text'])}" for f in faults]
-    if more := document["rejected"] - len(faults):
-        texts.append(f"and {more:,} more" + ("" if out else "; --out FILE writes all of them"))
-    yield lines(*texts, *([f"written to {out}"] if out else []))
 
 
 def exported(document: Mapping[str, Any]) -> Section:

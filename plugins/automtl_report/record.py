@@ -219,7 +219,7 @@ def seen_by_aggregates(refreshed: Refreshed) -> str:
 def after_refresh(refreshed: Refreshed, run: Path) -> Iterator[str]:
     """Yield what the aggregates of a run have seen, and to which aggregates its metrics belong."""
     yield seen_by_aggregates(refreshed)
-    command = f"automtl evaluate {shlex.quote(str(run))} --input FILE"
+    command = f"automtl evaluate {shlex.quote(str(run))} FILE"
     yield f"All metrics of this run are those before the refresh; for new rows: {command}"
 
 
@@ -266,7 +266,7 @@ def read_record(path: Path, registry: Registry, space: SearchSpace[Any] | None =
         except OSError as error:
             raise InputMissingError(
                 f"{file}: cannot be read: {error.strerror}",
-                "give the folder of a run whose search has ended; `automtl runs` shows all",
+                "give the folder of a run whose search has ended; `automtl list runs` shows all",
             ) from None
     try:
         space = space or _space(architecture.origin, registry)

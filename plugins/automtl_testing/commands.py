@@ -63,10 +63,10 @@ def new_plugin(
         "NAME", "Name of the project, such as automtl-swish; its object is called `swish`.", default=...
     ),
     *,
-    kind: str = option("|".join(KINDS), "Kind of the object that the plugin adds.", default=...),
-    out: Path = option("FOLDER", "Folder in which the folder NAME is created.", default=Path()),
+    kind: str = option("|".join(KINDS), f"Kind of its object: {', '.join(KINDS)}.", default=...),
+    out: Path = option("FOLDER", "Folder in which NAME is created [the current one].", default=Path()),
 ) -> Output:
-    """Write a plugin project with a working example, a test and a README."""
+    """Write a plugin project with an example, a test and a README."""
     return Output(new(name, kind, out), _view_new)
 
 

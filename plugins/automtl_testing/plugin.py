@@ -9,5 +9,5 @@ from automtl_core.registry.kinds import Reference
 @hookimpl
 def automtl_register_commands() -> Mapping[str, str]:
     """Return the commands by their words."""
-    line = "Write a plugin project with a working example, a test and a README."
+    line = "Write a plugin project with an example, a test and a README."
     return {"new": Reference(f"{__package__}.commands:new_plugin", line)}

@@ -63,7 +63,7 @@ def finished(tmp_path_factory):
     (folder / "small.yaml").write_text(SMALL)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        assert run(["search", "--config", "small.yaml", "--name", "done", "--seed", "3"], Stop()) == 0
+        assert run(["search", "small.yaml", "--name", "done", "--seed", "3"], Stop()) == 0
     return folder
 
 
@@ -72,17 +72,7 @@ def ensembled(tmp_path_factory):
     """Return a folder with the finished run `runs/done`, the mean of three networks."""
     folder = tmp_path_factory.mktemp("ensembled")
     (folder / "small.yaml").write_text(ENSEMBLE)
-    search = [
-        "search",
-        "--config",
-        "small.yaml",
-        "--set",
-        "strategy.ensemble=3",
-        "--name",
-        "done",
-        "--seed",
-        "1",
-    ]
+    search = ["search", "small.yaml", "--set", "strategy.ensemble=3", "--name", "done", "--seed", "1"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert run(search, Stop()) == 0

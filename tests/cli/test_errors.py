@@ -67,7 +67,7 @@ def test_bad_raw_data(automtl, install):
     install(DATASET % "return db.table('log')", "shop")
     Path("data/shop").mkdir(parents=True)
     Path("data/shop/log.csv").write_text("item,click\na,1\nb,0,9\n")
-    check(automtl("data", "prepare", "shop"), 65, "data/shop/log.csv:3: expected 2 columns, found 3")
+    check(automtl("data", "describe", "shop"), 65, "data/shop/log.csv:3: expected 2 columns, found 3")
 
 
 def damage(path):
@@ -90,25 +90,26 @@ def test_damaged_artifacts(automtl, finished, here):
 def test_missing_input(automtl, monkeypatch):
     for command in (["show"], ["evaluate"], ["search", "--resume"]):
         check(automtl(*command, "runs/lost"), 66, "runs/lost")
-    check(automtl("search", "--config", "lost.yaml"), 66, "lost.yaml: cannot be read")
+    check(automtl("search", "lost.yaml"), 66, "lost.yaml: cannot be read")
     name = "data/userbehavior/UserBehavior.csv: raw file of dataset userbehavior not found"
     check(automtl("search", "--dataset", "userbehavior"), 66, name)
-    check(automtl("data", "prepare", "userbehavior", "--data-dir", "own"), 66, "here/own/UserBehavior.csv")
+    check(automtl("data", "describe", "userbehavior", "--data-dir", "own"), 66, "here/own/UserBehavior.csv")
     monkeypatch.setenv("AUTOMTL_DATA", "/nowhere")
-    check(automtl("data", "prepare", "userbehavior"), 66, "/nowhere/userbehavior/UserBehavior.csv")
+    check(automtl("data", "describe", "userbehavior"), 66, "/nowhere/userbehavior/UserBehavior.csv")
 
 
 def test_too_little_memory(automtl, install):
     install(DATASET % "raise MemoryError", "shop")
     Path("log.csv").write_text("item,click\na,1\n")
-    check(automtl("data", "prepare", "shop", "--data-dir", "."), 71, "out of memory")
+    check(automtl("data", "describe", "shop", "--data-dir", "."), 71, "out of memory")
 
 
-def test_a_run_that_cannot_be_created(automtl):
+def test_a_run_that_cannot_be_created(automtl, monkeypatch):
     Path("runs/mine").mkdir(parents=True)
     check(automtl(*SEARCH, "--name", "mine"), 73, "runs/mine: exists already")
     Path("file").touch()
-    check(automtl(*SEARCH, "--runs-dir", "file"), 73, "file: cannot be written to")
+    monkeypatch.setenv("AUTOMTL_RUNS", "file")
+    check(automtl(*SEARCH), 73, "file: cannot be written to")
 
 
 @pytest.fixture
@@ -183,11 +184,7 @@ def test_a_bug_shows_its_traceback(automtl, monkeypatch):
 
 def test_a_line_break_in_a_name_forges_no_line(automtl):
     for forged in ("no\nerror: forged", "no\n  fix: rm -r ~"):
-        for arguments in (
-            ["show", forged],
-            ["search", "--set", f"{forged}=1"],
-            ["search", "--config", forged],
-        ):
+        for arguments in (["show", forged], ["search", "--set", f"{forged}=1"], ["search", forged]):
             lines = automtl(*arguments).err.splitlines()
             assert [line for line in lines if line.startswith(("error: forged", "  fix: rm"))] == []
 
@@ -205,7 +202,7 @@ def test_an_unusable_plugin(automtl, install):
     hook = "from automtl_core import hookimpl\n@hookimpl\ndef automtl_register_datasets():\n    "
     install(hook + "return {'shop': 'automtl_no_such_module:Shop'}", "shop")
     check(
-        automtl("data", "prepare", "shop"),
+        automtl("data", "describe", "shop"),
         69,
         "the dataset 'shop' of plugin 'shop' cannot be used: ModuleNot",
     )
@@ -214,7 +211,7 @@ def test_an_unusable_plugin(automtl, install):
 def test_what_a_plugin_raises_is_its_own(automtl, install, monkeypatch):
     module = install(DATASET % "raise RuntimeError('boom \\x1b[31m')", "shop")
     Path("log.csv").write_text("item,click\na,1\n")
-    prepare = ("data", "prepare", "shop", "--data-dir", ".")
+    prepare = ("data", "describe", "shop", "--data-dir", ".")
     ended = automtl(*prepare)
     check(ended, 69, r"the dataset 'shop' of plugin 'shop' failed: RuntimeError: boom \\x1b\[31m \(.*:\d+\)")
     assert f"repair or upgrade {module} 1.5, or set AUTOMTL_DISABLE_PLUGINS=shop" in ended.err

@@ -17,27 +17,25 @@ features: ids
 space: {layers: 1, experts: 2, blocks: 1, ops: [identity, mlp-4], embedding_dim: 4, members: 1}
 training: {epochs: 2, batch_size: 100, embedding_decay: 0.01, min_positives: 1}
 """
-SEARCH = "--config feed.yaml --data-dir . --set strategy.rivals=[linear] --set strategy.steps=4"
+SEARCH = "feed.yaml --data-dir . --set strategy.rivals=[linear] --set strategy.steps=4"
 COMMANDS = {
     "data-init": "data init feed.csv --labels click,buy --out mine.yaml",
-    "data-describe": "data describe table --config feed.yaml --data-dir .",
-    "data-validate": "data validate table --config feed.yaml --data-dir .",
-    "data-prepare": "data prepare table --config feed.yaml --data-dir .",
-    "data-export": "data export table --config feed.yaml --data-dir . --out rows.csv",
+    "data-describe": "data describe feed.yaml --data-dir .",
+    "data-export": "data export feed.yaml --data-dir . --out rows.csv",
     "dry-run": f"search {SEARCH} --dry-run",
     "search": f"search {SEARCH} --name found",
-    "train": "train --model mmoe --config feed.yaml --data-dir . --name plain",
+    "train": "train --model mmoe feed.yaml --data-dir . --name plain",
     "show": "show runs/found",
     "evaluate": "evaluate runs/plain",
-    "evaluate-input": "evaluate runs/plain --input new.csv",
-    "predict": "predict runs/plain --input new.csv --output predictions.csv",
-    "update": "update runs/plain --data new.csv --out runs/later",
-    "compare": "compare --models mmoe,shared-bottom --config feed.yaml --data-dir . --seeds 2 --out two",
+    "evaluate-new": "evaluate runs/plain new.csv",
+    "predict": "predict runs/plain new.csv --out predictions.csv",
+    "update": "update runs/plain new.csv --out runs/later",
+    "compare": "compare --models mmoe,shared-bottom feed.yaml --data-dir . --seeds 2 --out two",
     "compare-on": "compare --on new.csv --models runs/plain,runs/found",
     "report": "report runs/plain --out page.html",
     "export": "export runs/plain --format torch --out served",
-    "runs": "runs",
-    "drift": "data drift runs/plain new.csv",
+    "runs": "list runs",
+    "evaluate-drift": "evaluate runs/plain new.csv --drift",
     "list": "list datasets",
     "settings": "list balancers cagrad",
     "plugins": "plugins",

@@ -44,11 +44,11 @@ WRONG = [
     ["search", "--set", "training.epochs=x"],
     ["search", "--set", "engine=x"],
     ["search", "--time-budget", "soon"],
-    ["search", "--config", "x.yaml"],
+    ["search", "x.yaml"],
     ["train", "--model", "mmoee"],
     ["train", "--model", "mmoe", "--set", "training.balancer=x"],
     ["compare", "--models", "mmoe,desan:x"],
-    ["predict", "x", "--input", "x.csv", "--output", "y.csv"],
+    ["predict", "x", "x.csv", "--out", "y.csv"],
     ["show", "x"],
 ]
 

@@ -21,7 +21,7 @@ def automtl_register_commands():
 def test_a_broken_command_is_blamed_and_the_others_work(install, automtl):
     install(FAULTY, "shop")
     assert "  shop      Commands: fails, gone\n" in automtl("--help").out
-    assert automtl("shop", "--help").out.endswith("  fails  Fail.\n  gone   Of plugin shop.\n")
+    assert "  fails  Fail.\n  gone   Of plugin shop.\n" in automtl("shop", "--help").out
     code, out, err = automtl("shop", "fails")
     assert (code, out) == (69, "")
     assert err.startswith("error: the command 'shop fails' of plugin 'shop' failed: ZeroDivisionError")

@@ -55,7 +55,7 @@ def test_values_are_written_as_in_yaml():
 def test_a_bare_name_stands_for_what_it_names(automtl, here):
     (here / "mine.yaml").write_text("space: desan\nstrategy: random\ndataset: {name: synthetic, rows: 500}\n")
     options = ("--set", "space.layers=1", "--set", "space=desan", "--dry-run", "--json")
-    config = automtl("search", "--config", "mine.yaml", *options).json()["config"]
+    config = automtl("search", "mine.yaml", *options).json()["config"]
     assert (config["space"]["name"], config["space"]["layers"]) == ("desan", 1)
     assert config["strategy"]["candidates"] == 8
     assert config["dataset"]["rows"] == 500
@@ -78,16 +78,16 @@ def shop(tmp_path, monkeypatch):
 @pytest.mark.parametrize("folder", ["../../x", "/x", "a/../../x", ".."])
 def test_a_file_does_not_name_a_folder_to_write_to_elsewhere(shop, folder):
     with pytest.raises(UsageError) as error:
-        layers(Configuration(config=shop(folder)), {})
+        layers(Configuration(file=shop(folder)), {})
     assert str(error.value).startswith(f"shop.yaml: prepared_dir: {folder!r} is outside")
     assert f"--set prepared_dir={folder}" in error.value.fix
 
 
 def test_a_folder_within_or_on_the_command_line_is_the_choice_of_the_user(shop, tmp_path):
     for folder in ("prepared", "a/../b", str(Path.cwd() / "here")):
-        layers(Configuration(config=shop(folder)), {})
+        layers(Configuration(file=shop(folder)), {})
     for folder in ("../../x", "/x"):
-        chosen = Configuration(config=shop("../y"), settings=[f"prepared_dir={folder}"])
+        chosen = Configuration(file=shop("../y"), settings=[f"prepared_dir={folder}"])
         assert layers(chosen, {}).all[-1] == {"prepared_dir": folder}
 
 

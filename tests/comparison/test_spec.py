@@ -98,7 +98,7 @@ def test_rare_tasks_and_leaks_are_named_once_before_any_training(tmp_path):
         (ComparisonSpec([]), "no model to compare"),
         (
             ComparisonSpec(["mmoe"], reference="mmoo"),
-            r"--reference 'mmoo' is not one of the models \(did you mean 'mmoe'",
+            r"the reference 'mmoo' is not one of the models \(did you mean 'mmoe'",
         ),
     ],
 )

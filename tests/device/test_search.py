@@ -67,7 +67,7 @@ features: ids
 space: {embedding_dim: 4, experts: 2, expert_layers: [8], tower_layers: [4], dropout: 0.0}
 training: {epochs: 2, batch_size: 200, embedding_decay: 0.01, min_positives: 5}
 """
-DATA = ["--config", "small.yaml"]
+DATA = ["small.yaml"]
 
 
 def test_a_run_of_the_device_is_used_there_and_without_it(compute, pins, tmp_path, monkeypatch, capsys):
@@ -78,7 +78,7 @@ def test_a_run_of_the_device_is_used_there_and_without_it(compute, pins, tmp_pat
         return out
 
     def predicted(output):
-        automtl("predict", "runs/mine", "--input", "rows.csv", "--output", output)
+        automtl("predict", "runs/mine", "rows.csv", "--out", output)
         return pd.read_csv(output).to_numpy()
 
     monkeypatch.chdir(tmp_path)

@@ -99,7 +99,7 @@ def adapted(command):
     if not command.startswith(("automtl search", "automtl train", "automtl compare")):
         return command, 0
     quick = EPOCH if "--model average" in command else QUICK
-    quick += "" if "--config" in command or ".csv" in command else ROWS
+    quick += "" if ".yaml" in command or ".csv" in command else ROWS
     searches = command.startswith("automtl search") or ":" in command
     if searches and "--space mmoe" not in command and "space.ops" not in command:
         quick += FEW_OPS

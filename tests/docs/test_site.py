@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from automtl_cli.app import program
+from automtl_cli.app import program, run
 from automtl_cli.configuration import check
+from automtl_cli.errors import Stop
 from automtl_core.errors import UsageError
 from automtl_core.run_dir.config import Shared
 
@@ -26,6 +27,8 @@ RUN = {*(f"{name}.md" for name in SHOWN), *(f"tutorials/{name}.md" for name in P
 OTHER = {"pip", "python", "make", "MODEL=served", "curl", "tensorboard"}
 """Programs besides automtl; what the pages ask of them is shown only, unless a page of `RUN` has it."""
 SETTINGS = set(re.findall(r"^\| `([\w.]+)` \|", (DOCS / "settings.md").read_text("utf-8"), re.MULTILINE))
+WORDS = re.findall(r"^## automtl(.*)$", (DOCS / "cli.md").read_text("utf-8"), re.MULTILINE)
+"""Words of all commands and groups."""
 TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -55,6 +58,18 @@ def test_configuration_files_are_valid():
         except UsageError as error:  # what is shown may lack a setting that another one needs
             faults += [fault for fault in str(error).splitlines() if " needs " not in fault]
     assert not faults
+
+
+@pytest.mark.parametrize("line", WORDS)
+def test_help_has_forty_lines_and_examples_that_are_valid(line, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run([*line.split(), "--help"], Stop()) == 0
+    text = capsys.readouterr().out
+    assert len(text.splitlines()) <= 40
+    assert not re.search(r"<\w+>|x>=|\brequired\b|list\[|\{[A-Z]", text), "texts of the parser"
+    examples = re.findall(r"^  (automtl .*)$", text, re.MULTILINE)
+    assert len(examples) >= 2 or line not in (" search", " compare", " predict")
+    assert not [found for command in examples if (found := fault(command))]
 
 
 def fault(command):

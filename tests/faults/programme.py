@@ -19,7 +19,7 @@ FEW = 2
 """Number of cases that a test of the slice tries."""
 SLICE = (
     "test_at_a_point[search pd-darts]", "test_at_a_point[train]", "test_at_a_point[train a mean]",
-    "test_at_a_point[data prepare]", "test_at_a_point[predict]", "test_a_mutant_is_caught[train: epoch]",
+    "test_at_a_point[preparation]", "test_at_a_point[predict]", "test_a_mutant_is_caught[train: epoch]",
     "test_power_failure[train]", "test_a_signal[train-15]", "test_a_failed_operation[predict-28]",
     "test_settings",
     "test_names_and_paths", "test_a_finished_run[runs-predict]", "test_an_unfinished_run[train]",

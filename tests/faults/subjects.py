@@ -51,30 +51,27 @@ class Subject:
 
 
 TRAIN = (
-    "train", "--model", "mmoe", "--set", "space.experts=1", "--config", "train.yaml",
+    "train", "--model", "mmoe", "--set", "space.experts=1", "train.yaml",
     "--name", "a", "--seed", "1",
 )  # fmt: skip
 MEAN = (
     "train", "--model", "average", "--set", "space.models=[mmoe, {name: shared-bottom, members: 2}]",
-    "--set", "refit=true", "--config", "train.yaml",
+    "--set", "refit=true", "train.yaml",
     "--name", "a", "--seed", "1",
 )  # fmt: skip
 """All that a training may have: several networks, and a refit."""
-PREPARE = ("data", "prepare", "table", "--config", "train.yaml")
-COMPARE = ("compare", "--models", "shared-bottom,mmoe", "--config", "train.yaml", "--seeds", "1", "--out=cmp")
-PREDICT = ("predict", "runs/a", "--input", "d.csv", "--output", "out.csv")
-DAYS = (
-    tuple("first" if word == "a" else word for word in TRAIN),
-    ("update", "runs/first", "--data", "e.csv"),
-)
-UPDATE = ("update", "runs/first-updated-1", "--data", "f.csv", "--replay", "0.5", "--out", "runs/a")
+PREPARE = ("data", "describe", "train.yaml", "--rows", "1")
+COMPARE = ("compare", "--models", "shared-bottom,mmoe", "train.yaml", "--seeds", "1", "--out=cmp")
+PREDICT = ("predict", "runs/a", "d.csv", "--out", "out.csv")
+DAYS = (tuple("first" if word == "a" else word for word in TRAIN), ("update", "runs/first", "e.csv"))
+UPDATE = ("update", "runs/first-updated-1", "f.csv", "--replay", "0.5", "--out", "runs/a")
 EXPORT = ("export", "runs/a", "--out", "out")
-EVALUATE = ("evaluate", "runs/a", "--input", "d.csv")
+EVALUATE = ("evaluate", "runs/a", "d.csv")
 REPORT = ("report", "runs/a", "--out", "out.html")
 
 
 def _search(strategy, share):
-    words = ("search", "--config", f"{strategy}.yaml", "--name", "a", "--seed", "1")
+    words = ("search", f"{strategy}.yaml", "--name", "a", "--seed", "1")
     again = ("search", "--resume", "runs/a")
     return Subject(f"search {strategy}", words, again, [PREPARE], share=share)
 
@@ -90,7 +87,7 @@ ALONE = {
         Subject("train a mean", MEAN, ("train", "--resume", "runs/a"), [PREPARE], share=0.8),
         Subject("update", UPDATE, ("train", "--resume", "runs/a"), [PREPARE, *DAYS], ["runs/a"], 1.5),
         Subject("compare", COMPARE, COMPARE, [PREPARE], ["cmp"], 0.3),
-        Subject("data prepare", PREPARE, PREPARE, (), ["prepared"], 2.7),
+        Subject("preparation", PREPARE, PREPARE, (), ["prepared"], 2.7),
         Subject("predict", PREDICT, PREDICT, [PREPARE, TRAIN], ["out.csv"]),
         Subject("export", EXPORT, EXPORT, [PREPARE, TRAIN], ["out"], 0.2),
         Subject("report", REPORT, REPORT, [PREPARE, TRAIN], ["out.html"], 0.4),

@@ -14,7 +14,7 @@ from .subjects import ALONE, SUBJECTS, WORKERS, product
 MOST = 16
 """Number of points of a command at which it is killed, at equal distances."""
 TRAINING = ("search pd-darts", "search random", "search darts", "search study", "train", "train a mean")
-LONG = (*TRAINING, "compare", "data prepare")
+LONG = (*TRAINING, "compare", "preparation")
 
 
 @pytest.mark.parametrize("name", SUBJECTS)

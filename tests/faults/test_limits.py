@@ -17,7 +17,7 @@ ROUNDING = 1e-6
 CONFIG = "runs/a/config.yaml"
 """File with paths of other folders."""
 COMMANDS = (
-    "search pd-darts", "search random", "train", "compare", "data prepare", "predict", "export", "report",
+    "search pd-darts", "search random", "train", "compare", "preparation", "predict", "export", "report",
 )  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def test_a_limit_of_file_sizes(stage, name):
     tried("limits of file sizes", cases, fault, name)
 
 
-@pytest.mark.parametrize("name", ["train", "data prepare", "predict", "compare"])
+@pytest.mark.parametrize("name", ["train", "preparation", "predict", "compare"])
 def test_a_limit_of_memory(stage, name):
     """Without memory for its buffers, MKL multiplies matrices in another way: the last digits differ."""
     subject, rounded = stage(name), name == "predict"
@@ -70,7 +70,7 @@ def test_a_limit_of_memory(stage, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["search random", "train", "compare", "data prepare", "predict", "export", "report"]
+    "name", ["search random", "train", "compare", "preparation", "predict", "export", "report"]
 )
 def test_a_folder_without_permission(stage, name):
     subject = stage(name)
@@ -90,7 +90,7 @@ def test_a_folder_without_permission(stage, name):
     tried("folders without permission", ["read only"], fault, name)
 
 
-@pytest.mark.parametrize("name", ["search random", "train", "compare", "data prepare", "predict", "export"])
+@pytest.mark.parametrize("name", ["search random", "train", "compare", "preparation", "predict", "export"])
 def test_two_processes_in_one_folder(stage, name):
     subject = stage(name)
     words = subject.subject.words
@@ -103,12 +103,12 @@ def test_two_processes_in_one_folder(stage, name):
                 return f"ended with {ended.code}: {ended.err[-400:]}"
         if all(ended.code for ended in ends):
             return f"both ended with errors: {ends[0].err[-300:]} | {ends[1].err[-300:]}"
-        return subject.lost(folder) if name in ("compare", "data prepare") else None
+        return subject.lost(folder) if name in ("compare", "preparation") else None
 
     tried("two processes, one folder", range(round(7 * subject.subject.share)), fault, name)
 
 
-@pytest.mark.parametrize("name", ["search pd-darts", "train", "data prepare", "predict"])
+@pytest.mark.parametrize("name", ["search pd-darts", "train", "preparation", "predict"])
 def test_the_same_bytes_elsewhere(stage, tmp_path, name):
     subject = stage(name)
 

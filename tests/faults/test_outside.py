@@ -31,7 +31,7 @@ SETTINGS: dict[str, Callable[[str], dict[str, Any]]] = {
     },
 }
 PATHS = ("../outside/x.csv", "a/../../outside/x.csv", "{outside}/x.csv", "~/automtl-outside/x.csv")
-READERS = (("check", "c.yaml"), ("train", "--model", "mmoe", "--config", "c.yaml", "--name", "a"))
+READERS = (("check", "c.yaml"), ("train", "--model", "mmoe", "c.yaml", "--name", "a"))
 
 
 def entries(folder):
@@ -75,11 +75,11 @@ NAMES = {
     *sys.stdlib_module_names, "duckdb", "numpy", "pandas", "pydantic", "safetensors", "torch", "yaml",
     "automtl", "automtl_core", "automtl_cli",
 }  # fmt: skip
-SHORT = "--preset quick --set training.epochs=1 --set features=ids --config log.yaml"
+SHORT = "--preset quick --set training.epochs=1 --set features=ids log.yaml"
 SEARCH = f"{SHORT} --set strategy.epochs=1 --set space.experts=2 --set space.blocks=1"
 COMMANDS = {
     "automtl data init log.csv": ["log.yaml"],
-    "automtl data describe table --config log.yaml": ["prepared"],
+    "automtl data describe log.yaml": ["prepared"],
     f"automtl search {SEARCH} --name a": ["runs", "prepared"],
     f"automtl train --model mmoe {SHORT} --name b": ["runs", "prepared"],
     f"automtl compare --models mmoe,ple --seeds 1 --workers 2 --out c {SHORT}": ["c", "prepared"],
@@ -87,12 +87,12 @@ COMMANDS = {
     "automtl export runs/a --format torch": ["exports"],
     "python exports/a-onnx/example.py": [],
     "python exports/a-torch/example.py": [],
-    "automtl predict runs/a --input log.csv --output scores.csv": ["scores.csv"],
+    "automtl predict runs/a log.csv --out scores.csv": ["scores.csv"],
     "automtl evaluate runs/a": ["prepared"],
     "automtl report runs/a": ["runs"],
     "automtl report c": ["c"],
     "automtl show runs/a": [],
-    "automtl runs": [],
+    "automtl list runs": [],
     "automtl show runs/a --follow": [],
     "automtl plugins": [],
     "automtl check log.yaml": ["prepared", "runs"],

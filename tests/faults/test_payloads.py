@@ -29,18 +29,18 @@ PAYLOADS = {
 }
 SINKS: dict[str, tuple[str, ...]] = {
     "init": ("data", "init", "d.csv", "--out", "init.yaml", "--force"),
-    "validate": ("data", "validate", "table", "--config", "c.yaml"),
-    "describe": ("data", "describe", "table", "--config", "c.yaml"),
-    "sample": ("data", "describe", "table", "--config", "c.yaml", "--rows", "5"),
-    "search": ("search", "--config", "c.yaml", "--name", "b"),
+    "check": ("check", "c.yaml", "--out", "faulty.csv"),
+    "describe": ("data", "describe", "c.yaml"),
+    "sample": ("data", "describe", "c.yaml", "--rows", "5"),
+    "search": ("search", "c.yaml", "--name", "b"),
     "show": ("show", "runs/a", "--evidence", "--fields"),
     "show --json": ("show", "runs/a", "--json"),
     "report": ("report", "runs/a", "--out", "out.html"),
-    "runs": ("runs",),
+    "runs": ("list", "runs"),
     "evaluate": ("evaluate", "runs/a"),
-    "predict": ("predict", "runs/a", "--input", "d.csv", "--output", "out.csv"),
-    "missing column": ("predict", "runs/a", "--input", "other.csv", "--output", "o.csv"),
-    "compare": ("compare", "--config=train.yaml", "--models=shared-bottom,runs/a", "--seeds=1", "--out=c"),
+    "predict": ("predict", "runs/a", "d.csv", "--out", "out.csv"),
+    "missing column": ("predict", "runs/a", "other.csv", "--out", "o.csv"),
+    "compare": ("compare", "train.yaml", "--models=shared-bottom,runs/a", "--seeds=1", "--out=c"),
 }  # fmt: skip
 FORGED = re.compile(r"(?m)^(error: forged| *fix: rm)|\r")
 LOADING = frozenset(("img", "image", "iframe", "object", "embed", "link", "base", "form", "foreignobject"))
@@ -96,7 +96,7 @@ FILES = {
 @pytest.mark.parametrize("name", PAYLOADS)
 def test_a_payload(harness, tmp_path, name):
     write(tmp_path, PAYLOADS[name])
-    begun = harness.run(tmp_path, "search", "--config", "c.yaml", "--name", "a")
+    begun = harness.run(tmp_path, "search", "c.yaml", "--name", "a")
     assert begun.code == 0, begun.err
 
     def fault(sink):

@@ -40,9 +40,15 @@ def test_the_fields_of_a_group_are_options():
         ended(visit, "me")
 
 
-def test_a_command_with_an_output_takes_json():
+def test_a_command_with_an_output_takes_json_as_its_help_says():
     ((output, as_json),) = ended(visit, "--city", "Rome", "--json")
     assert (output.document["name"], as_json) == ("you", True)
     assert ended(visit, "--city", "none") == []
     with pytest.raises(typer.TyperException, match="--json"):
         ended(silent, "x", "--json")
+    made = command(visit, "visit", lambda output, as_json: None)
+    with made.make_context("visit", [], resilient_parsing=True) as context:
+        help = made.get_help(context)
+    assert help.splitlines()[0] == "Usage: visit --city CITY [NAME] [OPTIONS]"
+    assert help.endswith("--help       Show this message; --json prints one JSON document.")
+    assert "--json  " not in help

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 PAGE = (Path(__file__).parents[2] / "docs" / "exit-codes.md").read_text()
-SEARCH = ("search", "--config", "small.yaml")
+SEARCH = ("search", "small.yaml")
 
 DATASET = """
 from automtl_core import hookimpl

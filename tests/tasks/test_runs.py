@@ -60,21 +60,14 @@ def test_models_learn_predict_and_are_served(automtl, log, kind, model):
     label = LABELS[kind]
     assert (
         automtl(
-            "train",
-            "--model",
-            model,
-            "--config",
-            "table.yaml",
-            "--name",
-            "mine",
-            *(MMOE if model == "mmoe" else ()),
+            "train", "--model", model, "table.yaml", "--name", "mine", *(MMOE if model == "mmoe" else ())
         ).code
         == 0
     )
     test = automtl("show", "runs/mine", "--json").json()["test"][label]
     assert test["kind"] == kind
     assert test[MEASURES[kind]] > (0.1 if kind != "censored" else 0.6)
-    assert automtl("predict", "runs/mine", "--input", "log.csv", "--output", "out.csv").code == 0
+    assert automtl("predict", "runs/mine", "log.csv", "--out", "out.csv").code == 0
     predicted = pd.read_csv("out.csv")[label]
     assert np.corrcoef(np.log(predicted), np.log(log["mean"]))[0, 1] > 0.75
     again = automtl("evaluate", "runs/mine", "--json").json()["test"][label]
@@ -87,7 +80,7 @@ def test_models_learn_predict_and_are_served(automtl, log, kind, model):
 def test_models_are_compared(automtl, kind):
     use(kind)
     small = ["--set", "training.epochs=1", "--seeds", "1"]
-    ended = automtl("compare", "--models", "linear,single-task", "--config", "table.yaml", *small)
+    ended = automtl("compare", "--models", "linear,single-task", "table.yaml", *small)
     assert ended.code == 0, ended.err
     assert LABELS[kind] in ended.out
 
@@ -97,7 +90,7 @@ def test_a_negative_count_names_its_line(automtl):
     lines = Path("log.csv").read_text().splitlines()
     lines[7] = "1,1,-1,0,1,0"
     Path("log.csv").write_text("\n".join(lines))
-    ended = automtl("data", "prepare", "table", "--config", "table.yaml")
+    ended = automtl("data", "describe", "table.yaml", "--rows", "1")
     assert ended.code == 65
     assert "log.csv:8" in ended.err
     assert "-1" in ended.err
@@ -106,6 +99,6 @@ def test_a_negative_count_names_its_line(automtl):
 @pytest.mark.needs_extra("boosting")
 def test_trees_have_no_objective_for_censored_times(automtl):
     use("censored")
-    ended = automtl("train", "--model", "boosting", "--config", "table.yaml")
+    ended = automtl("train", "--model", "boosting", "table.yaml")
     assert ended.code == 2
     assert "boosting has no objective for 'watched', a task of kind censored" in ended.err

@@ -17,7 +17,7 @@ from automtl_report.commands import Output
 
 def dataset(name: str) -> Output:
     """Return all that is known about a dataset before its preparation; raises as `chosen` does."""
-    which = chosen(options.Dataset(name))
+    which = chosen(options.Dataset(Path(name)))
     result, folder = which.dataset, which.folder
     settings = explained(load_registry(), DATASETS.name, name)
     about = {

@@ -2,7 +2,6 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
 
 from automtl_cli import options
 from automtl_cli.output import emit
@@ -11,101 +10,91 @@ from automtl_core.run_dir.folders import check_run
 from automtl_report.commands import AsJson, Output, argument, flag, option
 
 READING = "reading new rows"
-History = Annotated[
-    Path | None,
-    option(
-        "FILE",
-        "Events up to now, one a row, for a network that reads histories: a file, or a file pattern in "
-        "quotes. Without it, the input has a list column for each part of a history.",
-    ),
-]
 
 
 def predict(
     run: options.Run,
+    new: options.New,
     *,
-    files: Path = option(
-        "FILE", "New rows: a CSV, TSV or Parquet file, or a file pattern in quotes.", "--input", default=...
-    ),
-    output: Path = option("FILE", "Output file, .csv or .parquet.", default=...),
-    keep: str = option(
-        "COLUMN,...", "Columns of the input to copy to the output, such as an id.", default=""
-    ),
-    history: History = None,
+    out: Path = option("FILE", "Predictions, .csv or .parquet.", default=...),
+    keep: str = option("COLUMN,...", "Columns to copy to the predictions, such as an id.", default=""),
+    history: options.History = None,
     max_bad_rows: options.MaxBadRows = None,
 ) -> Output:
     """Predict new rows with the network of a run.
 
-    The input has one column for each field that the network reads, as `automtl data describe --rows N` shows
-    them. Labels are optional, other columns are ignored. Values outside the vocabulary are unseen ids; a
-    warning names a column of 100 values or more that are all unseen. For a network that reads histories, the
-    file of --history is written as the events of the training, with the columns of the user, the time, the
-    fields and the actions; the rows then have a time too. The output has one row for each input row, in the
-    same order, except for rows that --max-bad-rows leaves out: a probability for each binary task, a number
-    for each regression. For a task that counts only if another label is 1, the column `buy_given_click` is
-    the conditional probability, and `click_and_buy` that of both.
+    automtl predict runs/feed-1 new.csv --out predictions.csv
+    automtl predict runs/feed-1 'days/*.parquet' --out predictions.parquet --keep id
+
+    NEW has a column for each field that the network reads, as `automtl data describe DATA --rows 5` shows
+    them; other columns are ignored. There is a prediction for each row, in the same order: a probability for
+    each binary task, a number for each regression. For a task that counts only if another label is 1, the
+    column `buy_given_click` is the conditional probability, and `click_and_buy` that of both. Unknown values
+    are unseen ids; a warning names a column whose 100 values or more are all unseen. The events of --history
+    have the columns of user, time, fields and actions; without it, NEW has a list column for each part of a
+    history.
     """
     check_run(run)
     from automtl_cli.runs.flow import workflow
     from automtl_report.outcome import predicted
 
     flow = workflow(READING)
-    return Output(flow.predict(run, files, output, options.names(keep), max_bad_rows, history), predicted)
+    return Output(flow.predict(run, new, out, options.names(keep), max_bad_rows, history), predicted)
 
 
 def evaluate(
     run: options.Run,
+    new: Path | None = argument("NEW", "Labelled new rows: a table, or a file pattern in quotes."),
     *,
-    data_dir: options.DataDir = None,
-    files: Path | None = option(
-        "FILE", "Labelled new rows: a CSV, TSV or Parquet file, or a file pattern in quotes.", "--input"
-    ),
-    history: History = None,
-    metrics: str | None = option(
-        "NAME,...", "Metrics in place of those of the run, such as gauc,ndcg-5; see `automtl list metrics`."
-    ),
+    drift: bool = flag("--drift", "Compare NEW with the test rows: fields, labels, predictions."),
+    without_labels: bool = flag("--without-labels", "With --drift: NEW has no labels."),
+    metrics: str | None = option("NAME,...", "Metrics of automtl list metrics, such as gauc [of the run]."),
+    history: options.History = None,
     max_bad_rows: options.MaxBadRows = None,
+    data_dir: options.DataDir = None,
 ) -> Output:
     """Recompute the test metrics of a run, or test it on new rows.
 
-    The exit code is 65 if the metrics are not exactly the recorded ones. With --input, the network is tested
-    on new labelled rows instead; rows of the file that trained or chose it are left out.
+    automtl evaluate runs/feed-1
+    automtl evaluate runs/feed-1 new.csv --drift
+
+    Rows of NEW that trained or chose the network are left out. Without NEW, the exit code is 65 if the
+    metrics are not exactly the recorded ones.
+
+    With --drift, each column has the value, or range of values, whose share of rows differs most, with an
+    interval that is corrected for all columns. The predictions are columns too, and labelled rows with times
+    have scores by day.
     """
     check_run(run)
     from automtl_cli.runs.flow import workflow
     from automtl_report import outcome
 
     names = None if metrics is None else options.names(metrics)
-    if files is not None:
-        if data_dir is not None:
-            raise UsageError(
-                "--data-dir is for the raw files of the run, and --input for new rows", "give one of them"
-            )
-        return Output(workflow(READING).measure(run, files, max_bad_rows, names, history), outcome.tested)
-    if (max_bad_rows, history) != (None, None):
-        raise UsageError("--max-bad-rows and --history belong to --input", "name the new rows by --input")
-    result = workflow().evaluate(run, data_dir, names)
-    error = ArtifactError(
-        f"{result.run}: the test metrics are not those that the run recorded",
-        "; ".join(result.changed) or "use the raw files, versions and thread count of the run",
-    )
-    return Output(result, outcome.evaluation, None if result.repeats else error)
+    if new is None:
+        if drift or (max_bad_rows, history) != (None, None):
+            raise UsageError("--drift, --max-bad-rows and --history are for new rows", "name a file of them")
+        result = workflow().evaluate(run, data_dir, names)
+        error = ArtifactError(
+            f"{result.run}: the test metrics are not those that the run recorded",
+            "; ".join(result.changed) or "use the raw files, versions and thread count of the run",
+        )
+        return Output(result, outcome.evaluation, None if result.repeats else error)
+    if drift:
+        from automtl_inspection.drift import drift_of_run, view
+
+        return Output(drift_of_run(workflow(READING), run, new, history, not without_labels), view)
+    if data_dir is not None:
+        raise UsageError("--data-dir is for the raw files of the run, not for new rows", "leave it out")
+    return Output(workflow(READING).measure(run, new, max_bad_rows, names, history), outcome.tested)
 
 
 def update(
     run: options.Run,
+    new: options.New,
     *,
-    files: Path = option(
-        "FILE",
-        "Labelled rows since training: a CSV, TSV or Parquet file, or a file pattern in quotes.",
-        "--data",
-        default=...,
-    ),
-    history: History = None,
-    replay: float = option(
-        "R", "Number of older rows that are drawn for each new row.", min=0.0, default=0.25
-    ),
-    epochs: int = option("N", "Maximum number of passes over the rows.", min=1, default=1),
+    history: options.History = None,
+    replay: float = option("R", "Older rows that are drawn for each new row [0.25].", min=0.0, default=0.25),
+    epochs: int = option("N", "Maximum number of passes over the rows [1].", min=1, default=1),
     retrain: bool = flag("--retrain", "Train the architecture from new weights, on all rows."),
     refresh: bool = flag("--refresh", "Bring only the aggregates up to date, without training."),
     out: Path | None = option("FOLDER", "Folder of the new run [RUN-updated-N]."),
@@ -117,7 +106,7 @@ def update(
     takes a pass over the new rows and a sample of older ones; the newest rows calibrate and test it. New
     values get ids, and old values keep theirs. Aggregates and histories take in the rows. No row counts
     twice: rows that RUN has seen are left out, and under a split by time all that are not later than its
-    newest one. To test on rows, hold them out of FILE. The raw files of RUN, or its prepared data, must still
+    newest one. To test on rows, hold them out of NEW. The raw files of RUN, or its prepared data, must still
     be there.
     """
     check_run(run)
@@ -132,15 +121,15 @@ def update(
     if not refresh:
         log = history and history.absolute()
         how = {"replay": replay, "epochs": epochs, "max_bad_rows": max_bad_rows}
-        later = UpdateSettings.parse({"data": files.absolute(), "history": log, **how}, "update")
+        later = UpdateSettings.parse({"data": new.absolute(), "history": log, **how}, "update")
         place = (run.parent, None) if out is None else (out.parent, out.name)
         flow = workflow()
         updated = flow.update(run, later, retrain, *place)
         return Output(read_record(updated.path, flow.registry), outcome)
     folder = out or run.with_name(f"{run.resolve().name}-refreshed")
-    result = workflow(READING).refresh(run, files, folder, max_bad_rows)
+    result = workflow(READING).refresh(run, new, folder, max_bad_rows)
     skipped = [f"skipped: {row}" for row in result.skipped]
-    next_ones = next_commands([f"automtl predict {shlex.quote(result.run)} --input FILE --output FILE"])
+    next_ones = next_commands([f"automtl predict {shlex.quote(result.run)} NEW --out FILE"])
     until = f", up to {result.until}" if result.until else ""
     ended = f"run: {result.run}, whose aggregates have seen {result.rows:,} more rows{until}"
     summary = lines(ended, *skipped, *next_ones)
@@ -151,10 +140,7 @@ def export(
     run: options.Run,
     *,
     form: str = option(
-        "NAME",
-        "Format of the network: onnx, torch, or another of `automtl list exporters`.",
-        "--format",
-        default="onnx",
+        "NAME", "onnx, torch, or another of automtl list exporters [onnx].", "--format", default="onnx"
     ),
     out: Path | None = option("FOLDER", "Output folder [exports/RUN-FORMAT]."),
 ) -> Output:
@@ -244,15 +230,3 @@ def report(
     else:
         file = write_page(*views.page_of(result), out or path / "report.html")
     return Output({"report": str(file)}, lambda _: lines(f"report: {file}"))
-
-
-def list_runs(runs_dir: options.RunsDir = Path("runs")) -> Output:
-    """List the runs of a folder by dataset, the best first.
-
-    They are ranked by the mean validation score, such as the AUC. Unfinished runs are marked.
-    """
-    from automtl_report.outcome import listed
-    from automtl_report.run_list import summaries
-
-    runs = summaries(runs_dir)
-    return Output({"folder": str(runs_dir), "runs": runs}, lambda _: listed(runs_dir, runs))

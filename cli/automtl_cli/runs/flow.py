@@ -145,7 +145,7 @@ def run_job(
             return Output(read_record(path, flow.registry), finished)
         job = job_of(flow)
         if not run.dry_run:
-            path = flow.search(job, run.runs_dir, run.name, file.stem if file else "").path
+            path = flow.search(job, options.runs_folder(), run.name, file.stem if file else "").path
             return Output(read_record(path, flow.registry), finished)
         if run.name is not None:
             plain_name(run.name)

@@ -1,129 +1,100 @@
 """The commands that search, train and compare. They import slow modules after the checks of their options."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from automtl_cli import options
-from automtl_core.errors import AllWorseError, CellsFailedError, NotBetterError, UsageError, is_table
+from automtl_core.errors import AllWorseError, CellsFailedError, NotBetterError, UsageError
 from automtl_report.commands import Output, option
 
 
 def search(
     *,
-    searched: options.Searched,
     configuration: options.Configuration,
+    searched: options.Searched,
     execution: options.Execution,
     run: options.NewRun,
 ) -> Output:
     """Search for an architecture, train it, and score the test rows.
 
-    Options and --set take precedence over --config, --config over --preset, and --preset over the defaults.
-    If a file has `name:` under `space:`, the settings beside it apply only to a search of that space. Without
-    `name:` they apply to the space of this search. The same holds for strategies, datasets and balancers.
+    automtl search feed.csv --labels click,like
+    automtl search --dataset ijcai15 --data-dir ijcai15 --time-budget 2h
 
-    With --workers, the encoding search and the final comparison of candidates run in parallel. The training
-    of a supernet is one process.
+    Options take precedence over FILE, FILE over --preset, and --preset over the defaults.
     """
-    from automtl_cli.configuration import check, layers
+    from automtl_cli.configuration import check, layers, with_file
 
-    configuration = _with_file(configuration)
-    own = layers(configuration, {**vars(searched), "time_budget": execution.seconds()}, execution)
+    configuration = with_file(configuration)
+    flags = {**vars(searched), "seed": run.seed, "time_budget": execution.seconds()}
+    own = layers(configuration, flags, execution)
     if run.resume is None:
         check(own.all)
     from automtl_cli.runs.flow import run_job  # which imports torch
 
-    return run_job(run, execution, own, lambda flow: flow.job(own.all), None, configuration.config)
+    return run_job(run, execution, own, lambda flow: flow.job(own.all), None, configuration.file)
 
 
 def train(
     *,
-    model: str | None = option(
-        "MODEL", "Hand-designed model such as mmoe, or a run whose architecture is retrained."
-    ),
+    model: str | None = option("MODEL", "A model, a run, or a point of its front, as above."),
     configuration: options.Configuration,
     execution: options.Execution,
     run: options.NewRun,
 ) -> Output:
     """Train one model without a search, and score the test rows.
 
-    MODEL is a hand-designed model such as mmoe or ple, the folder of a run, point N of the Pareto front of a
-    run (RUN@N, see `automtl show RUN`), or any other model of `automtl compare`. RUN@cost is the cheapest
-    point within 0.005 of the best AUC, RUN@balanced within 0.001, RUN@accuracy within 0; RUN@200000flops is
-    the best point within a limit of FLOPs per row, RUN@2.5ms the best one that predicts 1,000 rows in this
-    time here. A run brings its dataset and its training settings. With --workers, the encoding search runs in
-    parallel.
-    """
-    from automtl_cli.configuration import check, layers
+    automtl train feed.csv --model mmoe
+    automtl train --model runs/feed-1@cost
 
-    configuration = _with_file(configuration)
-    own = layers(configuration, {"time_budget": execution.seconds()}, execution)
+    MODEL is a name of `automtl list spaces`, such as mmoe; a run, whose network, data and settings it takes;
+    or a point of the front of a run: RUN@N of `automtl show RUN`, RUN@cost, RUN@balanced or RUN@accuracy (the
+    cheapest one within .005, .001 or 0 of the best AUC), RUN@200000flops a row, RUN@2.5ms for 1,000 rows.
+    """
+    from automtl_cli.configuration import check, layers, with_file
+
+    configuration = with_file(configuration)
+    own = layers(configuration, {"seed": run.seed, "time_budget": execution.seconds()}, execution)
     if model is not None:
         check(own.all, model)
     if run.resume is None and model is None:
         raise UsageError("train needs a model", "name one, such as --model mmoe; see `automtl list spaces`")
     from automtl_cli.runs.flow import run_job  # which imports torch
 
-    file = configuration.config
-    return run_job(run, execution, own, lambda flow: flow.model(model or "", own.all), model, file)
+    return run_job(
+        run, execution, own, lambda flow: flow.model(model or "", own.all), model, configuration.file
+    )
 
 
 def compare(
     *,
     models: str = option(
         "MODEL,...",
-        "Models: hand-designed ones, SPACE:STRATEGY, random-architecture, RUN, RUN@N or YAML files; "
-        "MODEL+BALANCER adds a balancer. With --on: runs, and files of predictions; the champion, which is "
-        "in use, first.",
+        "As --model of train, SPACE:STRATEGY, random-architecture, YAML files; MODEL+BALANCER adds one.",
         default=...,
     ),
-    on: Path | None = option(
-        "FILE",
-        "Labelled rows: compare finished models on those that none of them has seen. A CSV, TSV or Parquet "
-        "file, or a file pattern in quotes.",
-    ),
-    history: Path | None = option(
-        "FILE", "With --on: events up to now, one a row, for networks that read histories."
-    ),
+    seeds: int = option("N", "Trainings of each model on each split [3].", min=1, default=3),
+    splits: int = option("N", "Splits of the data, random or windows of time [1].", min=1, default=1),
+    tune: int = option("N", "Trials of hyperparameters of each model [0].", min=0, default=0),
+    out: Path | None = option("FOLDER", "Folder of all results [comparisons/NAME]."),
+    on: Path | None = option("FILE", "Labelled rows: compare finished models on them."),
+    history: Path | None = option("FILE", "With --on: events up to now, one a row."),
     margin: float = option(
-        "X",
-        "With --on: difference that counts as level, since another seed may bring it; for a number label, "
-        "times its standard deviation.",
-        min=0.0,
-        default=0.001,
+        "X", "With --on: difference that counts as level [0.001].", min=0.0, default=0.001
     ),
     configuration: options.Configuration,
-    seeds: int = option("N", "Number of seeds: trainings of each model on each split.", min=1, default=3),
     execution: options.Execution,
-    splits: int = option(
-        "N",
-        "Number of splits of the data: random ones or, under a split by time, windows that end one after "
-        "another, each tested on the rows after it.",
-        min=1,
-        default=1,
-    ),
-    tune: int = option(
-        "N", "Tuning: number of hyperparameter trials of each model, on validation rows.", min=0, default=0
-    ),
-    reference: str | None = option("MODEL", "Baseline of all differences [the first model]."),
-    out: Path | None = option(
-        "FOLDER",
-        "Folder of trainings and tables [comparisons/NAME, with the name of the configuration file or "
-        "else of the dataset].",
-    ),
 ) -> Output:
     """Compare models on the same rows, with confidence intervals.
 
-    The tables go to compare.json, compare.csv and compare.md. The same command continues an interrupted
-    comparison and reuses every training. The folder of a comparison with other settings or data is refused.
-    With --workers, trainings, tests and the encoding search run in parallel. Several processes with the same
-    command share the work, too.
+    automtl compare feed.csv --models mmoe,runs/feed-1
+    automtl compare --on new.csv --models runs/feed-1,runs/feed-2
 
-    With --on, nothing is trained: the first model is the champion, the others are challengers. The exit code
-    is 0 if a challenger is ahead, 80 if the best one is level, and 81 if all are behind.
+    The first model is what the others are compared with. The same command goes on with a comparison that was
+    interrupted. With --on, nothing is trained: the first model is in use, the others are runs or files of
+    predictions; the exit code is 0 if one is ahead, 80 if the best is level, 81 if all are behind.
     """
     names = options.names(models)
     if on is not None:
-        given = {"--out": out, "--reference": reference, "FILE": configuration.file or configuration.config}
+        given = {"--out": out, "FILE": configuration.file}
         if wrong := [name for name, value in given.items() if value is not None]:
             raise UsageError(
                 f"{wrong[0]} is for trainings, and --on compares finished models",
@@ -132,9 +103,9 @@ def compare(
         return _on_rows(on, names, history, margin)
     if history is not None:
         raise UsageError("--history belongs to --on", "name the new rows: --on NEW.csv")
-    from automtl_cli.configuration import check, layers
+    from automtl_cli.configuration import check, layers, with_file
 
-    configuration = _with_file(configuration)
+    configuration = with_file(configuration)
     own = layers(configuration, {}, execution)
     if names:
         check(own.all, *names)
@@ -147,10 +118,9 @@ def compare(
     from automtl_report.html import write_page
     from automtl_report.run_list import CELLS
 
-    called = None if configuration.config is None else configuration.config.stem
-    spec = ComparisonSpec(
-        names, seeds, splits, tune, reference, out, called, execution.seconds(), execution.workers or 1
-    )
+    called = None if configuration.file is None else configuration.file.stem
+    how = (None, out, called, execution.seconds(), execution.workers or 1)
+    spec = ComparisonSpec(names, seeds, splits, tune, *how)
     with training(execution, own) as flow:
         try:
             result, folder = spec.compared(flow, own.all)
@@ -159,7 +129,7 @@ def compare(
             raise
     write(result, folder)
     report = write_page(*page_of(result), folder / "report.html")
-    runs = f"automtl runs --runs-dir {shlex.quote(str(folder / CELLS))}"
+    runs = f"automtl list runs {shlex.quote(str(folder / CELLS))}"
     files = lines(
         f"written to {folder}: {', '.join(FILES)}", f"report: {report}", f"the run of each training: {runs}"
     )
@@ -169,24 +139,6 @@ def compare(
     )
     document = {**result.to_json(), "out": str(folder)}
     return Output(document, lambda _: [*outcome(result), files], failure if result.failed else None)
-
-
-def _with_file(given: options.Configuration) -> options.Configuration:
-    """Return the options with the settings of FILE; those of a table are written if there are none yet."""
-    from automtl_core.workflow.components import is_file
-
-    of_table = given.file is not None and not is_file(given.file)
-    if given.file and (given.dataset or given.config):
-        raise UsageError(f"{given.file} is in place of --config and --dataset", "leave one of them out")
-    if given.labels and not of_table:
-        raise UsageError("--labels are columns of a table", "name it, such as feed.csv --labels click,like")
-    if given.file is None or not of_table:
-        return replace(given, config=Path(given.file)) if given.file else given
-    if not is_table(given.file) and not Path(given.file).exists():
-        raise UsageError(f"{given.file}: no such file", "name a table; a model by --model, settings by --set")
-    from automtl_cli.init import settings_of  # which imports pandas
-
-    return replace(given, config=settings_of(given.file, given.labels))
 
 
 def _on_rows(on: Path, entrants: list[str], history: Path | None, margin: float) -> Output:

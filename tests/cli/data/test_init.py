@@ -117,7 +117,7 @@ def test_a_table_with_a_rating_is_searched_on_as_it_was_guessed(automtl, films):
         "multi": {"genres": "|"},
         "user": "user_id",
     }
-    found = automtl("search", "--config", "films.yaml", *SMALL, "--json").json()
+    found = automtl("search", "films.yaml", *SMALL, "--json").json()
     test = found["result"]["test"]
     assert test["rating"]["rmse"] > 0
     assert 0 < test["liked"]["auc"] <= 1
@@ -133,12 +133,12 @@ def test_labels_without_a_telling_name_have_to_be_named(automtl, offers):
     assert shown.endswith("next: automtl data init offers.tsv.gz --force --labels NAME,...\n")
     text = Path("offers.yaml").read_text()
     assert settings("offers.yaml")["labels"] == []
-    ended = automtl("search", "--config", "offers.yaml", *SMALL)
+    ended = automtl("search", "offers.yaml", *SMALL)
     assert ended.code == 2
     assert "error: dataset.labels names no column\n  fix: name the columns to predict" in ended.err
     named = "labels: {seen: {}, taken: {after: seen, given: seen}}"
     Path("offers.yaml").write_text(re.sub(r"labels: \[\].*", named, text))
-    prepared = automtl("data", "prepare", "table", "--config", "offers.yaml", "--json").json()["path"]
+    prepared = automtl("data", "describe", "offers.yaml", "--rows", "1", "--json").json()["prepared"]["path"]
     told = json.loads(Path(prepared, "manifest.json").read_text())["labels"]
     rows = {task: sum(parts[task]["rows"] for parts in told.values()) for task in ("seen", "taken")}
     assert rows == {"seen": ROWS, "taken": int(offers.taken[offers.seen == 1].notna().sum())}
@@ -150,7 +150,7 @@ def test_a_parquet_table_with_a_split_by_time(automtl, visits):
     assert chosen["labels"] == {"is_click": {}, "purchase": {}}
     assert (chosen["time"], chosen["sparse"]) == ("at", {"page": "integer", "referrer": "text"})
     assert chosen["split"] == "time"
-    prepared = automtl("data", "prepare", "table", "--config", "visits.yaml", "--json").json()["path"]
+    prepared = automtl("data", "describe", "visits.yaml", "--rows", "1", "--json").json()["prepared"]["path"]
     told = json.loads(Path(prepared, "manifest.json").read_text())["labels"]
     latest = visits.sort_values("at").tail(ROWS // 10)
     assert {task: parts["positives"] for task, parts in told["test"].items()} == {
@@ -162,13 +162,10 @@ def test_a_parquet_table_with_a_split_by_time(automtl, visits):
 def test_the_commands_that_it_tells_work_from_anywhere(automtl, films, tmp_path, monkeypatch):
     out = tmp_path / "my settings.yaml"
     made = automtl("data", "init", "data/films.csv", "--out", out, "--json").json()
-    assert made["next"] == [
-        f"automtl data describe table --config '{out}'",
-        f"automtl search --config '{out}'",
-    ]
+    assert made["next"] == [f"automtl data describe '{out}'", f"automtl search '{out}'"]
     monkeypatch.chdir(tmp_path)
-    assert automtl("data", "describe", "table", "--config", out).code == 0
-    assert automtl("search", "--config", out, "--dry-run").code == 0
+    assert automtl("data", "describe", out).code == 0
+    assert automtl("search", out, "--dry-run").code == 0
 
 
 def test_patterns_and_tables_without_a_header(automtl, here):
@@ -181,7 +178,7 @@ def test_patterns_and_tables_without_a_header(automtl, here):
     assert chosen["columns"] == ["c1", "c2", "c3"]
     text = Path("log.yaml").read_text().replace("labels: []", "labels: [c3]")
     Path("log.yaml").write_text(text)
-    made = automtl("data", "prepare", "table", "--config", "log.yaml", "--json").json()
+    made = automtl("data", "describe", "log.yaml", "--rows", "1", "--json").json()["prepared"]
     assert sum(made["rows"].values()) == 400
 
 
@@ -201,7 +198,7 @@ def test_any_header_becomes_valid_settings_that_are_safe_to_print(automtl, here)
     assert chosen.pop("name") == "table"
     found = Table(TableSettings.parse(chosen, "dataset"))
     assert set(names_of(sparse_fields(found))) == set(HOSTILE) - {""}
-    made = automtl("data", "prepare", "table", "--config", "odd.yaml", "--json").json()
+    made = automtl("data", "describe", "odd.yaml", "--rows", "1", "--json").json()["prepared"]
     assert made["fields"] == len(HOSTILE) - 1
 
 
@@ -239,10 +236,10 @@ def test_from_a_messy_file_to_prepared_data(automtl, here):
     assert (chosen["blanks"], chosen["split"], chosen["dense"]) == (["NA"], "time", {"age": {}})
     assert chosen["labels"]["buy"] == {"after": "liked"}
     assert "rows with other values in age, loved are left out; `bad_rows: fail` refuses them\n" in shown
-    ended = automtl("data", "prepare", "table", "--config", "films.yaml", "--set", "dataset.bad_rows=fail")
+    ended = automtl("data", "describe", "films.yaml", "--rows", "1", "--set", "dataset.bad_rows=fail")
     assert (ended.code, "films.csv:79: age: expected a number" in ended.err) == (65, True)
-    assert automtl("data", "validate", "table", "--config", "films.yaml").code == 0
-    made = automtl("data", "prepare", "table", "--config", "films.yaml", "--json").json()
+    assert automtl("check", "films.yaml", "--out", "faulty.csv").code == 0
+    made = automtl("data", "describe", "films.yaml", "--rows", "1", "--json").json()["prepared"]
     assert sum(made["rows"].values()) == 298
     assert made["fields"] == 2
 
@@ -271,15 +268,15 @@ def test_text_in_another_encoding_is_read(automtl, here):
     Path("log.csv").write_bytes(WORDS)
     assert "2 values: Köln, Ulm" in automtl("data", "init", "log.csv").out
     assert settings("log.yaml")["encoding"] == "cp1252"
-    made = automtl("data", "prepare", "table", "--config", "log.yaml", "--json").json()
+    made = automtl("data", "describe", "log.yaml", "--rows", "1", "--json").json()["prepared"]
     assert (sum(made["rows"].values()), made["fields"]) == (300, 2)
     text = Path("log.yaml").read_text()
     for encoding in ("cp125", "utf-16"):
         Path("log.yaml").write_text(text.replace("encoding: cp1252", f"encoding: {encoding}"))
-        ended = automtl("data", "prepare", "table", "--config", "log.yaml")
+        ended = automtl("data", "describe", "log.yaml", "--rows", "1")
         assert (ended.code, "name an encoding that extends ASCII, such as cp1252" in ended.err) == (2, True)
     Path("log.yaml").write_text(re.sub(r"  encoding: .*\n", "", text))
-    ended = automtl("data", "prepare", "table", "--config", "log.yaml")
+    ended = automtl("data", "describe", "log.yaml", "--rows", "1")
     assert (ended.code, "log.csv:2: stadt: not UTF-8" in ended.err) == (65, True)
     assert "declare its encoding: dataset.encoding: cp1252" in ended.err
 
@@ -301,7 +298,7 @@ def test_a_file_that_is_misspelt(automtl, here):
     Path("log.csv").write_text(ACTIONS)
     assert "lgo.csv: no such file (did you mean 'log.csv'?)" in automtl("data", "init", "lgo.csv").err
     automtl("data", "init", "log.csv")
-    ended = automtl("search", "--config", "log.yml")
+    ended = automtl("search", "log.yml")
     assert (ended.code, "log.yml: cannot be read: " in ended.err) == (66, True)
     assert "(did you mean 'log.yaml'?)" in ended.err
 
@@ -315,7 +312,7 @@ def test_columns_without_a_header_are_named_by_an_option(automtl, here):
     chosen = settings("log.yaml")
     assert (chosen["columns"], chosen["user"]) == (["user", "item", "at", "action"], "user")
     assert chosen["labels"] == {"action=buy": {}, "action=cart": {}}
-    assert automtl("data", "prepare", "table", "--config", "log.yaml").code == 0
+    assert automtl("data", "describe", "log.yaml", "--rows", "1").code == 0
 
 
 @pytest.mark.parametrize(
@@ -355,7 +352,7 @@ def test_a_label_that_tells_another_one_is_no_leak_and_no_warning_is_said_twice(
     automtl("data", "init", "films.csv")
     text = Path("films.yaml").read_text().replace("  sparse:", "  sparse:\n    gone: integer")
     Path("films.yaml").write_text(text)
-    shown = automtl("data", "describe", "table", "--config", "films.yaml")
+    shown = automtl("data", "describe", "films.yaml")
     assert "alone predicts" not in shown.out + shown.err
     assert (shown.out + shown.err).count("the same in all training rows: gone") == 1
 

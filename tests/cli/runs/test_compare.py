@@ -25,7 +25,7 @@ def tiny(here):
 
 def test_the_architecture_of_a_run_is_trained_anew(automtl, finished):
     done = finished / "runs" / "done"
-    found = automtl("train", "--model", done, "--config", "common.yaml", "--seed", "8", "--json").json()
+    found = automtl("train", "--model", done, "common.yaml", "--seed", "8", "--json").json()
     then = json.loads((done / "architecture.json").read_text())
     assert found["architecture"]["decisions"] == then["decisions"]
     first = json.loads(Path(found["run"], "metrics.jsonl").read_text().splitlines()[0])
@@ -34,7 +34,7 @@ def test_the_architecture_of_a_run_is_trained_anew(automtl, finished):
 
 def test_a_comparison_shows_tables_and_writes_them(automtl):
     models = ("--models", "tiny.yaml,desan:pd-darts-entropy", "--seeds", "2", "--set", "training.epochs=1")
-    command = ("compare", "--config", "small.yaml", *models)
+    command = ("compare", "small.yaml", *models)
     shown = automtl(*command)
     assert shown.code == 0, shown.err
     assert "test AUC, mean ± standard deviation over 2 seeds" not in shown.out, "it is in the files"
@@ -42,7 +42,7 @@ def test_a_comparison_shows_tables_and_writes_them(automtl):
     assert shown.out.endswith(
         "written to comparisons/small: compare.json, compare.csv, compare.md\n"
         "report: comparisons/small/report.html\n"
-        "the run of each training: automtl runs --runs-dir comparisons/small/cells\n"
+        "the run of each training: automtl list runs comparisons/small/cells\n"
     )
     assert "cell 1 of 4: tiny.yaml, seed 0, split 0: tiny.yaml-s0-" in shown.err
     assert "verdict against tiny.yaml" in shown.out
@@ -60,7 +60,7 @@ def test_a_comparison_shows_tables_and_writes_them(automtl):
 
 def test_a_result_that_was_edited_leaves_the_others_and_is_computed_again(automtl, here):
     (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
-    command = ("compare", "--config", "common.yaml", "--models", "tiny.yaml,two.yaml", "--seeds", "1")
+    command = ("compare", "common.yaml", "--models", "tiny.yaml,two.yaml", "--seeds", "1")
     assert automtl(*command).code == 0
     (result,) = Path("comparisons/common/cells").glob("tiny*/result.json")
     found = json.loads(result.read_text())
@@ -83,7 +83,7 @@ def test_a_result_that_was_edited_leaves_the_others_and_is_computed_again(automt
 @pytest.mark.parametrize("command", ["train", "compare"])
 def test_a_file_of_settings_that_is_missing_is_called_so(automtl, command):
     option = "--model" if command == "train" else "--models"
-    ended = automtl(command, option, "mine.yaml", "--config", "small.yaml")
+    ended = automtl(command, option, "mine.yaml", "small.yaml")
     assert ended.code == 66
     assert "mine.yaml: cannot be read: No such file or directory" in ended.err
     assert "run directory" not in ended.err
@@ -105,7 +105,7 @@ def scores(markdown):
 def test_two_processes_fill_one_comparison_together(automtl, here, start):
     tuned = ("--models", "tiny.yaml,two.yaml", "--seeds", "2", "--tune", "2", "--set", "training.epochs=2")
     (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
-    command = ["compare", "--config", "common.yaml", *tuned, "--json"]
+    command = ["compare", "common.yaml", *tuned, "--json"]
     processes = [start([*command, "--out", "together"]) for _ in range(2)]
     ended = [process.communicate(timeout=240) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], ended
@@ -130,7 +130,7 @@ def test_two_processes_fill_one_comparison_together(automtl, here, start):
 def test_a_comparison_stopped_by_a_signal_goes_on(here, automtl, stopped):
     (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
     models = ("--models", "tiny.yaml,desan:pd-darts-entropy,two.yaml", "--seeds", "1")
-    command = ("compare", "--config", "small.yaml", *models)
+    command = ("compare", "small.yaml", *models)
     ended = stopped("search 2:", signal.SIGTERM, *command)
     assert ended.code == 143, ended.err
     assert "run the same command again" in ended.err

@@ -18,9 +18,9 @@ def two(finished, here):
 
 def test_what_was_stopped_goes_on_with_resume(automtl, two):
     status = two / "runs" / "two" / "status.json"
-    automtl("search", "--config", "small.yaml", "--name", "three", "--set", "training.epochs=0")
+    automtl("search", "small.yaml", "--name", "three", "--set", "training.epochs=0")
     status.write_text("{}")
-    ended = automtl("runs")
+    ended = automtl("list", "runs")
     assert "two: " in ended.out
     assert "damaged" in ended.out
 
@@ -87,7 +87,7 @@ def found(automtl, here):
 
     write(here, 20)
     (here / "shop.yaml").write_text(SETTINGS)
-    assert automtl("search", "--config", "shop.yaml", "--name", "first").code == 0
+    assert automtl("search", "shop.yaml", "--name", "first").code == 0
     return here, write
 
 

@@ -34,7 +34,7 @@ def moved(request, finished, ensembled, here):
 @pytest.mark.parametrize("moved", ["network", "ensemble"], indirect=True)
 def test_new_rows_are_predicted_as_the_test_rows_were_to_the_last_bit(automtl, moved):
     here, result, expected = moved
-    told = automtl("predict", "mine", "--input", "new.csv", "--output", "out.csv", "--json").json()
+    told = automtl("predict", "mine", "new.csv", "--out", "out.csv", "--json").json()
     assert told == {
         "run": "mine",
         "output": "out.csv",
@@ -54,27 +54,27 @@ def test_no_rows_have_no_predictions_and_cannot_be_tested(automtl, moved):
     here, result, _ = moved
     header = (here / "new.csv").read_text().splitlines()[0]
     (here / "new.csv").write_text(header + "\n")
-    ended = automtl("predict", "mine", "--input", "new.csv", "--output", "out.csv", "--keep", "user_id")
+    ended = automtl("predict", "mine", "new.csv", "--out", "out.csv", "--keep", "user_id")
     assert ended.out.startswith("out.csv: 0 rows of click")
     assert (here / "out.csv").read_text().splitlines() == [",".join(["user_id", *result.test])]
-    ended = automtl("evaluate", "mine", "--input", "new.csv")
+    ended = automtl("evaluate", "mine", "new.csv")
     assert ended.code == 65
     assert "no valid row to test" in ended.err
 
 
 def test_a_run_is_tested_on_new_rows(automtl, moved):
     _, result, expected = moved
-    told = automtl("evaluate", "mine", "--input", "new.csv", "--json").json()
+    told = automtl("evaluate", "mine", "new.csv", "--json").json()
     assert told["test"] == {task: metrics.to_json() for task, metrics in result.test.items()}
     assert (told["rows"], told["rejected"]) == (len(expected), 0)
-    assert f"{len(expected)} rows" in automtl("evaluate", "mine", "--input", "new.csv").out
+    assert f"{len(expected)} rows" in automtl("evaluate", "mine", "new.csv").out
 
 
 def test_faulty_rows_are_an_error_or_left_out(automtl, moved):
     here, _, expected = moved
     with (here / "new.csv").open("a") as file:
         file.write("a,b\n")
-    to = ("predict", "mine", "--input", "new.csv", "--output", "out.csv")
+    to = ("predict", "mine", "new.csv", "--out", "out.csv")
     ended = automtl(*to)
     assert ended.code == 65
     assert f"new.csv:{len(expected) + 2}: expected 17 columns, found 2" in ended.err
@@ -100,14 +100,14 @@ def test_scoring_needs_neither_the_plugin_of_the_dataset_nor_those_of_the_traini
 ):
     here, _, expected = moved
     monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "datasets,strategies,balancers,listeners")
-    ended = automtl("predict", "mine", "--input", "new.csv", "--output", "out.csv")
+    ended = automtl("predict", "mine", "new.csv", "--out", "out.csv")
     assert ended.code == 0, ended.err
     lines = (here / "out.csv").read_text().splitlines()[1:]
     assert np.array_equal([[float(v) for v in line.split(",")] for line in lines], expected)
-    assert automtl("evaluate", "mine", "--input", "new.csv").code == 0
+    assert automtl("evaluate", "mine", "new.csv").code == 0
     assert automtl("export", "mine", "--format", "torch", "--out", "served").code == 0
     monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "desan")
-    ended = automtl("predict", "mine", "--input", "new.csv", "--output", "out.csv")
+    ended = automtl("predict", "mine", "new.csv", "--out", "out.csv")
     assert ended.code == 2
     assert "desan 0" in ended.err
     assert "disabled by AUTOMTL_DISABLE_PLUGINS" in ended.err
@@ -116,20 +116,16 @@ def test_scoring_needs_neither_the_plugin_of_the_dataset_nor_those_of_the_traini
 @pytest.mark.parametrize(
     ("options", "code", "told"),
     [
-        (["predict", "mine", "--input", "no.csv", "--output", "o.csv"], 66, "no.csv: no such file"),
-        (["predict", "no", "--input", "new.csv", "--output", "o.csv"], 66, "no: not a run directory"),
+        (["predict", "mine", "no.csv", "--out", "o.csv"], 66, "no.csv: no such file"),
+        (["predict", "no", "new.csv", "--out", "o.csv"], 66, "no: not a run directory"),
+        (["predict", "mine", "new.csv", "--out", "o.xls"], 2, "the extension is not one of .csv, .parquet"),
+        (["predict", "mine", "new.csv"], 2, "Missing option '--out'"),
+        (["evaluate", "mine", "new.csv", "--data-dir", "."], 2, "leave it out"),
+        (["evaluate", "mine", "--max-bad-rows", "3"], 2, "name a file of them"),
         (
-            ["predict", "mine", "--input", "new.csv", "--output", "o.xls"],
+            ["predict", "mine", "new.csv", "--out", "o.csv", "--bad-rows", "skip"],
             2,
-            "the extension is not one of .csv, .parquet",
-        ),
-        (["predict", "mine", "--input", "new.csv"], 2, "Missing option '--output'"),
-        (["evaluate", "mine", "--input", "new.csv", "--data-dir", "."], 2, "give one of them"),
-        (["evaluate", "mine", "--max-bad-rows", "3"], 2, "belong to --input"),
-        (
-            ["predict", "mine", "--input", "new.csv", "--output", "o.csv", "--bad-rows", "skip"],
-            2,
-            "it has another name now: --max-bad-rows N",
+            "in its place: --max-bad-rows N",
         ),
     ],
 )
@@ -150,16 +146,16 @@ def test_aggregates_are_brought_up_to_date_without_training(automtl, here):
     with (here / "new.csv").open("w", newline="") as file:
         csv.writer(file).writerows([columns, *zip(*columns.values(), strict=True)])
     rows = len(prepared.part("test"))
-    told = automtl("update", "--refresh", "runs/first", "--data", "new.csv")
+    told = automtl("update", "--refresh", "runs/first", "new.csv")
     assert f"run: runs/first-refreshed, whose aggregates have seen {rows} more rows" in told.out
     weights = [Run.open(here / "runs" / name).weights() for name in ("first", "first-refreshed")]
     assert all(np.array_equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
-    assert automtl("evaluate", "runs/first", "--input", "new.csv").code == 0
-    again = automtl("evaluate", "runs/first-refreshed", "--input", "new.csv")
+    assert automtl("evaluate", "runs/first", "new.csv").code == 0
+    again = automtl("evaluate", "runs/first-refreshed", "new.csv")
     assert (again.code, f"first-refreshed has seen all of the {rows} rows" in again.err) == (65, True)
-    again = automtl("update", "--refresh", "runs/first", "--data", "new.csv")
+    again = automtl("update", "--refresh", "runs/first", "new.csv")
     assert (again.code, "exists already" in again.err) == (73, True)
-    again = automtl("update", "--refresh", "runs/first-refreshed", "--data", "new.csv")
+    again = automtl("update", "--refresh", "runs/first-refreshed", "new.csv")
     assert (again.code, f"has seen all of the {rows} rows" in again.err) == (65, True)
     seen = f"Refreshed from runs/first: the aggregates have seen {rows} rows since training"
     before = "All metrics of this run are those before the refresh"
@@ -168,7 +164,7 @@ def test_aggregates_are_brought_up_to_date_without_training(automtl, here):
         assert seen in out
         assert before in out
         assert "Refreshed" not in automtl(command, "runs/first").out
-    assert f"first-refreshed: {seen}" in automtl("runs").out
+    assert f"first-refreshed: {seen}" in automtl("list", "runs").out
     assert automtl("show", "runs/first-refreshed", "--json").json()["refreshed"]["rows"] == rows
     automtl("report", "runs/first-refreshed")
     assert before in (here / "runs" / "first-refreshed" / "report.html").read_text()

@@ -12,7 +12,7 @@ import pytest
 from automtl_core.run_dir.facts import Environment
 from automtl_core.run_dir.run import Run
 
-SEARCH = ["search", "--config", "small.yaml", "--seed", "3"]
+SEARCH = ["search", "small.yaml", "--seed", "3"]
 SAME = ("architecture.json", "metrics.jsonl", "result.json", "weights.safetensors")
 
 
@@ -85,7 +85,7 @@ training: {epochs: 2, batch_size: 256, embedding_decay: 0.1}
 
 def test_a_stopped_search_with_histories_goes_on(here, automtl, stopped):
     Path("own.yaml").write_text(OWN)
-    search = ("search", "--config", "own.yaml")
+    search = ("search", "own.yaml")
     assert automtl(*search, "--name", "whole").code == 0
     ended = stopped("search 2:", signal.SIGTERM, *search, "--name", "cut")
     assert ended.code == 143, ended.err

@@ -34,7 +34,7 @@ def rivalled(tmp_path_factory):
     (folder / "small.yaml").write_text(CLOSED)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        assert run(["search", "--config", "small.yaml", "--name", "done"], Stop()) == 0
+        assert run(["search", "small.yaml", "--name", "done"], Stop()) == 0
     return folder
 
 
@@ -68,7 +68,7 @@ def test_a_better_rival_is_the_result_with_which_all_commands_work(automtl, done
     shown = automtl("show", done).out
     assert "architecture (model mmoe)" in shown
     assert "`mmoe` is chosen of 2 models" in shown
-    assert automtl("predict", done, "--input", rows(done), "--output", "scores.csv").code == 0
+    assert automtl("predict", done, rows(done), "--out", "scores.csv").code == 0
     assert spaces(automtl("train", "--model", done, "--json").json()["run"]) == ("mmoe", "mmoe")
 
 
@@ -83,7 +83,7 @@ def test_a_point_of_another_space_is_trained(automtl, done):
 
 
 def test_workers_find_the_same_bytes(automtl, done):
-    automtl("search", "--config", "small.yaml", "--name", "workers", "--workers", "2")
+    automtl("search", "small.yaml", "--name", "workers", "--workers", "2")
     for name in BYTES:
         assert (done.with_name("workers") / name).read_bytes() == (done / name).read_bytes(), name
 
@@ -91,7 +91,7 @@ def test_workers_find_the_same_bytes(automtl, done):
 @pytest.mark.parametrize("line", ["mmoe 2", "mmoe 3"])
 def test_a_search_that_stopped_among_rivals_goes_on_to_the_same_bytes(automtl, done, stopped, line):
 
-    ended = stopped(line, signal.SIGTERM, "search", "--config", "small.yaml", "--name", "half")
+    ended = stopped(line, signal.SIGTERM, "search", "small.yaml", "--name", "half")
     assert ended.code == 143, ended.err
     assert automtl("search", "--resume", "runs/half").code == 0
     for name in BYTES:
@@ -101,7 +101,7 @@ def test_a_search_that_stopped_among_rivals_goes_on_to_the_same_bytes(automtl, d
 @pytest.mark.needs_extra("boosting", "onnx")
 def test_trees_may_be_the_result_and_are_exported(automtl, here):
     Path("trees.yaml").write_text(CLOSED.replace("[mmoe]", "[boosting]"))
-    found = automtl("search", "--config", "trees.yaml", "--name", "trees", "--json").json()
+    found = automtl("search", "trees.yaml", "--name", "trees", "--json").json()
     assert spaces(found["run"]) == ("boosting", "boosting")
     assert automtl("evaluate", found["run"]).code == 0
     assert automtl("export", found["run"], "--json").json()["largest_difference"] < 1e-6
@@ -110,7 +110,7 @@ def test_trees_may_be_the_result_and_are_exported(automtl, here):
 
 def test_an_unknown_rival_is_refused_at_the_start(automtl):
     Path("wrong.yaml").write_text(CLOSED.replace("[mmoe]", "[mmoo]"))
-    ended = automtl("search", "--config", "wrong.yaml", "--name", "wrong")
+    ended = automtl("search", "wrong.yaml", "--name", "wrong")
     assert (ended.code, "no space is called 'mmoo' (did you mean 'mmoe'?)" in ended.err) == (2, True)
     assert not Path("runs/wrong").exists()
 
@@ -119,7 +119,7 @@ def test_one_member_may_be_the_result(automtl):
     strategy = "{name: pd-darts, epochs: 1, rounds: 1, steps: 15, rung_epochs: 1, rivals: [desan]}"
     few = re.sub("strategy: .*", f"strategy: {strategy}", CLOSED).replace("members: 1", "members: 4")
     Path("few.yaml").write_text(few.replace("rows: 600", "rows: 2000").replace("size: 200", "size: 50"))
-    ended = automtl("search", "--config", "few.yaml", *SETS, "--json")
+    ended = automtl("search", "few.yaml", *SETS, "--json")
     assert (
         "desan does not take part in the final comparison: desan leaves choices open (name models"
         in ended.err

@@ -12,7 +12,7 @@ from automtl_core import __version__
 from automtl_core.run_dir.facts import Environment, Result
 from automtl_core.run_dir.run import Run
 
-SEARCH = ("search", "--config", "small.yaml")
+SEARCH = ("search", "small.yaml")
 
 
 @pytest.fixture
@@ -84,11 +84,11 @@ def test_flags_go_before_file_before_preset_before_defaults(automtl):
     assert plan(automtl, *rows)["config"]["seed"] == 0
     paper = plan(automtl, *rows, "--preset", "paper")["config"]["training"]
     assert paper["batch_size"] == 2048
-    both = plan(automtl, *rows, "--preset", "paper", "--config", "mine.yaml")["config"]
+    both = plan(automtl, *rows, "--preset", "paper", "mine.yaml")["config"]
     assert (both["training"]["epochs"], both["training"]["batch_size"]) == (6, 300)
     assert both["training"]["embedding_decay"] == paper["embedding_decay"]
     flags = ("--seed", "7", "--set", "training.epochs=2")
-    all_ = plan(automtl, *rows, "--preset", "paper", "--config", "mine.yaml", *flags)["config"]
+    all_ = plan(automtl, *rows, "--preset", "paper", "mine.yaml", *flags)["config"]
     assert (all_["seed"], all_["training"]["epochs"], all_["training"]["batch_size"]) == (7, 2, 300)
 
 
@@ -97,7 +97,7 @@ def test_a_file_and_a_preset_hold_for_several_models_and_a_single_setting_for_th
         "dataset: {rows: 1000}\nfeatures: ids\nstrategy: {ensemble: 2}\n"
         "training: {epochs: 6, embedding_decay: 0.1}\n"
     )
-    own = ("--config", "mine.yaml", "--preset", "quick")
+    own = ("mine.yaml", "--preset", "quick")
     assert plan(automtl, *own)["config"]["encoding_search"]["epochs"] == 8
     assert automtl("train", "--model", "linear", "--dry-run", *own).code == 0
     ended = automtl("train", "--model", "linear", *own, "--set", "training.epochs=6")
@@ -127,7 +127,7 @@ def test_evaluating_tells_what_changed_where_it_does_not_repeat(automtl, done):
 
 def test_a_search_ends_in_time(automtl, here):
     long = ("--set", "training.epochs=5000", "--set", "training.patience=5000")
-    ended = automtl("search", "--config", "small.yaml", *long, "--time-budget", "3s", "--name", "short")
+    ended = automtl("search", "small.yaml", *long, "--time-budget", "3s", "--name", "short")
     assert ended.code == 0
     assert "time budget: time ended phase 'train' in epoch " in ended.out
     told = json.loads((here / "runs" / "short" / "budget.json").read_text())

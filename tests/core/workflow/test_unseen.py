@@ -77,11 +77,11 @@ def folder(tmp_path_factory):
         duckdb.from_df(FORMS["parquet"]).write_parquet("parquet.parquet")
         for split in SPLITS:
             (path / f"{split}.yaml").write_text(SETTINGS.format(split=split))
-            settings = ("--config", f"{split}.yaml")
-            command("train", "--model", "shared-bottom", *settings, "--name", split)
+            settings = f"{split}.yaml"
+            command("train", "--model", "shared-bottom", settings, "--name", split)
             shutil.copytree(path / "runs" / split, path / "runs" / f"copy of {split}")
             for part in ("train", "validation", "test"):
-                command("data", "export", "table", *settings, "--part", part, "--out", f"{split}-{part}.csv")
+                command("data", "export", settings, "--part", part, "--out", f"{split}-{part}.csv")
     return path
 
 
@@ -108,10 +108,10 @@ def counted(folder, split, form, action, capsys):
         getattr(loaded, action)(ROWS, out)
     else:
         how = {
-            "evaluate": ("evaluate", one, "--input", file),
+            "evaluate": ("evaluate", one, file),
             "compare": ("compare", "--on", file, "--models", f"{one},{other}"),
-            "refresh": ("update", "--refresh", one, "--data", file, "--out", out),
-            "update": ("update", one, "--data", file, "--out", out),
+            "refresh": ("update", "--refresh", one, file, "--out", out),
+            "update": ("update", one, file, "--out", out),
         }[action]
         capsys.readouterr()
         code = command(*how, "--json")
