@@ -3,7 +3,6 @@
 Letters: R rows, T tasks, S scores.
 """
 
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
@@ -23,8 +22,6 @@ FieldForm = Literal["single", "bag"]
 """Whether a row holds one value of a sparse field, or any number of distinct values."""
 MATCHES, LAST = "matches", "last-"
 """Parts of `Encodings.history` that are no encoders: matches, and the latest events."""
-OPERATIONS: dict[Literal["/", "-", "+"], Any] = {"/": operator.truediv, "-": operator.sub, "+": operator.add}
-"""Operations of `Encodings.derived`."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +51,6 @@ class DenseField:
     """A numeric field."""
 
     name: str
-    offset: float = 0.0
-    width: float = 1.0
-    """A number of the table is the encoded one times `width`, plus `offset`; 1 and 0 for logarithms."""
 
 
 @dataclass(frozen=True)
@@ -132,23 +126,7 @@ class Schema:
 
     def readable(self) -> list[str]:
         """Return the names that networks may read: fields, aggregates and inputs from histories."""
-        keys = (one.name for one in self.encodings.keys)
-        return [*self.fields(), *map(" ".join, self.encodings.pairs), *keys, *self.history_inputs()]
-
-    @property
-    def numbers(self) -> list[str]:
-        """The names of the numeric fields, then those of derived numbers."""
-        return [*(field.name for field in self.dense), *map(" ".join, self.encodings.pairs)]
-
-    def derived(self, dense: Any) -> list[Any]:
-        """Return the derived numbers of rows, [R] each, infinite or NaN where they are not known.
-
-        Args:
-            dense: The encoded numbers of dense fields, an array or a tensor [R, M or more].
-
-        """
-        found = {of.name: dense[:, place] * of.width + of.offset for place, of in enumerate(self.dense)}
-        return [OPERATIONS[sign](found[one], found[other]) for one, sign, other in self.encodings.pairs]
+        return [*self.fields(), *(one.name for one in self.encodings.keys), *self.history_inputs()]
 
     @property
     def n_numbers(self) -> int:
@@ -159,12 +137,12 @@ class Schema:
         """Return the schema with other encodings.
 
         Raises:
-            UsageError: an aggregate or a derived number names something other than fields, or a field has
-                the name of an aggregate, of a derived number, of a history or of an input from it.
+            UsageError: an aggregate names something other than fields, or a field has the name of an
+                aggregate, of a history or of an input from it.
 
         """
         found = replace(self, encodings=encodings)
-        found._check_names()
+        found._check_aggregates()
         names = [*found.readable(), *(one.name for one in found.as_read().histories)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise UsageError(
@@ -199,22 +177,17 @@ class Schema:
         vectors = [n for n, f in enumerate(self.sparse) if f.vectors and f.vectors.column in history.shared]
         return [*(names.index(name) for name in history.shared), *vectors]
 
-    def _check_names(self) -> None:
-        """Check the names in aggregates and derived numbers. Raises as `encoded` does."""
+    def _check_aggregates(self) -> None:
+        """Check the names in the aggregates. Raises as `encoded` does."""
         bags, numbers = [f.name for f in self.sparse if f.kind == "bag"], [f.name for f in self.dense]
-        named: list[tuple[str, tuple[str, ...], list[str]]]
-        named = [(f"derived: {' '.join(pair)}", pair[::2], numbers) for pair in self.encodings.pairs]
         for one in self.encodings.keys:
-            which = f"aggregates: {one.name}"
-            named += [(which, one.key, self.fields()), (which, one.means, numbers)]
-        for which, names, known in named:
-            if wrong := [name for name in names if name not in known or names.count(name) > 1]:
-                raise UsageError(
-                    f"features.{which}: {wrong[0]!r} is not a field, or is there twice"
-                    f"{did_you_mean(wrong[0], known)}",
-                    f"name {'numeric fields' if known is numbers else 'fields'}: {listing(known)}",
-                )
-        for one in self.encodings.keys:
+            for names, known in ((one.key, self.fields()), (one.means, numbers)):
+                if wrong := [name for name in names if name not in known or names.count(name) > 1]:
+                    raise UsageError(
+                        f"features.aggregates: {one.name}: {wrong[0]!r} is not a field, or is there twice"
+                        f"{did_you_mean(wrong[0], known)}",
+                        f"name {'numeric fields' if names is one.means else 'fields'}: {listing(known)}",
+                    )
             if len(several := [name for name in one.key if name in bags]) > 1:
                 raise UsageError(
                     f"features.aggregates: {one.name} has two multi-valued fields: {listing(several)}",

@@ -257,12 +257,12 @@ class DESAN(SearchSpace[DESANSettings]):
 
     def _selection(self, choose: Chooser, name: str) -> FeatureSelection:
         schema = self.schema
-        sparse = [field.name for field in schema.sparse]
+        sparse, dense = ([field.name for field in of] for of in (schema.sparse, schema.dense))
         # The order of choices is the order of random draws: another order gives other results for a seed.
         options = {
             "interaction": sparse if len(sparse) > 1 else [],
             "single": sparse,
-            "numbers": schema.numbers,
+            "numbers": dense,
             "aggregates": list(schema.aggregates()),
             "histories": schema.history_inputs(),
         }
@@ -270,9 +270,7 @@ class DESAN(SearchSpace[DESANSettings]):
         interaction, single, *others = (
             _gate(choose, f"{name}/{what}", of, what != fixed) for what, of in options.items()
         )
-        return FeatureSelection(
-            [single, interaction, *others], (len(sparse), len(schema.numbers)), self._widths
-        )
+        return FeatureSelection([single, interaction, *others], (len(sparse), len(dense)), self._widths)
 
     def _selective_gate(self, choose: Chooser, name: str) -> SelectiveGate:
         s = self.settings

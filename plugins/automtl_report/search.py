@@ -192,8 +192,6 @@ def _words(name: str, answer: Any) -> str:
     if name == "aggregates":
         keys = listing(Aggregate.model_validate(one).name.removeprefix("by ") for one in answer)
         return f"aggregates by {keys}" if answer else "no aggregates"
-    if name == "derived":
-        return f"derived {listing(map(' '.join, answer))}" if answer else "no derived numbers"
     if name == "history":
         return f"history by {listing(answer)}" if answer else "no history"
     if name == "numbers":

@@ -100,7 +100,7 @@ def test_space_without_a_categorical_field_of_one_value(name, fields):
 
 
 ENCODED = {
-    "aggregates": ("tags", ("tab", "user")), "numbers": "bins", "derived": [["x0", "/", "x1"]],
+    "aggregates": ("tags", ("tab", "user")), "numbers": "bins", "bins": 3,
     "history": ("matches", "last-2", "mean", "attention"),
 }  # fmt: skip
 

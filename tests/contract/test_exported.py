@@ -78,7 +78,7 @@ def encodings(settings, draw):
     return {
         "aggregates": aggregates,
         "numbers": str(draw.choice(["bins", "standard"])),
-        "derived": [["size", sign, "price"] for sign in "/-+" if draw.random() < 0.5],
+        "bins": 4,
         "history": inputs[np.sort(draw.permutation(len(inputs))[: draw.integers(1, 5)])].tolist(),
         "history_window": int(draw.choice([2, 50])),
     }
@@ -128,7 +128,7 @@ def check(seed, folder, model):
         "importance": {"rows": 0},
     }
     if model in ("linear", "boosting"):  # which do not read these
-        for name in ("numbers", "history_window"):
+        for name in ("numbers", "bins", "history_window"):
             del settings["features"][name]
         settings["training"] = {"min_positives": 1}
     run = automtl.train("table", model=model, settings=settings, runs_dir=folder / "runs", name="a")

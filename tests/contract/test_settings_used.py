@@ -236,7 +236,7 @@ def test_a_setting_of_a_strategy_changes_its_search(name, setting):
     ("layer", "ignored"),
     [
         ({"training": {"learning_rate": 5}}, "training.learning_rate"),
-        ({"features": {"numbers": "bins"}}, "features.numbers"),
+        ({"features": {"numbers": "bins", "bins": 9}}, "features.bins, features.numbers"),
         ({"precision": "bf16"}, "precision"),
         ({"features": "ids", "encoding_search": {"epochs": 3}}, "encoding_search.epochs"),
     ],

@@ -10,7 +10,7 @@ def test_a_word_stands_for_all_and_what_is_not_answered_is_to_be_looked_up():
     assert Encodings.model_validate(in_full("ids")) == plain()
     assert in_full({"numbers": "bins"}) == {"numbers": "bins"}
     assert Encodings().unanswered() == tuple(PLAIN)
-    assert Encodings(aggregates=()).unanswered() == ("numbers", "derived", "history")
+    assert Encodings(aggregates=()).unanswered() == ("numbers", "history")
     assert not plain().auto
     assert plain().plain
     assert not plain().with_answers(numbers="bins").plain

@@ -71,7 +71,7 @@ def real(rows, encodings):
 
 
 def test_steps_of_numbers_are_found_and_written_down():
-    rows, encodings = planted(6000, dense=2), Encodings(aggregates=(), derived=())
+    rows, encodings = planted(6000, dense=2), Encodings(aggregates=())
     found = search_encodings(rows, encodings, RECIPE, real(rows, encodings))
     assert found.answers["numbers"] == "bins"
     assert found.answers.keys() == {"numbers", DECAY}
