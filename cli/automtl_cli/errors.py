@@ -112,7 +112,8 @@ def _known(error: BaseException) -> AutoMTLError | None:
         case AutoMTLError():
             return error
         case typer.TyperException():
-            said = error.format_message().replace("Input should be", "it must be")
+            old = getattr(error, "option_name", "") in OLD_OPTIONS  # no other option is close to it
+            said = (error.message if old else error.format_message()).replace("Input should be", "it must be")
             return UsageError(said.partition(", unable to")[0], _usage(error))
         case MemoryError():
             return OutOfMemoryError(str(error) or "out of memory", MORE_MEMORY)

@@ -118,9 +118,8 @@ def compare(
     from automtl_report.html import write_page
     from automtl_report.run_list import CELLS
 
-    called = None if configuration.file is None else configuration.file.stem
-    how = (None, out, called, execution.seconds(), execution.workers or 1)
-    spec = ComparisonSpec(names, seeds, splits, tune, *how)
+    called, workers = configuration.file and configuration.file.stem, execution.workers or 1
+    spec = ComparisonSpec(names, seeds, splits, tune, None, out, called, execution.seconds(), workers)
     with training(execution, own) as flow:
         try:
             result, folder = spec.compared(flow, own.all)
