@@ -118,7 +118,7 @@ def compare(
     from automtl_report.html import write_page
     from automtl_report.run_list import CELLS
 
-    called, workers = configuration.file and configuration.file.stem, execution.workers or 1
+    called, workers = configuration.file.stem if configuration.file else None, execution.workers or 1
     spec = ComparisonSpec(names, seeds, splits, tune, None, out, called, execution.seconds(), workers)
     with training(execution, own) as flow:
         try:
