@@ -105,7 +105,7 @@ from automtl_core.modules.batch_ensemble import (
     mlp as mlp,
     tower as tower,
 )
-from automtl_core.modules.cost import Cost as Cost
+from automtl_core.modules.cost import Cost as Cost, meta as meta
 from automtl_core.modules.dropout import Dropout as Dropout, dropout as dropout
 from automtl_core.modules.embedding import FieldEmbedding as FieldEmbedding
 from automtl_core.modules.features import Features as Features, Past as Past
@@ -127,7 +127,7 @@ from automtl_core.modules.relaxation import (
     Softmax as Softmax,
     Weighed as Weighed,
 )
-from automtl_core.modules.supernet import FixedGate as FixedGate, Supernet as Supernet
+from automtl_core.modules.supernet import FixedGate as FixedGate, Fixing as Fixing, Supernet as Supernet
 from automtl_core.modules.transfer import indices as indices
 from automtl_core.ops import (
     Candidates as Candidates,
@@ -174,9 +174,7 @@ from automtl_core.search.held_out import (
 from automtl_core.search.parameters import (
     Parameters as Parameters,
     Suggests as Suggests,
-    parameters_of as parameters_of,
     parameters_of_settings as parameters_of_settings,
-    suggested_architecture as suggested_architecture,
     suggested_settings as suggested_settings,
     usable as usable,
 )
@@ -268,7 +266,8 @@ from automtl_core.training.metrics import (
 from automtl_core.training.optimisers import WeightAverage as WeightAverage
 from automtl_core.training.process import set_up as set_up
 from automtl_core.training.recipe import Recipe as Recipe
-from automtl_core.views import (
+from automtl_core.workflow.stage import OnTestRows as OnTestRows, Stage as Stage
+from automtl_inspection.sections import (
     Bar as Bar,
     Bars as Bars,
     Block as Block,
@@ -280,4 +279,3 @@ from automtl_core.views import (
     Text as Text,
     table as table,
 )
-from automtl_core.workflow.stage import OnTestRows as OnTestRows, Stage as Stage

@@ -126,7 +126,7 @@ class SearchSpace(ABC, Configured[S]):
     """Distributions besides torch and numpy whose versions byte-identical results depend on."""
 
     edges: NDArray[np.float32] | None = None
-    """Bin edges of dense fields, [M, Q]; required for networks with bins that are trained."""
+    """Bin edges of numbers, see `bin_edges`; required for networks with bins or derived numbers."""
 
     spaces: "Callable[[Component, Schema], SearchSpace[Any]] | None" = None
     """Returns another space by its name and settings; None outside of a registry."""
@@ -252,7 +252,9 @@ class SearchSpace(ABC, Configured[S]):
 
         It is derived from the names of choices, see `Sharing`, and from the gates of the network.
         """
-        keys = {one.name: one.key for one in self.schema.encodings.keys}
+        encodings = self.schema.encodings
+        keys = {one.name: one.key for one in encodings.keys}
+        keys |= {" ".join(pair): pair[::2] for pair in encodings.pairs}
         asked, network = self._derived(self.canonical(architecture))
         gates = [member + gate.reader for member, gate in gates_of(network) if gate.reads_fields]
         fields, members = self.schema.readable(), list(self.members())
@@ -358,7 +360,7 @@ class SearchSpace(ABC, Configured[S]):
             network.register_forward_pre_hook(_filled)
         for module in network.modules() if self.edges is not None or self.vectors else ():
             if isinstance(module, Inputs) and self.edges is not None:
-                module.numbers.load_edges(torch.from_numpy(self.edges))
+                module.load_edges(torch.from_numpy(self.edges))
             if isinstance(module, PretrainedVectors) and self.vectors:
                 module.load(torch.from_numpy(self.vectors[module.field]))
         return network

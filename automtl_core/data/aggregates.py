@@ -8,10 +8,9 @@ label of a task, whose sum is S, and the prior pi of the task:
 
 where the link is that of the kind of task, the logit for binary labels (Micci-Barreca, SIGKDD Explorations
 2001). The prior is the mean label of all M earlier rows, so that numbers do not rise and fall with all labels
-over time; and N is scaled to R training rows, since early rows see few others. Means of numeric fields are
-told as of a regression. All numbers are standardised over training rows. With a half-life h, a row of age
-d counts 2^(-d / h) in all sums. So does a row by its weights: by that of a task in the sums of its label, and
-by the largest of them as a row and in means of numeric fields.
+over time; and N is scaled to R training rows, since early rows see few others. All numbers are standardised
+over training rows. With a half-life h, a row of age d counts 2^(-d / h) in all sums. So does a row by its
+weights: by that of a task in the sums of its label, and by the largest of them as a row.
 
 A training row must not see its own label. Under a split by time, its earlier rows are those before the last
 refresh of the aggregates, less the delay of labels (Prokhorenkova et al., "CatBoost", NeurIPS 2018); else
@@ -19,7 +18,7 @@ they are the rows of other folds, and users are whole in a fold if rows are spli
 Pargent et al., Computational Statistics 2022). All other rows see the training rows whose labels are known
 when training ends: these sums are the state, from which rows are looked up.
 
-Letters: R rows, E entries of rows in cells, C cells, Q labels and numbers with means, A numbers told.
+Letters: R rows, E entries of rows in cells, C cells, T tasks, A = T + 1 numbers told.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -41,7 +40,7 @@ from automtl_core.fields.numeric import edges
 from automtl_core.system.documents import sha256
 
 Sums = tuple[NDArray[np.uint64], NDArray[np.float32]]
-"""Cells, [C], and for each the sums of `State.sums`, [C, 1 + 2 Q]."""
+"""Cells, [C], and for each the sums of `State.sums`, [C, 1 + 2 T]."""
 SHRINKAGE = 10.0
 """Pseudo-count of the prior in means, in rows."""
 BINS = 20
@@ -60,10 +59,8 @@ class State:
     edges: Mapping[str, Sequence[float]]
     """Numeric field of the key -> inner edges of its bins."""
     cells: NDArray[np.uint64]  # [C], sorted
-    sums: NDArray[
-        np.float32
-    ]  # [C, 1 + 2 Q]: rows; of each label and number the rows that have it, and its sum
-    totals: Floats  # [1 + 2 Q]: the same sums over all rows
+    sums: NDArray[np.float32]  # [C, 1 + 2 T]: rows; of each label the rows that have it, and its sum
+    totals: Floats  # [1 + 2 T]: the same sums over all rows
     time: float
     """Time of the newest row in the sums, from which half-lives count."""
     scaling: "Scaling"
@@ -114,18 +111,18 @@ class Scaling(NamedTuple):
 
     rows: Floats  # []
     """Number of training rows."""
-    prior: Floats  # [Q]
-    """Mean of each label and number in training rows: the prior where no row is earlier."""
+    prior: Floats  # [T]
+    """Mean of each label in training rows: the prior where no row is earlier."""
     center: Floats  # [A]
     scale: Floats  # [A]
     """Mean and deviation of the numbers in training rows."""
 
     def numbers(self, sums: Floats, totals: Floats, tasks: Sequence[Task]) -> Floats:
-        """Return the numbers before they are scaled, [E, A]: means by label, the count, other means.
+        """Return the numbers before they are scaled, [E, A]: means by label, and the count.
 
         Args:
-            sums: Sums over the earlier rows of the cell, [E, 1 + 2 Q].
-            totals: Sums over all earlier rows, [E, 1 + 2 Q] or [1, 1 + 2 Q].
+            sums: Sums over the earlier rows of the cell, [E, 1 + 2 T].
+            totals: Sums over all earlier rows, [E, 1 + 2 T] or [1, 1 + 2 T].
             tasks: The tasks.
 
         """
@@ -169,7 +166,7 @@ class Aggregates:
                 one = state.aggregate
                 time = state.time if times is None else float(times.max(initial=state.time))
                 kept = np.ones(1) if times is None else left(time - times, one.half_life)
-                values = _values(part, slice(None), _columns(schema, one.means)) * kept[:, None]
+                values = _values(part, slice(None)) * kept[:, None]
                 runs = [run.totals(values[run.rows]) for run in _runs(part, schema, one, state.edges)]
                 more[n].append((_joined(runs), values.sum(0), time))
         return Aggregates(tuple(map(State.with_sums, self.states, more)), self.tasks)
@@ -235,12 +232,12 @@ def fit(part: Part, schema: Schema, rule: Earlier, out: NDArray[np.float32]) -> 
         out: Receives the numbers of each row, [R, A].
 
     """
-    earlier_of = lru_cache(1)(partial(_earlier, part, schema, rule))
+    earlier_of = lru_cache(1)(partial(_earlier, part, rule))
     states, start, (_, dense) = [], 0, _inputs(part, schema, ())
+    none = np.zeros(len(schema.tasks) + 1)
     for one in schema.encodings.keys:
-        earlier = earlier_of(one.means, one.half_life)
+        earlier = earlier_of(one.half_life)
         known_rows, sums_of = np.split(earlier.all[1:], 2)
-        none = np.zeros(len(schema.tasks) + 1 + len(one.means))
         scaling = Scaling(earlier.all[0], sums_of / np.where(known_rows > 0, known_rows, 1), none, none + 1)
         bounds = {name: key_edges(dense[name]) for name in one.key if name in dense}
         kept, time = rule.kept(one.half_life)
@@ -268,10 +265,10 @@ def numbers_as_of(
         rows: The rows.
 
     """
-    earlier_of, columns = lru_cache(1)(partial(_earlier, part, schema, rule)), []
+    earlier_of, columns = lru_cache(1)(partial(_earlier, part, rule)), []
     for state in aggregates.states:
         numbers = np.zeros((len(part), len(state.scaling.center)), np.float32)
-        earlier = earlier_of(state.aggregate.means, state.aggregate.half_life)
+        earlier = earlier_of(state.aggregate.half_life)
         for _ in _tell(numbers, part, schema, rule, state, earlier):
             pass
         columns.append(numbers[rows])
@@ -281,27 +278,25 @@ def numbers_as_of(
 class _Earlier(NamedTuple):
     """The sums over earlier rows, whatever their cell; P: places of a rule, each of which sees other rows."""
 
-    table: Floats  # [P, 1 + 2 Q]
+    table: Floats  # [P, 1 + 2 T]
     places: NDArray[np.int32]  # [R]
-    all: Floats  # [1 + 2 Q]
+    all: Floats  # [1 + 2 T]
     """The sums over all rows."""
-    known: Floats  # [1 + 2 Q]
+    known: Floats  # [1 + 2 T]
     """Those over the rows whose labels are known at the end of training."""
 
 
-def _earlier(
-    part: Part, schema: Schema, rule: Earlier, names: Sequence[str], half_life: float | None
-) -> _Earlier:
-    """Return the sums of aggregates with some means and a half-life."""
+def _earlier(part: Part, rule: Earlier, half_life: float | None) -> _Earlier:
+    """Return the sums of aggregates with a half-life."""
     ends, places = rule.ends if rule.folds is None else (np.arange(FOLDS), rule.folds.astype(np.int32))
-    means, (kept, _) = _columns(schema, names), rule.kept(half_life)
-    table = np.zeros((1 + 2 * (part.labels.shape[1] + len(means)), len(ends) + 1))
+    kept, _ = rule.kept(half_life)
+    table = np.zeros((1 + 2 * part.labels.shape[1], len(ends) + 1))
     known, of_all = np.zeros((2, len(table)))
     # A row is seen from the first end after it; half-lives count from the newest row that is seen.
     newest = np.zeros(0) if rule.times is None else np.append(rule.newest, rule.times.max(initial=0.0))
     for start in range(0, len(part), CHUNK):
         rows = np.arange(start, min(start + CHUNK, len(part)))
-        values, groups = _values(part, rows, means), places[rows].astype(np.int64)
+        values, groups = _values(part, rows), places[rows].astype(np.int64)
         known += (values * kept[rows, None]).sum(0)
         if rule.times is not None:
             of_all += (values * left(newest[-1] - rule.times[rows], half_life)[:, None]).sum(0)
@@ -350,8 +345,8 @@ class _Run(NamedTuple):
     cells: NDArray[np.uint64]  # [C], sorted
     places: NDArray[np.int64]  # [E]
     """Place of each entry among the cells."""
-    values: Floats  # [E, 1 + 2 Q]
-    """1, whether the row has each label and number, and these; all times its weights."""
+    values: Floats  # [E, 1 + 2 T]
+    """1, whether the row has each label, and these; all times its weights."""
 
     def totals(self, values: Floats) -> Sums:
         """Return the cells with some of the values, and the sums of these."""
@@ -377,7 +372,7 @@ def _runs(
         rows = entries if owners is None else owners[entries]
         shares = None if counts is None else 1 / counts[rows]
         cells, places = np.unique(hashes[entries], return_inverse=True)
-        yield _Run(rows, shares, cells, places, _values(part, rows, _columns(schema, one.means)))
+        yield _Run(rows, shares, cells, places, _values(part, rows))
 
 
 def cells_of_rows(
@@ -401,22 +396,15 @@ def key_edges(values: NDArray[np.float32]) -> list[float]:
     return [float(np.float32(edge)) for edge in edges(some, BINS)]
 
 
-def _columns(schema: Schema, names: Sequence[str]) -> list[int]:
-    """Return the places of numeric fields."""
-    places = [field.name for field in schema.dense]
-    return [places.index(name) for name in names]
-
-
-def _values(part: Part, rows: NDArray[np.int64] | slice, means: Sequence[int]) -> Floats:
-    """Return 1, whether a row has each label and number, and these, times its weights, [E, 1 + 2 Q]."""
-    values = np.concatenate([part.labels[rows], part.dense[rows][:, means]], axis=1).astype(np.float64)
-    known = ~np.isnan(values)
-    found = np.concatenate([np.ones((len(values), 1)), known, np.where(known, values, 0.0)], axis=1)
+def _values(part: Part, rows: NDArray[np.int64] | slice) -> Floats:
+    """Return 1, whether a row has each label, and these, times its weights, [E, 1 + 2 T]."""
+    labels = part.labels[rows].astype(np.float64)
+    known = ~np.isnan(labels)
+    found = np.concatenate([np.ones((len(labels), 1)), known, np.where(known, labels, 0.0)], axis=1)
     if part.weights is None:
         return found
-    of_rows, of_tasks = _weights(part, rows), np.asarray(part.weights[rows], np.float64)
-    of = [of_tasks, *[of_rows] * len(means)]
-    return np.asarray(found * np.concatenate([of_rows, *of, *of], axis=1))
+    of = np.asarray(part.weights[rows], np.float64)
+    return np.asarray(found * np.concatenate([_weights(part, rows), of, of], axis=1))
 
 
 def _weights(part: Part, rows: NDArray[np.int64] | slice) -> Floats:

@@ -6,7 +6,7 @@ The numbers of aggregates are computed once for prepared data. Its folder holds 
         train.npy, validation.npy        [R, M + A] float32: dense fields, then numbers of aggregates
         aggregates.json                  the state, whose arrays are in aggregates-<digest>.npz
 
-Letters: R rows, M dense fields, Q edges, A numbers.
+Letters: R rows, M dense fields, P derived numbers, Q edges, A numbers.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from automtl_core.data.aggregates import NONE, Aggregates, fit
 from automtl_core.data.earlier import Earlier
 from automtl_core.data.part import Part, chunks
+from automtl_core.dataset.encodings import BINS
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError, AutoMTLError
 from automtl_core.fields.numeric import edges
@@ -39,21 +40,23 @@ ROWS = 1_000_000
 
 
 def bin_edges(part: Part, schema: Schema) -> NDArray[np.float32] | None:
-    """Return the edges of bins of equal frequency, with the minimum and the maximum, [M, Q].
+    """Return the edges of bins of equal frequency, with the minimum and the maximum, [M + P, Q].
 
-    Where numbers repeat, there are fewer bins, and the last edge is repeated. None if no field has bins.
+    Where numbers repeat, there are fewer bins, and the last edge is repeated. None if no field has bins, and
+    no number is derived.
     """
-    if schema.encodings.numbers != "bins":
+    if schema.encodings.numbers != "bins" and not schema.encodings.pairs:
         return None
-    dense = np.asarray(part.dense[:: -(-len(part) // ROWS) or 1, : len(schema.dense)], np.float64)
-    bins = schema.encodings.bins
-    found = np.zeros((dense.shape[1], bins + 1), np.float32)
-    for row, column in zip(found, dense.T, strict=True):
-        known = column[~np.isnan(column)]
+    dense = np.asarray(part.dense[:: -(-len(part) // ROWS) or 1, : len(schema.dense)])
+    found = np.zeros((len(schema.numbers), BINS + 1), np.float32)
+    with np.errstate(all="ignore"):
+        columns = [*dense.T, *schema.derived(dense)]
+    for row, column in zip(found, columns, strict=True):
+        known = column[np.isfinite(column)].astype(np.float64)
         if len(known):
             low, high = known.min(), known.max()
-            inner = [edge for edge in edges(known, bins) if low < edge]
-            row[:] = [low, *inner, *[high] * (bins - len(inner))]
+            inner = [edge for edge in edges(known, BINS) if low < edge]
+            row[:] = [low, *inner, *[high] * (BINS - len(inner))]
     return found
 
 
@@ -64,7 +67,7 @@ class Encoded:
     train: Part
     validation: Part
     """Held-out rows, whose aggregates see all training rows."""
-    edges: NDArray[np.float32] | None = None  # [M, Q]
+    edges: NDArray[np.float32] | None = None  # [M + P, Q]
     """Bin edges of dense fields; None without bins."""
     aggregates: Aggregates = NONE
 

@@ -61,7 +61,7 @@ from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.fields.sparse import vocabulary_of
 from automtl_core.system.documents import canonical, read_signed, sha256, write_signed
 
-FORMAT = 14
+FORMAT = 15
 PARTS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
 REJECTED = "rejected.csv"

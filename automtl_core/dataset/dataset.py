@@ -28,7 +28,7 @@ from automtl_core.errors import PluginError
 from automtl_core.fields.encode import AGE, LARGEST as LARGEST, FieldEncoder, event_columns
 from automtl_core.fields.field import FieldKind as FieldKind, Read as Read
 from automtl_core.fields.kinds import FIELDS
-from automtl_core.fields.numeric import Dense as Dense, Scaling as Scaling
+from automtl_core.fields.numeric import Dense as Dense, Scale, Scaling as Scaling
 from automtl_core.fields.sparse import Bag as Bag, Sparse as Sparse
 from automtl_core.fields.vectors import VectorIds, Vectors as Vectors
 from automtl_core.settings.settings import Configured, Settings
@@ -508,7 +508,7 @@ def schema_of(
 
     Args:
         dataset: The dataset, with its settings.
-        encoders: Categorical field -> its encoder.
+        encoders: Field -> its encoder.
         scales: Regression label -> mean and standard deviation in the training part.
 
     Raises:
@@ -535,9 +535,13 @@ def schema_of(
         known = Pretrained(encoder.column, encoder.width) if isinstance(encoder, VectorIds) else None
         return SparseField(field.name, 2 if encoder is None else encoder.size, form, known)
 
+    def dense(field: FieldKind) -> DenseField:
+        scale = encoders.get(field.name)
+        return DenseField(field.name, *((scale.offset, scale.width) if isinstance(scale, Scale) else ()))
+
     return Schema(
         tuple(map(sparse, sparse_fields(dataset))),
-        tuple(DenseField(field.name) for field in dense_fields(dataset)),
+        tuple(map(dense, dense_fields(dataset))),
         tuple(map(task, learned(dataset))),
         histories=histories_of(dataset),
     )

@@ -11,6 +11,10 @@ from automtl_core.settings.words import Takes
 Auto = Literal["auto"]
 Numbers = Literal["standard", "bins"]
 Refresh = Literal["never", "1d", "1h", "always"]
+Derived = tuple[str, Literal["/", "-", "+"], str]
+"""A number that is derived from two numeric fields, such as `(income, "/", amount)`."""
+BINS = 32
+"""Number of bins of a number, with equally many training rows in each."""
 MOST_FIELDS = 3
 """Largest number of fields in the key of an aggregate."""
 
@@ -21,10 +25,10 @@ class Aggregate(Settings):
     The numbers are the shrunken mean of each label, and the number of rows.
     """
 
+    removed: ClassVar = {"means": []}
+
     key: tuple[str, ...] = Field(min_length=1, max_length=MOST_FIELDS)
     """Fields of the key. Numeric fields enter as bins."""
-    means: tuple[str, ...] = ()
-    """Numeric fields whose shrunken means over the earlier rows are inputs too."""
     half_life: float | None = Field(None, gt=0)
     """Age at which an earlier row counts half, in the unit of the times of the dataset, for rows that are
     split by time. None: all earlier rows count the same."""
@@ -50,7 +54,9 @@ class Encodings(Settings):
     One word sets all of it: `auto`; or `ids`, which is only embeddings of values and scaled numbers.
     """
 
-    removed: ClassVar = {"folds": 5, "smoothing": 10.0, "statistics": "none", "crosses": [], "wide": False}
+    removed: ClassVar = {
+        "folds": 5, "smoothing": 10.0, "statistics": "none", "crosses": [], "wide": False, "bins": 32,
+    }  # fmt: skip
     instead: ClassVar = dict.fromkeys(("statistics", "crosses"), "features.aggregates: [{key: [a, b]}]")
 
     aggregates: Auto | Annotated[tuple[Aggregate, ...], Takes("a list of keys, lists of fields")] = "auto"
@@ -64,6 +70,8 @@ class Encodings(Settings):
     numbers: Auto | Numbers = "auto"
     """Encoding of each numeric field, beside the scaled number. standard: nothing more. bins: an embedding of
     the bin of the number; a missing number has an embedding too."""
+    derived: Auto | Annotated[tuple[Derived, ...], Takes("a list such as [[income, /, amount]]")] = "auto"
+    """Numbers that are derived from two numeric fields each: their ratio, difference or sum."""
     history: Auto | Annotated[tuple[str, ...], Takes("a list of inputs from histories")] = "auto"
     """Inputs from the history of a row, if the dataset has histories. matches: for each field, the number of
     earlier events with the row's value, the time since the last one, and the actions. last-K: each of the
@@ -71,8 +79,6 @@ class Encodings(Settings):
     history_window: int = Field(50, ge=1)
     """Maximum number of events that a history encoder reads: in longer histories the latest events that share
     a value with the row, then the latest others, as in SIM. Matches count all events."""
-    bins: int = Field(32, ge=2, le=1000)
-    """Number of bins of a numeric field, with equally many rows in each."""
 
     @property
     def auto(self) -> bool:
@@ -94,6 +100,11 @@ class Encodings(Settings):
         return () if self.aggregates == "auto" else self.aggregates
 
     @property
+    def pairs(self) -> tuple[Derived, ...]:
+        """The derived numbers; none while they are `auto`."""
+        return () if self.derived == "auto" else self.derived
+
+    @property
     def of_histories(self) -> tuple[str, ...]:
         """The inputs from histories; none while they are `auto`."""
         return () if self.history == "auto" else self.history
@@ -103,7 +114,7 @@ class Encodings(Settings):
         return type(self).model_validate({**self.model_dump(), **answers})
 
 
-PLAIN: Mapping[str, Any] = {"aggregates": (), "numbers": "standard", "history": ()}
+PLAIN: Mapping[str, Any] = {"aggregates": (), "numbers": "standard", "derived": (), "history": ()}
 """Embeddings of values and scaled numbers, and nothing else."""
 Word = Literal["auto", "ids"]
 WORDS: Mapping[Word, Mapping[str, Any]] = {"auto": dict.fromkeys(PLAIN, "auto"), "ids": PLAIN}

@@ -3,6 +3,7 @@
 Letters: R rows, T tasks, S scores.
 """
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
@@ -22,6 +23,8 @@ FieldForm = Literal["single", "bag"]
 """Whether a row holds one value of a sparse field, or any number of distinct values."""
 MATCHES, LAST = "matches", "last-"
 """Parts of `Encodings.history` that are no encoders: matches, and the latest events."""
+OPERATIONS: dict[Literal["/", "-", "+"], Any] = {"/": operator.truediv, "-": operator.sub, "+": operator.add}
+"""Operations of `Encodings.derived`."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,9 @@ class DenseField:
     """A numeric field."""
 
     name: str
+    offset: float = 0.0
+    width: float = 1.0
+    """A number of the table is the encoded one times `width`, plus `offset`; 1 and 0 for logarithms."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,22 @@ class Schema:
 
     def readable(self) -> list[str]:
         """Return the names that networks may read: fields, aggregates and inputs from histories."""
-        return [*self.fields(), *(one.name for one in self.encodings.keys), *self.history_inputs()]
+        keys = (one.name for one in self.encodings.keys)
+        return [*self.fields(), *map(" ".join, self.encodings.pairs), *keys, *self.history_inputs()]
+
+    @property
+    def numbers(self) -> list[str]:
+        """The names of the numeric fields, then those of derived numbers."""
+        return [*(field.name for field in self.dense), *map(" ".join, self.encodings.pairs)]
+
+    def unscaled(self, dense: Any) -> dict[str, Any]:
+        """Return the numbers of dense fields by name, [R] each, from encoded ones [R, M or more]."""
+        return {field.name: dense[:, n] * field.width + field.offset for n, field in enumerate(self.dense)}
+
+    def derived(self, dense: Any) -> list[Any]:
+        """Return derived numbers as `unscaled`, infinite or NaN where they are not known."""
+        found = self.unscaled(dense)
+        return [OPERATIONS[sign](found[one], found[other]) for one, sign, other in self.encodings.pairs]
 
     @property
     def n_numbers(self) -> int:
@@ -137,12 +158,12 @@ class Schema:
         """Return the schema with other encodings.
 
         Raises:
-            UsageError: an aggregate names something other than fields, or a field has the name of an
-                aggregate, of a history or of an input from it.
+            UsageError: an aggregate or a derived number names something other than fields, or a field has
+                the name of an aggregate, of a derived number, of a history or of an input from it.
 
         """
         found = replace(self, encodings=encodings)
-        found._check_aggregates()
+        found._check_names()
         names = [*found.readable(), *(one.name for one in found.as_read().histories)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise UsageError(
@@ -156,8 +177,8 @@ class Schema:
         return self if self.encodings.of_histories else replace(self, histories=())
 
     def aggregates(self) -> dict[str, int]:
-        """Return the aggregates: name -> how many numbers it tells: a mean of each label, a count, means."""
-        return {one.name: len(self.tasks) + 1 + len(one.means) for one in self.encodings.keys}
+        """Return the aggregates: name -> how many numbers it tells: a mean of each label, and a count."""
+        return {one.name: len(self.tasks) + 1 for one in self.encodings.keys}
 
     def history_inputs(self) -> list[str]:
         """Return the names of the inputs from histories, such as `past:item_id` and `past:last1`."""
@@ -177,17 +198,20 @@ class Schema:
         vectors = [n for n, f in enumerate(self.sparse) if f.vectors and f.vectors.column in history.shared]
         return [*(names.index(name) for name in history.shared), *vectors]
 
-    def _check_aggregates(self) -> None:
-        """Check the names in the aggregates. Raises as `encoded` does."""
+    def _check_names(self) -> None:
+        """Check the names in aggregates and derived numbers. Raises as `encoded` does."""
         bags, numbers = [f.name for f in self.sparse if f.kind == "bag"], [f.name for f in self.dense]
+        named: list[tuple[str, tuple[str, ...], list[str]]]
+        named = [(f"derived: {' '.join(pair)}", pair[::2], numbers) for pair in self.encodings.pairs]
+        named += [(f"aggregates: {one.name}", one.key, self.fields()) for one in self.encodings.keys]
+        for which, names, known in named:
+            if wrong := [name for name in names if name not in known or names.count(name) > 1]:
+                raise UsageError(
+                    f"features.{which}: {wrong[0]!r} is not a field, or is there twice"
+                    f"{did_you_mean(wrong[0], known)}",
+                    f"name {'numeric fields' if known is numbers else 'fields'}: {listing(known)}",
+                )
         for one in self.encodings.keys:
-            for names, known in ((one.key, self.fields()), (one.means, numbers)):
-                if wrong := [name for name in names if name not in known or names.count(name) > 1]:
-                    raise UsageError(
-                        f"features.aggregates: {one.name}: {wrong[0]!r} is not a field, or is there twice"
-                        f"{did_you_mean(wrong[0], known)}",
-                        f"name {'numeric fields' if names is one.means else 'fields'}: {listing(known)}",
-                    )
             if len(several := [name for name in one.key if name in bags]) > 1:
                 raise UsageError(
                     f"features.aggregates: {one.name} has two multi-valued fields: {listing(several)}",

@@ -135,14 +135,11 @@ def write_vocabulary(path: Path, blocks: Iterable[Sequence[str]]) -> str:
     """Write a vocabulary, and return its SHA-256."""
     digest = hashlib.sha256()
     with path.open("wb") as file:
-        for line in chain([b"null\n"], map(_lines, blocks)):
-            file.write(line)
-            digest.update(line)
+        lines = ("".join(f"{encode_basestring_ascii(value)}\n" for value in block) for block in blocks)
+        for some in chain(["null\n"], lines):
+            file.write(some.encode())
+            digest.update(some.encode())
     return digest.hexdigest()
-
-
-def _lines(values: Sequence[str]) -> bytes:
-    return "".join(f"{encode_basestring_ascii(value)}\n" for value in values).encode()
 
 
 class Counts(FieldLearner):

@@ -1,7 +1,7 @@
 """Inputs: the encoded fields of examples, the first part of every model.
 
-Letters: B batch, N sparse fields, M dense fields, w and m numbers per field of each kind, D numbers of all
-inputs, d embedding, Q edges of a field.
+Letters: B batch, N sparse fields, M dense fields, P derived numbers, w and m numbers per field of each kind,
+D numbers of all inputs, d embedding, Q edges of a field.
 """
 
 from collections.abc import Callable
@@ -10,10 +10,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from automtl_core.dataset.encodings import BINS
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features
 from automtl_core.modules.histories import HistoryEncoderFactory, HistoryInputs, history_widths, no_encoder
+
+FAR = 5.0
+"""Deviations from the mean beyond which a derived number counts as that far."""
 
 
 class Numbers(nn.Module):
@@ -40,11 +44,6 @@ class Numbers(nn.Module):
         self.offsets: Tensor
         self.table = nn.Embedding(fields * (bins + 1), dim)  # for each field: missing, then the bins
         nn.init.normal_(self.table.weight, std=std)
-
-    def load_edges(self, edges: Tensor) -> None:
-        """Load the edges, [M, Q] in rising order."""
-        if self.bins:
-            self.edges.copy_(edges)
 
     def forward(self, dense: Tensor) -> Tensor:  # [B, M] -> [B, M, m]
         missing = dense.isnan()
@@ -81,7 +80,7 @@ class Widths(NamedTuple):
         """Return the widths for the encodings of a schema, with `dim` numbers per id."""
         m = 1 if schema.encodings.numbers == "standard" else 1 + dim
         others = tuple(schema.aggregates().values()), tuple(history_widths(schema, dim))
-        fields = len(schema.sparse) * dim + len(schema.dense) * m
+        fields = len(schema.sparse) * dim + len(schema.numbers) * m
         return cls(dim, m, fields + sum(map(sum, others)), *others)
 
 
@@ -91,7 +90,7 @@ class EncodedFields(NamedTuple):
     sparse: Tensor  # [B, N, w]
     """Embeddings."""
     numbers: Tensor  # [B, M, m]
-    """Dense fields: the scaled number, followed by the embedding of its bins if the schema has bins."""
+    """Dense fields, then derived numbers: each scaled, with the embedding of its bin if there are bins."""
     aggregates: tuple[Tensor, ...] = ()
     """Aggregates, [B, width] each, see `Schema.aggregates`."""
     histories: tuple[Tensor, ...] = ()
@@ -122,9 +121,13 @@ class Inputs(nn.Module):
         encoder: Callable[[str], HistoryEncoderFactory] = no_encoder,
     ) -> None:
         super().__init__()
-        bins = schema.encodings.bins if schema.encodings.numbers == "bins" else 0
+        bins = BINS if schema.encodings.numbers == "bins" else 0
         self.embedding = FieldEmbedding(schema.sparse, dim, std)
-        self.numbers = Numbers(len(schema.dense), bins, dim, std)
+        self.numbers = Numbers(len(schema.numbers), bins, dim, std)
+        self.schema = schema
+        if pairs := len(schema.encodings.pairs):
+            self.register_buffer("scales", torch.tensor([0.0, 1.0]).repeat(pairs, 1))
+            self.scales: Tensor  # [P, 2]: mean and deviation of derived numbers
         self.histories = HistoryInputs(schema, dim, std, encoder) if schema.history_inputs() else None
         self.widths = Widths.of(schema, dim)
         self.width = self.widths.flat
@@ -133,10 +136,32 @@ class Inputs(nn.Module):
         e: Tensor = self.embedding(features)
         fields = features.dense.shape[1] - sum(self.widths.aggregates)
         dense, *aggregates = torch.split(features.dense, [fields, *self.widths.aggregates], dim=1)
+        if self.schema.encodings.pairs:
+            derived = (self.derived(dense) - self.scales[:, 0]) / self.scales[:, 1]
+            dense = torch.cat([dense, derived.clamp(-FAR, FAR)], dim=1)
         numbers = self.numbers(dense).to(e.dtype)
         told = tuple(one.nan_to_num(0.0).to(e.dtype) for one in aggregates)
         histories = tuple(read.to(e.dtype) for read in self.of_histories(features))
         return EncodedFields(e, numbers, told, histories)
+
+    def derived(self, dense: Tensor) -> Tensor:
+        """Return the derived numbers, [B, M or more] -> [B, P], unscaled; NaN where they are not known."""
+        found = self.schema.derived(dense)
+        numbers = torch.stack(found, dim=1) if found else dense[:, :0]
+        return numbers.masked_fill(~numbers.isfinite(), torch.nan)
+
+    def load_edges(self, edges: Tensor) -> None:
+        """Load the bin edges of numbers, [M + P, Q] in rising order; those of derived numbers scale them."""
+        fields, derived = edges.tensor_split([len(self.schema.dense)])
+        if len(derived):
+            known = ((derived < derived[:, -1:]) | (derived == derived[:, :1])).to(derived)
+            known /= known.sum(1, keepdim=True)
+            mean = (derived * known).sum(1, keepdim=True)
+            deviation = ((derived - mean) ** 2 * known).sum(1, keepdim=True).sqrt().clamp(min=1e-12)
+            self.scales.copy_(torch.cat([mean, deviation], dim=1))
+            derived = (derived - mean) / deviation
+        if self.numbers.bins:
+            self.numbers.edges.copy_(torch.cat([fields, derived]))
 
     def of_histories(self, features: Features) -> list[Tensor]:
         """Return the inputs from histories, [B, width] each."""

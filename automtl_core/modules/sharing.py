@@ -1,6 +1,6 @@
 """Sharing in a network: the fields and parts that experts and tasks read, from the names of choices."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -102,16 +102,13 @@ class Sharing(Value):
 
     def closed(self) -> tuple[str, ...]:
         """Return the fields that no part reads, except gates; see `unread`."""
-        seen = self._with_keys({field for fields in self.sees.values() for field in fields})
+        seen = {field for fields in self.sees.values() for field in fields}
+        seen |= {name for one in seen for name in self.keys.get(one, ())}
         return tuple(field for field in self.fields if field not in seen)
 
     def unread(self) -> tuple[str, ...]:
         """Return the fields that the network does not read at all."""
         return () if self.gates else self.closed()
-
-    def _with_keys(self, seen: Collection[str]) -> set[str]:
-        """Return fields, with the fields of the key of each aggregate among them."""
-        return {*seen, *(name for one in seen for name in self.keys.get(one, ()))}
 
 
 def _part(name: str) -> str:

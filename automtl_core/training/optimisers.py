@@ -18,7 +18,7 @@ from automtl_core.modules.table import RowAverage, Table
 from automtl_core.system.state import State
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import Compute, recalibrate_batchnorm
-from automtl_core.training.recipe import Recipe
+from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 
 Parameters = Mapping[str, nn.Parameter]
 ADAM: Any = partial(torch.no_grad()(adam), fused=True, amsgrad=False, maximize=False, eps=1e-8)
@@ -123,12 +123,13 @@ def weight_groups(model: nn.Module, weights: Parameters, recipe: Recipe) -> list
     embeddings = _owned_by(model, lambda m: isinstance(m, nn.Embedding))
     norms = _owned_by(model, lambda m: isinstance(m, nn.modules.batchnorm._BatchNorm))
     rate = recipe.learning_rate
+    decay = EMBEDDING_DECAY if recipe.embedding_decay == "auto" else recipe.embedding_decay
 
     def named(which: Callable[[str], bool]) -> Parameters:
         return {name: p for name, p in weights.items() if which(name)}
 
     return [
-        Group(named(lambda name: name in embeddings), rate, recipe.decay_of_embeddings, tables),
+        Group(named(lambda name: name in embeddings), rate, decay, tables),
         Group(named(lambda name: name in norms), rate, 0.0),
         Group(named(lambda name: name not in embeddings | norms), rate, recipe.weight_decay),
     ]

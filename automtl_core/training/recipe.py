@@ -108,11 +108,6 @@ class Recipe(Settings):
         """Return the mean over tasks of the relative change of validation metrics; see `relative_change`."""
         return relative_change(now, best, self.min_positives, self.monitor)
 
-    @property
-    def decay_of_embeddings(self) -> float:
-        """The decay of embeddings; the default while it is `auto`."""
-        return EMBEDDING_DECAY if self.embedding_decay == "auto" else self.embedding_decay
-
     def cut_short(self, best_epoch: int) -> bool:
         """Return whether training from scratch ended before early stopping, given the best epoch.
 

@@ -66,8 +66,7 @@ def refresh(run: Run, made: Trained, reading: NewExamples, path: Path) -> Refres
     # Aggregates are of fields alone: rows need no history.
     plain = replace(made, encoder=made.encoder.of_run((), made.encoder.aggregates))
     how: dict[str, Any] = {"labelled": True, "histories": (), "rule": None, "time": column}
-    how["identified"] = True
-    how["weights"] = made.encoder.schema.weights
+    how |= {"identified": True, "weights": made.encoder.schema.weights}
     how["unread"] = [name for name in made.unread if name not in how["weights"]]
     with new_rows(replace(reading, **how)) as rows:
         if data.times:

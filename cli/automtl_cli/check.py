@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
     from automtl_core.raw.load import Rejected
     from automtl_core.system.strict_yaml import Places
-    from automtl_core.views import Section
     from automtl_core.workflow.job import Job
+    from automtl_inspection.sections import Section
 
 LEAST = 1 << 30
 """Bytes of free disk below which a search of a small table may fail."""
@@ -114,7 +114,7 @@ def check(
 
 
 def _view(checks: Sequence[Check]) -> "Section":
-    from automtl_core.views import table
+    from automtl_inspection.sections import table
 
     rows = [(check.name, check.status, check.result, check.remedy or "") for check in checks]
     return table(["check", "status", "result", "remedy"], rows)

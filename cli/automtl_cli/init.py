@@ -15,11 +15,11 @@ from automtl_core.errors import AutoMTLError, RunExistsError, UsageError, listin
 from automtl_core.system.files import write_atomic
 from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.training.recipe import Recipe
-from automtl_core.views import Section, lines, next_commands, table
 from automtl_inspection.guess.facts import Glimpse
 from automtl_inspection.guess.guess import Guess, TableGuess, guess
 from automtl_inspection.guess.peek import peek
 from automtl_inspection.guess.rules import Role, parts_of_date
+from automtl_inspection.sections import Section, lines, next_commands, table
 
 SHOWN = 30
 """Maximum number of characters that are shown of a value."""

@@ -9,7 +9,7 @@ from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import DATASETS, KINDS, Kind
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow, Registry
-from automtl_core.views import Section, table
+from automtl_inspection.sections import Section, table
 from automtl_report.commands import Output, argument
 
 

@@ -13,7 +13,7 @@ from automtl_core.errors import StorageError, on_one_line, printable
 
 if TYPE_CHECKING:
     from automtl_core.system.progress import Progress
-    from automtl_core.views import Section
+    from automtl_inspection.sections import Section
 
 Json = Mapping[str, Any]
 """The document that `--json` prints."""

@@ -13,7 +13,7 @@ from automtl_core.run_dir.config import COMPONENTS, OF_TASKS, ImportanceSettings
 from automtl_core.search.encoding.rows import EncodingSearchSettings
 from automtl_core.settings.settings import Setting, Settings, explain
 from automtl_core.training.recipe import Recipe
-from automtl_core.views import Section, lines, table
+from automtl_inspection.sections import Section, lines, table
 
 PARTS: Mapping[str, type[Settings]] = {
     "run": RunConfig, "features": Encodings, "encoding_search": EncodingSearchSettings, "training": Recipe,

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text as RichText
 
 from automtl_core.errors import on_one_line, printable
-from automtl_core.views import Grid, Preformatted, Section, Text
+from automtl_inspection.sections import Grid, Preformatted, Section, Text
 from automtl_report.plain import cell, plain
 
 WITHOUT = 10_000

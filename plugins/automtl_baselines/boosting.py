@@ -373,7 +373,13 @@ class BoostedTrees(Learner):
     def _columns(self, features: Features) -> Tensor:  # -> [B, F]
         histories = self.inputs.of_histories(features)
         vectors = self.inputs.embedding.raw_vectors(features)
-        parts = [features.dense, *vectors, *histories, self.ranks[features.ids + self.offsets]]
+        parts = [
+            self.inputs.derived(features.dense),
+            features.dense,
+            *vectors,
+            *histories,
+            self.ranks[features.ids + self.offsets],
+        ]
         return torch.cat([part.float() for part in parts], dim=1)
 
 
@@ -392,7 +398,7 @@ class Boosting(SearchSpace[BoostingSettings]):
     """Gradient-boosted trees for each task, by LightGBM; a baseline (Ke et al., NeurIPS 2017)."""
 
     takes_encodings = True
-    ignores = (*OF_NETWORKS, "features.numbers", "features.bins")
+    ignores = (*OF_NETWORKS, "features.numbers")
     libraries = ("lightgbm",)
 
     def build(self, choose: Chooser) -> nn.Module:

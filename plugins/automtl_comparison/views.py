@@ -13,7 +13,7 @@ from automtl_core.errors import ArtifactError
 from automtl_core.system.documents import read_json
 from automtl_core.system.files import write_atomic
 from automtl_core.training.metrics import flat, too_few
-from automtl_core.views import Bar, Bars, Block, Curves, Grid, Section, Text, table
+from automtl_inspection.sections import Bar, Bars, Block, Curves, Grid, Section, Text, table
 from automtl_report.metrics import by_user
 from automtl_report.numbers import change, elapsed, interval, of_changes, p_value, percent
 from automtl_report.plain import markdown

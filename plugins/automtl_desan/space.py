@@ -257,12 +257,12 @@ class DESAN(SearchSpace[DESANSettings]):
 
     def _selection(self, choose: Chooser, name: str) -> FeatureSelection:
         schema = self.schema
-        sparse, dense = ([field.name for field in of] for of in (schema.sparse, schema.dense))
+        sparse = [field.name for field in schema.sparse]
         # The order of choices is the order of random draws: another order gives other results for a seed.
         options = {
             "interaction": sparse if len(sparse) > 1 else [],
             "single": sparse,
-            "numbers": dense,
+            "numbers": schema.numbers,
             "aggregates": list(schema.aggregates()),
             "histories": schema.history_inputs(),
         }
@@ -270,7 +270,9 @@ class DESAN(SearchSpace[DESANSettings]):
         interaction, single, *others = (
             _gate(choose, f"{name}/{what}", of, what != fixed) for what, of in options.items()
         )
-        return FeatureSelection([single, interaction, *others], (len(sparse), len(dense)), self._widths)
+        return FeatureSelection(
+            [single, interaction, *others], (len(sparse), len(schema.numbers)), self._widths
+        )
 
     def _selective_gate(self, choose: Chooser, name: str) -> SelectiveGate:
         s = self.settings

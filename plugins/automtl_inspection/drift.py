@@ -24,10 +24,10 @@ from automtl_core.run_dir.run import Run
 from automtl_core.system import seeds
 from automtl_core.system.documents import Value
 from automtl_core.training.significance import NORMAL, error_of_mean, losses_by_row
-from automtl_core.views import Section, lines, next_commands, table
 from automtl_core.workflow.new_rows import time_column
 from automtl_core.workflow.trained import Trained, of_finished, predictions
 from automtl_core.workflow.workflow import Workflow
+from automtl_inspection.sections import Section, lines, next_commands, table
 from automtl_inspection.shifts import MOST, Shift, differences, rows_of, shifts
 
 SHOWN = 20

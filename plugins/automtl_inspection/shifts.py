@@ -23,9 +23,9 @@ from automtl_core.data.store import Prepared
 from automtl_core.run_dir.facts import Fact
 from automtl_core.system.documents import Value
 from automtl_core.training.significance import SMALLEST, half_interval, holm
-from automtl_core.views import Section, table
 from automtl_core.workflow.stage import OnTestRows, Stage
 from automtl_inspection.importance import sample
+from automtl_inspection.sections import Section, table
 
 VALUES = 30
 """Largest number of values of a column that are compared; the others count together."""

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from automtl_core.system.documents import Value
-from automtl_core.views import Matrix, Section, by_name, facts, lines, table
 from automtl_inspection.describe import Described
+from automtl_inspection.sections import Matrix, Section, by_name, facts, lines, table
 
 
 def prepared(about: Mapping[str, Any]) -> Section:

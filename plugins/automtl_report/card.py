@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from automtl_core.dataset.schema import Task, scores_of
 from automtl_core.run_dir.facts import Data
-from automtl_core.views import Grid, Section, Text
+from automtl_inspection.sections import Grid, Section, Text
 from automtl_report.record import RunRecord
 
 

@@ -17,7 +17,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from automtl_core.errors import on_one_line, printable
-from automtl_core.views import Bars, Curves
+from automtl_inspection.sections import Bars, Curves
 
 COLOURS = 8
 """Number of colours of the style sheet, `--c1` and so on."""

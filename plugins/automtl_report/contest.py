@@ -7,7 +7,7 @@ from math import inf
 
 from automtl_core.search.evidence import Point, ranking
 from automtl_core.training.significance import IN_WORDS, Difference
-from automtl_core.views import Block, Curves, Grid, Section, Text
+from automtl_inspection.sections import Block, Curves, Grid, Section, Text
 from automtl_report.numbers import interval, percent
 from automtl_report.record import RunRecord
 from automtl_report.search import measure

@@ -7,7 +7,7 @@ from itertools import groupby
 from markupsafe import Markup
 
 from automtl_core.errors import on_one_line
-from automtl_core.views import Drawing, Edge, Node
+from automtl_inspection.sections import Drawing, Edge, Node
 from automtl_report.charts import colour, macro
 
 HEIGHT, GAP, BETWEEN, MARGIN = 24, 8, 120, 6

@@ -14,7 +14,7 @@ from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data
 from automtl_core.run_dir.run import Run
 from automtl_core.system.files import write_atomic
-from automtl_core.views import Bars, Block, Curves, Grid, Matrix, Section
+from automtl_inspection.sections import Bars, Block, Curves, Grid, Matrix, Section
 from automtl_report.charts import LONG, chart, legible, template
 from automtl_report.drawing import drawn
 from automtl_report.plain import cell

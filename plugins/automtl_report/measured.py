@@ -8,10 +8,10 @@ from automtl_core.run_dir.facts import Calibration, EncodingSearch, Refreshed, R
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded
 from automtl_core.training.metrics import too_few
 from automtl_core.training.significance import LEAST, SIGNIFICANCE
-from automtl_core.views import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
 from automtl_inspection.baselines import Baseline
 from automtl_inspection.behaviour import Behaviour, calibration_error
 from automtl_inspection.importance import MARGIN, Importance
+from automtl_inspection.sections import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
 from automtl_inspection.shifts import Drifted, differences
 from automtl_report.metrics import metrics
 from automtl_report.numbers import change, p_value, some

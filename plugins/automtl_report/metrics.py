@@ -6,7 +6,7 @@ from automtl_core.tasks.kind import Measure
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metric import ByUser
 from automtl_core.training.metrics import Metrics, TaskMetrics, flat, mean_over_tasks, measures, too_few
-from automtl_core.views import Block, Grid, Text
+from automtl_inspection.sections import Block, Grid, Text
 
 
 def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) -> Iterator[Block]:

@@ -6,10 +6,10 @@ from pathlib import Path
 from automtl_core.modules.cost import Cost
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.run import resuming
-from automtl_core.views import Section, Text, facts, lines, preformatted, table
 from automtl_core.workflow.evaluation import Evaluation
 from automtl_core.workflow.new_rows import Predicted, Tested
 from automtl_core.workflow.pipeline import Plan
+from automtl_inspection.sections import Section, Text, facts, lines, preformatted, table
 from automtl_report.metrics import metrics
 from automtl_report.numbers import elapsed
 from automtl_report.record import after_refresh

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from automtl_core.errors import printable
-from automtl_core.views import (
+from automtl_inspection.sections import (
     Bar,
     Bars,
     Block,

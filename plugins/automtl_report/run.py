@@ -11,7 +11,7 @@ from automtl_core.modules.sharing import WHOLE
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment
-from automtl_core.views import Block, Grid, Preformatted, Section, Text, facts, lines
+from automtl_inspection.sections import Block, Grid, Preformatted, Section, Text, facts, lines
 from automtl_report import contest, measured, search, sharing, verdict
 from automtl_report.card import limits, tasks
 from automtl_report.plain import cell, markdown

@@ -12,7 +12,7 @@ from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Verdict
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.significance import NORMAL, SIGNIFICANCE
-from automtl_core.views import Block, Grid, Section, Text
+from automtl_inspection.sections import Block, Grid, Section, Text
 from automtl_report.numbers import change, interval, p_value
 from automtl_report.record import RunRecord
 
@@ -192,6 +192,8 @@ def _words(name: str, answer: Any) -> str:
     if name == "aggregates":
         keys = listing(Aggregate.model_validate(one).name.removeprefix("by ") for one in answer)
         return f"aggregates by {keys}" if answer else "no aggregates"
+    if name == "derived":
+        return f"derived {listing(map(' '.join, answer))}" if answer else "no derived numbers"
     if name == "history":
         return f"history by {listing(answer)}" if answer else "no history"
     if name == "numbers":

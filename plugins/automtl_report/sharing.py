@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from automtl_core.modules.sharing import WHOLE, Sharing, group_and_word
 from automtl_core.search.evidence import EVERYWHERE, Evidence
-from automtl_core.views import Block, Drawing, Edge, Kind, Matrix, Node, Text
 from automtl_inspection.behaviour import Behaviour
+from automtl_inspection.sections import Block, Drawing, Edge, Kind, Matrix, Node, Text
 from automtl_report.drawing import grouped
 from automtl_report.numbers import p_value, some
 from automtl_report.record import RunRecord

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator
 
 from automtl_core.run_dir.facts import Costs, Result
-from automtl_core.views import Bar, Bars, Figures, Section, Text, lines, next_commands
+from automtl_inspection.sections import Bar, Bars, Figures, Section, Text, lines, next_commands
 from automtl_report.contest import rank
 from automtl_report.measured import notes
 from automtl_report.numbers import elapsed

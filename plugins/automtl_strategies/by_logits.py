@@ -3,20 +3,18 @@
 `pd-darts-entropy` is PD-DARTS as in the paper, `darts` is bi-level optimisation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from math import log
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from automtl_core.plugin import (
     Action,
-    Batch,
     Decision,
     DecisionMade,
     Evidence,
@@ -36,7 +34,6 @@ from automtl_core.plugin import (
     Verdict,
     seeds,
 )
-from automtl_strategies.second_order import Objective, architecture_gradient
 
 
 def entropy(logits: Tensor) -> float:
@@ -174,30 +171,25 @@ class DARTSSettings(Settings):
     epochs: int = Field(8, ge=1)
     """Number of search epochs. Each trains the weights on one half of the training rows and the logits on the
     other half."""
-    order: Literal["first", "second"] = "first"
-    """Order of the gradient of the architecture logits. first: at the current weights. second: at the weights
-    after their next step, which takes three more passes per step."""
     learning_rate: float = Field(1e-2, gt=0)
     """Learning rate of Adam for the architecture logits. A logit moves by about this much per step. A search
     here has a few hundred steps; the paper's 3e-4 is for tens of thousands."""
-    removed: ClassVar[Mapping[str, Any]] = {"decay": 1e-6}
+    removed: ClassVar[Mapping[str, Any]] = {"decay": 1e-6, "order": "first"}
 
 
 class DARTS(SearchStrategy[DARTSSettings]):
-    """Bi-level differentiable search of first or second order (Liu et al., ICLR 2019).
+    """Bi-level differentiable search of first order (Liu et al., ICLR 2019).
 
         min_a L_val(w*(a), a)  with  w*(a) = argmin_w L_train(w, a)                          (eq. 3 and 4)
 
     Each step (algorithm 1):
 
-    1. logits a move along the gradient of L_val(w - xi * grad_w L_train(w, a), a), on a held-out batch; xi is
-       0 in first order, and the learning rate of the weights in second order
+    1. logits a move along the gradient of L_val(w, a), on a held-out batch
     2. weights w move along the gradient of L_train(w, a)
 
     At the end all decisions are fixed at once, and the network is trained from scratch. L_val is the loss on
     the half of the training rows that the weights are not trained on; the validation rows are only for
-    reports. Step 1 minimises the weighted mean over tasks. If the recipe has another balancer, it updates the
-    weights in step 2, but step 1 assumes a weight step along the weighted mean.
+    reports. Step 1 minimises the weighted mean over tasks, also if the recipe has another balancer.
     """
 
     retrain: ClassVar[Retrain] = "scratch"
@@ -218,32 +210,11 @@ class DARTS(SearchStrategy[DARTSSettings]):
         relaxed, last = self.relaxed, self.settings.epochs
         while relaxed.epoch < last and relaxed.going_on:
             epoch = relaxed.begin_pairs("search", listener, self.rows, self.held_out)
-            for place, (batch, other) in enumerate(epoch):
-                if self.settings.order == "first":
-                    self._draw(place, "held-out")
-                    relaxed.step(other, relaxed.logits)
-                else:
-                    relaxed.optimiser.step(partial(self._backward, place, batch, other), relaxed.logits)
-                self._draw(place, "train")  # the weights take exactly the step that second order assumes
+            for batch, other in epoch:
+                relaxed.step(other, relaxed.logits)
                 epoch.add(relaxed.step(batch, relaxed.weights), batch)
             metrics, entropy = relaxed.evaluate(), mean_entropy(self.supernet)
             fixed = self.supernet.favourites() if relaxed.epoch == last else {}
             relaxed.end(epoch, listener, metrics, entropy, fixed)
         evidence = evidence_of(self.supernet, self.supernet.favourites(), relaxed.epoch)
         return replace(relaxed.result(), evidence=evidence)
-
-    def _backward(self, place: int, batch: Batch, other: Batch, inputs: Sequence[nn.Parameter]) -> None:
-        """Compute the gradients of second order of the logits."""
-        loss = Objective(self.supernet, self.relaxed.losses, self.problem.compute)
-        train = loss.on(batch, partial(self._draw, place, "train"))
-        val = loss.on(other, partial(self._draw, place, "held-out"))
-        weights, logits = self.supernet.weights(), self.supernet.logits()
-        rate = self.problem.recipe.learning_rate
-        for name, gradient in architecture_gradient(train, val, weights, logits, rate).items():
-            logits[name].grad = gradient
-
-    def _draw(self, place: int, rows: str) -> None:
-        """Seed dropout and gates for a pass over rows."""
-        seed, purpose = self.problem.seed, ("darts", self.relaxed.epoch, place, rows)
-        seeds.seed_torch(seed, *purpose)
-        self.relaxed.relaxation.seed(seeds.derive(seed, "relaxation", *purpose))

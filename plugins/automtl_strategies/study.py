@@ -4,9 +4,12 @@ Recipe and architecture interact (Zela, Klein, Falkner and Hutter, "Towards Auto
 workshop at ICML 2018, arXiv 1807.06906): an architecture that is better with one learning rate may be worse
 with another. A trial therefore chooses both, and is trained from scratch; the best one on validation rows is
 the result.
+
+`SearchSpace.build(choose)` is the objective: the chooser asks for a value where the space has a choice
+(define-by-run, Akiba et al., "Optuna", KDD 2019), so that parts which are not built have no parameters.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any, ClassVar
@@ -14,14 +17,22 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from automtl_core.plugin import (
+    AnyOf,
+    Architecture,
     Candidate,
+    Choice,
     Cost,
+    Decision,
+    Fixing,
     Listener,
+    OneOf,
+    Parameters,
     Point,
     Problem,
     Proposals,
     Recipe,
     SearchResult,
+    SearchSpace,
     SearchStrategy,
     Suggests,
     TrialLoop,
@@ -29,11 +40,10 @@ from automtl_core.plugin import (
     UsageError,
     did_you_mean,
     listing,
+    meta,
     nothing,
-    parameters_of,
     parameters_of_settings,
     steps,
-    suggested_architecture,
     suggested_settings,
     trained_fit,
     trials_of,
@@ -42,6 +52,9 @@ from automtl_core.plugin import (
 from automtl_strategies.last_round import point_of
 from automtl_strategies.optuna_scheduler import OptunaScheduler, OptunaSettings
 from automtl_strategies.paths import probes
+
+ALL, NONE, SOME = "all", "none", "some"
+"""Values of the parameter of a choose-any. Options are a group: only for `some` each has a parameter."""
 
 
 class StudySettings(OptunaSettings):
@@ -77,7 +90,7 @@ class StudySearch(SearchStrategy[StudySettings]):
         searched = {name: d for name, d in tunable.domains.items() if name not in settings.fixed}
         self.tunable = replace(tunable, domains=usable(searched, tunable.values))
         self.costs: dict[str, Cost] = {}  # of the candidates by name, since a new problem takes a while
-        self.options: dict[str, Sequence[str]] = {}  # see `parameters.suggesting`
+        self.options: dict[str, Sequence[str]] = {}  # see `suggesting`
         self.loop = TrialLoop(self._scheduler())
 
     @classmethod
@@ -147,3 +160,58 @@ class StudySearch(SearchStrategy[StudySettings]):
         architecture = suggested_architecture(space, trial, self.options)
         self.costs[name] = space.cost(architecture)
         return Candidate(name, architecture, overrides)
+
+
+def suggesting(trial: Suggests, options: MutableMapping[str, Sequence[str]]) -> Callable[[Choice], Decision]:
+    """Return the decision of each choice by parameters of a trial.
+
+    Args:
+        trial: Suggests values.
+        options: Name of a parameter -> its options in earlier trials, which is extended. Where the options of
+            a choice depend on settings, each list of options is a parameter of its own.
+
+    """
+
+    def decide(choice: Choice) -> Decision:
+        parameter = choice.name
+        if isinstance(choice, OneOf):
+            while options.setdefault(parameter, choice.options) != choice.options:
+                parameter += "'"
+            return str(trial.suggest_categorical(parameter, choice.options))
+        groups = (ALL, NONE, SOME) if len(choice.options) > 1 else (ALL, NONE)
+        group = trial.suggest_categorical(parameter, groups)
+        return tuple(
+            option
+            for option in choice.options
+            if group == ALL
+            or (group == SOME and trial.suggest_categorical(f"{parameter}: {option}", (False, True)))
+        )
+
+    return decide
+
+
+def suggested_architecture(
+    space: SearchSpace, trial: Suggests, options: MutableMapping[str, Sequence[str]]
+) -> Architecture:
+    """Return the architecture that a trial suggests, in its canonical form; see `suggesting`."""
+    choose = Fixing(suggesting(trial, options))
+    with meta():
+        space.build(choose)
+    unasked: dict[str, Decision] = {
+        name: () if isinstance(choice, AnyOf) else choice.options[0]
+        for name, choice in space.choices().items()
+    }
+    return space.canonical(Architecture({**unasked, **choose.asked}))
+
+
+def parameters_of(architecture: Architecture, choices: Mapping[str, Choice]) -> Parameters:
+    """Return the parameters with which a trial suggests an architecture."""
+    found: Parameters = {}
+    for name, decision in architecture.decisions.items():
+        if isinstance(decision, str):
+            found[name] = decision
+            continue
+        options = choices[name].options
+        found[name] = ALL if set(decision) == set(options) else SOME if decision else NONE
+        found |= {f"{name}: {option}": option in decision for option in options}
+    return found

@@ -18,7 +18,7 @@ from automtl_core.registry import kinds
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.system.files import publish_folder
-from automtl_core.views import Section, lines, next_commands, table
+from automtl_inspection.sections import Section, lines, next_commands, table
 from automtl_report.commands import Output, argument, option
 
 if TYPE_CHECKING:

@@ -45,7 +45,7 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     "numbers alone": lambda: sample_schema(dense=3, regression=False, multi=False, single=False),
     "multi-valued fields alone": lambda: sample_schema(dense=0, regression=False, single=False),
     "encodings and histories": lambda: sample_schema(dense=2, histories=True).encoded(
-        plain().with_answers(aggregates=("user",), numbers="bins", bins=3, history=("matches", "last-2"))
+        plain().with_answers(aggregates=("user",), numbers="bins", history=("matches", "last-2"))
     ),
 }
 """Data for which a space is checked; a space may refuse each of these by a `UsageError`."""

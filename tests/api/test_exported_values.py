@@ -13,7 +13,7 @@ from automtl_export.encoder import exported
 
 ROWS = 300
 KEYS = {
-    "aggregates": [["gaps", "single"], ["day", "item", "price"], {"key": ["seen"], "means": ["price"]}],
+    "aggregates": [["gaps", "single"], ["day", "item", "price"], ["seen"]],
     "numbers": "standard",
     "history": [],
 }

@@ -18,9 +18,8 @@ from automtl_core.training.learner import TrainingData
 from automtl_export.exporter import graph, inputs
 from automtl_testing.samples import sample_part, sample_problem, sample_schema
 
-FOUR = plain().with_answers(bins=4)
-KEYS = FOUR.with_answers(aggregates=(("tab",),), numbers="bins")
-EDGES = np.array([[-9, -0.5, 0.0, 0.5, 9]], np.float32)
+KEYS = plain().with_answers(aggregates=(("tab",),), numbers="bins")
+EDGES = np.array([[-9, -0.5, 0.0, 0.5, *[9] * 29]], np.float32)
 
 
 def space(schema, **settings):
@@ -67,7 +66,7 @@ def design(schema, part):
 
 
 def test_a_row_of_weight_2_is_two_rows_and_one_of_weight_0_is_none():
-    schema = sample_schema().encoded(FOUR)
+    schema = sample_schema()
     train, others = (sample_part(schema, rows, seed=rows) for rows in (400, 200))
     times = np.random.default_rng(0).integers(0, 3, 400)
     weights = np.repeat(times[:, None], len(schema.tasks), axis=1).astype(np.float32)
@@ -127,7 +126,7 @@ def test_validation_rows_choose_a_penalty_for_each_task():
 
 
 def test_penalties_are_tried_on_some_rows_and_weights_are_of_all(monkeypatch):
-    schema = sample_schema().encoded(FOUR)
+    schema = sample_schema()
     train, validation = sample_part(schema, 900, seed=1), sample_part(schema, 300, seed=2)
     found = []
     for rows in (300, 300, 900):
@@ -149,7 +148,7 @@ def test_a_refit_keeps_the_penalties():
 
 
 def test_the_end_of_a_training_can_be_asked_for():
-    schema = sample_schema().encoded(FOUR)
+    schema = sample_schema()
     parts = [sample_part(schema, 400, seed) for seed in (1, 2)]
     told = []
     learned(schema, *parts, lambda done, until: told.append((done, until)), penalties=(30.0, 2.0))
@@ -157,7 +156,7 @@ def test_the_end_of_a_training_can_be_asked_for():
 
 
 def test_a_task_without_labels_that_differ_takes_the_largest_penalty():
-    schema = sample_schema().encoded(FOUR)
+    schema = sample_schema()
     train, validation = sample_part(schema, 300, seed=1), sample_part(schema, 300, seed=2)
     train.labels[:, 2] = validation.labels[:, 2] = np.nan
     model = learned(schema, train, validation, penalties=(9.0, 3.0, 0.1))

@@ -12,6 +12,7 @@ from automtl_cli.app import run
 from automtl_cli.errors import Stop
 from automtl_cli.runs.flow import Terminal
 from automtl_cli.runs.live_view import epoch_line
+from automtl_core.run_dir.progress import Progress
 from automtl_core.system.process_state import SIGNALS
 from automtl_core.training.events import EpochEnded, StepEnded
 
@@ -37,7 +38,7 @@ def stopped(here, capsys, monkeypatch):
 
         def receive(terminal, event):
             if isinstance(event, EpochEnded):
-                shown.append(epoch_line(event))
+                shown.append(epoch_line(event, Progress()))
             going_on = receives(terminal, event)
             if isinstance(event, StepEnded) and shown and shown[-1].startswith(line):
                 signal.raise_signal(number)

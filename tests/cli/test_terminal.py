@@ -5,7 +5,7 @@ import re
 import pytest
 
 from automtl_cli.terminal import rendered
-from automtl_core.views import Grid, Matrix, Preformatted, Section, Text, facts
+from automtl_inspection.sections import Grid, Matrix, Preformatted, Section, Text, facts
 
 
 def test_sections_stand_apart_and_what_is_empty_is_not_there():

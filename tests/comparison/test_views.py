@@ -11,7 +11,7 @@ from automtl_comparison.document import CellResult, Comparison
 from automtl_comparison.views import comma_separated, page, read, sections, write
 from automtl_core.errors import ArtifactError
 from automtl_core.training.metric import ByUser, MetricValue
-from automtl_core.views import Bars, Curves, Grid, Text
+from automtl_inspection.sections import Bars, Curves, Grid, Text
 
 
 def titles(found):

@@ -25,8 +25,7 @@ def keys_of(schema):
     bags = {field.name for field in schema.sparse if field.kind == "bag"}
     names = schema.fields()
     pairs = [pair for pair in pairwise(names) if not bags.issuperset(pair)]
-    means = [field.name for field in schema.dense]
-    return [*({"key": [name], "means": means} for name in names), *pairs]
+    return [*names, *pairs]
 
 
 @pytest.mark.parametrize("settings", [{}, RARE, {"label_delay": 5.0}], ids=["all", "rare", "delay"])

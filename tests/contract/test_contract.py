@@ -58,7 +58,7 @@ SEARCHED = {
 SHORT = {"rung_epochs": 1}
 ENTROPY = {"warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1}
 SEARCHES = {
-    "darts": [{"epochs": 2, "order": "first"}, {"epochs": 2, "order": "second"}],
+    "darts": [{"epochs": 2}],
     "pd-darts": [{**SHORT, "epochs": 1, "rounds": 2}],
     "pd-darts-entropy": [ENTROPY],
     "random": [{"candidates": 1}, {"candidates": 3, **SHORT}],
@@ -100,7 +100,7 @@ def test_space_without_a_categorical_field_of_one_value(name, fields):
 
 
 ENCODED = {
-    "aggregates": ("tags", ("tab", "user")), "numbers": "bins", "bins": 3,
+    "aggregates": ("tags", ("tab", "user")), "numbers": "bins", "derived": [["x0", "/", "x1"]],
     "history": ("matches", "last-2", "mean", "attention"),
 }  # fmt: skip
 

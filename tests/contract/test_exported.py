@@ -73,12 +73,12 @@ def encodings(settings, draw):
     names = [*settings["sparse"], "price", "tags", "part"]
     keys = [[name] for name in names] + [list(pair) for pair in pairwise(names)]
     chosen = [keys[n] for n in draw.permutation(len(keys))[: draw.integers(0, 4)]]
-    aggregates = [{"key": key, "means": ["price"] if draw.random() < 0.5 else []} for key in chosen]
+    aggregates = [{"key": key} for key in chosen]
     inputs = np.array(["matches", "last-2", "attention", "gru", "decay", "self-attention"])
     return {
         "aggregates": aggregates,
         "numbers": str(draw.choice(["bins", "standard"])),
-        "bins": 4,
+        "derived": [["size", sign, "price"] for sign in "/-+" if draw.random() < 0.5],
         "history": inputs[np.sort(draw.permutation(len(inputs))[: draw.integers(1, 5)])].tolist(),
         "history_window": int(draw.choice([2, 50])),
     }
@@ -128,7 +128,7 @@ def check(seed, folder, model):
         "importance": {"rows": 0},
     }
     if model in ("linear", "boosting"):  # which do not read these
-        for name in ("numbers", "bins", "history_window"):
+        for name in ("numbers", "history_window"):
             del settings["features"][name]
         settings["training"] = {"min_positives": 1}
     run = automtl.train("table", model=model, settings=settings, runs_dir=folder / "runs", name="a")

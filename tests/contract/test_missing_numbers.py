@@ -60,7 +60,7 @@ def alone(row, **change):
 def made(table, request):
     """Return what a run would have made with numbers encoded like this, its weights drawn at random."""
     *_, prepared = table
-    schema = prepared.schema.encoded(plain().with_answers(numbers=request.param, bins=4))
+    schema = prepared.schema.encoded(plain().with_answers(numbers=request.param))
     space = SharedBottom(schema, SIZES, load_registry().op)
     space.edges = prepared.encoded(schema).edges
     seeds.seed_torch(0, "network")

@@ -81,14 +81,13 @@ BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "encodings": {
         "history": {"history": ["last-2"]},
         "history_window": {"history": ["mean"]},
-        "bins": {"numbers": "bins"},
         "refresh": {"aggregates": ["item"]},
     },
     "recipe": dict.fromkeys(["monitor", "monitor_metric", "patience"], WAITING),
 }
 """Settings that have an effect only beside others."""
 VALUES: Mapping[str, Any] = {
-    "aggregates": ["tags"], "balancer": {"name": "uncertainty"}, "loss_weights": {"click": 3.0},
+    "aggregates": ["tags"], "derived": [["x0", "/", "x1"]], "balancer": {"name": "uncertainty"}, "loss_weights": {"click": 3.0},
     "losses": {"name": "focal"}, "monitor": ["price"],
     "penalties": [9.0], "monitor_metric": "pr-auc", "rivals": ["all-mlp-linear-4"],
 }  # fmt: skip
@@ -236,7 +235,7 @@ def test_a_setting_of_a_strategy_changes_its_search(name, setting):
     ("layer", "ignored"),
     [
         ({"training": {"learning_rate": 5}}, "training.learning_rate"),
-        ({"features": {"numbers": "bins", "bins": 9}}, "features.bins, features.numbers"),
+        ({"features": {"numbers": "bins"}}, "features.numbers"),
         ({"precision": "bf16"}, "precision"),
         ({"features": "ids", "encoding_search": {"epochs": 3}}, "encoding_search.epochs"),
     ],
@@ -351,8 +350,8 @@ def test_a_setting_of_a_balancer_changes_the_training(name, setting):
 def given(values):
     """Return what a small network is given of training rows, and its weights."""
     cls = REGISTRY.get(SPACES, "shared-bottom")
-    part = sample_part(sample_schema(histories=True), 128, seed=1)
-    schema = sample_schema(histories=True).encoded(Encodings.parse(dict(values), "features"))
+    plain = sample_schema(dense=2, histories=True)
+    part, schema = sample_part(plain, 128, seed=1), plain.encoded(Encodings.parse(dict(values), "features"))
     made = cls(schema, cls.settings_class(), REGISTRY.op, REGISTRY.history_encoder)
     times = np.arange(128) * 9000.0
     rows = encoded(part, part, schema, rule_of(128, times, refresh=schema.encodings.refresh))

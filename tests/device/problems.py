@@ -24,7 +24,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 BY_HAND = {"embedding_dim": 4, "expert_layers": [8], "tower_layers": [4]}
 ENCODINGS = {
-    "aggregates": ("user", ("item", "tab")), "numbers": "bins", "bins": 3,
+    "aggregates": ("user", ("item", "tab")), "numbers": "bins",
     "history": ("matches", "last-2", *REGISTRY.names(HISTORY_ENCODERS)),
 }  # fmt: skip
 PLAIN = plain_schema()

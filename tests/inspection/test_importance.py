@@ -174,9 +174,7 @@ def test_rows_are_a_sample_of_even_size():
     assert set(np.bincount(few.lists).tolist()) == {0, 4}
 
 
-ENCODED = Encodings.model_validate(
-    {**PLAIN, "aggregates": [("user", "x0"), "tags"], "numbers": "bins", "bins": 4}
-)
+ENCODED = Encodings.model_validate({**PLAIN, "aggregates": [("user", "x0"), "tags"], "numbers": "bins"})
 
 
 @pytest.mark.parametrize("field", ["user", "item", "tags", "tab", "x0", "x1"])
@@ -188,7 +186,7 @@ def test_a_permutation_reaches_all_encodings_of_a_field_and_of_nothing_else(fiel
     part, train = (replace(each, coded={0: Coded(each.ids[:, 0], hashes)}) for each in (part, train))
     assert np.isnan(part.dense).any()
     made, inputs = encoded(train, part, schema, rule_of(2000, None, 0.0, None)), Inputs(schema, 4, 1.0)
-    inputs.numbers.load_edges(torch.from_numpy(made.edges))
+    inputs.load_edges(torch.from_numpy(made.edges))
     order = np.random.default_rng(0).permutation(200)
 
     def given(part):

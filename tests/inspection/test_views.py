@@ -1,10 +1,10 @@
 """What datasets hold, and what is wrong with them."""
 
-from automtl_core.views import Text
 from automtl_inspection.describe import DenseFacts, Described, LabelFacts, SparseFacts
 from automtl_inspection.leaks.histories import HistoryFacts
 from automtl_inspection.leaks.leaks import SingleFieldScore
 from automtl_inspection.leaks.lists import ListFacts
+from automtl_inspection.sections import Text
 from automtl_inspection.views import described, prepared
 
 ABOUT = {"path": "prepared/a", "lists": None, "warnings": ["one", "two"]}

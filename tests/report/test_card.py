@@ -10,9 +10,9 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Calibration, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.training.calibration import Platt
-from automtl_core.views import Section
 from automtl_inspection.behaviour import Behaviour
 from automtl_inspection.importance import Importance
+from automtl_inspection.sections import Section
 from automtl_report.measured import strongest
 from automtl_report.plain import markdown
 from automtl_report.record import read_record

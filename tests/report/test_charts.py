@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from automtl_core.views import Bar, Bars, Curves
+from automtl_inspection.sections import Bar, Bars, Curves
 from automtl_report.charts import COLOURS, Axis, chart, colour, legible
 
 

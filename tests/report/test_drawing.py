@@ -4,7 +4,7 @@ import itertools
 import re
 from xml.etree import ElementTree
 
-from automtl_core.views import Drawing, Edge, Node
+from automtl_inspection.sections import Drawing, Edge, Node
 from automtl_report.drawing import LETTERS, drawn
 
 DRAWING = Drawing(

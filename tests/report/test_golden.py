@@ -61,7 +61,7 @@ DECISIONS = {
 SHARING = Sharing({"layer0/e0": FIELDS[:2]}, {f"task/{task}": ("layer0/e0",) for task in TASKS}, FIELDS)
 OFF = {"aggregates": (), "numbers": "standard", "history": (), "embedding_decay": 0.01}
 PAST = {**OFF, "history": ("matches", "last-3")}
-KEYED = {**PAST, "aggregates": ({"key": ("a", "b"), "means": ()}, {"key": ("c",), "means": ()})}
+KEYED = {**PAST, "aggregates": ({"key": ("a", "b")}, {"key": ("c",)})}
 TRIED = tuple(map(EncodingTrial, (OFF, PAST, KEYED), (0.7, 0.7014, 0.7032)))
 ENCODINGS = EncodingSearchResult(KEYED, TRIED, measure="AUC", other_view=OtherView("GAUC", -0.05, 0.01))
 CLICK = binary_metrics(0.71, 0.5, 1200, 4000)

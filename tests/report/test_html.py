@@ -9,7 +9,19 @@ import pytest
 from automtl_core.errors import ArtifactError, InputMissingError
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.views import Bar, Bars, Curves, Drawing, Edge, Figures, Grid, Matrix, Node, Section, Text
+from automtl_inspection.sections import (
+    Bar,
+    Bars,
+    Curves,
+    Drawing,
+    Edge,
+    Figures,
+    Grid,
+    Matrix,
+    Node,
+    Section,
+    Text,
+)
 from automtl_report.html import CARDS, FOLDED, SEARCHED, page, write_report
 from tests.report.browser import browser, seen
 

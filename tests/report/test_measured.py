@@ -1,8 +1,8 @@
 """The behaviour of a network: baselines, fields, experts and curves show what the run recorded."""
 
-from automtl_core.views import Curves
 from automtl_inspection.baselines import Baseline
 from automtl_inspection.importance import FieldEffect, Importance
+from automtl_inspection.sections import Curves
 from automtl_report.measured import doubts, learning, strongest
 from tests.shared.records import blocks
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from automtl_core.training.metric import ByUser, MetricValue
-from automtl_core.views import Grid
+from automtl_inspection.sections import Grid
 from automtl_report.metrics import metrics
 from automtl_report.plain import cell
 from automtl_testing.samples import binary_metrics, regression_metrics

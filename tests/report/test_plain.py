@@ -2,7 +2,7 @@
 
 import pytest
 
-from automtl_core.views import Grid, Matrix, Preformatted, Section, Text
+from automtl_inspection.sections import Grid, Matrix, Preformatted, Section, Text
 from automtl_report.plain import cell, markdown
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from automtl_core.registry.kinds import REPORT_SECTIONS
-from automtl_core.views import Curves, Drawing, Grid, Matrix, Section, Text
+from automtl_inspection.sections import Curves, Drawing, Grid, Matrix, Section, Text
 from automtl_report.run import SECTIONS, drawing, report
 from tests.shared.records import blocks
 

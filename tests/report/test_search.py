@@ -28,7 +28,7 @@ def test_every_verdict_has_words_and_counts_add_up():
 
 
 OFF = {"aggregates": (), "numbers": "standard", "embedding_decay": 0.01}
-KEYED = {**OFF, "aggregates": ({"key": ("a", "b"), "means": ()}, {"key": ("c",), "means": ()})}
+KEYED = {**OFF, "aggregates": ({"key": ("a", "b")}, {"key": ("c",)})}
 CHOSEN = EncodingSearchResult(KEYED, (EncodingTrial(OFF, 0.7), EncodingTrial(KEYED, 0.7032)))
 
 

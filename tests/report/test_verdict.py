@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from automtl_core.run_dir.facts import Result
 from automtl_core.search.evidence import Point
-from automtl_core.views import Bars, Figures
+from automtl_inspection.sections import Bars, Figures
 from automtl_report.contest import rank
 from automtl_report.verdict import intervals, steps, verdict
 from automtl_testing.samples import binary_metrics

@@ -217,21 +217,6 @@ def test_all_is_fixed_at_the_end_and_not_before():
     assert search.retrain == "scratch"
 
 
-def test_each_step_of_each_epoch_draws_anew():
-    search = strategy(epochs=2)
-    drawn = []
-
-    def note(supernet, inputs):
-        if supernet.training:
-            drawn.append((torch.initial_seed(), search.relaxed.relaxation.generator.initial_seed()))
-
-    search.supernet.register_forward_pre_hook(note)
-    search.search(EventHandler())
-    assert len(drawn) == 2 * 2 * 2, "on held-out rows and on the others, in two steps of two epochs"
-    for seeds_of_one_kind in zip(*drawn, strict=True):
-        assert len(set(seeds_of_one_kind)) == len(drawn)
-
-
 def test_halves_are_drawn_and_follow_from_the_seed():
     ours, held_out = halves(halved(rows=101))
     # neither the first rows nor the last: of each half of the stored rows, about a half

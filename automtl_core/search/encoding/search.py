@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from automtl_core.dataset.encodings import PLAIN, Encodings
+from automtl_core.dataset.encodings import PLAIN, Derived, Encodings
 from automtl_core.dataset.schema import LAST, MATCHES, Schema, Task
 from automtl_core.search.encoding.aggregates import SIGNIFICANCE, SelectedKey, select_keys
+from automtl_core.search.encoding.derived import select_derived
 from automtl_core.search.encoding.rows import Rows
 from automtl_core.search.held_out import difference
 from automtl_core.search.trial import TrialResult
@@ -134,6 +135,8 @@ def search_encodings(
         return EncodingSearchResult(trials.best, why=why)
     if "aggregates" in trials.best:
         trials.keys = tuple(select_keys(rows))
+    if "derived" in trials.best:
+        trials.derived = select_derived(rows)
     with suppress(OutOfTimeError):
         for place, answers in enumerate(trials.candidates()):
             part = f"trial {place + 1} of at most {trials.most}"
@@ -184,6 +187,7 @@ class _Trials:
         if recipe.embedding_decay == "auto":
             self.best[DECAY] = EMBEDDING_DECAY
         self.keys: Sequence[SelectedKey] = ()
+        self.derived: tuple[Derived, ...] = ()
         self.tried: list[Answers] = []
         self._results: list[list[TrialResult]] = []
         self._by_read: dict[str, list[TrialResult]] = {}  # results of trees by what they read
@@ -193,7 +197,8 @@ class _Trials:
     def most(self) -> int:
         """Largest number of values to try; fewer where a change has no effect on the best values."""
         numbers = bool(self.rows.schema.dense)
-        counts = {"aggregates": 2, "history": len(HISTORY), "numbers": 2 * numbers, DECAY: len(WEAKER)}
+        counts = {"aggregates": 2, "history": len(HISTORY), "numbers": 2 * numbers, "derived": int(numbers)}
+        counts[DECAY] = len(WEAKER)
         return 1 + sum(count for name, count in counts.items() if name in self.best)
 
     def candidates(self) -> Iterator[Answers]:
@@ -207,6 +212,8 @@ class _Trials:
         for chosen in (keys, tuple(one for one in keys if len(one["key"]) > 1)):
             if chosen:
                 yield self._changed(aggregates=chosen)
+        if self.derived:
+            yield self._changed(derived=self.derived)
         if self.rows.schema.dense:
             yield self._changed(numbers="bins")
             if self.best.get("numbers") == "bins" and self.best.get("aggregates"):
@@ -296,8 +303,9 @@ def encoding_domains(result: EncodingSearchResult, schema: Schema) -> dict[str, 
     domains: dict[str, Search] = {}
     if schema.dense:
         domains["numbers"] = Search(choices=("standard", "bins"))
-    if chosen := result.answers.get("aggregates"):
-        domains["aggregates"] = Search(choices=((), chosen))
+    for name in ("aggregates", "derived"):
+        if chosen := result.answers.get(name):
+            domains[name] = Search(choices=((), chosen))
     if schema.histories:
         domains["history"] = Search(choices=((), *HISTORY))
     return {name: domain for name, domain in domains.items() if name in result.answers and name != DECAY}

@@ -11,7 +11,7 @@ from automtl_cli.settings import explained, view
 from automtl_core.dataset.dataset import NOT_NEGATIVE, RawFile
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.views import Section, lines, table
+from automtl_inspection.sections import Section, lines, table
 from automtl_report.commands import Output
 
 

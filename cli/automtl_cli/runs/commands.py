@@ -114,7 +114,7 @@ def update(
         raise UsageError("--refresh trains nothing, and --retrain trains", "use one of them")
     from automtl_cli.runs.flow import workflow
     from automtl_core.run_dir.config import UpdateSettings
-    from automtl_core.views import lines, next_commands
+    from automtl_inspection.sections import lines, next_commands
     from automtl_report.record import read_record
     from automtl_report.run import outcome
 
@@ -158,8 +158,8 @@ def export(
     registry.supplier(EXPORTERS, form)
     from automtl_cli.runs.flow import workflow
     from automtl_core.run_dir.run import Run
-    from automtl_core.views import lines
     from automtl_export.folder import export as write
+    from automtl_inspection.sections import lines
     from automtl_report.record import read_record
     from automtl_report.run import card
 
@@ -222,7 +222,7 @@ def report(
     """
     from automtl_comparison import views
     from automtl_core.registry.plugins import load_registry
-    from automtl_core.views import lines
+    from automtl_inspection.sections import lines
     from automtl_report.html import write_page, write_report
 
     if (result := views.read(path)) is None:

@@ -12,7 +12,7 @@ from rich.console import Group
 from automtl_cli import options
 from automtl_cli.configuration import Layers
 from automtl_cli.output import say, until_output
-from automtl_cli.runs.live_view import epoch_line, of_run, so_far
+from automtl_cli.runs.live_view import epoch_line, of_run
 from automtl_cli.terminal import draws, live
 from automtl_core.errors import UsageError
 from automtl_core.registry.plugins import load_registry
@@ -41,7 +41,6 @@ class Terminal:
     def __init__(self, preparation: str = "preparing data") -> None:
         self._titles = {PREPARATION: preparation}
         self._state = Command()
-        self._reports: dict[str, list[EpochEnded]] = {}  # name of a trial -> its epochs
         self._said = ""  # the latest line on a phase without epochs
         self._is_live = False
 
@@ -61,14 +60,11 @@ class Terminal:
                     say(line)
                 self._said = line
             case EpochEnded():
-                self._reports.setdefault(name, []).append(event)
                 if not self._is_live:
-                    which = name if len(state.runs) > 1 else ""
-                    say(" | ".join(filter(None, (so_far(state.runs[name]), which, epoch_line(event)))))
-            case RunBegan(run, reports):
-                self._reports[name] = list(reports)
-                if not name:
-                    self._titles[name] = str(run)
+                    which = f"{name}: " if len(state.runs) > 1 else ""
+                    say(which + epoch_line(event, state.runs[name]))
+            case RunBegan(run) if not name:
+                self._titles[name] = str(run)
             case Warned(sentence):
                 say(f"warning: {sentence}")
             case Noted(sentence):
@@ -90,7 +86,7 @@ class Terminal:
         name, more = next(iter(state.runs)), len(state.runs) - 1
         others = f", and {more} more at the same time" if more else ""
         title = self._titles.get(state.shown.phase) or self._titles.get(name, name or "automtl")
-        return of_run(f"{title}{others}", state.shown, self._reports.get(name, ()))
+        return of_run(f"{title}{others}", state.shown)
 
 
 def workflow(doing: str = "preparing data") -> Workflow:

@@ -114,7 +114,7 @@ def compare(
     from automtl_cli.runs.flow import training  # which imports torch
     from automtl_comparison.spec import ComparisonSpec
     from automtl_comparison.views import FILES, outcome, page_of, write
-    from automtl_core.views import lines
+    from automtl_inspection.sections import lines
     from automtl_report.html import write_page
     from automtl_report.run_list import CELLS
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from rich.console import RenderableType
 
 from automtl_cli.output import emit, say, until_output
-from automtl_cli.runs.live_view import Cells, epoch_line, of_cells, of_run, so_far
+from automtl_cli.runs.live_view import Cells, epoch_line, of_cells, of_run
 from automtl_cli.terminal import draws, live
 from automtl_core.errors import InputMissingError, RunStoppedError
 from automtl_core.run_dir.run import Run, resuming
-from automtl_core.views import Section, Text, lines
+from automtl_inspection.sections import Section, Text, lines
 from automtl_report.metrics import metrics
 from automtl_report.run_list import Watched, cells, idle_seconds, is_comparison
 
@@ -40,7 +40,7 @@ def watch(path: Path, as_json: bool) -> None:
     def view() -> RenderableType:
         match states:
             case [("", Watched() as state)]:
-                return of_run(str(path), state.progress, state.reports)
+                return of_run(str(path), state.progress)
         return of_cells(str(path), states)
 
     if not as_json and draws() and not _over(path, states, run):
@@ -86,9 +86,8 @@ def _tell(name: str, state: Watched, told: Told, as_json: bool) -> Told:
         about = {"run": name, "state": state.in_words, "error": state.status.error, "test": test}
         print(json.dumps({**about, "epochs": new, "progress": state.progress.to_json()}), flush=True)
     elif now[:2] != told[:2] and not (as_json or draws()):
-        last = epoch_line(state.reports[-1]) if state.reports else ""
-        where = f"{name}: {state.in_words}" if name else ""
-        say(" | ".join(filter(None, (so_far(state.progress) if state.running else "", where, last))))
+        last = epoch_line(state.reports[-1], state.progress) if state.reports else ""
+        say(": ".join(filter(None, (name, state.in_words if name else "", last))))
     return now
 
 

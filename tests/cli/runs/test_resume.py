@@ -112,7 +112,7 @@ def test_a_comparison_is_stopped_with_its_workers_and_continues(
     monkeypatch.chdir(tmp_path)
     long = [*COMPARE, "--set", "training.epochs=50", "--set", "training.patience=50"]
     process = start([*long, "--workers", "2"])
-    said = stop_after(process, "| train 2: AUC", signal.SIGINT)
+    said = stop_after(process, "train 2: AUC", signal.SIGINT)
     assert "error: stopped by SIGINT" in said
     assert "run the same command again" in said
     assert process.returncode == 130

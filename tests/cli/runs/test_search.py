@@ -1,7 +1,6 @@
 """The straight line by commands: search, show, evaluate, on a small dataset, also within a time budget."""
 
 import json
-import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -49,14 +48,10 @@ def test_people_see_progress_and_equal_seeds_make_equal_bytes(automtl, finished)
     for name in names:
         assert Path("runs/mine", name).read_bytes() == (finished / "runs/done" / name).read_bytes()
     lines = [line.split(":")[0] for line in shown.err.splitlines() if "AUC" in line]
-    assert all(" left | " in line for line in lines[:4])
-    epochs = [re.sub(r", [^|]* left", "", line) for line in lines]
-    searched = ["warm-up 1", "search 2", "search 3"]
-    expected = [f"{k} of at most 3 epochs | {phase}" for k, phase in enumerate(searched, start=1)]
-    assert epochs[:4] == [*expected, "1 of at most 5 epochs | train 4"]
+    assert lines[:4] == ["warm-up 1", "search 2", "search 3", "train 4"]
+    assert all(line.endswith(" left") for line in shown.err.splitlines() if line.startswith("search "))
     assert "preparing data: encode" in shown.err
     assert shown.err.rstrip().splitlines()[-1] == "permutation importance: permute fields"
-    assert " decided" in shown.err
     for part in (
         "optimal AUC",
         "mean ",

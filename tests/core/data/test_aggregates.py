@@ -76,9 +76,7 @@ def slow(aggregate, edges, part, seen):
         seen: Row -> the training rows that it sees.
 
     """
-    targets = np.concatenate(
-        [TRAIN.labels, TRAIN.dense[:, [NAMES[name] for name in aggregate.means]]], axis=1
-    )
+    targets = TRAIN.labels
 
     def weight(other, time):
         return 1 if aggregate.half_life is None else 0.5 ** ((time - TIMES[other]) / aggregate.half_life)
@@ -120,9 +118,8 @@ def slow(aggregate, edges, part, seen):
     "key",
     [
         *("a", "tags", "x", ("a", "b"), ("tags", "a"), ("b", "x", "a")),
-        {"key": ["a", "b"], "means": ["x", "y"]},
         {"key": ["a", "tags"], "half_life": 40_000.0},
-        {"key": ["x"], "means": ["y"], "half_life": 3000.0},
+        {"key": ["x"], "half_life": 3000.0},
     ],
 )
 def test_numbers_equal_a_slow_loop(key, name, chunk, monkeypatch):
@@ -131,7 +128,7 @@ def test_numbers_equal_a_slow_loop(key, name, chunk, monkeypatch):
     (aggregate,) = schema.encodings.keys
     if aggregate.half_life and RULES[name].times is None:
         pytest.skip("a half-life needs times")
-    out = np.empty((ROWS, 3 + len(aggregate.means)), np.float32)
+    out = np.empty((ROWS, 3), np.float32)
     made = fit(TRAIN, schema, RULES[name], out)
     (state,) = made.states
     assert state.edges.keys() == {*aggregate.key} & {"x"}
@@ -182,10 +179,8 @@ def test_a_field_that_tells_nothing_is_not_made_large():
 
 @pytest.fixture
 def made():
-    schema = SCHEMA.encoded(
-        plain().with_answers(aggregates=(("a", "x"), "tags", {"key": ["b"], "means": ["y"]}))
-    )
-    return schema, fit(TRAIN, schema, RULES["delay"], np.empty((ROWS, 3 + 3 + 4), np.float32))
+    schema = SCHEMA.encoded(plain().with_answers(aggregates=(("a", "x"), "tags", "b")))
+    return schema, fit(TRAIN, schema, RULES["delay"], np.empty((ROWS, 3 + 3 + 3), np.float32))
 
 
 def test_a_state_is_saved_and_an_export_has_its_numbers(made, tmp_path):

@@ -25,20 +25,20 @@ def rows(dense):
 def test_edges_make_bins_of_equal_frequency_and_are_there_without_any_number():
     dense = np.stack([np.arange(100.0), np.repeat([0.0, 1.0], 50)], axis=1)
     dense[::10, 0] = np.nan
-    found = bin_edges(rows(dense), schema(numbers="bins", bins=4))
-    assert found.shape == (2, 5)
+    found = bin_edges(rows(dense), schema(numbers="bins"))
+    assert found.shape == (2, 33)
     assert (found[0, 0], found[0, -1]) == (1, 99)
     counts = np.histogram(dense[:, 0], found[0])[0]
     assert counts.max() - counts.min() <= 2
-    assert found[1].tolist() == [0, 0.5, 1, 1, 1]
-    found = bin_edges(rows([[np.nan, 3.0]] * 5), schema(numbers="bins", bins=2))
-    assert found.tolist() == [[0, 0, 0], [3, 3, 3]]
+    assert found[1].tolist() == [0, 0.5, *[1] * 31]
+    found = bin_edges(rows([[np.nan, 3.0]] * 5), schema(numbers="bins"))
+    assert found.tolist() == [[0] * 33, [3] * 33]
 
 
 TRAIN = rows(np.random.default_rng(1).standard_normal((80, 2)))
 VALIDATION = rows(np.random.default_rng(2).standard_normal((30, 2)))
 RULE = rule_of(80, None, 0.0, None)
-KEYS = schema(aggregates=("a", ("b", "x")), numbers="bins", bins=3)
+KEYS = schema(aggregates=("a", ("b", "x")), numbers="bins")
 
 
 def arrays(made):

@@ -92,7 +92,7 @@ def test_it_differs_from_the_prepared_schema_only_in_what_rows_define(kind, tmp_
     assert {field.size for field in expected.sparse} == {2}
     sizes = [field.size for field in prepared.sparse]
     fields = tuple(replace(f, size=size) for f, size in zip(expected.sparse, sizes, strict=True))
-    assert replace(expected, sparse=fields) == prepared
+    assert replace(expected, sparse=fields, dense=prepared.dense) == prepared
 
 
 def test_relations_of_tasks_skip_those_that_are_not_learned():

@@ -10,16 +10,16 @@ def test_a_word_stands_for_all_and_what_is_not_answered_is_to_be_looked_up():
     assert Encodings.model_validate(in_full("ids")) == plain()
     assert in_full({"numbers": "bins"}) == {"numbers": "bins"}
     assert Encodings().unanswered() == tuple(PLAIN)
-    assert Encodings(aggregates=()).unanswered() == ("numbers", "history")
+    assert Encodings(aggregates=()).unanswered() == ("numbers", "derived", "history")
     assert not plain().auto
     assert plain().plain
     assert not plain().with_answers(numbers="bins").plain
 
 
 def test_an_aggregate_is_its_key_alone_or_has_means_too():
-    one, two, more = Encodings(aggregates=["a", ["b", "a"], {"key": ["c"], "means": ["x"]}]).keys
-    assert (one.key, two.key, more.key, more.means) == (("a",), ("b", "a"), ("c",), ("x",))
-    assert [each.name for each in (one, two, more)] == ["by a", "by b*a", "by c"]
+    one, two, more = Encodings(aggregates=["a", ["b", "a"], {"key": ["c"], "half_life": 2}]).keys
+    assert (one.key, two.key, more.key, more.half_life) == (("a",), ("b", "a"), ("c",), 2)
+    assert [each.name for each in (one, two, more)] == ["by a", "by b*a", "by c with half-life 2"]
     assert Encodings().keys == ()
     for wrong in ([], ["a", "b", "c", "d"]):
         with pytest.raises(UsageError, match="aggregates"):

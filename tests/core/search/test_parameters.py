@@ -4,15 +4,10 @@ import pytest
 
 from automtl_core.choices import Architecture
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.parameters import (
-    parameters_of,
-    parameters_of_settings,
-    suggested_architecture,
-    suggested_settings,
-    usable,
-)
+from automtl_core.search.parameters import parameters_of_settings, suggested_settings, usable
 from automtl_core.settings.settings import Search
 from automtl_desan.space import DESAN, DESANSettings
+from automtl_strategies.study import parameters_of, suggested_architecture
 from automtl_testing.samples import plain_schema, sample_architectures, sample_schema, sample_space
 
 optuna = pytest.importorskip("optuna")
@@ -73,13 +68,13 @@ DOMAINS = {
     "training.rate": Search(1e-4, 1e-1, log=True),
     "space.width": Search(1, 8),
     "features.kind": Search(choices=("a", "b")),
-    "features.aggregates": Search(choices=((), [{"key": ["x", "y"], "means": []}])),
+    "features.aggregates": Search(choices=((), [{"key": ["x", "y"]}])),
 }
 VALUES = {
     "training.rate": 0.012345678,
     "space.width": 3,
     "features.kind": "b",
-    "features.aggregates": ({"key": ("x", "y"), "means": ()},),
+    "features.aggregates": ({"key": ("x", "y")},),
 }
 
 
@@ -89,7 +84,7 @@ def test_settings_by_part_with_the_values_of_the_run_first():
     assert suggested_settings(first, DOMAINS, VALUES) == {
         "training": {"rate": 0.012345678},
         "space": {"width": 3},
-        "features": {"kind": "b", "aggregates": [{"key": ["x", "y"], "means": []}]},
+        "features": {"kind": "b", "aggregates": [{"key": ["x", "y"]}]},
     }
     suggested = [suggested_settings(trial, DOMAINS, VALUES) for trial in others]
     rates = [each["training"]["rate"] for each in suggested]
@@ -115,11 +110,7 @@ def test_a_domain_holds_the_value_of_the_run_or_is_not_searched(domain, value, w
 
 
 def test_values_and_decisions_of_another_run_that_do_not_fit_are_left_out():
-    theirs = {
-        "training.rate": 5.0,
-        "features.aggregates": ({"key": ("u",), "means": ()},),
-        "features.kind": "a",
-    }
+    theirs = {"training.rate": 5.0, "features.aggregates": ({"key": ("u",)},), "features.kind": "a"}
     assert parameters_of_settings(theirs, DOMAINS) == {"features.kind": "a"}
     space = sample_space()
     decisions = {"fields": ("user",), "layer": "linear"}

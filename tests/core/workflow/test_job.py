@@ -112,7 +112,7 @@ def test_a_space_that_builds_no_network_for_the_tasks_is_an_error_that_names_it(
 
 
 def test_a_configuration_can_be_used_again_also_with_defaults_that_a_model_does_not_read():
-    features = {"aggregates": ["a", ["a", "b"], {"key": ["c"], "means": ["d"]}]}
+    features = {"aggregates": ["a", ["a", "b"], "c"]}
     settings = {"features": features, "training": {"embedding_decay": 0.01}}
     job = Job.load(REGISTRY, {"dataset": "synthetic", "space": "desan", "strategy": "random", **settings})
     assert Job.load(REGISTRY, yaml.safe_load(job.config.to_yaml())).config == job.config

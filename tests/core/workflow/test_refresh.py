@@ -13,11 +13,7 @@ ROWS = 600
 SETTINGS = {
     "dataset": {"sparse": ["item", "shop"], "dense": ["price"], "time": "time", "split": "time"},
     "features": {
-        "aggregates": [
-            ["item"],
-            {"key": ["item", "shop"], "half_life": 400_000.0},
-            {"key": ["shop", "price"], "means": ["price"]},
-        ],
+        "aggregates": [["item"], {"key": ["item", "shop"], "half_life": 400_000.0}, ["shop", "price"]],
         "numbers": "standard",
         "history": [],
     },

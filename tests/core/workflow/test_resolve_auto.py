@@ -31,8 +31,8 @@ SMALL = {
 ENOUGH = {"rows": 7000}
 """A table with enough held-out rows to compare encodings."""
 PAIR = ("engage_left", "engage_right")
-KEYS = ({"key": PAIR, "means": ()},)
-FOUND = {"aggregates": KEYS, "numbers": "bins", "embedding_decay": 0.001}
+KEYS = ({"key": PAIR},)
+FOUND = {"aggregates": KEYS, "numbers": "bins", "derived": (), "embedding_decay": 0.001}
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def real(rows, encodings):
 
 
 def test_steps_of_numbers_are_found_and_written_down():
-    rows, encodings = planted(6000, dense=2), Encodings(aggregates=())
+    rows, encodings = planted(6000, dense=2), Encodings(aggregates=(), derived=())
     found = search_encodings(rows, encodings, RECIPE, real(rows, encodings))
     assert found.answers["numbers"] == "bins"
     assert found.answers.keys() == {"numbers", DECAY}
@@ -182,7 +182,7 @@ def test_a_gain_has_to_be_beyond_chance_for_all_changes_unless_labels_are_predic
 
 
 PAIR = ("user", "item")
-CHOSEN = [{"key": [*PAIR], "means": []}]
+CHOSEN = [{"key": [*PAIR]}]
 FOUND = EncodingSearchResult(
     {**dict.fromkeys(("numbers", "history", DECAY), 0), "aggregates": CHOSEN},
     keys=(SelectedKey(PAIR, 40, {}, 0.001),),
