@@ -57,7 +57,7 @@ MASKS = (
 """What differs between machines, and what stands for it: measured numbers, times, folders."""
 
 PROGRESS = re.compile(
-    r"^([\w -]+ \d+: [A-Z].*|preparing.*|reading.*|permutation.*|encoding.*)\n", re.MULTILINE
+    r"^((?!cell )[\w -]+ \d+: .*|preparing.*|reading.*|permutation.*|encoding.*)\n", re.MULTILINE
 )
 """Lines that come by time."""
 
