@@ -16,6 +16,7 @@ from functools import cached_property, partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
+from urllib.parse import quote
 from uuid import UUID
 
 import numpy as np
@@ -427,16 +428,14 @@ def file_name(name: str) -> str:
     File systems allow 255 bytes in all, of which endings need some.
     Slashes and characters that a terminal could act on are escaped as in addresses, such as `%2F`.
     """
-    escaped = "".join(c if c.isprintable() and c not in "%/" else _escaped(c) for c in name)
+    escaped = "".join(
+        c if c.isprintable() and c not in "%/" else quote(c, safe="", errors="surrogatepass") for c in name
+    )
     stored = escaped.encode("utf-8", "surrogateescape")
     if len(stored) <= 180:
         return escaped
     start = stored[:160].decode("utf-8", "ignore")
     return f"{start}-{hashlib.sha256(stored).hexdigest()[:16]}"
-
-
-def _escaped(sign: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in sign.encode("utf-8", "surrogatepass"))
 
 
 def as_number(written: str) -> float | None:

@@ -185,13 +185,9 @@ def _fix(file: RawFile, fault: Fault, many: bool) -> str:
     if not many:
         return REPAIR
     if fault.column is None:
-        return (
-            f"declare the actual columns of the rows, or write the file with quotes around values that "
-            f"contain {file.separator!r}, such as decimal commas"
-        )
+        return f"declare the actual columns, or quote values with {file.separator!r}, such as decimal commas"
     column, value = file.columns[fault.column], fault.reason.rpartition(", found ")[2].strip('"')
-    thousands = re.fullmatch("[+-]?[0-9]{1,3}(,[0-9]{3})+", value)
-    if column.kind == "integer" and not column.among and thousands:
+    if column.kind == "integer" and not column.among and re.fullmatch("[+-]?[0-9]{1,3}(,[0-9]{3})+", value):
         return f"write numbers without thousands separators: {value.replace(',', '')}"
     if column.kind != "text" and re.fullmatch("[+-]?[0-9]+,[0-9]+", value):
         return f"write numbers with a decimal point: {value.replace(',', '.')}"

@@ -139,8 +139,13 @@ def layout(path: Path, file: RawFile) -> Layout:
     if reason := _header_fault(first, file):
         raise DataError(f"{path}:1: {reason}", _header_fix(first, file))
     found = {name.lower(): name for name, c in file.columns.items() if c.optional and name not in first[2]}
-    columns = (name if name in declared else found.pop(name.lower(), name) for name in first[2])
+    columns = (name if name in declared else found.pop(name.lower(), name) for name in distinct(first[2]))
     return Layout(path, file, tuple(columns), returns)
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Return the names of columns; the second `a` is `a.1`, as pandas calls it."""
+    return [f"{name}.{n}" if (n := names[:k].count(name)) else name for k, name in enumerate(names)]
 
 
 def records(laid_out: Layout) -> Iterator[Record]:
@@ -264,8 +269,8 @@ def _check_format(path: Path, head: bytes) -> None:
 
 
 def _header_fault(first: Row, file: RawFile) -> str | None:
-    line, text, found, problem = first
-    declared = list(file.columns)
+    line, text, names, problem = first
+    found, declared = distinct(names), list(file.columns)
     if line > 1:
         return "the first line is blank, not the header"
     if problem:
@@ -276,7 +281,8 @@ def _header_fault(first: Row, file: RawFile) -> str | None:
         return f"the header has blanks around {padded[0]!r}"
     if len(missing) == len(declared) and not any(did_you_mean(name, found) for name in missing):
         return f"no header: the first line names none of the columns: {shown(text)}"
-    if twice := [name for name in found if found.count(name) > 1]:
+    second = {*found}.difference(names, declared)
+    if twice := [name for name in declared if found.count(name) > 1 or f"{name}.1" in second]:
         return f"the header names {twice[0]!r} twice"
     faults = []
     if missing:

@@ -11,13 +11,14 @@ from types import FrameType
 
 import typer
 
-from automtl_cli.output import close_views, say, say_lines
+from automtl_cli.output import close_views, say_lines
 from automtl_core.errors import (
     AutoMTLError,
     OutOfMemoryError,
     PluginError,
     StorageError,
     UsageError,
+    on_one_line,
     one_line,
 )
 from automtl_core.registry.plugins import load_registry
@@ -160,4 +161,4 @@ def _tell(message: str, *fixes: str | None) -> None:
     say_lines(f"error: {message}".replace("\n", "\n" + " " * len("error: ")))
     for fix in fixes:
         for line in fix.split("\n") if fix else ():
-            say(f"  fix: {line}")
+            say_lines(f"  fix: {on_one_line(line)}")

@@ -71,7 +71,7 @@ def init(
         to = "" if path == Path(f"{_stem(files)}.yaml") else f" --out {shlex.quote(str(path))}"
         to += f" --columns {shlex.quote(columns)}" if columns else ""
         commands = [f"automtl data init {shlex.quote(files)}{to} --force --labels NAME,..."]
-    _write_new(path, content)
+    write_atomic(path, content.encode())
     described = [
         {**asdict(column.facts), "name": column.name, "role": column.role, "about": about(column, seen)}
         for column in guessed.columns
@@ -81,8 +81,7 @@ def init(
         "rows": seen.rows,
         "seen": seen.seen,
         "columns": described,
-        "faulty": {"rows": seen.faulty, "first": seen.fault},
-        "remarks": [*guessed.remarks(), *_remarks(seen, bool(columns))],
+        "remarks": [*guessed.remarks(), *_remarks(files, seen, bool(columns))],
         "next": commands,
     }
 
@@ -106,12 +105,16 @@ def settings_of(files: str, labels: str | None) -> Path:
             raise UsageError(f"{path}: is there already, with other rows or labels ({listing(known)})", fix)
         return path
     done = init(files, path, labels)
-    by = {role: [c["name"] for c in done["columns"] if c["role"] == role] for role in ("labels", "unused")}
-    if not by["labels"]:
+    found = [column["name"] for column in done["columns"] if column["role"] == "labels"]
+    if not found:
         path.unlink()
-        raise UsageError(f"{files}: no column looks like a label", "name the columns to predict by --labels")
-    told = "; ".join(f"{role}: {listing(names)}" for role, names in by.items() if names)
-    for line in (f"settings written to {path}, to be corrected there; {told}", *done["remarks"]):
+        columns = listing(column["name"] for column in done["columns"])
+        raise UsageError(
+            f"{files}: no column looks like a label",
+            f"name some: --labels NAME,...; the columns are: {columns}",
+        )
+    told = ", ".join(sorted(found, key=lambda name: named.index(name) if name in named else 0))
+    for line in (f"settings written to {path}, to be corrected there; labels: {told}", *done["remarks"]):
         say(line)
     return path
 
@@ -119,6 +122,8 @@ def settings_of(files: str, labels: str | None) -> Path:
 def _check_new(path: Path, force: bool) -> None:
     """Check that a configuration may be written to a path; `force` overwrites an existing one."""
     other = "give another name: --out NAME.yaml"
+    if not path.absolute().parent.is_dir():
+        raise RunExistsError(f"{path}: cannot be written: its folder does not exist", "choose another --out")
     if not path.exists():
         return
     if not force:
@@ -131,15 +136,11 @@ def _check_new(path: Path, force: bool) -> None:
         raise RunExistsError(f"{path}: exists already, and is no configuration", f"delete it, or {other}")
 
 
-def _write_new(path: Path, content: str) -> None:
-    """Write a file, either completely or not at all; raises as `write_atomic`, or if it has no folder."""
-    if not path.absolute().parent.is_dir():
-        raise RunExistsError(f"{path}: cannot be written: its folder does not exist", "choose another --out")
-    write_atomic(path, content.encode())
-
-
-def _remarks(seen: Glimpse, named: bool) -> Iterator[str]:
-    """Yield sentences on few rows, on columns without names, and on dates in three columns."""
+def _remarks(files: str, seen: Glimpse, named: bool) -> Iterator[str]:
+    """Yield sentences on few and on faulty rows, on columns without names, and on dates in three columns."""
+    if seen.faulty:
+        faulty = "1 faulty row is" if seen.faulty == 1 else f"{seen.faulty:,} faulty rows are"
+        yield f"{faulty} left out, such as {seen.fault}; repair the file to keep them"
     least, share = Recipe().min_positives, DatasetSettings().validation_fraction
     if seen.rows * share < least:
         yield (
@@ -147,7 +148,10 @@ def _remarks(seen: Glimpse, named: bool) -> Iterator[str]:
             f"(training.min_positives), so {least / share:,.0f} rows and more"
         )
     if not (seen.header or named):
-        yield "there is no header: name the columns by `--columns`, such as --columns user,item,click,time"
+        yield (
+            f"there is no header: the columns are {seen.columns[0].name} to {seen.columns[-1].name}; to name "
+            f"them: automtl data init {shlex.quote(files)} --force --columns user,item,click,time,..."
+        )
     if parts := parts_of_date(seen):
         yield (
             f"{on_one_line(', '.join(parts))}: parts of a date; write it as one column of dates such as "
@@ -160,9 +164,6 @@ def view(done: Json) -> Iterator[Section]:
     columns = [(column["name"], column["role"], column["about"]) for column in done["columns"]]
     yield table(["column", "use", "values"], columns)
     yield lines(*done["remarks"])
-    if rows := done["faulty"]["rows"]:
-        faulty = "1 faulty row is left out:" if rows == 1 else f"{rows:,} faulty rows are left out, such as"
-        yield lines(f"{faulty} {done['faulty']['first']}", "repair the file to keep them")
     lacking = "" if any(role == "labels" for _, role, _ in columns) else ": it needs labels"
     yield lines(f"written: {done['path']}{lacking}", *next_commands(done["next"]))
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import fields
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from automtl_core.errors import StorageError, on_one_line, printable
@@ -47,8 +49,13 @@ def emit(outcome: Any, view: "Callable[[Any], Section | Iterable[Section]]", as_
 
 
 def say(text: object) -> None:
-    """Print a line on standard error, if it is open; line breaks in it, which names may hold, are escaped."""
-    say_lines(on_one_line(str(text)))
+    """Print a text on standard error, if it is open: one line, which a terminal breaks between words.
+
+    Line breaks in it, which names may hold, are escaped.
+    """
+    told = on_one_line(str(text))
+    width = get_terminal_size().columns if sys.stderr and sys.stderr.isatty() else len(told) + 1
+    say_lines("\n".join(wrap(told, width, break_long_words=False, break_on_hyphens=False)) or told)
 
 
 def say_lines(text: str) -> None:

@@ -205,9 +205,9 @@ def test_columns_that_may_be_labels_are_told_and_can_be_inputs(here):
     frame["long"] = (frame["click"] == "yes") * frame["vip"]  # never without a click
     with pytest.warns(UserWarning, match="vip|long") as told:
         layer, _ = data_layers(frame, ["click"], None)
-    second, first = (str(one.message) for one in told)
-    assert "vip: taken as sparse, since these are binary columns; if one is known only after" in first
-    assert "may be labels are not used: long; " in second
+    _, first, second = (str(one.message) for one in told)
+    assert "vip: taken as categorical, since these are binary columns; if one is known only after" in first
+    assert "long: left out (two values: to predict it, name it in `labels`; if it" in second
     assert {"vip", "long"}.intersection(layer["dataset"]["sparse"]) == {"vip"}
     with pytest.warns(UserWarning, match="vip"):
         assert data_layers(frame, ["click"], chosen := {"dataset": {"sparse": {"long": "text"}}})[1] == chosen

@@ -21,7 +21,7 @@ LIST = "|"
 """Separator for the values of a list."""
 BLANKS = ("\\n", "nan", "nat", "null", "(null)", "<na>", "#n/a", "n/a", "undefined")
 """Texts in lower case that are blanks in any column."""
-DOUBTFUL = ("na", "none", "nil", "-", "--", "?", ".")
+DOUBTFUL = ("", "na", "none", "nil", "-", "--", "?", ".")
 """Texts in lower case that are blanks among numbers, and may be values among other texts."""
 WORDS = (
     ("false", "true"), ("f", "t"), ("no", "yes"), ("n", "y"), ("off", "on"), ("nein", "ja"), ("nee", "ja"),
@@ -30,7 +30,7 @@ WORDS = (
 )  # fmt: skip
 """Lower and higher values of binary columns of texts, in lower case."""
 POINTS = "numbers with points as thousands separators: write them without"
-DATES = "dates: write them as 2024-01-31 or 2024-01-31 23:59:59"
+DATES = "dates in this form are not read: write them as 2024-01-31 or 2024-01-31 23:59:59"
 AMOUNT = r"[+-]?[0-9]+([.,][0-9]+)*"
 FORMS = {
     "numbers with thousands separators: write them without":

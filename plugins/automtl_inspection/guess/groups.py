@@ -55,7 +55,7 @@ def with_groups(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> Sequence[Facts]
 
 def is_user(facts: Facts) -> bool:
     """Return whether a categorical column holds the users, or the units of a panel."""
-    return facts.panel == "unit" or meaning(facts.name) == "user"
+    return facts.panel == "unit" or (meaning(facts.name) == "user" and facts.bits is None)
 
 
 def _with_panel(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> Sequence[Facts]:

@@ -81,7 +81,11 @@ def guess(
     of_values = {name: source_of(name)[0] for name in named if name not in known and "=" in name}
     if unknown := [name for name in named if of_values.get(name, name) not in known]:
         near = did_you_mean(of_values.get(unknown[0], unknown[0]), known)
-        raise UsageError(f"label {unknown[0]!r} is not a column{near}", f"the columns are: {listing(known)}")
+        if held := [f"{name}={unknown[0]}" for name in known if unknown[0] in known[name].few]:
+            near = f", but a value of one: {held[0]}"
+        places = f"c1 to c{len(known)}, in their order, since the file has no header"
+        fix = f"the columns are: {listing(known) if seen.header else places}"
+        raise UsageError(f"label {unknown[0]!r} is not a column{near}", fix)
     found = [_guess(facts, seen) for facts in seen.columns]
     if named:
         implied = {name for label in named if label in known for name in known[label].only_where}
@@ -165,12 +169,13 @@ def _as_named(
         doubt = f"{each.facts.values} values, taken as numbers; to predict one of them, "
         doubt += "write `positive` with it in place of `kind`"
     if setting is None:
-        few = f" {listing(each.facts.few)}" if each.facts.few else f" most often {each.facts.example!r}"
+        few, example = each.facts.few, each.facts.example
+        form, _, fix = each.facts.form.partition(": ")
+        held = form and f"{form}, such as {example!r}"
+        rare = [value for value in few if value != example][:2] or [example]
         raise UsageError(
-            f"label {name!r} holds{few}: the positive value is unknown",
-            f"name one value as a label, {name}={each.facts.example}, or all: "
-            f"dataset.labels: {{{name}: {{positive: [...]}}}}, in Python "
-            f"labels={{{name!r}: {{'positive': [...]}}}}",
+            f"label {name!r} holds {held or f'{listing(few or [example])}: the positive value is unknown'}",
+            fix or f"name values to predict: {','.join(f'{name}={value}' for value in rare)}",
         )
     return Guess(each.facts, "labels", {**column, **setting}, doubt=doubt)
 
@@ -271,11 +276,6 @@ class TableGuess:
         parts = [part for part, least in LEAST_DAYS.items() if days >= least and (of_day or part != "hour")]
         return {f"{at.name}:{part}": {"kind": "time-part", "column": at.name, "part": part} for part in parts}
 
-    @property
-    def candidates(self) -> list[Guess]:
-        """Columns that are not used, since they may be labels, which are known only after the event."""
-        return [each for each in self.columns if each.candidate]
-
     def dataset(self) -> dict[str, Any]:
         """Return the settings of the dataset."""
         seen, fields, at, of_list = self.seen, self.of("sparse"), self.time, self.lists
@@ -357,21 +357,18 @@ class TableGuess:
                 f"rows with the same {on_one_line(of_list.name)} are ranked against each other, since they "
                 f"have {of_list.facts.together}; `list: null` takes each row for itself"
             )
-        if names := [on_one_line(each.name) for each in self.candidates]:
-            yield (
-                f"columns of two values that may be labels are not used: {listing(names)}; to predict one, "
-                "name it in `labels`; if it is known before the prediction, in `sparse`"
-            )
         if self.odd and "bad_rows" not in others:
             yield f"rows with other values in {listing(self.odd)} are left out; `bad_rows: fail` refuses them"
-        doubts: dict[str, list[str]] = {}
+        alike: dict[str, list[str]] = {}
         named = {name for role in ROLES for name in _names(others.get(role))}
         for each in self.columns:
-            if each.doubt and each.name not in named:
-                taken = "unused" if each.role == "unused" else f"taken as {each.role}"
-                which = "label with" if each.role == "labels" else f"{taken}, since these are"
-                doubts.setdefault(f"{which} {each.doubt}", []).append(each.name)
-        for sentence, columns in doubts.items():
+            if each.role == "unused":
+                alike.setdefault(f"left out ({each.doubt or each.reason})", []).append(each.name)
+            elif each.doubt and each.name not in named:
+                taken = f"taken as {'categorical' if each.role == 'sparse' else 'numeric'}, since these are"
+                which = "label with" if each.role == "labels" else taken
+                alike.setdefault(f"{which} {each.doubt}", []).append(each.name)
+        for sentence, columns in alike.items():
             more = f" and {len(columns) - 8:,} more" if len(columns) > 8 else ""
             yield f"{listing(columns[:8])}{more}: {sentence}"
 

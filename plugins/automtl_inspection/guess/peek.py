@@ -3,7 +3,6 @@
 They are read as text; faulty rows are skipped, and counted.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,12 +14,13 @@ import duckdb
 
 from automtl_core.dataset.dataset import INTEGER, TEXT, RawFile
 from automtl_core.errors import DataError, UsageError, did_you_mean
+from automtl_core.fields.encode import as_number
 from automtl_core.raw.columnar import intact
 from automtl_core.raw.connection import connect
 from automtl_core.raw.delimited import Lines, opened, rows
 from automtl_core.raw.find import listed_files
 from automtl_core.raw.load import load_copy, refused
-from automtl_core.raw.records import Fault, Layout, layout, located, records, shown
+from automtl_core.raw.records import Fault, Layout, distinct, layout, located, records, shown
 from automtl_core.raw.sql import count, literal, one_file, quoted
 from automtl_inspection.guess.facts import LIST, Facts, Glimpse, Kind, facts_of
 from automtl_inspection.guess.groups import with_groups
@@ -81,10 +81,12 @@ def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path, given:
     encoding = _encoding(path)
     separator = _separator(path, encoding)
     first, size = _first(path, separator, encoding)
-    header = _is_header(first[0], first[1:], path, bool(given))
+    header = _is_header(first[0], first[1:], bool(given))
     names: Sequence[str] = [f"c{n + 1}" for n in range(len(first[0]))]
     if header:
-        named = RawFile(path.name, dict.fromkeys(first[0], TEXT), separator=separator, encoding=encoding)
+        named = RawFile(
+            path.name, dict.fromkeys(distinct(first[0]), TEXT), separator=separator, encoding=encoding
+        )
         names = layout(path, named).columns
     elif len(names) == len(given) == len({*given}):
         names = given
@@ -127,7 +129,7 @@ def _check_columns(db: duckdb.DuckDBPyConnection, path: Path, first: Path, seen:
     else:
         with opened(path) as stream:
             lines = islice(rows(Lines(stream, seen.encoding), seen.separator), 1)
-            names = [name for _, _, values, _ in lines for name in values]
+            names = [name for _, _, values, _ in lines for name in distinct(values)]
     if lacking := [column.name for column in seen.columns if column.name not in names]:
         near = did_you_mean(lacking[0], names)
         raise DataError(
@@ -188,36 +190,16 @@ def _first(path: Path, separator: str, encoding: str) -> tuple[Sequence[Sequence
     return [values for _, _, values, _ in found], size
 
 
-def _is_header(first: Sequence[str], others: Sequence[Sequence[str]], path: Path, named: bool) -> bool:
-    """Return whether the first row is a header: above columns of numbers it mostly holds texts.
-
-    Where no column holds numbers, it is one unless the columns are `named`.
-
-    Raises:
-        DataError: it is a header with a duplicate name.
-
-    """
-    above = []
+def _is_header(first: Sequence[str], others: Sequence[Sequence[str]], named: bool) -> bool:
+    """Return whether the first row is a header: above columns of numbers it mostly holds texts."""
+    numbers, above = [as_number(value) is not None for value in first], []
     for n, value in enumerate(first):
-        below = [row[n] for row in others if n < len(row) and row[n]]
-        if value and below and sum(map(_is_number, below)) > len(below) / 2:
-            above.append(_is_number(value))
-    twice = next((name for name in first if first.count(name) > 1), None)
-    fix = "give each column its own name"
-    if twice == "":
-        fix = "name these columns; if each line ends in separators, remove them"
+        below = [as_number(row[n]) is None for row in others if n < len(row) and row[n]]
+        if value and below and 2 * sum(below) < len(below):
+            above.append(numbers[n])
     if above and 2 * sum(above) < len(above):
-        if twice is not None:
-            raise DataError(f"{path}:1: the header names {shown(twice)} twice", fix)
         return True
-    return not (above or named) and twice is None and not any(map(_is_number, first))
-
-
-def _is_number(value: str) -> bool:
-    try:
-        return math.isfinite(float(value))
-    except ValueError:
-        return False
+    return not (above or named or len({*first}) < len(first) or any(numbers))
 
 
 def _types(db: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:

@@ -54,7 +54,7 @@ STATISTICS = _set("avg average mean median count cnt num number sum total min ma
 LABELS = tuple(
     _set(
         "click lik dislik buy bought purchas order cart fav follow shar comment forward hate conver install "
-        "subscri churn respon label target outcome success"
+        "subscri churn respon label target outcome success cancel return"
     )
 )
 """Prefixes of words in the names of binary columns that are labels, and of texts that are actions."""
@@ -100,7 +100,7 @@ def is_label(name: str, binary: bool) -> bool:
     if not named or set(named).intersection(STATISTICS):
         return False
     if not binary:
-        return named[-1] in ("rating", "stars", "label", "target", "outcome", "y")
+        return named == ["y"] or named[-1] in ("rating", "stars", "label", "target", "outcome")
     return named == ["y"] or named[0] == "is" or any(word.startswith(LABELS) for word in named)
 
 
@@ -121,7 +121,9 @@ Role = Literal["labels", "sparse", "dense", "multi", "time", "list", "unused"]
 
 FEW = 20
 """Integer columns with up to this number of distinct values are categorical."""
-UNDECIDED = "a label, or a categorical field"
+UNDECIDED = (
+    "two values: to predict it, name it in `labels`; if it is known before the prediction, in `sparse`"
+)
 BINARY = "binary columns; if one is known only after the event, as labels are, leave it out"
 
 Test = Callable[[Facts, Glimpse], object]
@@ -186,10 +188,12 @@ def _hardly_repeats(facts: Facts, seen: Glimpse) -> bool:
 
 
 def _looks_coded(facts: Facts, seen: Glimpse) -> bool:
-    """Return whether integers have gaps, and, in a column with a name, equally many digits."""
-    gaps = float(facts.high) - float(facts.low) > 10 * facts.values
-    equal = len(facts.low) == len(facts.high) and facts.rows >= 2 * facts.values
-    return gaps and (equal or not seen.header)
+    """Return whether integers have gaps and equally many digits; without names, gaps, or begin far from 0."""
+    low, high = float(facts.low), float(facts.high)
+    gaps, equal = high - low > 10 * facts.values, len(facts.low) == len(facts.high)
+    if not seen.header:
+        return gaps or (low > high - low and not 1900 <= low < high <= 2100)
+    return gaps and equal and facts.rows >= 2 * facts.values
 
 
 def acts(facts: Facts) -> bool:
@@ -237,7 +241,7 @@ RULES = (
     Rule("dense", lambda f, s: f.clock,
          doubt="integers that are recent times; if they are the time of the row, set `time`"),
     Rule("sparse", _looks_coded,
-         doubt="integers with gaps, as ids have; if they are amounts, move them to `dense`"),
+         doubt="integers with gaps or far from 0, as ids are; if they are amounts, move them to `dense`"),
     Rule("dense", lambda f, s: True,
          doubt="integers without a telling name; if they are ids or codes, move them to `sparse`"),
 )  # fmt: skip

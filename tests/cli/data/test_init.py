@@ -128,7 +128,7 @@ def test_a_table_with_a_rating_is_searched_on_as_it_was_guessed(automtl, films):
 
 def test_labels_without_a_telling_name_have_to_be_named(automtl, offers):
     shown = automtl("data", "init", "offers.tsv.gz").out
-    assert "columns of two values that may be labels are not used: new, seen, taken; to predict" in shown
+    assert "new, seen, taken: left out (two values: to predict it, name it in `labels`; if it" in shown
     assert "written: offers.yaml: it needs labels\n" in shown
     assert shown.endswith("next: automtl data init offers.tsv.gz --force --labels NAME,...\n")
     text = Path("offers.yaml").read_text()
@@ -306,7 +306,7 @@ def test_a_file_that_is_misspelt(automtl, here):
 def test_columns_without_a_header_are_named_by_an_option(automtl, here):
     Path("log.csv").write_text(ACTIONS.partition("\n")[2])
     shown = automtl("data", "init", "log.csv").out
-    assert "\nthere is no header: name the columns by `--columns`, such as --columns user,item," in shown
+    assert "\nthere is no header: the columns are c1 to c4; to name them: automtl data init log.csv " in shown
     shown = automtl("data", "init", "log.csv", "--force", "--columns", "user,item,at,action").out
     assert "no header" not in shown
     chosen = settings("log.yaml")
@@ -359,7 +359,7 @@ def test_a_label_that_tells_another_one_is_no_leak_and_no_warning_is_said_twice(
 
 def test_one_command_leads_from_a_table_to_an_answer(automtl, films):
     ended = automtl("search", "data/films.csv", "--labels", "liked", *SMALL, "--name", "first")
-    assert "settings written to films.yaml, to be corrected there; labels: liked; unused: rat" in ended.err
+    assert "films.yaml, to be corrected there; labels: liked\nrow: left out (a different val" in ended.err
     assert "saved in runs/first" in ended.out
     again = automtl("train", "data/films.csv", "--model", "linear", "--dry-run", "--json")
     assert again.json()["plan"]["tasks"] == ["liked"]

@@ -142,7 +142,7 @@ def refusal(folder, rows, encoding="utf-8", **declared):
         ("u{n},{n},1.5,{three}", "say which values mean 1, such as 2"),
         ("u{n},{n},1.5,yes", "say which values mean 1, such as yes"),
         ("u{n},{n},cheap,1", "convert the column price, or declare its actual type"),
-        ("u{n},{n},1,5,1", "declare the actual columns of the rows, or write the file with"),
+        ("u{n},{n},1,5,1", "declare the actual columns, or quote values with"),
         ('u{n},{n},"1,5",1', "write numbers with a decimal point: 1.5"),
         ('u{n},"1,5",1.5,1', "write numbers with a decimal point: 1.5"),
         ('u{n},"1,000",1.5,1', "write numbers without thousands separators: 1000"),

@@ -203,9 +203,15 @@ FILES = {
     ),
     "currencies": File(more(pay=lambda n: f"{n * 1.5} €"), {**AS_BASE, "pay": None}),
     "a name twice": File(
-        more().replace("price", "user_id"), error='names "user_id" twice', fix="its own name"
+        more(age=lambda n: n % 40 + 0.5).replace("age", "price"), {**AS_BASE, "price.1": "dense"}
     ),
-    "no header": File(text(BASE, head=False), {"c1": "dense", "c2": "dense", "c3": None}),
+    "spaces as blanks": blank(" "),
+    "names with two meanings": File(
+        more(guest=lambda n: "ny"[n % 2], late_2y=lambda n: n % 4), {**AS_BASE, "guest": None, "late_2y": ID}
+    ),
+    "no header": File(
+        text({**BASE, "user_id": lambda n: 1000 + n % 30}, head=False), {"c1": ID, "c2": "dense", "c3": None}
+    ),
     "ragged rows": plain(content=text(BASE).replace("\n7,", "\n7,7,7,"), faulty=4, rows=ROWS - 4),
     "rows wider than the header": File(
         text(BASE).replace("click\n", "click", 1).replace("\n", ",9\n").replace("click", "click\n"),

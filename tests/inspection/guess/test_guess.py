@@ -119,13 +119,14 @@ def of(labels, *columns):
     return guess(Glimpse(Path(), "a.csv", False, ",", True, SEEN, SEEN, columns), labels)
 
 
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [(["clik"], "'clik' is not a column .did you mean 'click'"), (["city"], "is unknown")],
-)
-def test_labels_that_cannot_be_guessed(labels, message):
+MISNAMED = {"clik": "did you mean 'click'", "city": "is unknown", "a": "city=a", "pay": "units, such as '7'"}
+
+
+@pytest.mark.parametrize(("label", "message"), MISNAMED.items(), ids=MISNAMED)
+def test_labels_that_cannot_be_guessed(label, message):
+    pay = facts("pay", "text", 90, form="numbers with units: write them without")
     with pytest.raises(UsageError, match=message):
-        of(labels, bits("click"), facts("city", "text", 3, few=("a", "b", "c")))
+        of([label], bits("click"), facts("city", "text", 3, few=("a", "b", "c")), pay)
 
 
 def test_values_that_do_not_fit_the_role():
@@ -156,14 +157,6 @@ def test_a_time_decides_on_the_split():
 
 def guessed_apart(seen, labels=(), others=None):
     return TableGuess(seen, guess(seen, labels)).apart(others or {})
-
-
-def settings(seen, labels):
-    return guessed_apart(seen, labels).layer()
-
-
-def undecided(seen, labels, others):
-    return [each.name for each in guessed_apart(seen, labels, others).candidates]
 
 
 HEADER = "user_id,shop,tags,price,ts,click,buy,grade"
@@ -223,7 +216,7 @@ def test_doubts_are_said_once_for_all_columns_unless_they_are_named(tmp_path):
     (tmp_path / "t.csv").write_text("\n".join(["user_id,x,z,click", *lines]))
     table = guessed_apart(peek(str(tmp_path / "t.csv")))
     (said,) = table.remarks()
-    assert said.startswith("x, z: taken as dense, since these are integers without a telling name; if they")
+    assert said.startswith("x, z: taken as numeric, since these are integers without a telling name; if they")
     assert [*table.remarks({"dense": ["x", "z"]})] == []
 
 
