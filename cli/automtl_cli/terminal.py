@@ -62,7 +62,7 @@ def _printed(block: Text | Preformatted | Grid, width: int) -> Iterator[Table | 
             needed[k] = max(body, min(needed[k], TITLE), *map(cell_len, words))
             rows[0][k] = RichText("\n").join(rows[0][k].wrap(Console(), needed[k]))
     needed = [min(n, TEXT) if letter == "l" else n for n, letter in zip(needed, letters, strict=True)]
-    for columns in _divided(needed, width):
+    for columns in _divided(needed, letters, width):
         table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(block.header))
         for k in columns:
             table.add_column(
@@ -73,15 +73,15 @@ def _printed(block: Text | Preformatted | Grid, width: int) -> Iterator[Table | 
         yield table
 
 
-def _divided(needed: Sequence[int], width: int) -> Iterator[list[int]]:
-    """Yield the columns of each part of a table that fit; each part begins with the first column."""
-    columns, used = list[int](), 0
-    for k, least in enumerate(needed):
-        if len(columns) > 1 and used + GAP + least > width:
+def _divided(needed: Sequence[int], letters: str, width: int) -> Iterator[list[int]]:
+    """Yield the columns of each part of a table that fit: the first one, then texts before numbers."""
+    columns, used, narrow = list[int](), 0, sum(needed) + GAP * (len(needed) - 1) > width
+    for k in sorted(range(len(needed)), key=lambda k: narrow and k > 0 and letters[k] != "l"):
+        if len(columns) > 1 and used + GAP + needed[k] > width:
             yield columns
             columns, used = [0], needed[0]
         columns.append(k)
-        used += least + GAP * bool(k)
+        used += needed[k] + GAP * bool(k)
     yield columns
 
 

@@ -50,6 +50,7 @@ def test_a_table_fits_the_terminal_and_no_number_is_broken(monkeypatch, width):
     assert max(map(len, printed.splitlines())) <= width
     assert printed.count("0.5000") == printed.count("12,345") == 9
     assert printed.count("n") >= 90
+    assert printed.index("remark") < printed.index("0.5000"), "texts, such as verdicts, stay with the names"
     assert printed.count("model") >= 2, "each part of a divided table has the names"
 
 

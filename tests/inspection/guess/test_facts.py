@@ -28,8 +28,7 @@ def test_the_kind_is_what_all_values_can_be_read_as(facts, texts, kind):
 def test_values_are_counted_without_blanks_and_numbers_have_ends(facts):
     found = facts("a", "b", "a", None, "7")
     assert (found.name, found.rows, found.values, found.single, found.numbers) == ("price", 4, 3, 2, 1)
-    assert found.example == "a"
-    assert sorted(found.few) == ["7", "a", "b"]
+    assert (found.example, sorted(found.few)) == ("a", ["7", "a", "b"])
     found = facts("10", "9", "2")
     assert (found.low, found.high, found.mean) == ("2", "10", 7.0)
 
