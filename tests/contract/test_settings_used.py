@@ -87,7 +87,8 @@ BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 }
 """Settings that have an effect only beside others."""
 VALUES: Mapping[str, Any] = {
-    "aggregates": ["tags"], "derived": [["x0", "/", "x1"]], "balancer": {"name": "uncertainty"}, "loss_weights": {"click": 3.0},
+    "aggregates": ["tags"], "derived": [["x0", "/", "x1"]], "balancer": {"name": "uncertainty"},
+    "loss_weights": {"click": 3.0},
     "losses": {"name": "focal"}, "monitor": ["price"],
     "penalties": [9.0], "monitor_metric": "pr-auc", "rivals": ["all-mlp-linear-4"],
 }  # fmt: skip
