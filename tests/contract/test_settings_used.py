@@ -87,9 +87,8 @@ BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 }
 """Settings that have an effect only beside others."""
 VALUES: Mapping[str, Any] = {
-    "aggregates": ["tags"], "derived": [["x0", "/", "x1"]], "balancer": {"name": "uncertainty"},
-    "loss_weights": {"click": 3.0},
-    "losses": {"name": "focal"}, "monitor": ["price"],
+    "aggregates": ["tags"], "balancer": {"name": "uncertainty"}, "loss_weights": {"click": 3.0},
+    "losses": {"name": "focal"}, "monitor": ["price"], "derived": [["x0", "/", "x1"]],
     "penalties": [9.0], "monitor_metric": "pr-auc", "rivals": ["all-mlp-linear-4"],
 }  # fmt: skip
 """Other values of settings whose type has too many."""
