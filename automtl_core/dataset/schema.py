@@ -56,7 +56,7 @@ class DenseField:
     name: str
     offset: float = 0.0
     width: float = 1.0
-    """A number of the table is the encoded one times `width`, plus `offset`; 1 and 0 for logarithms."""
+    """A number of the table, or its logarithm, is the encoded one times `width`, plus `offset`."""
 
 
 @dataclass(frozen=True)

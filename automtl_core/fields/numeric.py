@@ -13,7 +13,7 @@ from automtl_core.fields.field import Chunk, FieldKind, FieldLearner, Read, Sour
 
 Floats = NDArray[np.float64]
 Scaling = Literal["standard", "minmax", "log", "none"]
-"""Scaling of a dense field: to mean 0 and deviation 1, to [0, 1], by sign(x) log(1 + |x|), or none."""
+"""Scaling of a dense field: to mean 0 and deviation 1, to [0, 1], that of sign(x) log(1 + |x|), or none."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,11 @@ class Moments:
         """Return the scale for the added numbers."""
         if self.count == 0:
             return Scale(scaling, 0.0, 1.0, missing)
-        offset, width = {
-            "standard": (self.mean, self.deviation or 1.0),
-            "minmax": (self.low, (self.high - self.low) or 1.0),
-        }.get(scaling, (0.0, 1.0))
-        return Scale(scaling, offset, width, missing, self.low, self.high)
+        offset, width = {"none": (0.0, 1.0), "minmax": (self.low, (self.high - self.low) or 1.0)}.get(
+            scaling, (self.mean, self.deviation or 1.0)
+        )
+        low, high = Scale(scaling, 0.0, 1.0).inverse(np.array([self.low, self.high])).tolist()
+        return Scale(scaling, offset, width, missing, low, high)
 
 
 class Scaled(FieldLearner):
@@ -116,7 +116,8 @@ class Scaled(FieldLearner):
         self.field, self.weight, self.by_size, self.moments = field, weight, by_size, Moments()
 
     def see(self, chunk: Chunk) -> None:
-        values = np.abs(chunk[self.field.name]) if self.by_size else chunk[self.field.name]
+        values = Scale(self.field.scaling, 0.0, 1.0).encode(chunk[self.field.name])
+        values = np.abs(values) if self.by_size else values
         known = ~np.isnan(values)
         self.moments.add(values[known], None if self.weight is None else chunk[self.weight][known])
 

@@ -16,8 +16,8 @@ from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features
 from automtl_core.modules.histories import HistoryEncoderFactory, HistoryInputs, history_widths, no_encoder
 
-FAR = 5.0
-"""Deviations from the mean beyond which a derived number counts as that far."""
+FAR = 8.0
+"""Deviations from the mean beyond which a scaled number counts as that far: products with it would grow."""
 
 
 class Numbers(nn.Module):
@@ -125,6 +125,10 @@ class Inputs(nn.Module):
         self.embedding = FieldEmbedding(schema.sparse, dim, std)
         self.numbers = Numbers(len(schema.numbers), bins, dim, std)
         self.schema = schema
+        far = [torch.inf if field.width == 1 else FAR for field in schema.dense]  # those that are not scaled
+        limits = [*far, *[FAR] * len(schema.encodings.pairs)]
+        self.register_buffer("limits", torch.tensor(limits), persistent=False)
+        self.limits: Tensor  # [M + P]
         if pairs := len(schema.encodings.pairs):
             self.register_buffer("scales", torch.tensor([0.0, 1.0]).repeat(pairs, 1))
             self.scales: Tensor  # [P, 2]: mean and deviation of derived numbers
@@ -137,9 +141,8 @@ class Inputs(nn.Module):
         fields = features.dense.shape[1] - sum(self.widths.aggregates)
         dense, *aggregates = torch.split(features.dense, [fields, *self.widths.aggregates], dim=1)
         if self.schema.encodings.pairs:
-            derived = (self.derived(dense) - self.scales[:, 0]) / self.scales[:, 1]
-            dense = torch.cat([dense, derived.clamp(-FAR, FAR)], dim=1)
-        numbers = self.numbers(dense).to(e.dtype)
+            dense = torch.cat([dense, (self.derived(dense) - self.scales[:, 0]) / self.scales[:, 1]], dim=1)
+        numbers = self.numbers(dense.clamp(-self.limits, self.limits)).to(e.dtype)
         told = tuple(one.nan_to_num(0.0).to(e.dtype) for one in aggregates)
         histories = tuple(read.to(e.dtype) for read in self.of_histories(features))
         return EncodedFields(e, numbers, told, histories)
@@ -154,10 +157,12 @@ class Inputs(nn.Module):
         """Load the bin edges of numbers, [M + P, Q] in rising order; those of derived numbers scale them."""
         fields, derived = edges.tensor_split([len(self.schema.dense)])
         if len(derived):
-            known = ((derived < derived[:, -1:]) | (derived == derived[:, :1])).to(derived)
-            known /= known.sum(1, keepdim=True)
-            mean = (derived * known).sum(1, keepdim=True)
-            deviation = ((derived - mean) ** 2 * known).sum(1, keepdim=True).sqrt().clamp(min=1e-12)
+            inner = derived[:, 1:-1]  # a single number may be far away
+            known = (inner < derived[:, -1:]).to(inner)
+            known /= known.sum(1, keepdim=True).clamp(min=1)
+            mean = (inner * known).sum(1, keepdim=True)
+            deviation = ((inner - mean) ** 2 * known).sum(1, keepdim=True).sqrt()
+            deviation += deviation == 0
             self.scales.copy_(torch.cat([mean, deviation], dim=1))
             derived = (derived - mean) / deviation
         if self.numbers.bins:

@@ -76,10 +76,6 @@ def _first_line(value: object) -> str:
     return inspect.cleandoc(doc).partition("\n")[0] if isinstance(doc, str) else ""
 
 
-def _as_it_is(value: T, what: str, fix: str) -> T:
-    return value
-
-
 @dataclass(frozen=True)
 class Kind(Generic[T]):
     """A kind of object that plugins supply; `T` is the type of object that the registry returns."""
@@ -92,7 +88,7 @@ class Kind(Generic[T]):
     """Check of an object."""
     describe: Callable[[T], str] = _first_line
     """Function that returns a one-line description of an object."""
-    held: Callable[[T, str, str], T] = _as_it_is
+    held: Callable[[T, str, str], T] = lambda value, what, fix: value
     """Function `held(object, what, fix)` that returns the result of `Registry.get` for an object, such as a
     wrapper that checks its results."""
     families: bool = False
@@ -262,11 +258,6 @@ def _metric_held(value: Any, what: str, fix: str) -> Metric:
     return held
 
 
-def _of_compute(value: Any) -> str:
-    """Return the first line of the docstring of a metric's function, or of the function of a family."""
-    return _first_line(getattr(value, "compute", value))
-
-
 def _is_layer(name: str, value: object) -> str | None:
     """Check that an object can be a part of a configuration."""
     if isinstance(value, Mapping) and value and all(isinstance(key, str) for key in value):
@@ -307,7 +298,7 @@ METRICS: Kind[Metric] = Kind(
     "metric",
     "metrics",
     _is_metric,
-    _of_compute,
+    lambda value: _first_line(getattr(value, "compute", value)),
     held=_metric_held,
     families=True,
     reserved=frozenset(_COLUMNS.split()),

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 from typing_extensions import TypeVar, get_original_bases
 
@@ -134,9 +133,10 @@ def _explained(settings: type[BaseModel], above: str) -> Iterator[Setting]:
     inherited = getattr(settings.__base__, "model_fields", {})
     for name in sorted(settings.model_fields, key=lambda name: name in inherited):
         field = settings.model_fields[name]
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
         yield Setting(
             f"{above}{name}",
-            to_jsonable_python(_default(field), fallback=str),
+            to_jsonable_python(None if isinstance(default, Settings) else default, fallback=str),
             words(field.annotation, field.metadata),
             str(domains(settings).get(name, "")),
             " ".join((field.description or "").split()),
@@ -145,12 +145,6 @@ def _explained(settings: type[BaseModel], above: str) -> Iterator[Setting]:
             held = bare(inside(bare(option)[0]))[0]
             if isinstance(held, type) and issubclass(held, BaseModel) and held is not Component:
                 yield from _explained(held, f"{above}{name}.NAME.")
-
-
-def _default(field: FieldInfo) -> Any:
-    """Return the default of a setting; None without one, or for nested settings."""
-    found = None if field.is_required() else field.get_default(call_default_factory=True)
-    return None if isinstance(found, Settings) else found
 
 
 NAMED = Takes("a name, or {name: NAME, SETTING: VALUE, ...}")

@@ -98,8 +98,8 @@ class NumberColumn(Settings):
     instead: ClassVar = {"buckets": "features.numbers: bins"}
 
     scaling: Scaling = "standard"
-    """Scaling. standard: to mean 0 and deviation 1. minmax: to [0, 1]. log: sign(x) log(1 + |x|). none: no
-    scaling."""
+    """Scaling. standard: to mean 0 and deviation 1. minmax: to [0, 1]. log: sign(x) log(1 + |x|)
+    to mean 0 and deviation 1. none: no scaling. Networks read a number beyond 8 deviations as one of 8."""
     missing: float | None = Field(None, ge=-1e38, le=1e38)
     """Number that replaces a blank. null: a blank stays missing, see `features.numbers`."""
 

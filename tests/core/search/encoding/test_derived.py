@@ -27,10 +27,8 @@ def table(seed, told=0.0, count=6000):
     ratio = (dense[:, 0] * 2 + 5) / (dense[:, 1] * 0.5 + 3)
     dense[random.random(dense.shape) < 0.1] = np.nan
     labels = random.random(count) < 1 / (1 + np.exp(-told * np.sin(4 * ratio)))
-    return rows_of(
-        Schema((), (*SCHEMA.dense, DenseField("noise")), SCHEMA.tasks),
-        part(np.zeros((count, 0)), labels, dense),
-    )
+    schema = Schema((), (*SCHEMA.dense, DenseField("noise")), SCHEMA.tasks)
+    return rows_of(schema, part(np.zeros((count, 0)), labels, dense))
 
 
 def test_a_planted_ratio_is_found_and_kept():
@@ -48,11 +46,13 @@ def test_inputs_are_those_of_the_table_row_by_row(bins):
     pairs = [PAIR, ("income", "-", "amount"), ("income", "+", "amount")]
     schema = SCHEMA.encoded(plain().with_answers(derived=pairs, numbers=bins))
     dense = np.random.default_rng(0).standard_normal((500, 2)).astype(np.float32)
-    dense[0], dense[1, 1] = (0, -6), np.nan
+    dense[0], dense[1, 1], dense[2] = (0, -6), np.nan, (100, -100)
     inputs = Inputs(schema, 4, 0.1)
     edges = bin_edges(part(np.zeros((500, 0)), np.zeros(500), dense), schema)
     inputs.load_edges(torch.from_numpy(edges))
-    found = inputs(Features(torch.zeros(500, 0, dtype=torch.long), torch.from_numpy(dense))).numbers[:, 2:, 0]
+    given = inputs(Features(torch.zeros(500, 0, dtype=torch.long), torch.from_numpy(dense))).numbers[:, :, 0]
+    found = given[:, 2:]
+    assert given[2, :2].tolist() == [FAR, -FAR], "what is further from the mean"
     assert found.isfinite().all()
     assert not found[1].any(), "what is not known is the mean"
     for row, (income, amount) in enumerate(dense.astype(float) * (2, 0.5) + (5, 3)):
@@ -60,7 +60,7 @@ def test_inputs_are_those_of_the_table_row_by_row(bins):
             values = np.array([income / amount, income - amount, income + amount])
             scaled = (values - inputs.scales[:, 0].numpy()) / inputs.scales[:, 1].numpy()
             assert found[row].tolist() == pytest.approx(np.clip(scaled, -FAR, FAR), abs=1e-3), row
-    assert found[2:].std(0).tolist() == pytest.approx([1, 1, 1], abs=0.3)
+    assert found[3:].std(0).tolist() == pytest.approx([1, 1, 1], abs=0.3)
 
 
 def test_a_number_that_is_no_field_is_an_error():
