@@ -151,6 +151,8 @@ class Point(Value):
     the choice; None for a model that was not trained to its end."""
     test_error: float | None = None
     """Standard error of the test loss minus that of the chosen point."""
+    test_losses: Mapping[str, float] = field(default_factory=dict)
+    """Task -> its part of the test loss."""
 
     @property
     def cost(self) -> float:

@@ -86,19 +86,20 @@ def on_test_rows(job: Job, prepared: Prepared, result: SearchResult) -> tuple[Po
     schema, recipe = changed(job, result.overrides).space(prepared).schema, job.recipe()
     part = prepared.refreshed("test", schema, schema.encodings.refresh)
     outputs = [predict(one, part, recipe.batch_size, job.compute()) for one in result.models.values()]
-    by_row = list[NDArray[np.float64]]()  # of each task: [models, R]
+    by_row = dict[str, NDArray[np.float64]]()  # task -> [models, R]
     for t, task in enumerate(schema.tasks):
         labels, own = part.labels[:, t], [output[:, t] for output in outputs]
         losses = losses_by_row(task, labels, own, part.groups, recipe.min_positives)
         if losses is not None:
             means, known = np.mean(losses, axis=1, keepdims=True), ~np.isnan(labels)
-            by_row.append(np.repeat(means, len(part), axis=1))
-            by_row[-1][:, known] += (np.stack(losses) - means) / known.mean()
+            by_row[task.name] = np.repeat(means, len(part), axis=1)
+            by_row[task.name][:, known] += (np.stack(losses) - means) / known.mean()
     if by_row:
-        found = dict(zip(result.models, np.mean(by_row, axis=0), strict=True))
-        for name, one in found.items():
-            error = error_of_mean(one - found[chosen[0]])
-            points[name] = replace(points[name], test_loss=float(one.mean()), test_error=error)
+        found = dict(zip(result.models, np.mean(list(by_row.values()), axis=0), strict=True))
+        for k, (name, one) in enumerate(found.items()):
+            by_task = {task: float(of[k].mean()) for task, of in by_row.items()}
+            loss, error = float(one.mean()), error_of_mean(one - found[chosen[0]])
+            points[name] = replace(points[name], test_loss=loss, test_error=error, test_losses=by_task)
     return tuple(points.values())
 
 

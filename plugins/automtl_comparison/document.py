@@ -376,16 +376,17 @@ def verdict(
         margins: Score -> difference that counts as level; 0 where there is none.
 
     Returns:
-        A text such as "ahead of mmoe (+0.0041, p .012); a third of its FLOPs".
+        A text such as "ahead of mmoe at a third of its FLOPs (+0.0041, p .012)".
 
     """
     if not differences:
         return f"no reliable score to compare with {reference}"
-    parts = list[str]()
+    parts, at = list[str](), "" if cost is None else f" at {cost_in_words(cost)}"
     for name, (metric, one) in differences.items():
         words = change(one.mean, form=metric.form)
         if one.adjusted_p is not None:  # with one pair of trainings, it is over rows
             words += f", p {p_value(one.adjusted_p)}" + " over rows" * (one.cells == 1)
         standing = IN_WORDS[one.standing(margins.get(name, 0.0))]
-        parts.append(f"{name}: " * (len(differences) > 1) + f"{standing} {reference} ({words})")
-    return "; ".join(parts if cost is None else [*parts, cost_in_words(cost)])
+        parts.append(f"{name}: " * (len(differences) > 1) + f"{standing} {reference}{at} ({words})")
+        at = ""
+    return "; ".join(parts)

@@ -12,6 +12,7 @@ from automtl_comparison.statistics import Summary, summary, trend
 from automtl_core.errors import ArtifactError
 from automtl_core.system.documents import read_json
 from automtl_core.system.files import write_atomic
+from automtl_core.tasks.kind import Measure
 from automtl_core.training.metrics import flat, too_few
 from automtl_inspection.sections import Bar, Bars, Block, Curves, Grid, Section, Text, table
 from automtl_report.metrics import by_user
@@ -25,12 +26,11 @@ DECISIONS = 20
 def sections(result: Comparison) -> Iterator[Section]:
     """Yield all that is known of a comparison; a terminal leaves out what a page folds."""
     title = f"verdict against {result.reference}" if len(result.models) > 1 else "models"
-    words = [*filter(None, [result.advice()]), *([method(result)] if len(result.models) > 1 else [])]
-    yield Section(
-        title, [_models(result), *map(Text, [*result.notes, *words, *_notes(result)])], more=_cost(result)
-    )
+    words, how = filter(None, [result.advice()]), [method(result)] if len(result.models) > 1 else []
+    yield Section(title, [_models(result), *map(Text, [*result.notes, *words])])
     for against in dict.fromkeys([result.reference, ALONE]):
         yield from _differences(result, against)
+    yield Section("", list(map(Text, [*how, *_notes(result)])))
     yield from _by_split(result)
     training = [_costs(result), *_recipes(result), _data(result)] if result.trained else []
     for section in (*_scores(result), *_held(result), *training):
@@ -96,25 +96,33 @@ def read(folder: Path) -> Comparison | None:
 
 def page_of(result: Comparison) -> tuple[str, str, Iterator[Section]]:
     """Return title, subtitle and sections of the report of a comparison."""
-    return f"Comparison on {result.dataset}", ", ".join(result.models), sections(result)
+    caution = "" if _repeated(result) else ": another may reverse this"
+    about = f"{', '.join(result.models)} · {_over(result)}{caution}"
+    return f"Comparison on {result.dataset}", about, sections(result)
 
 
 def _models(result: Comparison) -> Grid:
-    """Return a table with a row for each model; the score is the mean over tasks, or of the first."""
+    """Return a table of the models, the best first; the score is the mean over tasks, or of the first."""
     columns, verdicts = result.columns, result.verdicts()
     of_models = {name: result.main_scores(name) for name in result.models}
     column = next((c for c in columns if any(c in of for of in of_models.values())), next(iter(result.tasks)))
     rows: list[list[object]] = []
-    for name, model in result.models.items():
+    for name, model in sorted(result.models.items(), key=lambda one: one[0] != result.best):
         costs, values = model.mean_costs(), of_models[name].get(column, {}).values()
         score = spread(summary(list(values)), columns[column].form) if values else None
         sizes = [_size(costs[key]) for key in ("flops_per_row", "parameters")]
-        seconds = sum(one.mean for key in ("search_seconds", "train_seconds") if (one := costs[key]))
-        rows.append([name, score, verdicts.get(name, ""), *sizes, elapsed(seconds)])
+        took = [
+            elapsed(one.mean)
+            for key in ("train_seconds", "search_seconds")
+            if (one := costs[key]) and one.mean
+        ]
+        rows.append(
+            [name, score, verdicts.get(name, ""), *sizes, " + ".join(took) + " search" * (len(took) > 1)]
+        )
     title = f"{column} test {{}}" if column == MEAN else f"test {{}} of {column}"
     head = ["model", title.format(columns[column].title), "verdict", "FLOPs per row", "parameters", "time"]
     shown = len(head) if result.trained else head.index("FLOPs per row")
-    return Grid(head[:shown], [row[:shown] for row in rows], "lrlrrr"[:shown])
+    return Grid(head[:shown], [row[:shown] for row in rows], "lrlrrr"[:shown], chosen=bool(result.best))
 
 
 def _size(cost: Summary | None) -> str | None:
@@ -123,14 +131,22 @@ def _size(cost: Summary | None) -> str | None:
 
 def _cost(result: Comparison) -> list[Block]:
     """Return a plot of the mean score against FLOPs, where at least two models have both."""
-    score = result.columns[MEAN]
-    points = {}
-    for name, model in result.models.items():
+    score, base = result.columns[MEAN], result.summaries(result.reference, result.columns[MEAN]).get(MEAN)
+    points, lines = dict[str, list[tuple[float, float]]](), list[tuple[float, float, float]]()
+    for name, model in sorted(result.models.items(), key=lambda one: one[0] != result.best):
         flops, mean = model.mean_costs()["flops_per_row"], result.summaries(name, score).get(MEAN)
         if flops is not None and flops.mean > 0 and mean is not None:
             points[name] = [(flops.mean, mean.mean)]
-    axes = "Score and cost", "FLOPs per row", f"mean test {score.title}"
-    return [Curves(*axes, points, logarithmic=True)] if len(points) > 1 else []
+            one = result.differences(result.reference).get(name, {}).get(MEAN)
+            if base and one and one.low is not None and one.high is not None:
+                ends = sorted(base.mean + score.sign * end for end in (one.low, one.high))
+                lines.append((flops.mean, ends[0], ends[1]))
+    axes = (
+        "Score and cost",
+        "FLOPs per row",
+        f"mean test {score.title}; lines: 95 % against {result.reference}",
+    )
+    return [Curves(*axes, points, intervals=lines, logarithmic=True)] if len(points) > 1 else []
 
 
 def _data(result: Comparison) -> Section:
@@ -157,28 +173,36 @@ def _scores(result: Comparison) -> Iterator[Section]:
 
 def _differences(result: Comparison, against: str) -> Iterator[Section]:
     """Yield the differences to a model, by task; nothing if it is not among the models."""
-    differences, rows, charts = result.differences(against), list[list[object]](), list[Block]()
-    over = "" if _repeated(result) else " over test rows, not over trainings"
+    differences, rows = result.differences(against), list[list[object]]()
+    over, forests = (
+        "" if _repeated(result) else " over test rows, not over trainings",
+        dict[Measure, list[Bar]](),
+    )
     for column, score in result.columns.items():
-        gains = {name: of_model[column] for name, of_model in differences.items() if column in of_model}
-        bars = list[Bar]()
-        for name, one in gains.items():
+        for name, one in ((name, of[column]) for name, of in differences.items() if column in of):
             p, standing = (
                 "" if one.adjusted_p is None else p_value(one.adjusted_p),
-                result.standing(column, one) or "",
+                result.standing(column, one),
             )
-            rows.append([_starred(result, column), name, interval(one, score.form), p, standing])
-            bars.append(Bar(name, one.mean, one.low, one.high, standing in ("ahead", "behind")))
-        if bars:
-            form = of_changes((gain.mean for gain in gains.values()), score.form)
-            charts.append(Bars(column, f"gain over {against}", bars, form))
+            rows.append([_starred(result, column), name, interval(one, score.form), p, standing or ""])
+            forests.setdefault(score, []).append(Bar(column, one.mean, one.low, one.high, name))
     if rows:
         scores = [kind.score for kind in result.kinds]
         measures = [score.title if score.sign > 0 else f"reduction of {score.title}" for score in scores]
-        side = "Negative transfer: tasks left of 0." if against == ALONE else "Right of 0: better."
-        legend = Text(f"{side} Lines: 95 % intervals{over}. Pale: not significant.")
+        side = "negative transfer: left of 0" if against == ALONE else "right of 0: better"
+        charts = [
+            Bars(
+                score.title,
+                f"gain over {against}{over}; {side}",
+                bars,
+                of_changes((b.value for b in bars), score.form),
+                chosen=result.best or "",
+            )
+            for score, bars in forests.items()
+        ]
         grid = Grid(["task", "model", "difference", "p", ""], rows, "llrrl", folded="differences")
-        yield Section(f"{' and '.join(measures)} against {against}", [grid], more=[legend, *charts])
+        cost = _cost(result) if against == result.reference else []
+        yield Section(f"{' and '.join(measures)} against {against}", [grid], more=[*charts, *cost])
 
 
 def _starred(result: Comparison, task: str) -> str:

@@ -30,6 +30,8 @@ class Grid:
     """One letter for each column, `l` left, `c` centre, `r` right; further columns take the last letter."""
     folded: str = ""
     """Title of a table that a page shows only on demand."""
+    chosen: bool = False
+    """Whether the first row is that of the chosen one, which a page tints."""
 
     def letters(self) -> str:
         """Return the alignment letter of each column."""
@@ -51,7 +53,7 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Curves:
-    """Lines over one axis, such as learning curves. A line of one point is a mark, such as score and cost."""
+    """Lines over one axis, such as learning curves, the chosen one first. A line of one point is a mark."""
 
     title: str
     x: str
@@ -78,13 +80,13 @@ class Bar:
     value: float
     low: float | None = None
     high: float | None = None
-    strong: bool = True
-    """Whether the value is significant, or the chosen one; others are drawn pale."""
+    of: str = ""
+    """What it belongs to, such as a model: values of one label stand in one row."""
 
 
 @dataclass(frozen=True)
 class Bars:
-    """Values side by side, with intervals."""
+    """Values on one axis, with intervals."""
 
     title: str
     measure: str
@@ -92,8 +94,10 @@ class Bars:
     bars: Sequence[Bar]
     form: str = "+z.4f"
     """Format of the values."""
-    from_zero: bool = True
-    """Whether the axis contains 0."""
+    within: Sequence[float] = (0.0,)
+    """Values that the axis contains besides."""
+    chosen: str = ""
+    """What the values of the chosen one belong to."""
 
 
 Kind = Literal["input", "expert", "gate", "task"]
@@ -143,6 +147,8 @@ class Figures:
 
     values: Mapping[str, tuple[str, str]]
     """Label -> value in words, and the note."""
+    charts: Mapping[str, Bars] = field(default_factory=dict)
+    """Label -> the value as a small chart, on a page."""
 
 
 Block = Text | Preformatted | Grid | Matrix | Curves | Bars | Drawing | Figures
@@ -181,11 +187,6 @@ def lines(*texts: str) -> Section:
 def next_commands(commands: Sequence[str]) -> list[str]:
     """Return the lines that name the commands to run next."""
     return [f"{'next: ' if not place else '      '}{command}" for place, command in enumerate(commands)]
-
-
-def preformatted(text: str) -> Section:
-    """Return a section of preformatted lines."""
-    return Section("", [Preformatted(text)])
 
 
 def facts(title: str, values: Mapping[str, object]) -> Section:

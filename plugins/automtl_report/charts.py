@@ -1,8 +1,8 @@
 """Charts as HTML and SVG that fill their column at any width.
 
-Texts are HTML, so that they keep their size. Bars are boxes in the rows of a table. Lines are SVG in a square
-of 100 by 100 that is stretched to its box; strokes and points keep their widths. Colours come from the style
-sheet of the page, and each mark has a title, which a browser shows on hover.
+Texts and marks are HTML, so that they keep their size. Values stand in the rows of a table. Lines are SVG in
+a square of 100 by 100 that is stretched to its box; strokes keep their widths. The chosen one has the accent
+of the page, others differ by marks and dashes. Each mark has a title, which the page shows on demand.
 """
 
 import re
@@ -17,12 +17,12 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from automtl_core.errors import on_one_line, printable
-from automtl_inspection.sections import Bars, Curves
+from automtl_inspection.sections import Bar, Bars, Block, Curves
 
-COLOURS = 8
-"""Number of colours of the style sheet, `--c1` and so on."""
-LETTERS = 30
-"""Number of letters from which the label of a bar is broken."""
+MARKS = 6
+"""Number of marks of the style sheet beside that of the chosen one, `m1` and so on; marks repeat."""
+LETTERS = 24
+"""Number of letters from which the label of a row is broken."""
 LONG = 20
 """Number of characters from which a name may break in two lines."""
 TICKS = 6
@@ -30,13 +30,25 @@ TICKS = 6
 
 
 def chart(block: Curves | Bars) -> Markup:
-    """Return a chart as HTML."""
+    """Return a chart as HTML, without its legend."""
     return _curves(block) if isinstance(block, Curves) else _bars(block)
 
 
-def colour(place: int) -> str:
-    """Return the colour of the line or part at a place; colours repeat."""
-    return f"var(--c{place % COLOURS + 1})"
+def legend(block: Block) -> Markup:
+    """Return the legend of a chart; nothing for one that needs none."""
+    styles = _styles(block) if isinstance(block, Curves | Bars) else {}
+    marks = dict.fromkeys(block.marks, "dashed") if isinstance(block, Curves) else {}
+    needed = len(styles) > 1 or (isinstance(block, Bars) and "" not in styles)
+    return macro("legend", {**styles, **marks}) if needed else Markup()
+
+
+def _styles(block: Curves | Bars) -> dict[str, str]:
+    """Return the class of each line or series: `m0` for the chosen one."""
+    names = list(block.lines) if isinstance(block, Curves) else list(dict.fromkeys(b.of for b in block.bars))
+    chosen = names[0] if isinstance(block, Curves) and names else getattr(block, "chosen", "")
+    others = [name for name in names if name not in (chosen, getattr(block, "reference", ""))]
+    styles = {name: f"m{k % MARKS + 1}" for k, name in enumerate(others)}
+    return {name: "m0" if name == chosen else styles.get(name, "dashed") for name in names}
 
 
 @dataclass(frozen=True)
@@ -99,10 +111,13 @@ def _short(value: float, decimals: int = 0) -> str:
 
 def _bars(block: Bars) -> Markup:
     ends = [end for b in block.bars for end in (b.value, b.low, b.high) if end is not None]
-    axis = Axis.of([*ends, *([0.0] if block.from_zero else [])], 0.0 if block.from_zero else 0.06)
-    letters = min(max((len(bar.label) for bar in block.bars), default=0), LETTERS) + 2
+    axis, styles = Axis.of([*ends, *block.within], 0.04), _styles(block)
+    rows: dict[str, list[tuple[Bar, str]]] = {}
+    for bar in block.bars:
+        rows.setdefault(bar.label, []).append((bar, styles[bar.of]))
+    letters = min(max(map(len, rows), default=0), LETTERS) + 2
     interval = ", 95 % interval" * any(bar.low is not None for bar in block.bars)
-    return macro("bars", block, axis, letters, interval)
+    return macro("bars", block, axis, axis.ticks(), rows, letters, interval)
 
 
 def _curves(block: Curves) -> Markup:
@@ -111,27 +126,22 @@ def _curves(block: Curves) -> Markup:
     heights = [*(y for _, y in points), *(end for _, *ends in block.intervals for end in ends)]
     ratios = block.logarithmic and max(across) >= 8 * min(across) > 0
     x, y = Axis.of(across, 0.02, ratios), Axis.of(heights)
-    whole = all(value == int(value) for value in across)
-    marks, keys = list[tuple[str, str, str, str]](), list[tuple[str, str, str]]()
-    for label, at in block.marks.items():
-        marks.append(("dashed", f"M{x.place(at)} 0V100", "var(--soft)", f"{label}: {at:g}"))
-        keys.append((label, "var(--soft)", "dashed"))
+    lines = [("dashed", f"M{x.place(at)} 0V100", f"{label}: {at:g}") for label, at in block.marks.items()]
+    chosen = [at for at, _ in next(iter(block.lines.values()), ())]
     for at, low, high in block.intervals:
         upright = f"M{x.place(at)} {100 - y.place(low):.2f}V{100 - y.place(high):.2f}"
-        marks.append(("interval", upright, "var(--c1)", f"[{low:.4f}, {high:.4f}]"))
-    for place, (label, line) in enumerate(block.lines.items()):
-        reference = label == block.reference
-        paint, kind = ("var(--soft)", "dashed") if reference else (colour(place), "line")
-        ends = [(x.place(a), round(100 - y.place(b), 2)) for a, b in line]
-        marks.append((kind, "M" + "L".join(f"{a} {b}" for a, b in ends), paint, ""))
-        # Each point can be hovered over, but many would hide the line.
-        dots = "point hidden" if len(line) > 40 else "point mark" if len(line) == 1 else "point"
-        for (a, b), (left, up) in zip(line, ends, strict=True):
-            if not reference:
-                marks.append((dots, f"M{left} {up}h0", paint, f"{label}, {block.x} {a:,g}: {b:.4f}"))
-        keys.append((label, paint, kind))
-    title, legend = f"{block.title}: {block.y} by {block.x}", keys if len(keys) > 1 else []
-    return macro("framed", block, x, y, x.ticks(whole), y.ticks(), title, marks, legend)
+        lines.append((f"interval {'m0' if at in chosen else 'm1'}", upright, f"[{low:.4f}, {high:.4f}]"))
+    dots, styles = list[tuple[str, float, float, str]](), _styles(block)
+    for label, line in list(block.lines.items())[::-1]:  # the chosen one above the others
+        ends = [f"{x.place(a)} {100 - y.place(b):.2f}" for a, b in line]
+        lines.append((f"line {styles[label]}", "M" + "L".join(ends), ""))
+        # Each point can be asked for its value, but many would hide the line.
+        kind = styles[label] + " hidden" * (len(line) > 40) + " mark" * (len(line) == 1)
+        told = [(kind, x.place(a), y.place(b), f"{label}, {block.x} {a:,g}: {b:.4f}") for a, b in line]
+        dots += told if label != block.reference else []
+    columns = x.ticks(whole=all(value == int(value) for value in across))
+    title = f"{block.title}: {block.y} by {block.x}"
+    return macro("framed", block, x, y, columns, y.ticks(), title, lines, dots)
 
 
 def template(name: str, **filters: Callable[[Any], object]) -> Template:

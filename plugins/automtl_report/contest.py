@@ -37,6 +37,19 @@ class Contest:
                 leads[point.name] = Difference.of(sign * (point.test_loss - own), point.test_error, looks)
         return leads
 
+    @property
+    def simple(self) -> list[str]:
+        """The other models without choices that have a test, the best one on validation rows first."""
+        leads = self.leads()
+        return [point.name for point in self.ranked if point.name in leads and _models(point) == [point.name]]
+
+    @property
+    def share(self) -> float | None:
+        """The FLOPs of the chosen model, divided by those of `mmoe`; None where either is unknown."""
+        costs = {point.name: point.cost for point in self.ranked if point.cost < inf}
+        other = self.chosen.name in costs and self.chosen.name != "mmoe"
+        return self.chosen.cost / costs["mmoe"] if other and "mmoe" in costs else None
+
 
 def contested(record: RunRecord) -> Contest | None:
     """Return the trained models of a search; None where there are no two, or none is chosen."""
@@ -53,12 +66,10 @@ def rank(record: RunRecord) -> Iterator[Text]:
     tested, of = chosen.test_loss, measure(record, "and")
     score = f"validation {of} {1 - chosen.loss:.4f}" if tested is None else f"test {of} {1 - tested:.4f}"
     said = f"`{chosen.name}` is chosen of {len(ranked)} models: {score}"
-    simple = [point.name for point in ranked if point.name in leads and _models(point) == [point.name]]
-    if best := next(iter([*simple, *leads]), None):
+    if best := next(iter([*contest.simple, *leads]), None):
         said += f", {IN_WORDS[leads[best].standing()]} `{best}` ({interval(leads[best])})"
-    costs = {point.name: point.cost for point in ranked if point.cost < inf}
-    if chosen.name in costs and "mmoe" in costs and chosen.name != "mmoe":
-        said += f"; {percent(chosen.cost / costs['mmoe'])} of the FLOPs of `mmoe`"
+    if contest.share:
+        said += f"; {percent(contest.share)} of the FLOPs of `mmoe`"
     yield Text(said)
     # Test rows choose nothing: a model that is recommended is level on validation rows too.
     both = (leads, contest.leads(validation=True))
@@ -71,10 +82,11 @@ def rank(record: RunRecord) -> Iterator[Text]:
 
 
 def standings(record: RunRecord) -> Iterator[Section]:
-    """Yield the table of the models of a search: the trained ones by validation score, then the others."""
+    """Yield the table of the models of a search: the chosen one, the trained ones, the others."""
     points, contest, of = record.search.front, contested(record), measure(record, "and")
     rows, leads = list[list[object]](), contest.leads(-1) if contest else {}
-    for point in [*ranking(points), *(point for point in points if not point.trained)]:
+    trained = sorted(ranking(points), key=lambda point: not point.chosen)
+    for point in [*trained, *(point for point in points if not point.trained)]:
         beside: list[object] = [None, "chosen" if point.chosen else "" if point.trained else "not trained"]
         if contest is not None and point.trained and not point.chosen:
             lead = leads.get(point.name)
@@ -84,7 +96,7 @@ def standings(record: RunRecord) -> Iterator[Section]:
         rows.append([*cells, point.flops_per_row or None])
     if rows:
         head = ["point", "model", f"test {of}", "validation", "against the chosen one", "", "FLOPs per row"]
-        yield Section("", [Grid(head, rows, "rlrrrlr")])
+        yield Section("", [Grid(head, rows, "rlrrrlr", chosen=contest is not None)])
 
 
 def models(record: RunRecord) -> Iterator[Section]:
@@ -109,7 +121,7 @@ def _models(point: Point) -> list[str]:
 def _plot(points: Sequence[Point]) -> list[Block]:
     """Return a plot of the score that ranks points against their cost, where two costs are known."""
     placed = sorted((point for point in points if point.cost < inf), key=lambda point: not point.chosen)
-    lines = {p.name + ", chosen" * p.chosen: [(float(p.flops_per_row), 1 - p.loss)] for p in placed}
+    lines = {p.name: [(float(p.flops_per_row), 1 - p.loss)] for p in placed}
     axes = "Score and cost", "FLOPs per row", "validation score"
     return [Curves(*axes, lines, logarithmic=True)] if len(lines) > 1 else []
 

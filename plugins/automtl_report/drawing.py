@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from automtl_core.errors import on_one_line
 from automtl_inspection.sections import Drawing, Edge, Node
-from automtl_report.charts import colour, macro
+from automtl_report.charts import macro
 
 HEIGHT, GAP, BETWEEN, MARGIN = 24, 8, 120, 6
 """Height of a node, the gap between nodes of a column and between columns, and the margin."""
@@ -39,7 +39,7 @@ def grouped(drawing: Drawing, group_of: Callable[[Node], Hashable | None], word:
 
 
 def drawn(drawing: Drawing) -> Markup:
-    """Return the drawing as an SVG element with the colours of the page."""
+    """Return the drawing as an SVG element; removed nodes of a column share a box."""
     drawing = grouped(drawing, lambda node: node.column if node.pruned else None, " removed")
     kept = {node.name for node in drawing.nodes if not node.pruned}
     # Left to right; in a column, pruned nodes are last.
@@ -54,17 +54,11 @@ def drawn(drawing: Drawing) -> Markup:
         places |= {node.name: (left, top + y * (HEIGHT + GAP), box) for y, node in enumerate(column)}
         left += box + BETWEEN
     width = left - BETWEEN + MARGIN
-    # Edges from and to an expert have its colour.
-    experts = [node.name for node in drawing.nodes if node.kind in ("expert", "gate") and not node.pruned]
-    colours = {name: colour(k) for k, name in enumerate(experts)}
     # Wide edges first, so that thin ones stay visible.
     ordered = sorted(drawing.edges, key=lambda edge: -(edge.weight or 0.0))
     nodes = {node.name: node for node in drawing.nodes}
-    edges = [_edge(edge, nodes, places, colours) for edge in ordered if {edge.source, edge.target} <= kept]
-    boxes = [
-        (node, places[node.name], HEIGHT, colours.get(node.name), _label(node), _notes(node, node.label))
-        for node in drawing.nodes
-    ]
+    edges = [_edge(edge, nodes, places) for edge in ordered if {edge.source, edge.target} <= kept]
+    boxes = [(n, places[n.name], HEIGHT, _label(n), _notes(n, n.label)) for n in drawing.nodes]
     return macro("net", drawing.title, width, height, edges, boxes)
 
 
@@ -75,18 +69,17 @@ def _label(node: Node) -> str:
 
 
 def _edge(
-    edge: Edge, nodes: Mapping[str, Node], places: Mapping[str, Place], colours: Mapping[str, str]
-) -> tuple[Edge, str, str, float, list[str]]:
-    """Return an edge with its line, colour, width and notes."""
+    edge: Edge, nodes: Mapping[str, Node], places: Mapping[str, Place]
+) -> tuple[Edge, str, float, list[str]]:
+    """Return an edge with its line, width and notes."""
     (x0, y0, box), (x1, y1, _) = places[edge.source], places[edge.target]
     x0, y0, y1 = x0 + box, y0 + HEIGHT / 2, y1 + HEIGHT / 2
     bend = (x1 - x0) / 2
     line = f"M{x0:.1f},{y0:.1f}C{x0 + bend:.1f},{y0:.1f} {x1 - bend:.1f},{y1:.1f} {x1:.1f},{y1:.1f}"
     width = 1.0 if edge.weight is None else max(9 * edge.weight, 1.0)
-    paint = colours.get(edge.source) or colours.get(edge.target) or "var(--soft)"
     names = f"{nodes[edge.source].label} -> {nodes[edge.target].label}"
     weight = [] if edge.weight is None else [f"mean weight in the gate: {edge.weight:.2f}"]
-    return edge, line, paint, width, _notes(edge, names, *weight)
+    return edge, line, width, _notes(edge, names, *weight)
 
 
 def _notes(part: Node | Edge, *first: str) -> list[str]:

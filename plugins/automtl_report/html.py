@@ -11,12 +11,13 @@ from markupsafe import Markup
 
 import automtl_core
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.facts import Data
+from automtl_core.run_dir.facts import Costs, Data
 from automtl_core.run_dir.run import Run
 from automtl_core.system.files import write_atomic
 from automtl_inspection.sections import Bars, Block, Curves, Grid, Matrix, Section
-from automtl_report.charts import LONG, chart, legible, template
+from automtl_report.charts import LONG, chart, legend, legible, template
 from automtl_report.drawing import drawn
+from automtl_report.numbers import elapsed
 from automtl_report.plain import cell
 from automtl_report.record import read_record
 from automtl_report.run import report
@@ -37,6 +38,7 @@ def page(title: str, subtitle: str, sections: Iterable[Section], version: str) -
         drawn=drawn,
         kind=lambda block: type(block).__name__,
         largest=_largest,
+        legend=legend,
         prose=_prose,
         sentence=_sentence,
         width=_width,
@@ -50,7 +52,7 @@ def _titled(sections: Iterable[Section]) -> list[Section]:
     """Return the sections by title; blocks without a title join those before them."""
     titled: list[Section] = []
     for section in sections:
-        blocks = [*section.blocks, *section.more]
+        blocks = sorted([*section.blocks, *section.more], key=lambda one: bool(getattr(one, "folded", "")))
         if titled and not section.title:
             titled[-1] = replace(titled[-1], blocks=[*titled[-1].blocks, *blocks])
         elif section.title or blocks:
@@ -97,12 +99,10 @@ def write_report(path: Path, registry: Registry, out: Path | None = None) -> Pat
     """
     Run.open(path).tested()
     record = read_record(path, registry)
-    config, data = record.config, record.read(Data)
-    how = f"searched by {config.strategy.name}" if config.strategy else "trained without a search"
-    counts = ", ".join(f"{part} {count:,}" for part, count in data.rows.items())
-    title = f"{path.resolve().name}: {config.space.name} on {data.dataset}"
-    subtitle = f"{how}, seed {config.seed}; rows: {counts}"
-    return write_page(title, subtitle, report(record, registry), out or path / "report.html")
+    rows, schema, seconds = sum(record.read(Data).rows.values()), record.schema, record.read(Costs).seconds
+    of = f"{len(schema.fields())} fields, {len(schema.tasks)} tasks" if schema else record.config.dataset.name
+    about = f"{rows:,} rows, {of} · seed {record.config.seed} · {elapsed(sum(seconds.values()))}"
+    return write_page(path.resolve().name, about, report(record, registry), out or path / "report.html")
 
 
 def write_page(title: str, subtitle: str, sections: Iterable[Section], out: Path) -> Path:

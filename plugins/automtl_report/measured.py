@@ -11,7 +11,7 @@ from automtl_core.training.significance import LEAST, SIGNIFICANCE
 from automtl_inspection.baselines import Baseline
 from automtl_inspection.behaviour import Behaviour, calibration_error
 from automtl_inspection.importance import MARGIN, Importance
-from automtl_inspection.sections import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
+from automtl_inspection.sections import Block, Curves, Grid, Matrix, Section, Text
 from automtl_inspection.shifts import Drifted, differences
 from automtl_report.metrics import metrics
 from automtl_report.numbers import change, p_value, some
@@ -19,7 +19,7 @@ from automtl_report.record import RunRecord, after_refresh, after_update
 from automtl_report.search import encoding
 from automtl_report.sharing import natural
 
-STRONGEST = 8
+STRONGEST = 10
 """Largest number of fields that are called the strongest."""
 EFFECTS = (
     "drop: decrease of the score if the values of the field are permuted among rows, with its 95 % interval; "
@@ -98,19 +98,13 @@ def learning(record: RunRecord) -> Iterator[Section]:
     trainings, kept = _trainings(record), _kept(record)
     best = {"best epoch": float(record.result.best_epoch)} if kept else {}
     x, scores = "epoch of the training", dict[tuple[str, str], dict[str, list[tuple[float, float]]]]()
-    losses = dict[str, list[tuple[float, float]]]()
     for training, epochs in trainings:
         for place, epoch in enumerate(epochs, 1):
             for task, m in epoch.metrics.items():
                 if m.score is not None:
                     lines = scores.setdefault((task, m.type.score.title), {})
                     lines.setdefault(training, []).append((place, m.score))
-            for task, loss in epoch.losses.items():
-                if loss is not None and training == trainings[0][0]:
-                    losses.setdefault(task, []).append((place, loss))
     blocks: list[Block] = [Curves(t, x, f"validation {title}", s, best) for (t, title), s in scores.items()]
-    if 0 < len(losses) <= 8:
-        blocks.append(Curves("training loss", x, f"loss of {trainings[0][0]}", losses))
     if kept and len(trainings) > 1:
         search = "; `search`: the epochs before the final comparison" * ("search" in dict(trainings))
         blocks.insert(0, Text(f"The weights of the result are those of `{kept}` at its best epoch{search}."))
@@ -126,7 +120,7 @@ def _trainings(record: RunRecord) -> list[tuple[str, list[EpochEnded]]]:
         if epoch.phase != REFIT:
             alone = epoch.phase in trained or epoch.phase == TRAIN
             trainings.setdefault(epoch.phase if alone else "search", []).append(epoch)
-    return sorted(trainings.items(), key=lambda one: one[0] != kept)
+    return sorted(trainings.items(), key=lambda one: one[0] != (kept or "search"))
 
 
 def _kept(record: RunRecord) -> str | None:
@@ -137,23 +131,22 @@ def _kept(record: RunRecord) -> str | None:
 
 
 def strongest(importance: Importance) -> list[Block]:
-    """Return the strongest fields, and those without effect on any task, if there are any of either."""
-    bars = list[Bar]()
-    for drop, task, field in _that_matter(importance):
-        e = importance.effects[field][task]
-        bars.append(Bar(f"{field} ({e.measure} of {task})", drop, e.low, e.high))
-    if not bars:
+    """Return the effects of the strongest fields, and those without effect on any task."""
+    names = [field for *_, field in that_matter(importance)][:STRONGEST]
+    if not names:
         rows = f"permutation on {importance.rows:,} test rows"
         return [Text(f"No field has a significant effect on any task ({rows})")]
-    title = f"{len(bars)} of {len(importance.effects)} fields matter; the strongest"
-    blocks: list[Block] = [Bars(title, "drop of the score if permuted", bars[:STRONGEST])]
-    if without := _without_effect(importance):
+    first = importance.effects[names[0]]
+    tasks = [f"{task} (R2)" if e.measure != "AUC" else task for task, e in first.items()]
+    drops = {field: [e.drop for e in importance.effects[field].values()] for field in names}
+    blocks: list[Block] = [Matrix("drop of the score if a field is permuted", tasks, drops, ".4f")]
+    if without := without_effect(importance):
         how = f"95 % intervals within {MARGIN} of 0"
         blocks.append(Text(f"Fields without effect on any task ({how}): {some(without)}"))
     return blocks
 
 
-def _that_matter(importance: Importance) -> list[tuple[float, str, str]]:
+def that_matter(importance: Importance) -> list[tuple[float, str, str]]:
     """Return the largest drop, its task and the name of each field that matters, the strongest first."""
     found = list[tuple[float, str, str]]()
     for field, of_field in importance.effects.items():
@@ -162,7 +155,8 @@ def _that_matter(importance: Importance) -> list[tuple[float, str, str]]:
     return sorted(found, reverse=True)
 
 
-def _without_effect(importance: Importance) -> list[str]:
+def without_effect(importance: Importance) -> list[str]:
+    """Return the fields that are known to have no effect on any task."""
     of_fields = importance.effects.items()
     return [field for field, of in of_fields if {e.verdict for e in of.values()} <= {"no effect"}]
 
@@ -176,9 +170,9 @@ def summary(record: RunRecord) -> Iterator[Section]:
         yield Section("", [table, *map(Text, too_few(few))])
     texts = list[str]()
     if importance:
-        names = some([field for *_, field in _that_matter(importance)], 3) or "none"
+        names = some([field for *_, field in that_matter(importance)], 3) or "none"
         texts.append(f"fields that matter: {names}")
-        if without := _without_effect(importance):
+        if without := without_effect(importance):
             texts[-1] += f"; without effect: {some(without, 3)}"
     texts += filter(None, [encoding(searched.encoding_search) if searched else None, record.refit])
     yield Section("", list(map(Text, texts)))

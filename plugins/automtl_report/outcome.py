@@ -9,7 +9,7 @@ from automtl_core.run_dir.run import resuming
 from automtl_core.workflow.evaluation import Evaluation
 from automtl_core.workflow.new_rows import Predicted, Tested
 from automtl_core.workflow.pipeline import Plan
-from automtl_inspection.sections import Section, Text, facts, lines, preformatted, table
+from automtl_inspection.sections import Preformatted, Section, Text, facts, lines, table
 from automtl_report.metrics import metrics
 from automtl_report.numbers import elapsed
 from automtl_report.record import after_refresh
@@ -22,7 +22,7 @@ MEASURED = ["FLOPs per row", "time"]
 
 def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
     """Yield the resolved configuration and, last, the plan of a search with its sizes and costs."""
-    yield preformatted(config.to_yaml().rstrip())
+    yield Section("", [Preformatted(config.to_yaml().rstrip())])
     about = {key: value for key, value in vars(plan).items() if key not in ("answers", "points")}
     yield facts("plan", about)
     if plan.answers:

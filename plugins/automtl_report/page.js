@@ -32,19 +32,51 @@ for (const box of document.querySelectorAll(".tools")) {
     });
   });
 }
-// A part of a drawing shows its own edges.
-for (const net of document.querySelectorAll(".net")) {
-  for (const node of net.querySelectorAll(".node")) {
-    const name = node.dataset.n;
-    node.addEventListener("mouseenter", () => {
-      net.classList.add("focus");
-      for (const edge of net.querySelectorAll(".edge"))
-        edge.classList.toggle("lit", edge.dataset.a === name || edge.dataset.b === name);
-    });
-    node.addEventListener("mouseleave", () => net.classList.remove("focus"));
-  }
+// What a mark says stands below its chart: on hover, on tap, and by arrow keys where the chart has the focus.
+for (const figure of document.querySelectorAll("figure")) {
+  const net = figure.querySelector(".net");
+  const marks = net ? [...net.querySelectorAll(".node")] : [...figure.querySelectorAll("[title]")];
+  const all = net ? ".node, .edge" : "[title]", told = document.createElement("output");
+  if (!marks.length) continue;
+  figure.append(told);
+  const text = (mark) => mark.querySelector("title")?.textContent ?? mark.title;
+  const tell = (mark) => {
+    for (const lit of figure.querySelectorAll(".lit")) lit.classList.remove("lit");
+    net?.classList.toggle("focus", Boolean(mark));
+    if (!mark) return;
+    mark.classList.add("lit");
+    const own = [...figure.querySelectorAll(".edge")].filter((edge) => [edge.dataset.a, edge.dataset.b].includes(mark.dataset.n));
+    for (const edge of own) edge.classList.add("lit");
+    told.textContent = [mark, ...own].map(text).join("\n");
+  };
+  const at = () => marks.findIndex((mark) => mark.classList.contains("lit"));
+  for (const kind of ["pointerover", "click"]) figure.addEventListener(kind, (event) => {
+    const mark = event.target.closest(all);
+    if (mark) tell(mark);
+  });
+  figure.addEventListener("pointerleave", () => { if (!figure.contains(document.activeElement)) tell(null); });
+  const stop = figure.querySelector(".scroll") ?? figure;
+  stop.tabIndex = 0;
+  stop.addEventListener("focus", () => { if (stop.matches(":focus-visible")) tell(marks[Math.max(at(), 0)]); });
+  stop.addEventListener("blur", () => tell(null));
+  stop.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    tell(marks[(Math.max(at(), 0) + step + marks.length) % marks.length]);
+  });
 }
-// Paper shows everything.
-window.addEventListener("beforeprint", () => {
-  for (const fold of document.querySelectorAll("details")) fold.open = true;
-});
+// A command can be copied.
+for (const code of document.querySelectorAll(".figures code")) {
+  if (!code.textContent.startsWith("automtl ")) continue;
+  const line = document.createElement("span"), button = document.createElement("button");
+  line.className = "copied"; button.textContent = "copy"; button.type = "button";
+  button.setAttribute("aria-label", `copy ${code.textContent}`);
+  code.replaceWith(line); line.append(code, button);
+  button.addEventListener("click", () => {
+    const range = document.createRange();
+    range.selectNodeContents(code);
+    getSelection().removeAllRanges(); getSelection().addRange(range);
+    button.textContent = document.execCommand("copy") ? "copied" : "selected";
+  });
+}

@@ -33,8 +33,10 @@ def plain(block: Block) -> Text | Preformatted | Grid:
             rows = [[label, *_ends(line)] for label, line in block.lines.items()]
             return Grid([block.title, "first", "lowest", "highest", "last"], rows, "lr")
         case Bars():
-            rows = [[b.label, f"{b.value:{block.form}}{_interval(b, block.form)}"] for b in block.bars]
+            names = [", ".join(filter(None, (b.label, b.of))) for b in block.bars]
+            values = [f"{b.value:{block.form}}{_interval(b, block.form)}" for b in block.bars]
             ends = ", 95 % interval" * any(b.low is not None for b in block.bars)
+            rows = [list(row) for row in zip(names, values, strict=True)]
             return Grid([block.title, block.measure + ends], rows, "lr")
         case Figures():
             rows = [[label, value, note] for label, (value, note) in block.values.items()]

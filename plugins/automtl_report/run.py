@@ -66,7 +66,10 @@ def card(record: RunRecord) -> str:
 
 def report(record: RunRecord, registry: Registry) -> Iterator[Section]:
     """Yield the sections of a report, those of plugins last."""
+    first = list(chosen(record, "first"))
+    yield from (replace(section, title="", more=()) for section in first)
     yield from chosen(record, "page")
+    yield from (Section(section.title, section.more, folded=True) for section in first if section.more)
     yield from (replace(section, folded=True) for section in chosen(record, "folded"))
     yield from of_plugins(record, registry)
 
@@ -102,7 +105,7 @@ def numbers(cost: Cost) -> list[object]:
 
 
 def architecture(record: RunRecord) -> Iterator[Section]:
-    """Yield notes on inputs and on settings that the search chose; on a page, also the drawing."""
+    """Yield notes on inputs and on settings that the search chose."""
     origin, searched, texts = record.architecture.origin, record.get(EncodingSearch), list[str]()
     if searched:
         texts += [search.encoding(searched.encoding_search), *search.apart(searched.encoding_search)]
@@ -114,19 +117,17 @@ def architecture(record: RunRecord) -> Iterator[Section]:
     kind = "search space" if record.architecture.decisions and not record.members else "model"
     title = f"architecture ({kind} {origin.space})" if origin else "architecture"
     notes = [*map(Text, texts), *sharing.notes(record), *search.overrides(record)]
-    yield Section(title, notes, more=drawing(record))
+    yield Section(title, notes)
 
 
-def drawing(record: RunRecord) -> list[Block]:
-    """Return the drawing of the network, or of the members with known parts, and how to read it."""
+def drawing(record: RunRecord) -> Iterator[Section]:
+    """Yield the drawing of the network, or of the first member with known parts; then those of the others."""
     drawings = list(networks(record))
-    with_parts = [one for one in drawings if all(node.name != WHOLE for node in one.nodes)]
-    hints = list[Text]()
-    if record.architecture.decisions:
-        hints.append(Text("Hover over a part or a line: decisions and their evidence"))
+    with_parts = [one for one in drawings if all(node.name != WHOLE for node in one.nodes)] or drawings
+    hints = list[Block]()
     if any(edge.weight is not None for one in with_parts for edge in one.edges):
         hints.append(Text("Width of a line from an expert: mean weight in the gate of its reader"))
-    return [*(with_parts or drawings), *hints]
+    yield Section("other networks", [*with_parts[:1], *hints], more=with_parts[1:])
 
 
 def readers(record: RunRecord) -> Iterator[Section]:
@@ -174,6 +175,7 @@ def configuration(record: RunRecord) -> Iterator[Section]:
         "best epoch": record.result.best_epoch,
     }
     about |= {"device": e.device, "threads": e.threads, "automtl": e.automtl}
+    about |= {label: note for label, (_, note) in verdict.costs(record) if label == "time"}
     about |= {"python": e.python, "torch": e.torch, "numpy": e.numpy, **e.plugins, **e.libraries}
     if speed := record.read(Costs).rows_per_second:
         about["training rows per second"] = round(speed)
@@ -184,19 +186,21 @@ def configuration(record: RunRecord) -> Iterator[Section]:
 View = Callable[[RunRecord], Iterable[Section]]
 SECTIONS: Mapping[str, tuple[View, tuple[str, ...]]] = {
     "tasks": (tasks, ("card",)),
-    "verdict": (verdict.verdict, ("end", "show", "page", "card")),
-    "costs": (verdict.figures, ("show", "page", "card")),
-    "intervals": (verdict.intervals, ("page", "card")),
+    "verdict": (verdict.verdict, ("end", "show", "card")),
+    "first": (verdict.first, ("first",)),
+    "costs": (verdict.figures, ("show", "card")),
+    "intervals": (verdict.intervals, ("first", "card")),
     "standings": (contest.standings, ("end",)),
     "models": (contest.models, ("show", "page")),
     "summary": (measured.summary, ("end",)),
     "tests": (measured.on_test_rows, ("show", "page", "card")),
-    "fields": (measured.fields, ("show", "page", "card")),
-    "architecture": (architecture, ("show", "page")),
+    "fields": (measured.fields, ("first", "show", "card")),
+    "drawing": (drawing, ("first",)),
+    "architecture": (architecture, ("show", "folded")),
     "readers": (readers, ("show", "folded")),
-    "evidence": (search.evidence, ("show", "page", "card")),
+    "evidence": (search.evidence, ("show", "folded", "card")),
     "learning": (measured.learning, ("page",)),
-    "calibration": (measured.calibration, ("page", "card")),
+    "calibration": (measured.calibration, ("folded", "card")),
     "decisions": (decisions, ("show", "folded")),
     "expert-use": (measured.expert_use, ("folded",)),
     "encodings": (search.encodings, ("show", "folded")),
@@ -209,7 +213,7 @@ SECTIONS: Mapping[str, tuple[View, tuple[str, ...]]] = {
     "next": (verdict.steps, ("end",)),
 }
 """Name -> function that returns sections, and the faces that show them in this order: the `end` of a command,
-`show`, the `page` of a report, what a page has `folded` after it, and the `card` of an export."""
+`show`, the `first` screen and the rest of a `page`, what it has `folded`, and the `card` of an export."""
 
 
 def _distinct(record: RunRecord) -> Iterator[tuple[str, RunRecord]]:

@@ -35,7 +35,7 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def notes(record: RunRecord) -> Iterator[Block]:
+def notes(record: RunRecord) -> Iterator[Text]:
     """Yield notes on the fields that are read, and on those that are not."""
     sharing, fields = record.sharing, record.schema.fields() if record.schema else []
     if not sharing.fields:
@@ -84,14 +84,12 @@ def networks(record: RunRecord) -> Iterator[Drawing]:
     """Yield the drawing of a network, or of each member of an ensemble."""
     behaviour = record.get(Behaviour)
     use = behaviour.expert_use if behaviour else None
-    origin = record.architecture.origin
-    title = "architecture" if origin is None else f"architecture in the search space {origin.space}"
     for name, network in record.networks():
         start = f"{name}/" if name else ""
         known = use.weights if use else {}
         weights = {r.removeprefix(start): known[r] for r in known if r.startswith(start)}
         graph = _graph(network, weights, [] if name else record.search.evidence)
-        yield _with_few_inputs(Drawing(f"{name}: {title}" if name else title, *graph))
+        yield _with_few_inputs(Drawing(f"network of {name}" if name else "network", *graph))
 
 
 def _with_few_inputs(drawing: Drawing) -> Drawing:
@@ -119,7 +117,7 @@ def _graph(
             ops.setdefault(part := _part(name), []).append(f"{name.rpartition('/')[2]}: {op}")
             ops[part] += notes.get((part, op), ())
     groups = list(dict.fromkeys(group_and_word(part)[0] for part in parts))
-    columns = {part: groups.index(group_and_word(part)[0]) + 1 for part in parts}
+    columns = {part: groups.index(group_and_word(part)[0]) + 1 + bool(sharing.keys) for part in parts}
     nodes, edges = list[Node](), list[Edge]()
     for part, sources in parts.items():
         gate = part in weights and not sharing.reads
@@ -133,6 +131,8 @@ def _graph(
         for (where, option), told in notes.items():
             if where == part and option in below and option not in read.values():
                 edges.append(Edge(below[option], part, notes=told, pruned=True))
+    keys = sharing.keys.keys() & {edge.source for edge in edges}
+    edges += [Edge(field, key) for key in sorted(keys) for field in sharing.keys[key]]
     nodes = [*_inputs(network, {edge.source for edge in edges}, notes), *nodes]
     known = {node.name for node in nodes}
     return nodes, [edge for edge in edges if edge.source in known and edge.target in known]
@@ -193,7 +193,9 @@ def _inputs(
     closed = {*sharing.fields}.difference(read, *sharing.keys.values())
     for name in names:
         if name in read or name in closed:
-            yield Node(name, name, "input", 0, notes.get((EVERYWHERE, name), ()), name in closed)
+            label = f"mean of {' x '.join(key)}" if (key := sharing.keys.get(name)) else name
+            told = notes.get((EVERYWHERE, name), ())
+            yield Node(name, label, "input", int(name in sharing.keys), told, name in closed)
 
 
 def _sentence(decided: Evidence) -> str:
