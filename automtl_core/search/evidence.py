@@ -189,11 +189,7 @@ def preferred(
     trained = [point for point in points if point.trained]
     if bound := re.fullmatch(r"(\d+)flops|(\d+(?:\.\d+)?)ms", preference):
         flops, most = bound.groups()
-        fitting = [
-            point
-            for point in trained
-            if (point.cost <= int(flops) if flops else milliseconds(point) <= float(most))
-        ]
+        fitting = [p for p in trained if (p.cost <= int(flops) if flops else milliseconds(p) <= float(most))]
         return max(fitting, key=lambda point: (_score(point), -point.cost), default=None)
     if preference not in CONCESSIONS or not trained:
         return None

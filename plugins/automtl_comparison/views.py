@@ -16,7 +16,7 @@ from automtl_core.tasks.kind import Measure
 from automtl_core.training.metrics import flat, too_few
 from automtl_inspection.sections import Bar, Bars, Block, Curves, Grid, Section, Text, table
 from automtl_report.metrics import by_user
-from automtl_report.numbers import change, elapsed, interval, of_changes, p_value, percent
+from automtl_report.numbers import change, elapsed, interval, of_changes, p_value
 from automtl_report.plain import markdown
 
 DECISIONS = 20
@@ -32,7 +32,7 @@ def sections(result: Comparison) -> Iterator[Section]:
         yield from _differences(result, against)
     yield Section("", list(map(Text, [*how, *_notes(result)])))
     yield from _by_split(result)
-    training = [_costs(result), *_recipes(result), _data(result)] if result.trained else []
+    training = [*_recipes(result), _data(result)] if result.trained else []
     for section in (*_scores(result), *_held(result), *training):
         yield replace(section, folded=True)
 
@@ -110,43 +110,31 @@ def _models(result: Comparison) -> Grid:
     for name, model in sorted(result.models.items(), key=lambda one: one[0] != result.best):
         costs, values = model.mean_costs(), of_models[name].get(column, {}).values()
         score = spread(summary(list(values)), columns[column].form) if values else None
-        sizes = [_size(costs[key]) for key in ("flops_per_row", "parameters")]
-        took = [
-            elapsed(one.mean)
-            for key in ("train_seconds", "search_seconds")
-            if (one := costs[key]) and one.mean
-        ]
-        rows.append(
-            [name, score, verdicts.get(name, ""), *sizes, " + ".join(took) + " search" * (len(took) > 1)]
-        )
+        known = map(costs.get, ("flops_per_row", "parameters"))
+        sizes = [spread(size, ",.0f") if size and size.mean else None for size in known]
+        seconds = [costs[key] for key in ("train_seconds", "search_seconds")]
+        took = " + ".join(elapsed(one.mean) for one in seconds if one and one.mean)
+        rows.append([name, score, verdicts.get(name, ""), *sizes, took + " search" * ("+" in took)])
     title = f"{column} test {{}}" if column == MEAN else f"test {{}} of {column}"
     head = ["model", title.format(columns[column].title), "verdict", "FLOPs per row", "parameters", "time"]
     shown = len(head) if result.trained else head.index("FLOPs per row")
     return Grid(head[:shown], [row[:shown] for row in rows], "lrlrrr"[:shown], chosen=bool(result.best))
 
 
-def _size(cost: Summary | None) -> str | None:
-    return spread(cost, ",.0f") if cost and cost.mean else None
-
-
 def _cost(result: Comparison) -> list[Block]:
     """Return a plot of the mean score against FLOPs, where at least two models have both."""
-    score, base = result.columns[MEAN], result.summaries(result.reference, result.columns[MEAN]).get(MEAN)
+    score, against = result.columns[MEAN], result.differences(result.reference)
+    base = result.summaries(result.reference, score).get(MEAN)
     points, lines = dict[str, list[tuple[float, float]]](), list[tuple[float, float, float]]()
     for name, model in sorted(result.models.items(), key=lambda one: one[0] != result.best):
         flops, mean = model.mean_costs()["flops_per_row"], result.summaries(name, score).get(MEAN)
         if flops is not None and flops.mean > 0 and mean is not None:
-            points[name] = [(flops.mean, mean.mean)]
-            one = result.differences(result.reference).get(name, {}).get(MEAN)
+            points[name], one = [(flops.mean, mean.mean)], against.get(name, {}).get(MEAN)
             if base and one and one.low is not None and one.high is not None:
-                ends = sorted(base.mean + score.sign * end for end in (one.low, one.high))
-                lines.append((flops.mean, ends[0], ends[1]))
-    axes = (
-        "Score and cost",
-        "FLOPs per row",
-        f"mean test {score.title}; lines: 95 % against {result.reference}",
-    )
-    return [Curves(*axes, points, intervals=lines, logarithmic=True)] if len(points) > 1 else []
+                lines.append((flops.mean, base.mean + one.low, base.mean + one.high))
+    y = f"mean test {score.title}; lines: 95 % against {result.reference}"
+    found = Curves("Score and cost", "FLOPs per row", y, points, intervals=lines, logarithmic=True)
+    return [found] if len(points) > 1 else []
 
 
 def _data(result: Comparison) -> Section:
@@ -168,41 +156,32 @@ def _scores(result: Comparison) -> Iterator[Section]:
                 values = result.summaries(name, metric)
                 known = (values.get(column) for column in columns)
                 rows.append([name, *(value and spread(value, metric.form) for value in known)])
-            yield table(header, rows, "lr", f"test {metric.title}{_deviation(result)}")
+            deviation = f", mean ± standard deviation over {_over(result)}" * _repeated(result)
+            yield table(header, rows, "lr", f"test {metric.title}{deviation}")
 
 
 def _differences(result: Comparison, against: str) -> Iterator[Section]:
     """Yield the differences to a model, by task; nothing if it is not among the models."""
     differences, rows = result.differences(against), list[list[object]]()
-    over, forests = (
-        "" if _repeated(result) else " over test rows, not over trainings",
-        dict[Measure, list[Bar]](),
-    )
+    forests = dict[Measure, list[Bar]]()
     for column, score in result.columns.items():
         for name, one in ((name, of[column]) for name, of in differences.items() if column in of):
-            p, standing = (
-                "" if one.adjusted_p is None else p_value(one.adjusted_p),
-                result.standing(column, one),
-            )
-            rows.append([_starred(result, column), name, interval(one, score.form), p, standing or ""])
+            p = "" if one.adjusted_p is None else p_value(one.adjusted_p)
+            standing = result.standing(column, one) or ""
+            rows.append([_starred(result, column), name, interval(one, score.form), p, standing])
             forests.setdefault(score, []).append(Bar(column, one.mean, one.low, one.high, name))
     if rows:
         scores = [kind.score for kind in result.kinds]
         measures = [score.title if score.sign > 0 else f"reduction of {score.title}" for score in scores]
-        side = "negative transfer: left of 0" if against == ALONE else "right of 0: better"
-        charts = [
-            Bars(
-                score.title,
-                f"gain over {against}{over}; {side}",
-                bars,
-                of_changes((b.value for b in bars), score.form),
-                chosen=result.best or "",
-            )
-            for score, bars in forests.items()
-        ]
+        over = "" if _repeated(result) else " over test rows, not over trainings"
+        over += "; negative transfer: left of 0" if against == ALONE else "; right of 0: better"
+        more = _cost(result) if against == result.reference else []
+        for score, bars in reversed(forests.items()):
+            form = of_changes((bar.value for bar in bars), score.form)
+            best = result.best or ""
+            more.insert(0, Bars(score.title, f"gain over {against}{over}", bars, form, chosen=best))
         grid = Grid(["task", "model", "difference", "p", ""], rows, "llrrl", folded="differences")
-        cost = _cost(result) if against == result.reference else []
-        yield Section(f"{' and '.join(measures)} against {against}", [grid], more=[*charts, *cost])
+        yield Section(f"{' and '.join(measures)} against {against}", [grid], more=more)
 
 
 def _starred(result: Comparison, task: str) -> str:
@@ -276,11 +255,6 @@ def _repeated(result: Comparison) -> bool:
     return len(result.seeds) * len(result.splits) > 1
 
 
-def _deviation(result: Comparison) -> str:
-    """Return what the numbers of several trainings are; nothing for one."""
-    return f", mean ± standard deviation over {_over(result)}" * _repeated(result)
-
-
 def _notes(result: Comparison) -> Iterator[str]:
     """Yield notes on tasks with too few rows, on users, and on runs that failed or were cut short."""
     yield from too_few(result.few)
@@ -304,18 +278,6 @@ def method(result: Comparison) -> str:
         beyond = " or ".join(f"{result.margins[column]:.4g} of {column}" for column in result.judged)
         level = f"ahead or behind: the whole interval is beyond {beyond}"
     return f"95 % confidence interval {method}; it and p are for all models together; {level}"
-
-
-def _costs(result: Comparison) -> Section:
-    """Return the costs that the table of models lacks."""
-    keys = [key for key in COSTS if key not in ("parameters", "flops_per_row")]
-    rows = []
-    for name, model in result.models.items():
-        means = [cost and spread(cost, ",.0f") for cost in map(model.mean_costs().get, keys)]
-        seconds = result.relative(name)["seconds"]
-        rows.append([name, *means, seconds and percent(seconds)])
-    header = ["model", *(key.replace("_", " ") for key in keys), f"seconds / {result.reference}"]
-    return table(header, rows, "lr", f"costs{_deviation(result)}")
 
 
 def _recipes(result: Comparison) -> Iterator[Section]:

@@ -38,10 +38,11 @@ class Contest:
         return leads
 
     @property
-    def simple(self) -> list[str]:
-        """The other models without choices that have a test, the best one on validation rows first."""
+    def rival(self) -> Point | None:
+        """The best other model without choices that has a test, or else the best other one that has one."""
         leads = self.leads()
-        return [point.name for point in self.ranked if point.name in leads and _models(point) == [point.name]]
+        tested = [point for point in self.ranked if point.name in leads]
+        return next((point for point in tested if _models(point) == [point.name]), next(iter(tested), None))
 
     @property
     def share(self) -> float | None:
@@ -66,8 +67,9 @@ def rank(record: RunRecord) -> Iterator[Text]:
     tested, of = chosen.test_loss, measure(record, "and")
     score = f"validation {of} {1 - chosen.loss:.4f}" if tested is None else f"test {of} {1 - tested:.4f}"
     said = f"`{chosen.name}` is chosen of {len(ranked)} models: {score}"
-    if best := next(iter([*contest.simple, *leads]), None):
-        said += f", {IN_WORDS[leads[best].standing()]} `{best}` ({interval(leads[best])})"
+    if rival := contest.rival:
+        lead = leads[rival.name]
+        said += f", {IN_WORDS[lead.standing()]} `{rival.name}` ({interval(lead)})"
     if contest.share:
         said += f"; {percent(contest.share)} of the FLOPs of `mmoe`"
     yield Text(said)
@@ -103,8 +105,7 @@ def models(record: RunRecord) -> Iterator[Section]:
     """Yield the table of the models of a search with notes."""
     points = record.search.front
     for section in standings(record):
-        means = {point.name: models for point in points if len(models := _models(point)) > 1}
-        notes = [NOTE, *(f"`{name}`: the mean of {', '.join(models)}" for name, models in means.items())]
+        notes = [NOTE]
         if len(points) > 1:
             command = f"`automtl train --model {shlex.quote(f'{record.path}@N')}`"
             others = "`@cost`, `@200000flops` or `@2.5ms` in place of `@N`"
@@ -127,8 +128,7 @@ def _plot(points: Sequence[Point]) -> list[Block]:
 
 
 NOTE = (
-    "Scores are means over tasks. Validation rows chose the model, with tasks weighted by precision. Test "
-    "rows chose nothing; all models are scored on them once. Level: the 95 % interval, corrected for the "
-    "number of models, includes 0. A model that is far behind on validation rows is trained in part; one "
-    "that is not trained has inherited weights"
+    "Scores are means over tasks, weighted by precision where validation rows chose. Test rows are scored "
+    "once, after the choice. Level: the 95 % interval for all models together includes 0. A model far behind "
+    "on validation rows is trained in part; one that is not trained has inherited weights"
 )

@@ -37,7 +37,6 @@ def page(title: str, subtitle: str, sections: Iterable[Section], version: str) -
         groups=lambda blocks: [(small, list(group)) for small, group in groupby(blocks, _is_small)],
         drawn=drawn,
         kind=lambda block: type(block).__name__,
-        largest=_largest,
         legend=legend,
         prose=_prose,
         sentence=_sentence,
@@ -69,11 +68,6 @@ def _is_small(block: Block) -> bool:
 def _width(text: str) -> str:
     """Return the class of a cell that holds a number or a long text."""
     return " n" if re.match(r"[-+<.]?[\d. ]", text) else " long" * (len(text) > LONG)
-
-
-def _largest(matrix: Matrix) -> float:
-    numbers = [v for row in matrix.rows.values() for v in row if v is not None and not isinstance(v, bool)]
-    return max(map(abs, numbers), default=0.0) or 1.0
 
 
 def _sentence(title: str) -> str:

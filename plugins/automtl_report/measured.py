@@ -22,12 +22,9 @@ from automtl_report.sharing import natural
 STRONGEST = 10
 """Largest number of fields that are called the strongest."""
 EFFECTS = (
-    "drop: decrease of the score if the values of the field are permuted among rows, with its 95 % interval; "
-    "p: after Holm's correction for all fields and tasks; "
-    f"matters: p below {SIGNIFICANCE}; no effect: the interval is within {MARGIN} of 0; "
-    "unclear: neither, as with too few rows. "
-    "An interval below 0: the task is predicted better with the permuted field. "
-    "A field has no effect also where the network reads the same information from another field"
+    "drop: of the score if the values of the field are permuted, with its 95 % interval; p: after Holm's "
+    f"correction; matters: p below {SIGNIFICANCE}; no effect: the interval is within {MARGIN} of 0, also "
+    "where the network reads the same from another field; unclear: neither, as with too few rows"
 )
 
 
@@ -78,19 +75,13 @@ def doubts(baselines: Mapping[str, Baseline], searched: bool) -> Iterator[str]:
 
 
 def on_test_rows(record: RunRecord) -> Iterator[Section]:
-    """Yield the test metrics with notes; on a page, also the comparison with the best single fields."""
+    """Yield the test metrics with notes."""
     result = record.get(Result)
     if result is None or result.test is None:
         return
-    rows = list[list[object]]()
-    for task, b in (record.baselines or {}).items():
-        score = b.field_score and f"{b.measure} {b.field_score:.4f}"
-        rows.append([task, p_value(b.p_constant), b.field, score, b.beats_field])
-    head = ["task", "p against a constant", "best single field", "its score", "model significantly better"]
     table = metrics(result.test, result.reachable or {}, record.min_positives)
     refit = [Text(record.refit)] if record.refit else []
-    singles = [Grid(head, rows, "lrlrl")] if rows else []
-    yield Section("test metrics", [*table, *refit], more=singles)
+    yield Section("test metrics", [*table, *refit])
 
 
 def learning(record: RunRecord) -> Iterator[Section]:
@@ -105,9 +96,6 @@ def learning(record: RunRecord) -> Iterator[Section]:
                     lines = scores.setdefault((task, m.type.score.title), {})
                     lines.setdefault(training, []).append((place, m.score))
     blocks: list[Block] = [Curves(t, x, f"validation {title}", s, best) for (t, title), s in scores.items()]
-    if kept and len(trainings) > 1:
-        search = "; `search`: the epochs before the final comparison" * ("search" in dict(trainings))
-        blocks.insert(0, Text(f"The weights of the result are those of `{kept}` at its best epoch{search}."))
     if blocks:
         yield Section("learning curves", blocks)
 

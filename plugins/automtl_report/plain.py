@@ -29,9 +29,8 @@ def plain(block: Block) -> Text | Preformatted | Grid:
                 for name, entries in block.rows.items()
             ]
             return Grid([block.corner, *block.columns], rows, "lc" if marked else "lr")
-        case Curves():
-            rows = [[label, *_ends(line)] for label, line in block.lines.items()]
-            return Grid([block.title, "first", "lowest", "highest", "last"], rows, "lr")
+        case Curves() | Drawing():
+            return Text(block.title)
         case Bars():
             names = [", ".join(filter(None, (b.label, b.of))) for b in block.bars]
             values = [f"{b.value:{block.form}}{_interval(b, block.form)}" for b in block.bars]
@@ -41,11 +40,6 @@ def plain(block: Block) -> Text | Preformatted | Grid:
         case Figures():
             rows = [[label, value, note] for label, (value, note) in block.values.items()]
             return Grid(["", "", ""], rows, "lrl")
-        case Drawing():
-            labels = {node.name: node.label for node in block.nodes}
-            edges = [edge for edge in block.edges if not edge.pruned]
-            rows = [[labels[edge.source], labels[edge.target], edge.weight] for edge in edges]
-            return Grid(["", "read by", "weight"], rows, "llr")
     return block
 
 
@@ -73,11 +67,6 @@ def duration(least: float, most: float) -> str:
         return "a few seconds"
     low, high = (elapsed(5 * round(seconds / 5) if seconds < 90 else seconds) for seconds in (least, most))
     return f"about {low}" if low == high else f"{low} to {high}"
-
-
-def _ends(line: Sequence[tuple[float, float]]) -> list[float]:
-    heights = [y for _, y in line]
-    return [heights[0], min(heights), max(heights), heights[-1]] if heights else []
 
 
 def _interval(bar: Bar, form: str) -> str:

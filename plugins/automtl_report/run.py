@@ -11,7 +11,7 @@ from automtl_core.modules.sharing import WHOLE
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment
-from automtl_inspection.sections import Block, Grid, Preformatted, Section, Text, facts, lines
+from automtl_inspection.sections import Grid, Preformatted, Section, Text, facts, lines
 from automtl_report import contest, measured, search, sharing, verdict
 from automtl_report.card import limits, tasks
 from automtl_report.plain import cell, markdown
@@ -124,10 +124,7 @@ def drawing(record: RunRecord) -> Iterator[Section]:
     """Yield the drawing of the network, or of the first member with known parts; then those of the others."""
     drawings = list(networks(record))
     with_parts = [one for one in drawings if all(node.name != WHOLE for node in one.nodes)] or drawings
-    hints = list[Block]()
-    if any(edge.weight is not None for one in with_parts for edge in one.edges):
-        hints.append(Text("Width of a line from an expert: mean weight in the gate of its reader"))
-    yield Section("other networks", [*with_parts[:1], *hints], more=with_parts[1:])
+    yield Section("other networks", with_parts[:1], more=with_parts[1:])
 
 
 def readers(record: RunRecord) -> Iterator[Section]:
@@ -175,7 +172,7 @@ def configuration(record: RunRecord) -> Iterator[Section]:
         "best epoch": record.result.best_epoch,
     }
     about |= {"device": e.device, "threads": e.threads, "automtl": e.automtl}
-    about |= {label: note for label, (_, note) in verdict.costs(record) if label == "time"}
+    about |= {f"{phase}, seconds": round(s) for phase, s in record.read(Costs).seconds.items() if s >= 0.5}
     about |= {"python": e.python, "torch": e.torch, "numpy": e.numpy, **e.plugins, **e.libraries}
     if speed := record.read(Costs).rows_per_second:
         about["training rows per second"] = round(speed)
@@ -186,9 +183,8 @@ def configuration(record: RunRecord) -> Iterator[Section]:
 View = Callable[[RunRecord], Iterable[Section]]
 SECTIONS: Mapping[str, tuple[View, tuple[str, ...]]] = {
     "tasks": (tasks, ("card",)),
-    "verdict": (verdict.verdict, ("end", "show", "card")),
-    "first": (verdict.first, ("first",)),
-    "costs": (verdict.figures, ("show", "card")),
+    "verdict": (verdict.verdict, ("end",)),
+    "first": (verdict.first, ("first", "show", "card")),
     "intervals": (verdict.intervals, ("first", "card")),
     "standings": (contest.standings, ("end",)),
     "models": (contest.models, ("show", "page")),

@@ -74,12 +74,10 @@ def decisions(evidence: Sequence[Evidence]) -> list[Block]:
     columns = [name for name in COLUMNS if any(row[name] is not None for row in rows)]
     grid = [["" if row[name] is None else row[name] for name in columns] for row in rows]
     legend = (
-        "closed: removed; effect on loss: the mean over tasks of 1 - AUC (1 - R2) on held-out rows with the "
-        "decision (for a kept option: without the option) minus that of the alternative, with its 95 % "
-        "interval; p: after Holm's correction for all comparisons of the search, significant below "
-        f"{SIGNIFICANCE}; + N more: the option is removed from N more choices at the same time; "
-        "everywhere: from all choices; interchangeable: significant, but of one of several equal parts, "
-        "whose roles another seed may exchange"
+        "closed: removed; effect on loss: mean over tasks of 1 - AUC (1 - R2) on held-out rows with the "
+        "decision (for a kept option: without it) minus that of the alternative, with its 95 % interval; p: "
+        f"after Holm's correction, significant below {SIGNIFICANCE}; + N more: from N more choices at once; "
+        "everywhere: from all; interchangeable: of one of several equal parts, which seeds may exchange"
     )
     notes = [Text(legend)] if "difference" in columns else []
     letters = "".join("l" if name in TEXTS else "r" for name in columns)
