@@ -126,7 +126,10 @@ def _cost(result: Comparison) -> list[Block]:
     score, against = result.columns[MEAN], result.differences(result.reference)
     base = result.summaries(result.reference, score).get(MEAN)
     points, lines = dict[str, list[tuple[float, float]]](), list[tuple[float, float, float]]()
-    for name, model in sorted(result.models.items(), key=lambda one: one[0] != result.best):
+    last = result.best, None, result.reference
+    for name, model in sorted(
+        result.models.items(), key=lambda one: last.index(one[0]) if one[0] in last else 1
+    ):
         flops, mean = model.mean_costs()["flops_per_row"], result.summaries(name, score).get(MEAN)
         if flops is not None and flops.mean > 0 and mean is not None:
             points[name], one = [(flops.mean, mean.mean)], against.get(name, {}).get(MEAN)
@@ -165,7 +168,8 @@ def _differences(result: Comparison, against: str) -> Iterator[Section]:
     differences, rows = result.differences(against), list[list[object]]()
     forests = dict[Measure, list[Bar]]()
     for column, score in result.columns.items():
-        for name, one in ((name, of[column]) for name, of in differences.items() if column in of):
+        known = {name: of[column] for name, of in differences.items() if column in of}
+        for name, one in sorted(known.items(), key=lambda found: found[0] != result.best):
             p = "" if one.adjusted_p is None else p_value(one.adjusted_p)
             standing = result.standing(column, one) or ""
             rows.append([_starred(result, column), name, interval(one, score.form), p, standing])

@@ -38,7 +38,7 @@ def legend(block: Block) -> Markup:
     """Return the legend of a chart; nothing for one that needs none."""
     styles = _styles(block) if isinstance(block, Curves | Bars) else {}
     marks = dict.fromkeys(block.marks, "dashed") if isinstance(block, Curves) else {}
-    needed = len(styles) > 1 or (isinstance(block, Bars) and "" not in styles)
+    needed = len(styles) + len(marks) > 1 or (isinstance(block, Bars) and "" not in styles)
     return macro("legend", {**styles, **marks}) if needed else Markup()
 
 

@@ -24,12 +24,14 @@ def first(record: RunRecord) -> Iterator[Section]:
     """Yield what a page begins with: the model to use, and the reasons in four cards."""
     contest, result, importance = contested(record), record.get(Result), record.get(Importance)
     values, charts = dict[str, tuple[str, str]](), dict[str, Bars]()
-    said, share = "This model is compared with no other", contest.share if contest else None
+    said, share = "One training without another model beside it", contest.share if contest else None
     if contest and (rival := contest.rival):
-        lead = contest.leads()[rival.name]
-        said = f"Use `{contest.chosen.name}`: {IN_WORDS[lead.standing()]} `{rival.name}`"
+        lead, name = contest.leads()[rival.name], contest.chosen.name
+        said = f"Use `{name}`:" if lead.standing() == "ahead" else f"`{name}` is"
+        said += f" {IN_WORDS[lead.standing()]} `{rival.name}`"
         said += ", the best simple model" * ("name" in rival.overrides.get("space", ()))
         said += f", at {percent(share)} of the FLOPs of `mmoe`" if share else ""
+        said += ". One seed, and another may reverse this"
         gain, _, ends = interval(lead).partition(" ")
         over = f"over `{rival.name}`, 95 % interval {ends}"
         values["gain on test rows"] = f"{gain} {measure(record, 'and')}", over
@@ -44,7 +46,7 @@ def first(record: RunRecord) -> Iterator[Section]:
         known = f"{len(matter)} matter, {len(without)} do not" + f", {unclear} unclear" * bool(unclear)
         values["fields"] = known, next((n.text.partition(":")[0] for n in sharing.notes(record)), "")
     values["next"] = "", " ".join(f"`{command}`" for command in _next(record))
-    words = Text(f"{said}. One seed: another may reverse this, so compare before you ship")
+    words = Text(f"{said}: compare before you ship")
     more = [*notes(record), *list(rank(record))[1:], *map(Text, record.remarks)]
     yield Section("", [words, *more, Figures(values, charts)])
 

@@ -127,14 +127,14 @@ def test_a_model_without_operations_that_are_counted_has_no_relative_cost(compar
 
 def test_verdicts_say_who_is_ahead_and_at_what_cost(compared):
     assert compared("click").verdicts() == {
-        "two.yaml": "level with one.yaml (+0.0150, p .39); half its FLOPs",
-        "single-task": "level with one.yaml (-0.0200, p .59); equal FLOPs",
+        "two.yaml": "level with one.yaml at half its FLOPs (+0.0150, p .39)",
+        "single-task": "level with one.yaml at equal FLOPs (-0.0200, p .59)",
     }
     assert compared("click", reference="same").verdicts() == {
-        "shifted": "ahead of same (+0.0500, p < .001); equal FLOPs"
+        "shifted": "ahead of same at equal FLOPs (+0.0500, p < .001)"
     }
     both = compared("click", "price", "age").verdicts()["two.yaml"]
-    assert both.startswith("mean: level with one.yaml (+0.0150, p .77); price: ")
+    assert both.startswith("mean: level with one.yaml at half its FLOPs (+0.0150, p .77); price: ")
     assert "age" not in both, "too few rows"
 
 
@@ -161,7 +161,7 @@ def test_the_best_model_is_named_with_its_equals_and_the_cheapest_of_them(compar
 def test_of_what_cannot_be_told_the_verdict_says_so(compared):
     assert compared("buy").verdicts()["two.yaml"].startswith("no reliable score")
     found = replace(compared("click"), noises={})
-    assert found.verdicts()["two.yaml"].startswith("without an interval against one.yaml (+0.0150);")
+    assert found.verdicts()["two.yaml"].startswith("without an interval against one.yaml at half its FLOPs (")
     assert found.differences("one.yaml")["two.yaml"]["click"].p is None
 
 
@@ -222,12 +222,12 @@ def test_registered_metrics_are_among_the_metrics_of_their_tasks(compared):
 @pytest.mark.parametrize(
     ("mean", "error", "cost", "words"),
     [
-        (0.0004, 0.0008, 0.5, "level with mmoe (+0.0004, p .62); half its FLOPs"),
-        (0.0, 0.0, 1.0, "level with mmoe (+0.0000, p 1.00); equal FLOPs"),
-        (0.0041, 0.00164, 0.34, "ahead of mmoe (+0.0041, p .012); a third of its FLOPs"),
-        (-0.006, 0.00184, 1.3, "behind mmoe (-0.0060, p .001); 1.3 times its FLOPs"),
+        (0.0004, 0.0008, 0.5, "level with mmoe at half its FLOPs (+0.0004, p .62)"),
+        (0.0, 0.0, 1.0, "level with mmoe at equal FLOPs (+0.0000, p 1.00)"),
+        (0.0041, 0.00164, 0.34, "ahead of mmoe at a third of its FLOPs (+0.0041, p .012)"),
+        (-0.006, 0.00184, 1.3, "behind mmoe at 1.3 times its FLOPs (-0.0060, p .001)"),
         (-0.06, 0.01, None, "behind mmoe (-0.0600, p < .001)"),
-        (0.004, 0.00205, 0.4, "level with mmoe (+0.0040, p .051); 40 % of its FLOPs"),
+        (0.004, 0.00205, 0.4, "level with mmoe at 40 % of its FLOPs (+0.0040, p .051)"),
     ],
 )
 def test_words_say_where_it_stands_and_what_it_costs(mean, error, cost, words):
@@ -249,4 +249,6 @@ def test_words_say_where_it_stands_and_what_it_costs(mean, error, cost, words):
     ],
 )
 def test_costs_in_words(cost, words):
-    assert verdict("mmoe", {"mean": (AUC, Difference.of(0.0, 1.0))}, cost, {}).endswith(f"; {words}")
+    assert verdict("mmoe", {"mean": (AUC, Difference.of(0.0, 1.0))}, cost, {}).startswith(
+        f"level with mmoe at {words} ("
+    )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from automtl_comparison.document import CellResult, Comparison
-from automtl_comparison.views import comma_separated, page, read, sections, write
+from automtl_comparison.views import comma_separated, page, page_of, read, sections, write
 from automtl_core.errors import ArtifactError
 from automtl_core.training.metric import ByUser, MetricValue
 from automtl_inspection.sections import Bars, Curves, Grid, Text
@@ -28,7 +28,9 @@ def grid(found, title):
 
 
 def notes(found, title):
-    return [block.text for block in section(found, title).blocks if isinstance(block, Text)]
+    """Return the sentences of a section; `last` is the one of all notes."""
+    found = section(found, title) if title != "last" else [s for s in sections(found) if not s.title][-1]
+    return [block.text for block in found.blocks if isinstance(block, Text)]
 
 
 def test_a_grid_for_each_metric_that_there_is_and_errors_have_no_mean(compared):
@@ -53,7 +55,7 @@ def test_the_users_of_a_metric_by_user_are_named(compared):
     cell = found.models["one.yaml"].cells[0]
     cell = replace(cell, test={"click": replace(cell.test["click"], others={"gauc": value})})
     model = replace(found.models["one.yaml"], cells=(cell,))
-    about, warning = notes(replace(found, models={"one.yaml": model}), "models")
+    about, warning = notes(replace(found, models={"one.yaml": model}), "last")
     assert about.startswith("GAUC: over 7 users with rows of both classes, of 9 users with 1.1 rows")
     assert warning == "warning: GAUC says little, since most users have one row, and nothing to rank"
 
@@ -65,7 +67,7 @@ def test_differences_have_intervals_and_standings_and_say_against_what(compared)
     assert rows["price", "two.yaml"][0].startswith("+1.2 [")
     assert rows["price", "single-task"][0].startswith("+2.2 [")
     against = grid(found, "AUC and reduction of RMSE against single-task").rows
-    assert next(row for row in against if row[0] == "price")[2].startswith("-2.2 [")
+    assert next(row for row in against if row[:2] == ["price", "one.yaml"])[2].startswith("-2.2 [")
     _, model, two, p, standing = grid(compared("click"), "AUC against one.yaml").rows[0]
     assert (model, standing) == ("two.yaml", "level"), "two seeds say little"
     assert two.startswith("+0.0150 [")
@@ -83,7 +85,7 @@ def test_tasks_that_say_nothing_are_marked_with_the_reason(compared):
     found = compared("click", "buy", "price", "age")
     assert grid(found, "test AUC").header == ["model", "click", "buy *", "mean"]
     assert grid(found, "test RMSE").header == ["model", "price", "age *"]
-    assert "* age: 9 test rows have the label, too few to be reliable" in notes(found, "verdict")
+    assert "* age: 9 test rows have the label, too few to be reliable" in notes(found, "last")
     assert page(found).count("* age:") == 1
 
 
@@ -148,23 +150,20 @@ def test_the_verdict_comes_first_with_its_words_and_costs_beside_the_reference(c
     found = compared("click")
     assert titles(found)[0] == "verdict against one.yaml"
     verdicts = grid(found, "verdict")
-    assert verdicts.rows[1][2] == found.verdicts()["two.yaml"]
+    assert verdicts.rows[0][2] == found.verdicts()["two.yaml"]
     known = replace(found, noises={**found.noises, "two.yaml": found.noises["one.yaml"]})
     assert known.advice() in page(known)
     assert known.advice() in str(next(iter(sections(known))).blocks)
-    costs = grid(found, "costs")
-    assert costs.header[-1] == "seconds / one.yaml"
-    assert [row[-1] for row in costs.rows] == ["100 %", "100 %", "100 %"]
     alone = replace(found, models={"one.yaml": found.models["one.yaml"]})
     assert not [title for title in titles(alone) if title.startswith("verdict")]
 
 
 def test_it_is_told_what_an_interval_holds_and_p_values_are_over(compared):
     found = compared("click")
-    note, *_ = notes(found, "verdict")
+    note, *_ = notes(found, "last")
     assert "from the spread over 2 seeds and over test rows; it and p are for" in note
     one = {name: replace(model, cells=model.cells[:1]) for name, model in found.models.items()}
-    note, *_ = notes(replace(found, models=one, user="user_id"), "verdict")
+    note, *_ = notes(replace(found, models=one, user="user_id"), "last")
     assert "over test rows, grouped by user_id of one training of each model, and not over trainings" in note
     found = compared("click")
     one = {name: replace(model, cells=model.cells[:1]) for name, model in found.models.items()}
@@ -177,23 +176,13 @@ def test_it_is_told_what_an_interval_holds_and_p_values_are_over(compared):
 
 def test_several_splits_are_identified(compared):
     found = compared("click")
-    cells = {
-        name: [*m.cells, CellResult(3, 0, "x", error="nan", diverged=True)]
-        for name, m in found.models.items()
-    }
-    found = replace(
-        found,
-        trials=2,
-        splits={0: found.splits[0], 3: replace(found.splits[0], fingerprint="3" * 64)},
-        models={
-            name: replace(
-                m, cells=cells[name], recipes={0: {"space.dropout": 0.1}, 3: {"space.dropout": 0.2}}
-            )
-            for name, m in found.models.items()
-        },
-    )
+    lost, recipes = CellResult(3, 0, "x", error="nan", diverged=True), {0: 0.1, 3: 0.2}
+    tuned = {split: {"space.dropout": value} for split, value in recipes.items()}
+    models = {n: replace(m, cells=[*m.cells, lost], recipes=tuned) for n, m in found.models.items()}
+    splits = {0: found.splits[0], 3: replace(found.splits[0], fingerprint="3" * 64)}
+    found = replace(found, trials=2, splits=splits, models=models)
     assert section(found, "test AUC").title.endswith("over 2 seeds on each of 2 splits")
-    assert "one.yaml, seed 0, split 3: nan" in notes(found, "verdict")
+    assert "one.yaml, seed 0, split 3: nan" in notes(found, "last")
     assert grid(found, "hyperparameters").rows[:2] == [
         ["one.yaml, split 0", "0.1"],
         ["one.yaml, split 3", "0.2"],
@@ -205,30 +194,19 @@ def test_several_splits_are_identified(compared):
     for name, told in zip(others, of_splits[0][1::2], strict=True):
         means = [found.summaries(one, found.kinds[0].score)["mean"].mean for one in (name, found.reference)]
         assert float(told) == pytest.approx(means[0] - means[1], abs=1e-4)
-    assert (
-        "Split 3, rows: train 800, validation 100, test 100. Fingerprint of the data: 333333333333."
-        in page(found)
-    )
+    rows = "Split 3, rows: train 800, validation 100, test 100."
+    assert f"{rows} Fingerprint of the data: 333333333333." in page(found)
     assert "model,split,seed,task," in comma_separated(found)
 
 
 def windowed(found, gains):
     """Return a comparison over windows, whose second model gains so much on validation and on test rows."""
-    first, second = found.models["one.yaml"], found.models["two.yaml"]
-    models = {"one.yaml": [], "two.yaml": []}
-    for window, (on_validation, on_test) in enumerate(gains):
-        for name, model, gain in (
-            ("one.yaml", first, (0, 0)),
-            ("two.yaml", second, (on_validation, on_test)),
-        ):
-            base = first.cells[0].test["click"]
-            validation, test = (
-                {"click": replace(base, values={**base.values, "auc": 0.7 + one})} for one in gain
-            )
-            decisions = {"a": "yes", "b": ("x",) if window else ()}
-            cell = replace(
-                model.cells[0], split=window, test=test, validation=validation, decisions=decisions
-            )
+    models, base = {"one.yaml": [], "two.yaml": []}, found.models["one.yaml"].cells[0].test["click"]
+    for window, of_second in enumerate(gains):
+        for name, gain in (("one.yaml", (0, 0)), ("two.yaml", of_second)):
+            parts = [{"click": replace(base, values={**base.values, "auc": 0.7 + one})} for one in gain]
+            both = {"split": window, "decisions": {"a": "yes", "b": ("x",) if window else ()}}
+            cell = replace(found.models[name].cells[0], validation=parts[0], test=parts[1], **both)
             models[name].append(cell)
     searched = {n: replace(found.models[n], strategy="darts", cells=tuple(c)) for n, c in models.items()}
     splits = {window: replace(found.splits[0]) for window in range(len(gains))}
@@ -266,15 +244,22 @@ def test_the_files_hold_the_same_comparison(compared, tmp_path):
 def test_the_verdict_comes_first_with_a_row_for_each_model(compared):
     found = compared("click", "price")
     first = grid(found, titles(found)[0])
-    assert [row[0] for row in first.rows] == list(found.models)
+    assert [row[0] for row in first.rows] == ["two.yaml", "one.yaml", "single-task"]
+    assert first.chosen
+    assert found.best == "two.yaml"
     assert first.header[1:4] == ["mean test AUC", "verdict", "FLOPs per row"]
-    assert first.rows[0][1:4] == ["0.7100 ± 0.0141", "", "10"]
+    assert first.rows[1][1:4] == ["0.7100 ± 0.0141", "", "10"]
+    assert [row[-1] for row in first.rows] == ["6 s"] * 3
     folded = [section.title for section in sections(found) if section.folded]
     assert folded == [
         *(section.title for section in sections(found) if section.title.startswith("test ")),
-        "costs, mean ± standard deviation over 2 seeds",
         "data",
     ]
+    assert page_of(found)[1] == "one.yaml, two.yaml, single-task · 2 seeds"
+    cell = replace(found.models["one.yaml"].cells[0], search_seconds=29.0)
+    alone = replace(found, models={"one.yaml": replace(found.models["one.yaml"], cells=(cell,))})
+    assert page_of(alone)[1] == "one.yaml · 1 seed: another may reverse this"
+    assert grid(alone, "models").rows[0][-1] == "5 s + 29 s search"
 
 
 def test_differences_are_bars_with_intervals_and_scores_are_plotted_against_costs(compared):
@@ -284,12 +269,18 @@ def test_differences_are_bars_with_intervals_and_scores_are_plotted_against_cost
     differences = found.differences("single-task")
     for chart in charts:
         for bar in chart.bars:
-            one = differences[bar.label][chart.title]
+            one = differences[bar.of][bar.label]
             assert (bar.value, bar.low, bar.high) == (one.mean, one.low, one.high)
-    assert {chart.title for chart in charts} == {"click", "price", "mean"}
-    (plot,) = section(found, "verdict").more
-    assert isinstance(plot, Curves)
-    assert len(plot.lines) > 1
+    assert [(chart.title, [*dict.fromkeys(bar.label for bar in chart.bars)]) for chart in charts] == [
+        ("AUC", ["mean", "click"]),
+        ("RMSE", ["price"]),
+    ]
+    (plot,) = [block for block in section(found, "AUC and").more if isinstance(block, Curves)]
+    assert [*plot.lines] == ["two.yaml", "single-task", "one.yaml"], "the best one first, the reference last"
+    base = plot.lines["one.yaml"][0][1]
+    gains = found.differences("one.yaml")
+    ends = [(base + gains[name]["mean"].low, base + gains[name]["mean"].high) for name in [*plot.lines][:2]]
+    assert [one[1:] for one in plot.intervals] == ends
 
 
 def test_the_outcome_is_read_from_its_folder_and_a_damaged_one_is_named(compared, tmp_path):

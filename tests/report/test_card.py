@@ -1,5 +1,6 @@
 """The model card tells what there is to know, from the files of a run."""
 
+import re
 import shutil
 from dataclasses import replace
 
@@ -33,10 +34,10 @@ def test_it_tells_tasks_inputs_data_costs_and_limits(finished):
     sections = ("Tasks", "Scores", "test metrics", "calibration", "data", "configuration", "Limits")
     assert [heading for heading in headings if heading[3:] in sections] == [f"## {h}" for h in sections]
     assert "| click | probability that click is 1 |" in text
-    assert f"| click | {result.test['click'].score:.4f} [" in text
+    assert re.search(rf"\| click(, [^|]*)? \| {result.test['click'].score:.4f} \[", text)
     assert "| user_id | one value, vocabulary of " in text
     assert "| model | desan, searched by random |" in text
-    assert f"| FLOPs per row | {result.flops_per_row:,} |" in text
+    assert f"{result.flops_per_row:,} FLOPs per row" in text
 
 
 def test_it_has_the_strongest_fields_where_they_are_known(finished, tmp_path):

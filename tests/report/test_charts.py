@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from automtl_inspection.sections import Bar, Bars, Curves
-from automtl_report.charts import COLOURS, Axis, chart, colour, legible
+from automtl_inspection.sections import Bar, Bars, Curves, Text
+from automtl_report.charts import Axis, chart, legend, legible
 
 
 def test_only_long_names_may_break():
@@ -15,53 +15,48 @@ def test_only_long_names_may_break():
 
 def test_curves_have_a_point_for_each_value_and_a_line_for_the_mark():
     lines = {"warm-up": [(1.0, 0.6), (2.0, 0.7)], "search": [(3.0, 0.65)]}
-    drawn = chart(Curves("click", "epoch", "AUC", lines, {"best epoch": 2.0}))
-    assert re.findall(r"<title>([^<]*)", drawn) == [
-        "best epoch: 2",
-        *("warm-up, epoch 1: 0.6000", "warm-up, epoch 2: 0.7000", "search, epoch 3: 0.6500"),
-    ]
+    drawn = chart(block := Curves("click", "epoch", "AUC", lines, {"best epoch": 2.0}))
+    assert re.findall(r"<title>([^<]*)", drawn) == ["best epoch: 2"]
+    told = ["m1 mark: search, epoch 3: 0.6500", "m0: warm-up, epoch 1: 0.6000"]
+    assert [": ".join(one) for one in re.findall(r'<u class="(.*?)"[^>]*title="(.*?)"', drawn)][:2] == told
     assert 'aria-label="click: AUC by epoch"' in drawn
-    assert {"var(--c1)", "var(--c2)"} <= {*re.findall(r"var\(--c\d\)", drawn)}
-    assert re.findall(r"left:[\d.]+%\">([^<]*)", drawn) == ["1", "2", "3"], "epochs are whole numbers"
+    assert re.findall(r"left:[\d.]+%\">([^<]*)</span>", drawn) == ["1", "2", "3"], "epochs are whole numbers"
+    assert re.findall(r"</u>([^<]*)</li>", legend(block)) == ["warm-up", "search", "best epoch"]
 
 
 def test_a_legend_has_the_marks_that_are_drawn():
     lines = {"observed": [(0.1, 0.2), (0.5, 0.4)], "perfect": [(0.0, 0.0), (0.6, 0.6)]}
-    drawn = chart(
-        Curves("click", "predicted", "observed", lines, intervals=[(0.1, 0.1, 0.3)], reference="perfect")
-    )
-    figure, legend = drawn.split('<ul class="legend">')
-    assert re.findall(r'<path class="(\w+)"', legend) == ["line", "dashed"]
-    assert len(re.findall(r'<path class="(?:line|dashed)"', figure)) == 2
-    assert re.findall(r"<title>([^<]*)", drawn)[0] == "[0.1000, 0.3000]"
-    assert [title.split(",")[0] for title in re.findall(r"<title>(\w+,)", drawn)] == ["observed"] * 2
-    assert "legend" not in chart(Curves("click", "x", "y", {"only": [(1.0, 2.0)]}))
+    drawn = chart(block := Curves("a", "x", "y", lines, intervals=[(0.1, 0.1, 0.3)], reference="perfect"))
+    for part in (legend(block), drawn):
+        assert sorted(re.findall(r'<path class="line (\w+)"', part)) == ["dashed", "m0"]
+    assert re.findall(r'<path class="interval m0"[^>]*><title>([^<]*)', drawn) == ["[0.1000, 0.3000]"]
+    assert [one.split(",")[0] for one in re.findall(r'<u [^>]*title="(.*?)"', drawn)] == ["observed"] * 2
+    assert not legend(Curves("click", "x", "y", {"only": [(1.0, 2.0)]}))
+    assert not legend(Text("no chart"))
 
 
-def test_bars_have_their_values_and_intervals_and_all_of_their_labels():
-    name = "n" * 200
-    drawn = chart(Bars("cost", "FLOPs", [Bar("a", 10.0), Bar(name, 20.0, 15.0, 25.0, strong=False)], ",.0f"))
-    assert re.findall(r'<tr[^>]*title="([^"]*)"', drawn) == ["a: 10", f"{name}: 20 [15, 25]"]
-    assert f">{name}</th>" in drawn
-    assert re.findall(r"<b[^>]*width:([\d.]+)%", drawn) == ["40.00", "80.00"]
-    assert re.findall(r"<i style=\"left:([\d.]+)%;width:([\d.]+)%", drawn) == [("60.0", "40.00")]
-    assert re.findall(r'<td class="r">([^<]*)', drawn) == ["10", "20"]
-    assert "#" not in drawn, "all colours come from the page"
-    below = chart(Bars("gain", "AUC", [Bar("a", -0.01), Bar("b", 0.01)]))
-    assert below.count('<s style="left:50.0%"></s>') == 2, "0 is marked"
-    assert "<s " not in chart(Bars("t", "AUC", [Bar("a", 0.7, 0.6, 0.8)], ".4f", from_zero=False))
-    assert "left:50.0%" in chart(Bars("nothing", "AUC", [Bar("a", 0.0)]))
-
-
-def test_points_have_colours_that_the_legend_explains():
-    points = {"found, chosen": [(100.0, 0.7)], "mmoe": [(2000.0, 0.8)]}
-    near = chart(Curves("cost", "FLOPs", "AUC", points, logarithmic=True))
-    assert re.findall(r"</svg>([^<]*)</li>", near) == ["found, chosen", "mmoe"]
-    assert re.findall(r"<title>([^<]*)<", near) == [
-        "found, chosen, FLOPs 100: 0.7000",
-        "mmoe, FLOPs 2,000: 0.8000",
+def test_values_of_one_label_stand_in_one_row_on_one_axis_with_ticks():
+    bars = [
+        Bar("click", 0.7, 0.6, 0.8, "search"),
+        Bar("click", 0.65, of="linear"),
+        Bar("n" * 99, 0.9, of="b"),
     ]
-    assert colour(0) == colour(COLOURS)
+    drawn = chart(block := Bars("Test AUC", "AUC", bars, ".4f", (), "search"))
+    assert re.findall(r'<th scope="row">(\w+)', drawn) == ["click", "n" * 99]
+    told = ["m0: click, search: 0.7000 [0.6000, 0.8000]", "m1: click, linear: 0.6500"]
+    assert [": ".join(one) for one in re.findall(r'<div class="(\w+)" title="(.*?)"', drawn)][:2] == told
+    assert drawn.count("linear-gradient") == drawn.count("<span") > 2, "a line at each tick"
+    assert re.findall(r"</u>([^<]*)</li>", legend(block)) == ["search", "linear", "b"]
+    assert "#" not in drawn, "all colours come from the page"
+    assert "<s " not in drawn, "0 is not in the axis"
+
+
+def test_bars_begin_at_zero_which_is_marked():
+    drawn = chart(Bars("cost", "FLOPs", [Bar("a", -10.0), Bar("b", 20.0)], ",.0f"))
+    one, two = (float(width) for width in re.findall(r"<b style=\"left:[\d.]+%;width:([\d.]+)%", drawn))
+    assert two == pytest.approx(2 * one, abs=0.02)
+    assert len({*re.findall(r'<s style="left:([\d.]+)%', drawn)}) == 1
+    assert re.findall(r"<div>(-?\d+)</div>", drawn) == ["-10", "20"]
 
 
 @pytest.mark.parametrize(

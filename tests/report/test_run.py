@@ -1,10 +1,8 @@
 """The sections of a run: all of them in a report, some in a terminal, few after a search."""
 
-from dataclasses import replace
-
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_inspection.sections import Curves, Drawing, Grid, Matrix, Section, Text
-from automtl_report.run import SECTIONS, drawing, report
+from automtl_report.run import SECTIONS, report
 from tests.shared.records import blocks
 
 
@@ -12,11 +10,7 @@ def test_all_sections_of_a_report_have_their_blocks(small_record):
     sections = {name: list(section(small_record)) for name, (section, _) in SECTIONS.items()}
     empty = {name for name, some in sections.items() if not any(s.blocks for s in some)}
     assert empty == {"aggregates", "encodings", "evidence", "refresh"}  # neither was searched with evidence
-    assert isinstance(sections["architecture"][0].more[0], Drawing)
-    plain = replace(small_record, architecture=replace(small_record.architecture, decisions={}))
-    assert not [
-        block for block in drawing(plain) if isinstance(block, Text) and block.text.startswith("Hover")
-    ]
+    assert isinstance(sections["drawing"][0].blocks[0], Drawing)
     assert len(blocks(sections["decisions"], Grid)[0].rows) == len(small_record.architecture.decisions) + 1
     assert blocks(sections["readers"], Matrix)
     tasks = {task.name for task in small_record.schema.tasks}

@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.search.evidence import Point
-from automtl_inspection.sections import Bars, Figures
 from automtl_report.contest import rank
-from automtl_report.verdict import intervals, steps, verdict
+from automtl_report.verdict import first, intervals, steps
 from automtl_testing.samples import binary_metrics
 from tests.shared.records import record, searched, texts
 
@@ -16,23 +15,40 @@ RESULT = Result(
     files={}, test={"click": CLICK, "like": replace(CLICK, values={**CLICK.values, "auc": 0.73})},
     reachable={"click": 0.8, "like": 0.9},
 )  # fmt: skip
+COSTS = Costs({"search": 29.0}, None)
 FOUND = Point("search", {}, 0.2, None, 0.78, 68_000, 10, trained=True, chosen=True)
 MMOE = Point("mmoe", {}, 0.21, 0.001, 0.78, 68_000, 10, True, overrides={"space": {"name": "mmoe"}})
 
 
 def test_what_to_do_next_depends_on_the_run():
-    assert texts(next(steps(record(RESULT))).blocks)[-1].endswith("automtl export runs/a")
+    assert texts(next(steps(record(RESULT, COSTS))).blocks)[-1].endswith("automtl export runs/a")
     near = replace(MMOE, name="small", loss=0.2001, flops_per_row=100)
     found = searched(front=[FOUND, near], path="my run")
+    found.facts.update({Result: RESULT, Costs: COSTS})
     assert texts(next(steps(found)).blocks)[-1].endswith("automtl compare --models mmoe,'my run'")
     *_, cheap = texts(rank(found))
     assert cheap.startswith("`small` is level with it at less than 1 % of the FLOPs")
 
 
-def test_the_page_begins_with_it_and_test_scores_have_their_intervals(small_record):
-    (section,) = verdict(small_record)
-    assert isinstance(section.blocks[0], Figures) or section.blocks[0].text
+def test_the_page_begins_with_four_cards_and_test_scores_have_their_intervals(small_record):
     (auc,) = next(intervals(small_record)).blocks
-    assert isinstance(auc, Bars)
     for bar in auc.bars:
         assert bar.low < bar.value == small_record.result.test[bar.label].values["auc"] < bar.high
+    rival = replace(MMOE, test_loss=0.21, test_error=0.002, test_losses={"click": 0.3, "like": 0.31})
+    found = searched(front=[replace(FOUND, test_loss=0.2, test_error=0.0, flops_per_row=34_000), rival])
+    found.facts.update({Result: RESULT, Costs: COSTS})
+    said, figures = next(first(found)).blocks
+    assert said.text == (
+        "Use `search`: ahead of `mmoe`, the best simple model, at 50 % of the FLOPs of `mmoe`. "
+        "One seed, and another may reverse this: compare before you ship"
+    )
+    assert [value for value, _ in figures.values.values()] == ["+0.0100 AUC and R2", "50 % of mmoe", ""]
+    assert figures.values["next"][1] == "`automtl compare --models mmoe,runs/a` `automtl export runs/a`"
+    gain, cost = (chart.bars[0] for chart in figures.charts.values())
+    assert (gain.low < 0.01 < gain.high, cost.value) == (True, 50)
+    (auc,) = next(intervals(found)).blocks
+    assert [(bar.of, round(bar.value, 4)) for bar in auc.bars if bar.label == "like"] == [
+        ("search", 0.73), ("mmoe", 0.69),
+    ]  # fmt: skip
+    level = searched(front=[replace(FOUND, test_loss=0.2, test_error=0.0), replace(rival, test_loss=0.2001)])
+    assert next(first(level)).blocks[0].text.startswith("`search` is level with `mmoe`")
