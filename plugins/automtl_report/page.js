@@ -38,12 +38,13 @@ for (const figure of document.querySelectorAll("figure")) {
   const marks = net ? [...net.querySelectorAll(".node")] : [...figure.querySelectorAll("[title]")];
   const all = net ? ".node, .edge" : "[title]", told = document.createElement("output");
   if (!marks.length) continue;
+  if (figure.querySelector(".plot")) marks.reverse();  // the chosen one is drawn last, and told first
   figure.append(told);
   const text = (mark) => mark.querySelector("title")?.textContent ?? mark.title;
   const tell = (mark) => {
     for (const lit of figure.querySelectorAll(".lit")) lit.classList.remove("lit");
     net?.classList.toggle("focus", Boolean(mark));
-    if (!mark) return;
+    if (!mark) { told.textContent = ""; return; }
     mark.classList.add("lit");
     const own = [...figure.querySelectorAll(".edge")].filter((edge) => [edge.dataset.a, edge.dataset.b].includes(mark.dataset.n));
     for (const edge of own) edge.classList.add("lit");
