@@ -64,10 +64,11 @@ board: .venv/dev
 size:
 	$(PYTHON) scripts/size.py $(if $(LOWER),--lower)
 
-# Writes both references and builds the site, docs/_build/html/index.html. Every warning is an error.
+# Writes both references and the picture of the first page, and builds the site, docs/_build/html/index.html. Every warning is an error.
 docs: .venv/dev
 	$(BIN)/python docs/make_cli_reference.py
 	$(BIN)/python docs/make_settings_reference.py
+	$(BIN)/python docs/make_picture.py
 	$(BIN)/python -m sphinx -E -W -n --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 
 # Builds wheel and sdist in dist/, and checks them.

@@ -138,7 +138,7 @@ def drawings(app: Sphinx, page: str, template: str, context: dict[str, Any], doc
     """Put the SVG files of a page into it, so that they have the colours of its theme."""
 
     def drawing(image: re.Match[str]) -> str:
-        alt, source = image["alt"], Path(app.srcdir, "concepts", "images", image["name"])
+        alt, source = image["alt"], next(Path(app.srcdir).glob(f"**/images/{image['name']}"))
         label = f'<svg role="img" aria-label="{html.escape(html.unescape(alt))}"'
         return source.read_text("utf-8").replace("<svg", label, 1)
 

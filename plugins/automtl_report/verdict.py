@@ -43,8 +43,9 @@ def first(record: RunRecord) -> Iterator[Section]:
     if importance:
         matter, without = that_matter(importance), without_effect(importance)
         unclear = len(importance.effects) - len(matter) - len(without)
-        known = f"{len(matter)} matter, {len(without)} do not" + f", {unclear} unclear" * bool(unclear)
-        values["fields"] = known, next((n.text.partition(":")[0] for n in sharing.notes(record)), "")
+        read = next((note.text.partition(":")[0] for note in sharing.notes(record)), "")
+        note = f"{len(without)} without effect" + f", {unclear} unclear" * bool(unclear) + f". {read}"
+        values["fields"] = f"{len(matter)} of {len(importance.effects)} matter", note
     values["next"] = "", " ".join(f"`{command}`" for command in _next(record))
     words = Text(f"{said}: compare before you ship")
     more = [*notes(record), *list(rank(record))[1:], *map(Text, record.remarks)]

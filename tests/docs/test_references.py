@@ -29,9 +29,12 @@ ALL = [
 ]
 
 
-def test_the_reference_of_settings_is_up_to_date():
-    made = runpy.run_path(str(DOCS / "make_settings_reference.py"))["page"]()
-    assert (DOCS / "settings.md").read_text() == made, "run `make docs`"
+@pytest.mark.parametrize(
+    ("file", "by"), [("settings.md", "settings_reference"), ("images/first-screen.svg", "picture")]
+)
+def test_what_make_docs_writes_is_up_to_date(file, by):
+    made = runpy.run_path(str(DOCS / f"make_{by}.py"))["page"]()
+    assert (DOCS / file).read_text() == made, "run `make docs`"
 
 
 @pytest.mark.parametrize(("kind", "name"), ALL, ids="-".join)

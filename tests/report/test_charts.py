@@ -36,17 +36,13 @@ def test_a_legend_has_the_marks_that_are_drawn():
 
 
 def test_values_of_one_label_stand_in_one_row_on_one_axis_with_ticks():
-    bars = [
-        Bar("click", 0.7, 0.6, 0.8, "search"),
-        Bar("click", 0.65, of="linear"),
-        Bar("n" * 99, 0.9, of="b"),
-    ]
+    bars = [Bar("click", 0.7, 0.6, 0.8, "search"), Bar("click", 0.65, of="mmoe"), Bar("n" * 99, 1.0, of="b")]
     drawn = chart(block := Bars("Test AUC", "AUC", bars, ".4f", (), "search"))
     assert re.findall(r'<th scope="row">(\w+)', drawn) == ["click", "n" * 99]
-    told = ["m0: click, search: 0.7000 [0.6000, 0.8000]", "m1: click, linear: 0.6500"]
+    told = ["m0: click, search: 0.7000 [0.6000, 0.8000]", "m1: click, mmoe: 0.6500"]
     assert [": ".join(one) for one in re.findall(r'<div class="(\w+)" title="(.*?)"', drawn)][:2] == told
     assert drawn.count("linear-gradient") == drawn.count("<span") > 2, "a line at each tick"
-    assert re.findall(r"</u>([^<]*)</li>", legend(block)) == ["search", "linear", "b"]
+    assert re.findall(r"</u>([^<]*)</li>", legend(block)) == ["search", "mmoe", "b"]
     assert "#" not in drawn, "all colours come from the page"
     assert "<s " not in drawn, "0 is not in the axis"
 
