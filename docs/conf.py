@@ -147,10 +147,17 @@ def drawings(app: Sphinx, page: str, template: str, context: dict[str, Any], doc
         body = re.sub(pattern, drawing, context["body"])
         body = re.sub(r'(<img alt="[^"]*" )(src="[^"]*_images/[\w-]+-)light(\.png" ?/>)',
                       r'\1class="only-light" \2light\3\1class="only-dark" \2dark\3', body)  # fmt: skip
+        # Parameters on lines of their own have no terms: they are no list of definitions.
+        body = re.sub(r"<dl>\n((?:<dd>.*?</dd>\n)+)</dl>", parameters, body)
         # Boxes that scroll are reached by the keyboard.
         context["body"] = re.sub(r'<(pre|div class="table-wrapper[^"]*")>', r'<\1 tabindex="0">', body)
     if tree := context.get("furo_navigation_tree"):
         context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
+
+
+def parameters(lines: re.Match[str]) -> str:
+    """Return the lines of parameters of a signature as lines, and not as a list of definitions."""
+    return re.sub("<dd>(.*?)</dd>", r'<span class="sig-line">\1</span>', lines[1])
 
 
 TEXTS: dict[str, str] = {}

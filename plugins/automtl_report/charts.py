@@ -21,8 +21,6 @@ from automtl_inspection.sections import Bar, Bars, Block, Curves
 
 MARKS = 6
 """Number of marks of the style sheet beside that of the chosen one, `m1` and so on; marks repeat."""
-LETTERS = 24
-"""Number of letters from which the label of a row is broken."""
 LONG = 20
 """Number of characters from which a name may break in two lines."""
 TICKS = 6
@@ -115,9 +113,7 @@ def _bars(block: Bars) -> Markup:
     rows: dict[str, list[tuple[Bar, str]]] = {}
     for bar in block.bars:
         rows.setdefault(bar.label, []).append((bar, styles[bar.of]))
-    letters = min(max(map(len, rows), default=0), LETTERS) + 2
-    interval = ", 95 % interval" * any(bar.low is not None for bar in block.bars)
-    return macro("bars", block, axis, axis.ticks(), rows, letters, interval)
+    return macro("bars", block, axis, axis.ticks(), rows)
 
 
 def _curves(block: Curves) -> Markup:

@@ -22,7 +22,9 @@ def verdict(record: RunRecord) -> Iterator[Section]:
 
 def first(record: RunRecord) -> Iterator[Section]:
     """Yield what a page begins with: the model to use, and the reasons in four cards."""
-    contest, result, importance = contested(record), record.get(Result), record.get(Importance)
+    if (result := record.get(Result)) is None:
+        return
+    contest, importance = contested(record), record.get(Importance)
     values, charts = dict[str, tuple[str, str]](), dict[str, Bars]()
     said, share = "One training without another model beside it", contest.share if contest else None
     if contest and (rival := contest.rival):
@@ -36,7 +38,7 @@ def first(record: RunRecord) -> Iterator[Section]:
         over = f"over `{rival.name}`, 95 % interval {ends}"
         values["gain on test rows"] = f"{gain} {measure(record, 'and')}", over
         charts["gain on test rows"] = Bars("", "", [Bar("gain", lead.mean, lead.low, lead.high)])
-    if result and result.flops_per_row:
+    if result.flops_per_row:
         sizes = f"{result.flops_per_row:,} FLOPs per row", f"{result.parameters:,} parameters"
         values["cost"] = (f"{percent(share)} of mmoe", ", ".join(sizes)) if share else sizes
         charts |= {"cost": Bars("", "", [Bar("% of mmoe", 100 * share)], ".0f", (0, 100))} if share else {}
@@ -44,12 +46,12 @@ def first(record: RunRecord) -> Iterator[Section]:
         matter, without = that_matter(importance), without_effect(importance)
         unclear = len(importance.effects) - len(matter) - len(without)
         read = next((note.text.partition(":")[0] for note in sharing.notes(record)), "")
-        note = f"{len(without)} without effect" + f", {unclear} unclear" * bool(unclear) + f". {read}"
+        note = f"{len(without)} without effect" + f", {unclear} unclear" * bool(unclear)
+        note += f". {read}" * bool(read)
         values["fields"] = f"{len(matter)} of {len(importance.effects)} matter", note
     values["next"] = "", " ".join(f"`{command}`" for command in _next(record))
-    words = Text(f"{said}: compare before you ship")
     more = [*notes(record), *list(rank(record))[1:], *map(Text, record.remarks)]
-    yield Section("", [words, *more, Figures(values, charts)])
+    yield Section("", [Text(f"{said}: compare before you ship"), *more, Figures(values, charts)])
 
 
 def intervals(record: RunRecord) -> Iterator[Section]:

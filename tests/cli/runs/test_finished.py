@@ -38,7 +38,7 @@ def test_a_report_is_written_into_the_run_or_elsewhere(automtl, finished, here):
     ended = automtl("report", "runs/done")
     assert (ended.code, ended.out) == (0, "report: runs/done/report.html\n")
     text = Path("runs/done/report.html").read_text()
-    assert "<title>done: desan on synthetic</title>" in text
+    assert "<title>done</title>" in text
     assert automtl("report", "runs/done", "--out", "new/other.html", "--json").json() == {
         "report": "new/other.html"
     }
