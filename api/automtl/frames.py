@@ -1,8 +1,9 @@
 """Conversion of data frames, files and names to layers of a configuration."""
 
+import os
 import tempfile
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,29 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from automtl.interface import Labels, frames_folder
-from automtl_core.errors import StorageError, UsageError, listing, one_line, printable
+from automtl.interface import Labels, frames_folder, warn
+from automtl_core.errors import StorageError, UsageError, did_you_mean, listing, one_line, printable
 from automtl_core.raw.sql import literal
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import Layer, Shared
+from automtl_core.run_dir.config import Layer, Shared, merge
 from automtl_core.system.documents import sha256
-from automtl_inspection.guess.guess import TableGuess, guess
+from automtl_inspection.guess.guess import Guess, TableGuess, guess
 from automtl_inspection.guess.peek import peek
 
 Names = Sequence[str] | Mapping[str, Mapping[str, Any] | None]
 """Labels as `label_names` returns them."""
+NONE: Mapping[str, object] = {}
+"""No other parts."""
 
 
-def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] | None) -> list[Layer]:
+def data_layers(
+    data: object,
+    labels: Labels,
+    user_settings: Mapping[str, Any] | None,
+    time: str | None = None,
+    parts: Mapping[str, object] = NONE,
+) -> list[Layer]:
     """Return the layer of the data, and above it the layer of the settings.
 
     Args:
@@ -33,27 +42,33 @@ def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] |
         labels: Labels of a table. Empty: the columns that look like labels.
         user_settings: Settings, as in a YAML file. With a data frame, `dataset.vectors` and
             `dataset.history.files` may hold data frames in place of file names.
+        time: Column of the time of a table. None: the one that looks like it.
+        parts: `validation` or `test` -> its rows, a table or a file. Other parts are split from `data`.
 
     Raises:
         UsageError: the data is none of these, the settings name another dataset, or a dataset with its own
-            labels is combined with `labels`.
+            labels is combined with what is for tables.
 
     """
     user_settings, names = user_settings or {}, label_names(labels)
     if not isinstance(data, Mapping):
         _check_dataset(data, user_settings)
+    of_dataset = isinstance(data, str) and data in load_registry().names(DATASETS)
+    if (of_dataset or isinstance(data, Mapping)) and (names or time or parts):
+        what = "labels, a time, and other parts are for tables: a dataset has its own"
+        raise UsageError(what, "choose some labels by dataset.tasks")
     if isinstance(data, Mapping):
-        return [Shared(_without_labels(dict(data), names)), user_settings]
-    if isinstance(data, str) and data in load_registry().names(DATASETS):
-        return [_without_labels({"dataset": data}, names), user_settings]
-    if isinstance(data, str | Path):
-        if Path(data).suffix not in (".csv", ".tsv", ".parquet", ".gz", ".zst"):
-            known = ", ".join(load_registry().names(DATASETS))
-            raise UsageError(f"{data}: neither a dataset nor a table file", f"datasets are: {known}")
-        return _layers_of(data, names, user_settings)
+        return [Shared(data), user_settings]
+    if of_dataset:
+        return [{"dataset": data}, user_settings]
     if isinstance(data, np.ndarray):
         raise UsageError("data: an array has no names of columns", "give a data frame: pandas.DataFrame(...)")
-    return _layers_of(written(data), names, _with_files(user_settings))
+    if not isinstance(data, str | Path):
+        data, user_settings = written(data), _with_files(user_settings)
+    elif Path(data).suffix not in (".csv", ".tsv", ".parquet", ".gz", ".zst"):
+        datasets = ", ".join(load_registry().names(DATASETS))
+        raise UsageError(f"{data}: neither a dataset nor a table file", f"datasets are: {datasets}")
+    return [_layer_of(data, names, user_settings, time, parts), user_settings]
 
 
 def _check_dataset(data: object, user_settings: Layer) -> None:
@@ -69,18 +84,37 @@ def _check_dataset(data: object, user_settings: Layer) -> None:
         )
 
 
-def _layers_of(path: str | Path, labels: Names, user_settings: Layer) -> list[Layer]:
-    """Return the layers of a table, and warn about unused columns that may be labels or fields."""
+def _layer_of(
+    path: str | Path, labels: Names, user_settings: Layer, time: str | None, parts: Mapping[str, object]
+) -> Layer:
+    """Return the layer of a table, and warn about unused columns that may be labels or fields."""
     given = user_settings.get("dataset")
     of_dataset = given if isinstance(given, Mapping) else {}
     columns = of_dataset.get("columns")
     seen = peek(str(path), [*map(str, columns)] if isinstance(columns, list | tuple) else ())
-    guessed = TableGuess(seen, guess(seen, labels)).apart(of_dataset)
+    guesses, own = guess(seen, labels), dict[str, Any]()
+    if time is not None:
+        guesses, own = _timed(guesses, time), {"split": "time"}
+    if parts:
+        files = {"train": Path(path).absolute(), **{part: file_of(rows) for part, rows in parts.items()}}
+        folder = os.path.commonpath([file.parent for file in files.values()])
+        own["files"] = {part: str(file.relative_to(folder)) for part, file in files.items()}
+    guessed = TableGuess(seen, guesses).apart(of_dataset)
     if not guessed.of("labels") and not of_dataset.get("labels"):
         raise UsageError("no column looks like a label", "name the columns to predict: labels=[...]")
-    for remark in guessed.remarks(of_dataset):
-        warnings.warn(printable(remark), UserWarning, stacklevel=5)
-    return [guessed.layer(), user_settings]
+    for remark in guessed.remarks({**own, **of_dataset}):
+        warn(printable(remark))
+    return merge(guessed.layer(), {"dataset": own}, {"data_dir": folder} if parts else {})
+
+
+def _timed(columns: Sequence[Guess], time: str) -> list[Guess]:
+    """Return the guesses of columns with this one as the time of the rows."""
+    names = [each.name for each in columns]
+    if time not in names:
+        near = did_you_mean(time, names)
+        raise UsageError(f"time: {time!r} is not a column{near}", f"the columns are: {listing(names)}")
+    others = [replace(one, role="unused", reason="") if one.role == "time" else one for one in columns]
+    return [replace(one, role="time", reason="", doubt="") if one.name == time else one for one in others]
 
 
 def _with_files(layer: Layer) -> Layer:
@@ -176,7 +210,18 @@ def label_names(labels: Labels) -> Names:
     return labels
 
 
-def _without_labels(layer: Layer, labels: Names) -> Layer:
-    if labels:
-        raise UsageError("labels are for tables: a dataset has its own", "choose some by dataset.tasks")
-    return layer
+def with_labels(table: object, y: Any, labels: Labels) -> Any:
+    """Return a table with labels that are given apart, as scikit-learn does; None: the table has them.
+
+    Raises:
+        UsageError: the table is no data frame, or the labels do not fit it.
+
+    """
+    if y is None:
+        return table
+    apart, names = pd.DataFrame(y), [*label_names(labels)]
+    if not isinstance(table, pd.DataFrame) or len(table) != len(apart):
+        raise UsageError("y: expected a label for each row of a data frame", "give a frame with all labels")
+    if isinstance(apart.columns, pd.RangeIndex) and len(names) == len(apart.columns):
+        apart.columns = pd.Index(names)  # of an array
+    return table.assign(**{str(name): apart[name].to_numpy() for name in apart})

@@ -3,7 +3,10 @@
 import inspect
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, wraps
 from pathlib import Path
 from tempfile import gettempdir
@@ -12,13 +15,21 @@ from typing import Annotated, Any, ParamSpec, TypeVar, get_args
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from automtl_core.errors import AutoMTLError, UsageError, one_line
+from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.folders import prepared_folder
+from automtl_core.search.trial import Executor
 from automtl_core.settings.words import words
+from automtl_core.training.events import EpochEnded, Event, Warned
+from automtl_core.workflow.run_trial import executor_of
+from automtl_core.workflow.workflow import Workflow
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Labels = str | Sequence[str] | Mapping[str, Mapping[str, Any] | None] | None
 """Columns to predict, or a mapping to their settings, such as `{"rating": {"kind": "regression"}}`."""
+Engine = str | Mapping[str, Any] | Executor | None
+Heard = Callable[[EpochEnded], object]
+"""Callback for each finished epoch. If it returns False, the search or training ends with its best result."""
 COPY = "automtl-examples-"
 """Start of the name of a temporary folder that holds a table."""
 
@@ -38,7 +49,7 @@ def interface(function: Callable[P, R]) -> Callable[P, R]:
         try:
             for name, value in signature.bind(*arguments, **options).arguments.items():
                 if name != "self":
-                    _check(name, value, signature.parameters[name].annotation)
+                    check(name, value, signature.parameters[name].annotation)
             return function(*arguments, **options)
         except AutoMTLError as error:
             error.args = (in_python(of_frames(str(error))),)
@@ -50,7 +61,7 @@ def interface(function: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-def _check(name: str, value: object, annotation: Any) -> None:
+def check(name: str, value: object, annotation: Any) -> None:
     """Check an argument by its annotation, and that a file may have a path.
 
     Raises:
@@ -105,3 +116,28 @@ def _settings(found: re.Match[str]) -> str:
     for name in reversed(found[1].split(".")):
         argument = f'{{"{name}": {argument}}}'
     return f"settings={argument}{found[2][len(value) :]}"
+
+
+def warn(sentence: str) -> None:
+    """Warn at the line that called the first function of this package."""
+    names = [one.frame.f_globals["__name__"].partition(".")[0] for one in inspect.stack(0)]
+    warnings.warn(sentence, UserWarning, stacklevel=len(names) - names[::-1].index("automtl") + 1)
+
+
+@contextmanager
+def working(progress: Heard | None, workers: int | None, engine: Engine) -> Iterator[Workflow]:
+    """Yield a workflow that tells of epochs and warnings, with trials in workers; raises as `executor_of`."""
+
+    def listen(event: Event) -> bool:
+        if isinstance(event, Warned):
+            warn(event.sentence)
+        return not isinstance(event, EpochEnded) or progress is None or progress(event) is not False
+
+    flow = Workflow(load_registry(), listen)
+    with executor_of(flow.registry, workers, engine) as made:
+        yield replace(flow, executor=made)
+
+
+def known(**values: Any) -> dict[str, Any]:
+    """Return the values that are not None."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -170,6 +170,8 @@ class Costs(Fact):
     """Seconds of `encoding_search`, `search`, `train` and, after one, `refit`."""
     rows_per_second: float | None
     """Training rows per second in the training; None without an epoch."""
+    of_phases: Mapping[str, float] = field(default_factory=dict)
+    """Phase of the search, such as the training of a model in its last round -> its seconds."""
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ class Progress(Value):
     began: float = 0.0
     """Time of the first stage, in seconds since 1970."""
     end: float | None = None
-    """Time at which a time budget ends; None without one."""
+    """Time at which a time limit ends; None without one."""
     left: tuple[float, float] | None = None
     """Forecast of the remaining seconds of the command: least and most; None where there is none yet."""
     decisions: tuple[Evidence, ...] = ()

@@ -136,7 +136,7 @@ def _architecture_of(path: Path, number: str | None, registry: Registry) -> Laye
     return {"space": found, "strategy": None, "decisions": dict(point.decisions)}
 
 
-def _milliseconds(run: Run, registry: Registry, point: Point) -> float:
+def milliseconds(run: Run, registry: Registry, point: Point) -> float:
     """Return the time of a prediction of the network of a point."""
     job = Job.resolve(RunConfig.parse(merge(run.config().model_dump(), point.overrides)), registry)
     space = job.space(Schema.from_json(run.read(Data).schema))
@@ -152,7 +152,7 @@ def _point(run: Run, number: str, registry: Registry) -> Point:
     """
     front = run.read(Search).front if run.has(Search) else ()
     points = {str(k): point for k, point in enumerate(front, 1)}
-    if point := points.get(number) or preferred(front, number, partial(_milliseconds, run, registry)):
+    if point := points.get(number) or preferred(front, number, partial(milliseconds, run, registry)):
         return point
     listed = [f"{k} ({point.name}, {point.flops_per_row:,} FLOPs per row)" for k, point in points.items()]
     raise UsageError(

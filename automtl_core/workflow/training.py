@@ -58,10 +58,12 @@ def train(work: Work) -> None:
         scaling = Calibration({**before.scaling, **scaling.scaling})
     if work.job.config.calibrate:
         made.write(scaling)
-    seconds = made.read(Costs).seconds | {s: recorder.seconds.get(s, 0.0) for s in (SEARCH, TRAIN)}
+    searched = {phase: seconds for phase, seconds in recorder.seconds.items() if phase != TRAIN}
+    own = {SEARCH: sum(searched.values()), TRAIN: recorder.seconds.get(TRAIN, 0.0)}
+    seconds = made.read(Costs).seconds | own
     epochs = sum(report["phase"] == TRAIN for report in recorder.reports)
     read = epochs * len(work.prepared.part("train") if problem.data.recent is None else problem.data.recent)
-    made.write(Costs(seconds, read / seconds[TRAIN] if epochs else None))
+    made.write(Costs(seconds, read / seconds[TRAIN] if epochs else None, searched))
     made.write(Chosen(best_epochs, cut_short, validation))
     work.network = network
 

@@ -89,7 +89,7 @@ class Recorder:
         self.reports.append(report.to_json())
         self.run.write_reports(self.reports)
         now = time.monotonic()
-        self.seconds[self.stage] = self.seconds.get(self.stage, 0.0) + now - self._since
+        self.seconds[report.phase] = self.seconds.get(report.phase, 0.0) + now - self._since
         self._since = now
         self.run.save_checkpoint(
             {

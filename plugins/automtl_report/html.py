@@ -84,7 +84,12 @@ def _file(name: str) -> str:
 
 
 def write_report(path: Path, registry: Registry, out: Path | None = None) -> Path:
-    """Write the report of a run, and return its path.
+    """Write the report of a run, and return its path; raises as `page_of`."""
+    return write_page(*page_of(path, registry), out or path / "report.html")
+
+
+def page_of(path: Path, registry: Registry) -> tuple[str, str, Iterable[Section]]:
+    """Return the title, the subtitle and the sections of the report of a run.
 
     Raises:
         InputMissingError: there is no run at `path`.
@@ -96,7 +101,7 @@ def write_report(path: Path, registry: Registry, out: Path | None = None) -> Pat
     rows, schema, seconds = sum(record.read(Data).rows.values()), record.schema, record.read(Costs).seconds
     of = f"{len(schema.fields())} fields, {len(schema.tasks)} tasks" if schema else record.config.dataset.name
     about = f"{rows:,} rows, {of} · seed {record.config.seed} · {elapsed(sum(seconds.values()))}"
-    return write_page(path.resolve().name, about, report(record, registry), out or path / "report.html")
+    return path.resolve().name, about, report(record, registry)
 
 
 def write_page(title: str, subtitle: str, sections: Iterable[Section], out: Path) -> Path:

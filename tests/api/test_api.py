@@ -12,6 +12,7 @@ import pytest
 import automtl
 from automtl_core.run_dir.facts import Identity
 from automtl_core.run_dir.run import Run
+from automtl_core.workflow.workflow import Workflow
 
 SETTINGS = {
     "space": {"experts": 2, "embedding_dim": 4, "expert_width": 8, "ops": ["identity", "mlp-8"]},
@@ -64,13 +65,14 @@ def test_a_run_tells_what_it_found(found):
     assert run.architecture.decisions
     assert {"user_id", "tags", "price"} <= set(run.sharing.columns)
     assert run.sharing.dtypes.eq(bool).all()
-    assert list(run.importance.columns) == ["measure", "drop", "low", "high", "p", "verdict"]
-    assert run.importance.index.names == ["field", "task"]
-    assert set(run.importance.loc["price", "measure"]) == {"AUC", "R2"}
-    assert (run.importance["low"] <= run.importance["high"]).all()
+    importance = run.importance()
+    assert list(importance.columns) == ["measure", "drop", "low", "high", "p", "verdict"]
+    assert importance.index.names == ["field", "task"]
+    assert set(importance.loc["price", "measure"]) == {"AUC", "R2"}
+    assert (importance["low"] <= importance["high"]).all()
     assert [report.epoch for report in heard] == sorted(report.epoch for report in heard) != []
     assert "bought" not in str(run.architecture.origin), "a label that is not named is no field"
-    assert "| click | " in run._repr_markdown_()
+    assert "&lt;th scope=" in run._repr_html_()
 
 
 def test_an_ensemble_predicts_the_mean_of_its_networks(tmp_path):
@@ -95,9 +97,8 @@ def test_a_run_without_importance_has_an_empty_frame(found, tmp_path):
     run, _ = found
     copy = automtl.load(shutil.copytree(run.path, tmp_path / "copy"))
     (copy.path / "importance.json").unlink()
-    assert copy.importance.empty
-    assert "test AUC" in run._repr_markdown_()
-    assert "fields that matter" not in copy._repr_markdown_()
+    assert copy.importance().empty
+    assert "fields matter" not in copy._repr_html_()
 
 
 def test_it_predicts_frames_as_they_were_given(found):
@@ -122,7 +123,7 @@ def test_a_run_that_has_predicted_is_copied_and_sent_to_other_processes_as_its_p
     run, _ = found
     said = run.predict(shop(40))
     for other in (copy.deepcopy(run), pickle.loads(pickle.dumps(run))):  # noqa: S301 - of this test
-        assert other == run
+        assert other.path == run.path
         pd.testing.assert_frame_equal(other.predict(shop(40)), said)
     assert len(pickle.dumps(run)) < 500
 
@@ -163,11 +164,11 @@ def test_rows_that_are_at_fault_are_named_or_left_out(found, tmp_path):
 def test_models_are_compared_on_a_frame(here):
     models = ["shared-bottom", "mmoe"]
     settings = {"space": {"embedding_dim": 4, "experts": 2}, "training": {"epochs": 1, "min_positives": 10}}
-    outcome = automtl.compare(shop(600), ["click", "rating"], models=models, seeds=2, settings=settings)
+    outcome = automtl.compare(models, shop(600), ["click", "rating"], seeds=2, settings=settings)
     assert list(outcome.scores["model"]) == ["shared-bottom"] * 2 + ["mmoe"] * 2
     assert {"seed", "split", "click", "mean", "rating"} <= set(outcome.scores.columns)
     assert list(outcome.differences.index) == ["mmoe"]
-    assert "shared-bottom" in outcome.verdicts["mmoe"]
+    assert "shared-bottom" in outcome.differences.loc["mmoe", "verdict"]
     assert outcome.path == Path("comparisons/table")
     assert (here / outcome.path / "compare.md").exists()
     assert outcome._repr_markdown_() == str(outcome) == (here / outcome.path / "compare.md").read_text()
@@ -185,10 +186,9 @@ def test_a_callback_ends_a_training_in_order(here):
     assert run.path == Path("runs/synthetic-1")
 
 
-def test_settings_of_what_an_argument_names_are_kept(here, monkeypatch):
-    jobs = []
-    monkeypatch.setattr("automtl.jobs._done", lambda line, found: found)
-    monkeypatch.setattr("automtl.jobs.Workflow.search", lambda line, job, *others: jobs.append(job))
+def test_settings_of_what_an_argument_names_are_kept(found, monkeypatch):
+    run, jobs = Run.open(found[0].path), []
+    monkeypatch.setattr(Workflow, "search", lambda flow, job, *others: jobs.append(job) or run)
     automtl.search(shop(50), ["click"], strategy="random", settings={"strategy": {"candidates": 2}})
     assert jobs[0].components["strategy"].candidates == 2
     with pytest.raises(automtl.AutoMTLError, match=r"strategy\.candidatez is not a setting"):

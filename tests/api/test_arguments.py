@@ -23,7 +23,7 @@ def train(**given):
 
 
 def compare(**given):
-    automtl.compare(FRAME, ["click"], **given)
+    automtl.compare(given.pop("models"), FRAME, ["click"], **given)
 
 
 WRONG = {
