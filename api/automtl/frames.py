@@ -23,16 +23,12 @@ from automtl_inspection.guess.peek import peek
 
 Names = Sequence[str] | Mapping[str, Mapping[str, Any] | None]
 """Labels as `label_names` returns them."""
-NONE: Mapping[str, object] = {}
+NONE: Layer = {}
 """No other parts."""
 
 
 def data_layers(
-    data: object,
-    labels: Labels,
-    user_settings: Mapping[str, Any] | None,
-    time: str | None = None,
-    parts: Mapping[str, object] = NONE,
+    data: object, labels: Labels, user_settings: Layer | None, time: str | None = None, parts: Layer = NONE
 ) -> list[Layer]:
     """Return the layer of the data, and above it the layer of the settings.
 
@@ -54,13 +50,11 @@ def data_layers(
     if not isinstance(data, Mapping):
         _check_dataset(data, user_settings)
     of_dataset = isinstance(data, str) and data in load_registry().names(DATASETS)
-    if (of_dataset or isinstance(data, Mapping)) and (names or time or parts):
-        what = "labels, a time, and other parts are for tables: a dataset has its own"
-        raise UsageError(what, "choose some labels by dataset.tasks")
-    if isinstance(data, Mapping):
-        return [Shared(data), user_settings]
-    if of_dataset:
-        return [{"dataset": data}, user_settings]
+    if of_dataset or isinstance(data, Mapping):
+        if names or time or parts:
+            what = "labels, a time, and other parts are for tables: a dataset has its own"
+            raise UsageError(what, "choose some labels by dataset.tasks")
+        return [Shared(data) if isinstance(data, Mapping) else {"dataset": data}, user_settings]
     if isinstance(data, np.ndarray):
         raise UsageError("data: an array has no names of columns", "give a data frame: pandas.DataFrame(...)")
     if not isinstance(data, str | Path):
@@ -77,16 +71,11 @@ def _check_dataset(data: object, user_settings: Layer) -> None:
     name = given.get("name") if isinstance(given, Mapping) else given
     own = data if isinstance(data, str) and data in load_registry().names(DATASETS) else "table"
     if name is not None and name != own:
-        raise UsageError(
-            f"settings: dataset.name is {name!r:.100}, but the data is "
-            f"{'a table' if own == 'table' else own}",
-            "leave the name out, or give it as the data",
-        )
+        what = f"settings: dataset.name is {name!r:.100}, but the data is {'a ' * (own == 'table')}{own}"
+        raise UsageError(what, "leave the name out, or give it as the data")
 
 
-def _layer_of(
-    path: str | Path, labels: Names, user_settings: Layer, time: str | None, parts: Mapping[str, object]
-) -> Layer:
+def _layer_of(path: str | Path, labels: Names, user_settings: Layer, time: str | None, parts: Layer) -> Layer:
     """Return the layer of a table, and warn about unused columns that may be labels or fields."""
     given = user_settings.get("dataset")
     of_dataset = given if isinstance(given, Mapping) else {}
@@ -177,10 +166,8 @@ def write(frame: object, path: Path) -> None:
             why = one_line(error)
             # Of an object that is no table, DuckDB prints signatures and advice about its own functions.
             foreign = isinstance(error, TypeError) or "replacement scan" in why
-            raise UsageError(
-                f"{type(frame).__name__} is not a readable table{'' if foreign else f': {why}'}",
-                "use a data frame or a file",
-            ) from error
+            what = f"{type(frame).__name__} is not a readable table{'' if foreign else f': {why}'}"
+            raise UsageError(what, "use a data frame or a file") from error
 
 
 def _mixed(frame: pd.DataFrame) -> str | None:
@@ -196,10 +183,8 @@ def _check_names(columns: Iterable[object]) -> None:
     named: dict[str, str] = {}
     for column in map(str, columns):
         if (key := column.lower()) in named:
-            raise UsageError(
-                f"two columns of the frame are called {named[key]!r} and {column!r}",
-                "give each column its own name; upper and lower case do not count",
-            )
+            what = f"two columns of the frame are called {named[key]!r} and {column!r}"
+            raise UsageError(what, "give each column its own name; upper and lower case do not count")
         named[key] = column
 
 

@@ -26,10 +26,9 @@ from automtl_core.run_dir.config import Shared, UpdateSettings, seconds_of
 from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Evidence, Point
-from automtl_core.training.events import Event, Warned
 from automtl_core.training.metrics import Metrics, flat
 from automtl_core.workflow.models import milliseconds
-from automtl_core.workflow.new_rows import check_log, measure, not_among, outputs, passed_on, predicted
+from automtl_core.workflow.new_rows import check_log, measure, not_among, outputs, predicted
 from automtl_core.workflow.refresh import refresh
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
@@ -42,18 +41,8 @@ from automtl_report.run import card
 
 Events = pd.DataFrame | Mapping[str, Any] | None
 Names = Sequence[str] | None
-LEADERBOARD = [
-    "model",
-    "test",
-    "validation",
-    "difference",
-    "low",
-    "high",
-    "verdict",
-    "flops_per_row",
-    "parameters",
-    "seconds",
-]
+LEADERBOARD = ["model", "test", "validation", "difference", "low", "high", "verdict", "flops_per_row",
+               "parameters", "seconds"]  # fmt: skip
 
 
 @dataclass(eq=False, repr=False)
@@ -121,13 +110,13 @@ class Model:
         """
         for one in fields(self):
             check(one.name, getattr(self, one.name), one.type)
-        own = {name: getattr(self, name) for name in ("space", "strategy", "seed")}
         seconds = None if self.time_budget is None else seconds_of(self.time_budget)
+        own = known(space=self.space, strategy=self.strategy, seed=self.seed, time_budget=seconds)
         chosen = {} if self.preset is None else load_registry().get(PRESETS, self.preset)
         labels = self.labels or ([] if y is None else [*map(str, pd.DataFrame(y))])
         parts = known(validation=valid, test=test)
         layers = data_layers(with_labels(train, y, labels), labels, self.settings, self.time, parts)
-        layers = [Shared(chosen), *layers, known(**own, time_budget=seconds)]
+        layers = [Shared(chosen), *layers, own]
         with working(progress, workers, engine) as flow:
             job = flow.model(self.model, layers) if self.model else flow.job(layers)
             run = flow.search(job, Path(self.runs_dir), name)
@@ -293,8 +282,8 @@ class Model:
 
         """
         if examples is None:
-            return _frame(self._flow.evaluate(self.path, metrics=metrics).test)
-        registered = self._flow.metrics(self._folder, metrics)
+            return _frame(Workflow(load_registry()).evaluate(self.path, metrics=metrics).test)
+        registered = Workflow(load_registry()).metrics(self._folder, metrics)
         with self._reading(examples, history, max_bad_rows) as (reading, rejected):
             told = partial(not_among, self._folder)
             result, _, rejected[:] = measure(self._trained, reading, registered, new=told)
@@ -367,7 +356,7 @@ class Model:
         values = {"data": later, "history": log, "replay": replay, "epochs": epochs}
         how = UpdateSettings.parse({**values, "max_bad_rows": max_bad_rows}, "update")
         place = (self.path.parent, None) if folder is None else (Path(folder).parent, Path(folder).name)
-        return load(self._flow.update(self.path, how, retrain, *place).path)
+        return load(Workflow(load_registry()).update(self.path, how, retrain, *place).path)
 
     @interface
     def export(self, folder: str | Path | None = None, form: str = "onnx") -> Path:
@@ -383,7 +372,7 @@ class Model:
 
         """
         out = Path(folder or Path("exports") / f"{self.path.resolve().name}-{form}")
-        export(self._folder, self._trained, form, out, card(self._record), self._flow.registry)
+        export(self._folder, self._trained, form, out, card(self._record), load_registry())
         return out
 
     @interface
@@ -409,13 +398,11 @@ class Model:
         warned: list[str] = []
         rejected: list[Any] = []
 
-        def listen(event: Event) -> bool:
-            if isinstance(event, Warned):
-                warned.append(event.sentence)
-            return True
+        def note(sentence: str, is_warning: bool) -> None:
+            warned.extend([sentence] * is_warning)
 
         how: dict[str, Any] = {"histories": schema.histories, "rule": schema.lists, "most": max_bad_rows}
-        how |= passed_on(listen)
+        how["note"] = note
         if isinstance(examples, pd.DataFrame | Mapping):
             yield NewExamples(self._dataset, examples, log=history, **how), rejected
         else:
@@ -442,10 +429,9 @@ class Model:
         return Tags(None, TargetTags(required=False, multi_output=True))
 
     def __repr__(self) -> str:
-        given = [
-            f"{n.name}={v!r}" for n in fields(self) if repr(v := getattr(self, n.name)) != repr(n.default)
-        ]
-        return f"Model({', '.join(given)})" + (f" of {self.path}" if "path_" in vars(self) else "")
+        changed = {n: v for n, v in self.get_params().items() if repr(v) != repr(getattr(Model, n))}
+        given = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+        return f"Model({given})" + (f" of {self.path}" if "path_" in vars(self) else "")
 
     @property
     def _folder(self) -> Run:
@@ -457,15 +443,11 @@ class Model:
 
     @cached_property
     def _trained(self) -> Trained:
-        return self._flow.trained(self._folder)
+        return Workflow(load_registry()).trained(self._folder)
 
     @cached_property
     def _dataset(self) -> Dataset:
-        return self._flow.new_examples(self._folder)
-
-    @property
-    def _flow(self) -> Workflow:
-        return Workflow(load_registry())
+        return Workflow(load_registry()).new_examples(self._folder)
 
     def _repr_html_(self) -> str | None:
         """Return the view in a notebook: the report of the run, in a frame."""

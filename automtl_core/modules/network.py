@@ -57,7 +57,7 @@ class Averaging(Protocol):
 class WithOutputs(Protocol):
     """A network with outputs beside its logits, such as vectors of users and of items. Optional.
 
-    An export writes a graph for each of them, and `automtl.Run.outputs` returns them.
+    An export writes a graph for each of them, and `automtl.Model.outputs` returns them.
     """
 
     def outputs(self, features: Features) -> Mapping[str, Tensor]:

@@ -138,7 +138,7 @@ def _architecture_of(path: Path, number: str | None, registry: Registry) -> Laye
 
 def milliseconds(run: Run, registry: Registry, point: Point) -> float:
     """Return the time of a prediction of the network of a point."""
-    job = Job.resolve(RunConfig.parse(merge(run.config().model_dump(), point.overrides)), registry)
+    job = Job.resolve(RunConfig.parse(merge(run.initial_config().model_dump(), point.overrides)), registry)
     space = job.space(Schema.from_json(run.read(Data).schema))
     return latency(space.network(Architecture(point.decisions)), space.schema)
 

@@ -5,12 +5,15 @@ import pickle
 import shutil
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import automtl
-from automtl_core.run_dir.facts import Identity
+from automtl_core.run_dir.facts import Data, Identity
 from automtl_core.run_dir.run import Run
 from automtl_core.workflow.workflow import Workflow
 
@@ -19,6 +22,8 @@ SETTINGS = {
     "strategy": {"name": "random", "candidates": 2, "rung_epochs": 1},
     "training": {"epochs": 2, "min_positives": 10},
 }
+
+RECIPE = {"features": "ids", "training": {"min_positives": 10}}
 
 
 def shop(rows=1500):
@@ -50,9 +55,8 @@ def found(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("found"))
         frame, heard = shop(), []
-        run = automtl.search(
-            frame, ["click", "rating"], settings=SETTINGS, name="mine", progress=heard.append, runs_dir="runs"
-        )
+        model = automtl.Model(["click", "rating"], settings=SETTINGS)
+        run = model.fit(frame, name="mine", progress=heard.append)
         pd.testing.assert_frame_equal(frame, shop())
         yield automtl.load(Path(run.path).absolute()), heard
 
@@ -119,13 +123,61 @@ def test_it_predicts_frames_as_they_were_given(found):
     assert run.evaluate().equals(run.metrics)
 
 
-def test_a_run_that_has_predicted_is_copied_and_sent_to_other_processes_as_its_path(found):
+def test_a_model_that_has_predicted_is_copied_and_sent_to_other_processes_as_its_path(found):
     run, _ = found
     said = run.predict(shop(40))
     for other in (copy.deepcopy(run), pickle.loads(pickle.dumps(run))):  # noqa: S301 - of this test
         assert other.path == run.path
         pd.testing.assert_frame_equal(other.predict(shop(40)), said)
-    assert len(pickle.dumps(run)) < 500
+    assert len(pickle.dumps(run)) < 1000
+
+
+@pytest.mark.filterwarnings("ignore:.* rows are left out")
+def test_scikit_learn_takes_a_model_as_an_estimator(here):
+    model = automtl.Model({"click": None, "rating": None}, model="linear", seed=1, settings=RECIPE)
+    assert clone(model).get_params() == model.get_params()
+    whole, fields, labels = shop(900), shop(900)[["user_id", "price"]], shop(900)[["click", "rating"]]
+    scores = cross_val_score(model, whole[["user_id", "price", "click", "rating"]], cv=3)
+    assert (scores > 0.5).all()
+    assert np.allclose(cross_val_score(model, fields, labels, cv=3), scores)
+    searched = GridSearchCV(model, {"seed": [1, 2]}, cv=2).fit(fields, labels)
+    joblib.dump(searched.best_estimator_, here / "model.joblib")
+    fitted = joblib.load(here / "model.joblib")
+    assert list(fitted.predict_proba(fields)) == ["click"]
+    assert clone(fitted).fit(fields, labels).path != fitted.path
+    one = automtl.Model("click", model="linear", settings=RECIPE).fit(fields, labels["click"].to_numpy())
+    assert list(one.leaderboard()["model"]) == ["linear"]
+    with pytest.raises(automtl.AutoMTLError, match="the model is not fitted"):
+        clone(fitted).predict(fields)
+    with pytest.raises(automtl.AutoMTLError, match=r"'sed' is no argument of a model .did you mean 'seed'"):
+        model.set_params(sed=3)
+
+
+def test_frames_for_validation_and_test_are_those_of_the_user(here):
+    rows = shop(1500).assign(at=range(1500))
+    train, valid, test = rows[:1000], rows[1000:1200], rows[1200:]
+    valid.to_csv("valid.csv", index=False)
+    model = automtl.Model(["click", "rating"], time="at", settings={**SETTINGS, "refit": False})
+    model.fit(train, valid="valid.csv", test=test)
+    assert model._folder.read(Data).rows == {"train": 1000, "validation": 200, "test": 300}
+    assert (model._folder.config().dataset.settings["time"], model.metrics["rows"].max()) == ("at", 300)
+    board, evidence = model.leaderboard(timed=True), model.evidence()
+    assert list(board["verdict"]).count("chosen") == 1
+    assert board["validation"].dropna().is_monotonic_decreasing
+    assert board.loc[board["test"].notna(), "ms"].gt(0).all()
+    assert board["seconds"].sum() > 0
+    assert {"choice", "verdict"} <= set(evidence.columns)
+    assert set(model.importance().loc["price", "measure"]) == {"AUC", "R2"}
+    history = rows if model._folder.config().dataset.settings.get("history") is not None else None
+    chances = model.predict_proba(test, history=history)
+    assert list(chances) == ["click"]
+    assert list(chances.index) == list(test.index)
+    assert model.export(form="torch") == Path(f"exports/{model.path.name}-torch")
+    other = automtl.train(pd.concat([train, valid]), ["click", "rating"], model="linear", settings=RECIPE)
+    new = shop(1800)[1500:].assign(at=range(1500, 1800))
+    assert list(automtl.compare([model, other], new).scores["model"]) == [str(model.path), str(other.path)]
+    again = automtl.load(other.path).fit(rows)
+    assert again.leaderboard()["model"].to_list() == ["linear"]
 
 
 def test_it_warns_of_new_rows_without_a_known_user(found):

@@ -1,4 +1,4 @@
-"""The lines of Python in the README run, as a script and in a notebook."""
+"""The lines of Python in the README run in a notebook, and so does the notebook of the tutorials."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
 (CODE,) = re.findall(r"^## From Python\n\n```python\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
 QUICK = {
     "space": {"experts": 2, "embedding_dim": 4, "ops": ["identity", "mlp-8"]},
@@ -31,8 +32,23 @@ def lines(tmp_path, monkeypatch):
 
 def test_six_lines_run_in_a_notebook(lines):
     assert len([line for line in CODE.splitlines() if line]) <= 6
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(part) for part in (lines, "run")])
-    done = NotebookClient(notebook, timeout=120).execute()
-    printed, shown = (cell.outputs for cell in done.cells)
-    assert "auc" in str(printed)
-    assert "| task | test AUC |" in shown[0].data["text/markdown"]
+    cells = [nbformat.v4.new_code_cell(part) for part in (lines, "model")]
+    printed, shown = executed(nbformat.v4.new_notebook(cells=cells))
+    assert "validation" in str(printed)
+    assert "<iframe srcdoc=" in shown[0].data["text/html"]
+
+
+def test_the_notebook_of_the_tutorials_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, fitted, board, importance, chances = executed(
+        nbformat.read(ROOT / "docs" / "tutorials" / "python.ipynb", as_version=4)
+    )
+    assert "<iframe srcdoc=" in fitted[0].data["text/html"]
+    for shown, name in ((board, "blend of 2"), (importance, "matters"), (chances, "like")):
+        assert name in shown[0].data["text/html"]
+
+
+def executed(notebook):
+    """Return the outputs of the cells of code of a notebook."""
+    cells = NotebookClient(notebook, timeout=300).execute().cells
+    return [cell.outputs for cell in cells if cell.cell_type == "code"]

@@ -10,6 +10,7 @@ import torch
 import automtl
 from automtl_core.errors import ArtifactError, DataError, RunExistsError, UsageError
 from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Chosen, Result, Status, Updated
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.workflow.trained import Trained
@@ -65,7 +66,7 @@ def second(first):
 
 def embedding_of(run, field, value):
     """Return the embedding of a value in the network of a run."""
-    made = Trained.of(run._folder, run._flow.registry)
+    made = Trained.of(run._folder, load_registry())
     (table,) = [one for one in made.network.modules() if isinstance(one, FieldEmbedding)]
     place = [one.name for one in made.encoder.schema.sparse].index(field)
     (number,) = made.encoder.fields[field].encode([value])
