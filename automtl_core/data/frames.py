@@ -163,10 +163,8 @@ def with_events(file: RawFile, dataset: Dataset, histories: Sequence[History], l
     """
     if not logged:
         if histories and not file.header:
-            raise DataError(
-                f"{file.path}: files without a header cannot hold lists of events",
-                "give the events by --history",
-            )
+            what = f"{file.path}: files without a header cannot hold lists of events"
+            raise DataError(what, "give the events by --history")
         return replace(file, columns={**file.columns, **columns_of_lists(histories)})
     for history in histories:
         declared = dataset.event_file("", history).columns

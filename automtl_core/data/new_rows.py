@@ -125,10 +125,8 @@ def predictions_file(
     keep = rows.reading.keep
     lowered = [name.lower() for name in (*keep, *tasks)]
     if twice := [name for name in keep if lowered.count(name.lower()) > 1]:
-        raise UsageError(
-            f"--keep names {twice[0]!r}, but another column of the output has this name",
-            "leave it out: the output has a column for each task",
-        )
+        what = f"--keep names {twice[0]!r}, but another column of the output has this name"
+        raise UsageError(what, "leave it out: the output has a column for each task")
     db = rows.db.cursor()  # a connection that reads rows cannot insert at the same time
     db.execute(f"CREATE TABLE predictions ({', '.join(f'{quoted(task)} DOUBLE' for task in tasks)})")
 

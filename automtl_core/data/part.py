@@ -153,10 +153,8 @@ class Part:
         """
         for array in self._mapped:
             if (size := array._mmap.size()) < (expected := len(array._mmap)):
-                raise ArtifactError(
-                    f"{array.filename}: {size:,} bytes, expected {expected:,}: the file was cut",
-                    "delete its prepared folder and repeat the command",
-                )
+                what = f"{array.filename}: {size:,} bytes, expected {expected:,}: the file was cut"
+                raise ArtifactError(what, "delete its prepared folder and repeat the command")
 
     @cached_property
     def _mapped(self) -> list[Any]:

@@ -166,10 +166,8 @@ class Schema:
         found._check_names()
         names = [*found.readable(), *(one.name for one in found.as_read().histories)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise UsageError(
-                f"{twice[0]!r} names two of the fields, aggregates, histories and inputs from these",
-                "give the field another name, or leave the aggregate or the history out",
-            )
+            what = f"{twice[0]!r} names two of the fields, aggregates, histories and inputs from these"
+            raise UsageError(what, "give the field another name, or leave the aggregate or the history out")
         return found
 
     def as_read(self) -> Self:
@@ -213,10 +211,8 @@ class Schema:
                 )
         for one in self.encodings.keys:
             if len(several := [name for name in one.key if name in bags]) > 1:
-                raise UsageError(
-                    f"features.aggregates: {one.name} has two multi-valued fields: {listing(several)}",
-                    "name at most one of them in a key",
-                )
+                what = f"features.aggregates: {one.name} has two multi-valued fields: {listing(several)}"
+                raise UsageError(what, "name at most one of them in a key")
 
     def funnel(self) -> tuple[Task, ...]:
         """Return the tasks in an order with each task after the task that it follows.

@@ -156,10 +156,8 @@ def _log(
     """Create the table of a log; return its name, quoted, and the form of times."""
     given = dataset.events(db, history.name)
     if missing := [column for column in history.columns() if column not in given.columns]:
-        raise DataError(
-            f"dataset {name}: the events of history {history.name!r} lack {missing[0]!r}",
-            "add the column to `events`",
-        )
+        what = f"dataset {name}: the events of history {history.name!r} lack {missing[0]!r}"
+        raise DataError(what, "add the column to `events`")
     kinds = dict(zip(given.columns, map(str, given.types), strict=True))
     chosen = {OWNER: category(quoted(history.by), kinds[history.by])}
     chosen[TIME] = as_seconds(quoted(history.time), kinds[history.time])
@@ -193,10 +191,8 @@ def _unnested(db: duckdb.DuckDBPyConnection, history: History, name: str) -> str
     for column, other in others:
         wrong = f"SELECT {length}, {other} FROM examples WHERE {length} <> {other} LIMIT 1"
         if odd := db.execute(wrong).fetchall():
-            raise DataError(
-                f"dataset {name}: a row has {odd[0][0]} entries in {first}, and {odd[0][1]} in {column}",
-                "give one entry for each event",
-            )
+            what = f"dataset {name}: a row has {odd[0][0]} entries in {first}, and {odd[0][1]} in {column}"
+            raise DataError(what, "give one entry for each event")
     blanks = ", ".join(map(literal, ("", *history.blanks)))
     known = f"lambda x: CASE WHEN x NOT IN ({blanks}) THEN x END"
     entries = [f"unnest(list_transform({of}, {known})) AS {event_key(key)}" for key, of in lists.items()]
@@ -255,10 +251,8 @@ def _unread(db: duckdb.DuckDBPyConnection, history: History, form: TimeForm, col
     assert facts is not None  # noqa: S101 - facts come before
     check_comparable(column, TimeRange("rows", facts.form, *facts.rows), TimeRange(events, form, *ends))
     if ends[0] >= facts.rows[1]:
-        raise DataError(
-            f"{column}: all times of {events} are later than the last row, so that no row has an event",
-            "give earlier events, or correct the unit or the time zone of the times",
-        )
+        what = f"{column}: all times of {events} are later than the last row, so that no row has an event"
+        raise DataError(what, "give earlier events, or correct the unit or the time zone of the times")
     if after:
         yield (
             f"{after:,} of {total:,} events of the history {history.name} are later than the last row, "

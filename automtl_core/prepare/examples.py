@@ -222,10 +222,8 @@ def _create_unsorted(
         floats = [source for source in single if kinds[source] in ("DOUBLE", "FLOAT")]
         if not floats:
             raise
-        raise DataError(
-            f"dataset {name}: sparse fields hold text or integers, not fractions as in {listing(floats)}",
-            "convert them to text, or declare a dense field or buckets",
-        ) from None
+        what = f"dataset {name}: sparse fields hold text or integers, not fractions as in {listing(floats)}"
+        raise DataError(what, "convert them to text, or declare a dense field or buckets") from None
 
 
 def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset, columns: Mapping[str, ExampleColumn]) -> None:

@@ -60,10 +60,8 @@ def _frozen(lists: Lists, times: NDArray[np.float64], parts: Parts, name: str) -
     """Return the rule with periods as long as the test part of rows alone, which is one of them."""
     first, last, after = times[parts == TEST].min(), times.max(), times[parts == LEFT_OUT]
     if first == times.min():
-        raise DataError(
-            f"dataset {name}: all rows are at one time, and dataset.list divides a user's rows by time",
-            "name a gap, a period or columns of a list, or correct the time",
-        )
+        what = f"dataset {name}: all rows are at one time, and dataset.list divides a user's rows by time"
+        raise DataError(what, "name a gap, a period or columns of a list, or correct the time")
     end = after.min(initial=np.inf) - first
     length = end if len(after) else (last - first) * (1 + 1e-9) or first - times[times < first].max()
     return Lists(lists.by, lists.time, every=float(length), origin=float(first))

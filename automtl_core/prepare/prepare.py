@@ -139,10 +139,8 @@ def _origin(dataset: Dataset, name: str, sources: Sources, progress: Progress) -
         files[source.name] = {"bytes": source.path.stat().st_size, "sha256": sha256(source.path)}
     content, cls = dataset.content(), type(dataset).__name__
     if content is None and not sources:
-        raise PluginError(
-            f"dataset {name} has no raw files, and does not define `content`",
-            f"define {cls}.content, which returns the data behind its rows",
-        )
+        what = f"dataset {name} has no raw files, and does not define `content`"
+        raise PluginError(what, f"define {cls}.content, which returns the data behind its rows")
     digest = None
     if content is not None:
         try:

@@ -58,10 +58,8 @@ def split(
         shares.append(chosen.split_seed * shares[1])
     if chosen.test_from is not None or chosen.validation_from is not None:
         if any(given):
-            raise UsageError(
-                f"dataset {name} has published test rows, and dataset.test_from names others",
-                "take out dataset.test_from and dataset.validation_from",
-            )
+            what = f"dataset {name} has published test rows, and dataset.test_from names others"
+            raise UsageError(what, "take out dataset.test_from and dataset.validation_from")
         shares = _cut_sizes(db, dataset, name, lists, unit, free)
     if any(shares):
         groups, left = _groups(db, dataset, name, lists), parts == TRAIN

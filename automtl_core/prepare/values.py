@@ -104,10 +104,8 @@ def make_vectors(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> 
     """
     for field in (one for one in dataset.fields if isinstance(one, Vectors)):
         if field.column in dataset.settings.hashed:
-            raise UsageError(
-                f"dataset.hashed names {field.column!r}, whose values have vectors",
-                "take it out: hashed values cannot be found among vectors",
-            )
+            what = f"dataset.hashed names {field.column!r}, whose values have vectors"
+            raise UsageError(what, "take it out: hashed values cannot be found among vectors")
         given, where = dataset.vectors(db, field.name), f"dataset {name}: the vectors of {field.name!r}"
         for column in ("id", "vector"):
             if column not in given.columns:

@@ -130,10 +130,8 @@ def _expressions(
         nested = kind.removesuffix("[]").startswith(others) or (listed and "[" in kind[: kind.rindex("[")])
         if nested or (listed and column.kind != "vector" and not column.separator):
             allowed = "single values or lists of them" if column.separator else "single values"
-            raise DataError(
-                f"{path}: column {name!r} is of the type {kind:.60}, expected {allowed}",
-                "write the part of the value that counts as a column of its own",
-            )
+            what = f"{path}: column {name!r} is of the type {kind:.60}, expected {allowed}"
+            raise DataError(what, "write the part of the value that counts as a column of its own")
         chosen[name], test = value_and_test(quoted(name) if name.lower() in types else "NULL", kind, column)
         fine[name] = f"coalesce({test}, false)"
     return chosen, fine

@@ -109,10 +109,8 @@ def settings_of(files: str, labels: str | None) -> Path:
     if not found:
         path.unlink()
         columns = listing(column["name"] for column in done["columns"])
-        raise UsageError(
-            f"{files}: no column looks like a label",
-            f"name some: --labels NAME,...; the columns are: {columns}",
-        )
+        what = f"{files}: no column looks like a label"
+        raise UsageError(what, f"name some: --labels NAME,...; the columns are: {columns}")
     told = ", ".join(sorted(found, key=lambda name: named.index(name) if name in named else 0))
     for line in (f"settings written to {path}, to be corrected there; labels: {told}", *done["remarks"]):
         say(line)

@@ -106,10 +106,8 @@ def _answered(
     tasks = [task for task in every if task.name in shared]
     if not tasks:
         columns = [f"{name} has {listing(map(str, table.columns))}" for name, table in tables.items()]
-        raise UsageError(
-            f"the models predict no common task; {'; '.join(columns) or 'each has other tasks'}",
-            "compare models of the same tasks; columns of predictions are called as tasks",
-        )
+        what = f"the models predict no common task; {'; '.join(columns) or 'each has other tasks'}"
+        raise UsageError(what, "compare models of the same tasks; columns of predictions are called as tasks")
     if left := [task.name for task in every if task.name not in shared]:
         notes.append(f"left out, since not all models predict it: {listing(left)}")
     rows = {name: _in_units(name, tasks, *of) for name, of in found.items()}
@@ -138,10 +136,8 @@ def _in_units(name: str, tasks: Sequence[Task], own: Sequence[Task], answers: An
         if task.type.standardised:
             y, z = ((of * mine.deviation + mine.mean - task.mean) / task.deviation for of in (y, z))
         elif mine.mean != task.mean or mine.deviation != task.deviation:
-            raise UsageError(
-                f"{name}: labels of {task.name!r} have another scale than in the first run",
-                "compare runs that were trained on the same rows",
-            )
+            what = f"{name}: labels of {task.name!r} have another scale than in the first run"
+            raise UsageError(what, "compare runs that were trained on the same rows")
         labels.append(y)
         logits.append(z)
     return answers._replace(labels=np.stack(labels, 1).astype(np.float32), logits=np.stack(logits, 1))

@@ -129,10 +129,8 @@ def run_job(
 
     """
     if run.resume is not None and (any(layers.all) or model is not None or run.name or run.dry_run):
-        raise UsageError(
-            "--resume continues a run unchanged, and takes no other settings",
-            "leave them out, or start a new run",
-        )
+        what = "--resume continues a run unchanged, and takes no other settings"
+        raise UsageError(what, "leave them out, or start a new run")
     if run.resume is None and run.anyway:
         raise UsageError("--anyway belongs to --resume", "give the run, such as --resume runs/NAME --anyway")
     with training(execution, layers) as flow:

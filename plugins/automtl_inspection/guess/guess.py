@@ -128,10 +128,8 @@ def _of_value(name: str, facts: Facts, setting: Mapping[str, Any] | None) -> Gue
     _, value = source_of(name)
     if facts.few and value not in facts.few:
         near = did_you_mean(value or "", facts.few)
-        raise UsageError(
-            f"label {name!r}: no row holds {value!r} in {facts.name}{near}",
-            f"its values are: {listing(facts.few)}",
-        )
+        what = f"label {name!r}: no row holds {value!r} in {facts.name}{near}"
+        raise UsageError(what, f"its values are: {listing(facts.few)}")
     return Guess(facts, "labels", dict(setting or {}), label=name)
 
 

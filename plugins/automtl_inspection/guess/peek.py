@@ -52,10 +52,8 @@ def peek(name: str, columns: Sequence[str] = ()) -> Glimpse:
         names = [column.name for column in found.columns]
         if columns and (found.header or names != [*columns]):
             has = "a header" if found.header else f"{len(names):,} columns"
-            raise UsageError(
-                f"{first}: has {has}, and {len(columns):,} columns are named: {', '.join(columns)}",
-                "give each column of a file without a header its own name, in their order",
-            )
+            what = f"{first}: has {has}, and {len(columns):,} columns are named: {', '.join(columns)}"
+            raise UsageError(what, "give each column of a file without a header its own name, in their order")
         if not found.seen:
             raise DataError(f"{first}: holds no rows", "get a complete copy of the file")
         for path in paths[1:] if found.header else ():
@@ -132,10 +130,8 @@ def _check_columns(db: duckdb.DuckDBPyConnection, path: Path, first: Path, seen:
             names = [name for _, _, values, _ in lines for name in distinct(values)]
     if lacking := [column.name for column in seen.columns if column.name not in names]:
         near = did_you_mean(lacking[0], names)
-        raise DataError(
-            f"{path}: lacks the column {lacking[0]!r}{near}, which {first} has",
-            "give files with equal columns, or a pattern that such files alone match",
-        )
+        what = f"{path}: lacks the column {lacking[0]!r}{near}, which {first} has"
+        raise DataError(what, "give files with equal columns, or a pattern that such files alone match")
 
 
 def _encoding(path: Path) -> str:
@@ -168,10 +164,8 @@ def _separator(path: Path, encoding: str) -> str:
         widths[separator] = min(width, found[0]) if 2 * times > len(found) else 1
     best = max(widths, key=lambda separator: widths[separator])
     if widths[best] == 1:
-        raise DataError(
-            f"{path}:1: no comma, tab, semicolon or bar separates columns",
-            "write the file with one of these separators",
-        )
+        what = f"{path}:1: no comma, tab, semicolon or bar separates columns"
+        raise DataError(what, "write the file with one of these separators")
     return best
 
 
@@ -182,10 +176,8 @@ def _first(path: Path, separator: str, encoding: str) -> tuple[Sequence[Sequence
     if found and separator == "," and found[0][1].startswith("#"):
         widths = {len(values) for _, _, values, _ in found[1:]}
         if len(found[0][2]) not in widths and widths != set():
-            raise DataError(
-                f"{path}:{found[0][0]}: a comment, not a header: {shown(found[0][1])}",
-                "remove such lines: grep -v '^#' FILE > NEW",
-            )
+            what = f"{path}:{found[0][0]}: a comment, not a header: {shown(found[0][1])}"
+            raise DataError(what, "remove such lines: grep -v '^#' FILE > NEW")
     size = sum(len(text) + 1 for _, text, *_ in found) / len(found)
     return [values for _, _, values, _ in found], size
 
