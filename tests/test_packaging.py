@@ -37,16 +37,8 @@ def test_every_plugin_has_an_entry_point():
 
 
 def test_the_wheel_holds_the_packages_and_their_data(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-        "--quiet",
-    ]
+    options = "--no-deps --no-build-isolation --no-index --quiet"
+    command = [sys.executable, "-m", "pip", "wheel", *options.split()]
     subprocess.run([*command, "--wheel-dir", tmp_path, ROOT], check=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())

@@ -22,7 +22,7 @@ from automtl_inspection.guess.guess import Guess, TableGuess, guess
 from automtl_inspection.guess.peek import peek
 
 Names = Sequence[str] | Mapping[str, Mapping[str, Any] | None]
-"""Labels as `label_names` returns them."""
+"""Names of labels, or a mapping to their settings."""
 NONE: Layer = {}
 """No other parts."""
 
@@ -46,7 +46,7 @@ def data_layers(
             labels is combined with what is for tables.
 
     """
-    user_settings, names = user_settings or {}, label_names(labels)
+    user_settings, names = user_settings or {}, (labels,) if isinstance(labels, str) else labels or ()
     if not isinstance(data, Mapping):
         _check_dataset(data, user_settings)
     of_dataset = isinstance(data, str) and data in load_registry().names(DATASETS)
@@ -188,13 +188,6 @@ def _check_names(columns: Iterable[object]) -> None:
         named[key] = column
 
 
-def label_names(labels: Labels) -> Names:
-    """Return labels as names, or as a mapping to settings; a single name and None are allowed."""
-    if labels is None or isinstance(labels, str):
-        return () if labels is None else (labels,)
-    return labels
-
-
 def with_labels(table: object, y: Any, labels: Labels) -> Any:
     """Return a table with labels that are given apart, as scikit-learn does; None: the table has them.
 
@@ -204,7 +197,7 @@ def with_labels(table: object, y: Any, labels: Labels) -> Any:
     """
     if y is None:
         return table
-    apart, names = pd.DataFrame(y), [*label_names(labels)]
+    apart, names = pd.DataFrame(y), [labels] if isinstance(labels, str) else [*(labels or ())]
     if not isinstance(table, pd.DataFrame) or len(table) != len(apart):
         raise UsageError("y: expected a label for each row of a data frame", "give a frame with all labels")
     if isinstance(apart.columns, pd.RangeIndex) and len(names) == len(apart.columns):

@@ -298,7 +298,7 @@ METRICS: Kind[Metric] = Kind(
     "metric",
     "metrics",
     _is_metric,
-    lambda value: _first_line(getattr(value, "compute", value)),
+    lambda value: _first_line(getattr(value, "compute", value)),  # of a metric, or of a family
     held=_metric_held,
     families=True,
     reserved=frozenset(_COLUMNS.split()),

@@ -141,7 +141,10 @@ def _digest(values: str, tensors: dict[str, Tensor]) -> str:
 
 def _split(value: Any, path: tuple[str, ...], tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, dict):
-        return {_escaped(key): _split(item, (*path, key), tensors) for key, item in value.items()}
+        return {
+            "$" * key.startswith("$") + key: _split(item, (*path, key), tensors)
+            for key, item in value.items()
+        }
     if isinstance(value, torch.Tensor):
         name = "/".join(path)
         while name in tensors:  # keys may contain slashes
@@ -157,7 +160,3 @@ def _join(value: Any, tensors: dict[str, Tensor]) -> Any:
             return tensors[value[TENSOR]]
         return {key.removeprefix("$"): _join(item, tensors) for key, item in value.items()}
     return value
-
-
-def _escaped(key: str) -> str:
-    return f"${key}" if key.startswith("$") else key

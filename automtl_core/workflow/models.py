@@ -168,10 +168,8 @@ def _checked(name: str, found: Layer) -> Layer:
     recipe = set(found.get("training") or ())
     own = {"training"} if recipe and recipe <= {"balancer", "losses"} else set()
     if shared := [key for key in Common.model_fields if key in found and key not in own]:
-        raise UsageError(
-            f"{name} sets {listing(shared)}, which all models of a comparison share",
-            "leave it out there, and set it for all by --set or in FILE",
-        )
+        what = f"{name} sets {listing(shared)}, which all models of a comparison share"
+        raise UsageError(what, "leave it out there, and set it for all by --set or in FILE")
     found = merge(found)
     check_named(found, SPACES)
     return found
@@ -227,7 +225,5 @@ def _check_known(
         there = "; ".join(f"{model} takes for {key}: {listing(names)}" for model, names in own.items())
         of = f" of the {key} {parts['name']!r}" if is_part and "name" in parts else ""
         others = f" with all settings of that {key}" if of and "name" not in known else ", or correct it"
-        raise UsageError(
-            f"{f'{key}.{name}' if is_part else key}{of} is not a setting of {listing(models)}{hint}",
-            f"leave it out{others}; {there}",
-        )
+        what = f"{f'{key}.{name}' if is_part else key}{of} is not a setting of {listing(models)}{hint}"
+        raise UsageError(what, f"leave it out{others}; {there}")

@@ -87,10 +87,8 @@ def check_parent(work: Work) -> None:
     if updated is None or not work.job.goes_on:
         return
     if work.job.parent().read(Result).files["weights.safetensors"] != updated.weights:
-        raise ArtifactError(
-            f"{updated.parent}: has other weights than when the update of {work.run.path} began",
-            "restore it from a copy, or begin another update",
-        )
+        what = f"{updated.parent}: has other weights than when the update of {work.run.path} began"
+        raise ArtifactError(what, "restore it from a copy, or begin another update")
 
 
 def inherited(job: Job, network: nn.Module) -> State:

@@ -80,7 +80,7 @@ class Aggregated(Balancer[S]):
         extra = _gradients(penalty, inputs) if penalty.requires_grad else [None] * len(inputs)
         shared: dict[nn.Parameter, _Block] = {}
         for parameter, by_loss in zip(inputs, zip(*by_task, strict=True), strict=True):
-            telling = [gradient for gradient in by_loss if gradient is not None and _any(gradient)]
+            telling = [g for g in by_loss if g is not None and (g.values() if g.is_sparse else g).any()]
             if len(telling) > 1:
                 shared[parameter] = _Block(by_loss, parameter)
             elif reached := telling or [gradient for gradient in by_loss if gradient is not None]:
@@ -144,10 +144,6 @@ class _Block:
 def _gradients(loss: Tensor, inputs: Sequence[nn.Parameter]) -> list[Tensor | None]:
     gradients = torch.autograd.grad(loss, inputs, retain_graph=True, allow_unused=True)
     return [g.coalesce() if g is not None and g.is_sparse else g for g in gradients]
-
-
-def _any(gradient: Tensor) -> bool:
-    return bool((gradient.values() if gradient.is_sparse else gradient).any())
 
 
 class AlignedMTL(Aggregated):

@@ -8,7 +8,7 @@ of the page, others differ by marks and dashes. Each mark has a title, which the
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from math import ceil, floor, log10
 from typing import Any
@@ -162,12 +162,8 @@ def macro(name: str, *values: object) -> Markup:
 def legible(text: str) -> Markup:
     """Return a text as HTML: it cannot change the page, and its control characters are visible."""
     safe = str(escape(printable(text)))
-    return Markup(re.sub(rf"\S{{{LONG},}}", _breakable, safe))  # noqa: S704 - it is escaped
-
-
-def _breakable(name: re.Match[str]) -> str:
-    """Return a long name with the places where it may break."""
-    return re.sub(r"[_/:*](?=\w)", r"\g<0><wbr>", name[0])
+    breakable = partial(re.sub, r"[_/:*](?=\w)", r"\g<0><wbr>")
+    return Markup(re.sub(rf"\S{{{LONG},}}", lambda name: breakable(name[0]), safe))  # noqa: S704 - it is escaped
 
 
 def spoken(text: str) -> Markup:

@@ -42,7 +42,10 @@ def page(title: str, subtitle: str, sections: Iterable[Section], version: str) -
         sentence=_sentence,
         width=_width,
     )
-    style, script = (Markup(_file(name)) for name in ("page.css", "page.js"))  # noqa: S704 - our own files
+    texts = (
+        (resources.files("automtl_report") / name).read_text("utf-8") for name in ("page.css", "page.js")
+    )
+    style, script = map(Markup, texts)  # our own files
     about = {"title": title, "subtitle": subtitle, "version": version, "style": style, "script": script}
     return made.render(about, sections=_titled(sections), **LIMITS)
 
@@ -77,10 +80,6 @@ def _sentence(title: str) -> str:
 def _prose(text: str) -> Markup:
     """Return a sentence as HTML, with names and commands between backticks as code."""
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(legible(text))))  # noqa: S704 - its text is escaped
-
-
-def _file(name: str) -> str:
-    return (resources.files("automtl_report") / name).read_text(encoding="utf-8")
 
 
 def write_report(path: Path, registry: Registry, out: Path | None = None) -> Path:

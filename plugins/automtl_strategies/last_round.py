@@ -174,7 +174,8 @@ class LastRound:
                     title, names, losses = average.name, together.names, together.losses
         front = list[Point]()
         for name, (one, metrics, of_one) in models.items():
-            error = None if name == title else _error(of_one, losses)
+            both = None if name == title or of_one is None or losses is None else (of_one, losses)
+            error = None if both is None else difference(*both).error
             front.append(replace(self._point(one, metrics), error=error, chosen=name == title))
         front.sort(key=lambda point: (point.cost, point.name))
         chosen, *_ = models[title]
@@ -323,11 +324,6 @@ def point_of(candidate: Candidate, cost: Cost, recipe: Recipe, metrics: Metrics)
 def mean_score(recipe: Recipe, metrics: Metrics) -> float | None:
     """Return the mean AUC over tasks; None without binary tasks that have enough rows."""
     return mean_over_tasks({task: m.score for task, m in metrics.items()}, metrics, recipe.min_positives)
-
-
-def _error(losses: Losses | None, chosen: Losses | None) -> float | None:
-    """Return the standard error of the difference to the losses of the chosen point, if both are known."""
-    return None if losses is None or chosen is None else difference(losses, chosen).error
 
 
 class RandomSettings(LastRoundSettings):

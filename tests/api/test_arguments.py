@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 import automtl
-from automtl.frames import label_names
 from automtl.interface import in_python
 from automtl_core.errors import AutoMTLError
 
@@ -84,12 +83,6 @@ def test_a_wrong_argument_is_named(call, given, problem, tmp_path, monkeypatch):
         call(**given)
     assert refused.value.fix
     assert not (tmp_path / "runs").exists()
-
-
-def test_one_name_and_none_are_labels():
-    assert label_names("click") == ("click",)
-    assert label_names(None) == ()
-    assert label_names({"click": None}) == {"click": None}
 
 
 @pytest.mark.parametrize(

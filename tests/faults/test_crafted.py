@@ -77,23 +77,8 @@ def test_settings_in_files(capsys, tmp_path):
     tried("crafted settings in files", list(product(settings(), ODD))[::14], one, "check", few=20)
 
 
-KEYS = (
-    "null",
-    "1",
-    "-1.5",
-    "true",
-    "yes",
-    "2024-01-31",
-    "~",
-    "?",
-    "<<",
-    "=",
-    ".nan",
-    "[a]",
-    "{a: 1}",
-    '"1"',
-    "''",
-)
+KEYS = ("null", "1", "-1.5", "true", "yes", "2024-01-31", "~", "?", "<<", "=", ".nan", "[a]", "{a: 1}",
+        '"1"', "''")  # fmt: skip
 """Keys of a document, of which YAML takes few for a name."""
 
 

@@ -33,12 +33,7 @@ def test_p_values(p, text):
 
 def test_shares_durations_and_long_lists_in_words():
     assert [percent(share) for share in (0.0, 0.001, 0.5, 1.2)] == ["0 %", "less than 1 %", "50 %", "120 %"]
-    assert [elapsed(s) for s in (0.4, 89, 180, 3600, 4800)] == [
-        "0 s",
-        "89 s",
-        "3 min",
-        "1 h 0 min",
-        "1 h 20 min",
-    ]
+    times = {0.4: "0 s", 89: "89 s", 180: "3 min", 3600: "1 h 0 min", 4800: "1 h 20 min"}
+    assert {s: elapsed(s) for s in times} == times
     assert some(["a", "b"], 2) == "a, b"
     assert some(["a", "b", "c", "d"], 2) == "a, b and 2 more"

@@ -139,22 +139,8 @@ def test_any_table_with_any_quoting_reads_back_equal(duck, table, header):
     assert duck.read(path, file, line_end) == rows
 
 
-ODD_BYTES = [
-    b"",
-    b",",
-    b'"',
-    b'""',
-    b'" ',
-    b"\n",
-    b"\r",
-    b"\r\n",
-    b"\0",
-    b"\xff",
-    b"\xc3",
-    b"\xef\xbb\xbf",
-    b"9.5",
-    b"x",
-]
+ODD_BYTES = [b"", b",", b'"', b'""', b'" ', b"\n", b"\r", b"\r\n", b"\0", b"\xff", b"\xc3", b"\xef\xbb\xbf",
+             b"9.5", b"x"]  # fmt: skip
 edits = st.lists(st.tuples(st.integers(0, 200), st.integers(0, 3), st.sampled_from(ODD_BYTES)), max_size=5)
 
 
