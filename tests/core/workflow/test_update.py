@@ -15,6 +15,7 @@ from automtl_core.run_dir.facts import Chosen, Result, Status, Updated
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.update import inherit
+from automtl_core.workflow.workflow import Workflow
 
 SETTINGS = {
     "dataset": {
@@ -106,7 +107,7 @@ def test_values_of_the_new_rows_are_known_and_old_ones_keep_their_ids(first, sec
 
 def test_growth_alone_changes_no_prediction(first, second):
     runs = (first._folder, second._folder)
-    before, after = (replace(Trained.of(run, first._flow.registry), scaling={}) for run in runs)
+    before, after = (replace(Trained.of(run, load_registry()), scaling={}) for run in runs)
     inherit(before.network, after.network)
     rows = table()[CUT : CUT + 300]  # many values are unknown before
     parts = [made.encoder.of_run((), before.encoder.aggregates).encode(rows) for made in (before, after)]
@@ -185,7 +186,7 @@ def test_an_update_needs_the_weights_of_its_begin(here, first):
     (folder.path / "result.json").unlink()
     folder.write(Status("stopped"))
     with pytest.raises(ArtifactError, match="has other weights than when the update of"):
-        run._flow.resume(folder.path)
+        Workflow(load_registry()).resume(folder.path)
 
 
 def test_a_refreshed_run_is_not_updated(first):
