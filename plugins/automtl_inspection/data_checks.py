@@ -1,6 +1,6 @@
 """Warnings before a training: what is wrong with prepared rows, or too little for the recipe."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from automtl_core.data.store import Prepared
 from automtl_core.training.recipe import Recipe
@@ -25,8 +25,8 @@ def rare_tasks(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
     rows, least = prepared.manifest["rows"]["validation"], recipe.min_positives
     few = {
         task: count
-        for task, labels in prepared.manifest["labels"]["validation"].items()
-        if (count := _rarer(labels, least)) < least
+        for task, of in prepared.manifest["labels"]["validation"].items()  # of the rarer class
+        if (count := min(of["rows"], of.get("positives", least), of["rows"] - of.get("positives", 0))) < least
     }
     others = [task.name for task in prepared.schema.tasks if task.name not in few]
     if not others:
@@ -40,8 +40,3 @@ def rare_tasks(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
             f"too few validation rows of one class ({counts}; training.min_positives is {least}): early "
             f"stopping monitors {', '.join(others)} only; training.monitor changes that"
         )
-
-
-def _rarer(labels: Mapping[str, int], least: int) -> int:
-    """Return the number of rows of the rarer class or, for a regression, of all rows."""
-    return min(labels["rows"], labels.get("positives", least), labels["rows"] - labels.get("positives", 0))

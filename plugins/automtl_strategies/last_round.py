@@ -165,9 +165,10 @@ class LastRound:
         if len(networks) > 1:
             together = self._ensemble(self._problem(best[0]), networks)
             losses = together.alone
-            if len(together.names) > 1:
+            if (count := len(together.names)) > 1 and self.problem.average is not None:
                 mean = Ensemble([networks[name] for name in together.names])
-                average = self._average([loop.latest[name][0] for name in together.names])
+                members = [loop.latest[name][0] for name in together.names]
+                average = self.problem.average(f"blend of {count}", members)
                 networks[average.name] = mean
                 models[average.name] = average, self._validated(mean), together.losses
                 if together.no_worse:
@@ -221,11 +222,6 @@ class LastRound:
             for training in ranked
             if fits(training.name) and self._problem(training).space.schema == inputs
         ]
-
-    def _average(self, trainings: Sequence[Candidate]) -> Candidate:
-        """Return the mean of several models as a candidate."""
-        assert self.problem.average is not None  # noqa: S101 - see `_whole`
-        return self.problem.average(f"blend of {len(trainings)}", trainings)
 
     def _ensemble(self, problem: Problem, networks: Mapping[str, nn.Module]) -> "Together":
         """Return the members of the best ensemble, one if no mean is better.
@@ -308,22 +304,18 @@ def point_of(candidate: Candidate, cost: Cost, recipe: Recipe, metrics: Metrics)
         metrics: Its validation metrics.
 
     """
+    scores = {task: m.score for task, m in metrics.items()}
     return Point(
         candidate.name,
         candidate.architecture.decisions,
         shortfall(metrics),
         error=None,
-        score=mean_score(recipe, metrics),
+        score=mean_over_tasks(scores, metrics, recipe.min_positives),
         flops_per_row=cost.flops_per_row,
         parameters=cost.parameters,
         trained=True,
         overrides=candidate.overrides,
     )
-
-
-def mean_score(recipe: Recipe, metrics: Metrics) -> float | None:
-    """Return the mean AUC over tasks; None without binary tasks that have enough rows."""
-    return mean_over_tasks({task: m.score for task, m in metrics.items()}, metrics, recipe.min_positives)
 
 
 class RandomSettings(LastRoundSettings):
