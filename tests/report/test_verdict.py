@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from automtl_core.run_dir.facts import Costs, Result
+from automtl_core.run_dir.facts import Costs, Result, Search
 from automtl_core.search.evidence import Point
 from automtl_report.contest import rank
 from automtl_report.verdict import first, intervals, steps
@@ -50,5 +50,5 @@ def test_the_page_begins_with_four_cards_and_test_scores_have_their_intervals(sm
     assert [(bar.of, round(bar.value, 4)) for bar in auc.bars if bar.label == "like"] == [
         ("search", 0.73), ("mmoe", 0.69),
     ]  # fmt: skip
-    level = searched(front=[replace(FOUND, test_loss=0.2, test_error=0.0), replace(rival, test_loss=0.2001)])
-    assert next(first(level)).blocks[0].text.startswith("`search` is level with `mmoe`")
+    found.facts[Search] = Search((), (found.search.front[0], replace(rival, test_loss=0.2001)))
+    assert next(first(found)).blocks[0].text.startswith("`search` is level with `mmoe`")
