@@ -52,7 +52,7 @@ def interface(function: Callable[P, R]) -> Callable[P, R]:
                     check(name, value, signature.parameters[name].annotation)
             return function(*arguments, **options)
         except AutoMTLError as error:
-            error.args = (in_python(of_frames(str(error))),)
+            error.args = (in_python(str(error)),)
             if error.fix and not getattr(error, "__notes__", None):
                 error.fix = in_python(error.fix)
                 error.add_note(f"fix: {error.fix}")
@@ -89,7 +89,11 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
 
 
 def in_python(text: str) -> str:
-    """Return a message or a remedy with arguments of Python in place of options."""
+    """Return a message or a remedy with data frames in place of their copies, and arguments of options."""
+    kept = rf"{re.escape(str(frames_folder()))}/[0-9a-f]{{64}}\.parquet"
+    copy = rf"(?:{kept}|{re.escape(gettempdir())}/{COPY}\w+/frame\.parquet)"
+    numbered = re.sub(rf"{copy}: row (\d+)", lambda at: f"row {int(at[1]) - 1} (the first one is 0)", text)
+    text = re.sub(copy, "the data frame", numbered)
     before, command, rest = text.partition("automtl ")  # options of a command stay
     same = r"--(?!set )([a-z-]+)( (?=[A-Z]+\b))?"
     before = re.sub(same, lambda option: option[1].replace("-", "_") + "=" * bool(option[2]), before)
@@ -99,14 +103,6 @@ def in_python(text: str) -> str:
 def frames_folder() -> Path:
     """Return the folder of the copies of data frames."""
     return prepared_folder().absolute() / "frames"
-
-
-def of_frames(message: str) -> str:
-    """Return a message with rows of data frames in place of those of the files that hold a copy."""
-    kept = rf"{re.escape(str(frames_folder()))}/[0-9a-f]{{64}}\.parquet"
-    copy = rf"(?:{kept}|{re.escape(gettempdir())}/{COPY}\w+/frame\.parquet)"
-    numbered = re.sub(rf"{copy}: row (\d+)", lambda at: f"row {int(at[1]) - 1} (the first one is 0)", message)
-    return re.sub(copy, "the data frame", numbered)
 
 
 def _settings(found: re.Match[str]) -> str:

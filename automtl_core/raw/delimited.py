@@ -228,10 +228,8 @@ def _opener(path: Path) -> tuple[Callable[[Path, str], Any], tuple[type[Exceptio
         with suppress(ModuleNotFoundError):
             zstd = importlib.import_module(module)
             return zstd.open, (zstd.ZstdError,)
-    raise DataError(
-        f"{path}: .zst cannot be read: no package for it is installed",
-        "run `pip install 'automtl[zst]'`, or decompress the file",
-    )
+    what = f"{path}: .zst cannot be read: no package for it is installed"
+    raise DataError(what, "run `pip install 'automtl[zst]'`, or decompress the file")
 
 
 def _is_plain(block: bytes) -> bool:

@@ -63,11 +63,6 @@ def _once(names: Collection[Any]) -> Collection[Any]:
     return names
 
 
-def _by_part(value: object) -> object:
-    """Return files by their part; `all` for files that are split."""
-    return value if isinstance(value, Mapping) else {"all": value}
-
-
 def _encoding(value: str) -> str:
     """Check that an encoding extends ASCII."""
     with suppress(LookupError, TypeError, ValueError):
@@ -86,6 +81,8 @@ UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 """Unit of times that are numbers -> seconds."""
 T = TypeVar("T")
 ByName = Annotated[dict[str, T], _by_name({}), Takes(f"{NAMES}settings")]
+ByPart = BeforeValidator(lambda value: value if isinstance(value, Mapping) else {"all": value})
+"""Files by their part; `all` for files that are split."""
 Listed = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 Texts = Annotated[tuple[Text, ...], Listed, Takes("a text or a list of texts")]
 Patterns = Annotated[tuple[Text, ...], Listed, Field(min_length=1)]
@@ -180,9 +177,7 @@ class FieldOfKind(Settings):
 class TableSettings(DatasetSettings):
     """Settings of `table`. A column has one role; columns without a role are not read."""
 
-    files: Annotated[dict[Part, Patterns], BeforeValidator(_by_part), Takes(FILES)] = Field(
-        default_factory=dict
-    )
+    files: Annotated[dict[Part, Patterns], ByPart, Takes(FILES)] = Field(default_factory=dict)
     """File names or patterns in the folder of the raw files: one, a list, or a mapping by part such as
     {train: a.csv, test: b.csv}. A part that is not named is split from `train`."""
     columns: Annotated[tuple[Text, ...], AfterValidator(_once)] = ()
