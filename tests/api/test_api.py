@@ -76,11 +76,11 @@ def test_a_run_tells_what_it_found(found, tmp_path):
     assert (importance["low"] <= importance["high"]).all()
     assert [report.epoch for report in heard] == sorted(report.epoch for report in heard) != []
     assert "bought" not in str(run.architecture.origin), "a label that is not named is no field"
-    assert "fields matter" in run._repr_html_()
+    assert "if a field is permuted" in run._repr_html_()
     other = automtl.load(shutil.copytree(run.path, tmp_path / "copy"))
     (other.path / "importance.json").unlink()
     assert other.importance().empty
-    assert "fields matter" not in other._repr_html_()
+    assert "if a field is permuted" not in other._repr_html_()
 
 
 def test_an_ensemble_predicts_the_mean_of_its_networks(tmp_path):
