@@ -75,7 +75,7 @@ def repeated(frame, weights):
 
 class Logged(Dataset):
     version = 1
-    fields = (Sparse("user"), Sparse("item"), Dense("row", scaling="none"), Dense("price", scaling="log"))
+    fields = (Sparse("user"), Sparse("item"), Dense("row", scaling="none"), Dense("price", scaling="minmax"))
     labels = (Label("click"), Label("hours", "regression"), Label("plays", "poisson"))
     user, time, part = "user", "at", "part"
 
