@@ -8,8 +8,7 @@ from pathlib import Path
 def sentence(comparison: Path) -> str:
     """Return the verdict of a comparison on the run `demo`."""
     verdict = json.loads((comparison / "compare.json").read_text())["verdicts"]["demo"]
-    unit = " per row" if "FLOPs" in verdict else ""  # trees have none
-    return f"By mean test AUC, the result of the search is {verdict}{unit}"
+    return f"By mean test AUC, the result of the search is {verdict}"
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from automtl_comparison.document import MEAN, Comparison
 from automtl_comparison.on_rows import on_rows
 from automtl_comparison.spec import ComparisonSpec
 from automtl_comparison.views import page, write
+from automtl_core.errors import UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import seconds_of
 from automtl_core.workflow.workflow import Workflow
@@ -118,8 +119,11 @@ def compare(
         AutoMTLError: as on the command line; `.fix` is the remedy.
 
     """
+    fitted = any(isinstance(one, Model) for one in models)
+    if fitted and (labels or seed is not None):
+        raise UsageError("labels and a seed are for models that are trained", "leave them out: these are")
     names = [str(one.path if isinstance(one, Model) else one) for one in models]
-    if any(isinstance(one, Model) for one in models):
+    if fitted:
         log = None if history is None else file_of(history)
         return Compared(on_rows(Workflow(load_registry()), file_of(data), names, log, margin), None)
     seconds = None if time_budget is None else seconds_of(time_budget)

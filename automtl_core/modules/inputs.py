@@ -17,7 +17,7 @@ from automtl_core.modules.features import Features
 from automtl_core.modules.histories import HistoryEncoderFactory, HistoryInputs, history_widths, no_encoder
 
 FAR = 8.0
-"""Deviations from the mean beyond which a scaled number counts as that far: products with it would grow."""
+"""Deviations from the mean beyond which a scaled number counts as that far, so that products stay small."""
 
 
 class Numbers(nn.Module):
@@ -125,8 +125,8 @@ class Inputs(nn.Module):
         self.embedding = FieldEmbedding(schema.sparse, dim, std)
         self.numbers = Numbers(len(schema.numbers), bins, dim, std)
         self.schema = schema
-        far = [torch.inf if field.width == 1 else FAR for field in schema.dense]  # those that are not scaled
-        limits = [*far, *[FAR] * len(schema.encodings.pairs)]
+        own = [torch.inf if field.width == 1 else FAR for field in schema.dense]  # 1: it is not scaled
+        limits = [*own, *[FAR] * len(schema.encodings.pairs)]
         self.register_buffer("limits", torch.tensor(limits), persistent=False)
         self.limits: Tensor  # [M + P]
         if pairs := len(schema.encodings.pairs):
@@ -170,7 +170,6 @@ class Inputs(nn.Module):
 
     def of_histories(self, features: Features) -> list[Tensor]:
         """Return the inputs from histories, [B, width] each."""
-        read: list[Tensor] = []
-        if self.histories is not None:
-            read = self.histories(features.histories, self.embedding)
-        return read
+        read, past = self.histories, features.histories
+        found: list[Tensor] = [] if read is None else read(past, self.embedding)
+        return found

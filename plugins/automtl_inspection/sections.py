@@ -53,7 +53,7 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Curves:
-    """Lines over one axis, such as learning curves, the chosen one first. A line of one point is a mark."""
+    """Lines over one axis, such as learning curves. A line of one point is a mark."""
 
     title: str
     x: str
@@ -70,6 +70,8 @@ class Curves:
     """Label of a line that nothing measured, such as perfect calibration."""
     logarithmic: bool = False
     """Whether the horizontal axis, of values above 0, is logarithmic where they differ much."""
+    chosen: str | None = None
+    """Label of the chosen line, empty where it is not among them. None: the first one."""
 
 
 @dataclass(frozen=True)

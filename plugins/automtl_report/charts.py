@@ -43,7 +43,7 @@ def legend(block: Block) -> Markup:
 def _styles(block: Curves | Bars) -> dict[str, str]:
     """Return the class of each line or series: `m0` for the chosen one."""
     names = list(block.lines) if isinstance(block, Curves) else list(dict.fromkeys(b.of for b in block.bars))
-    chosen = names[0] if isinstance(block, Curves) and names else getattr(block, "chosen", "")
+    chosen = next(iter(names), "") if block.chosen is None else block.chosen
     others = [name for name in names if name not in (chosen, getattr(block, "reference", ""))]
     styles = {name: f"m{k % MARKS + 1}" for k, name in enumerate(others)}
     return {name: "m0" if name == chosen else styles.get(name, "dashed") for name in names}

@@ -124,7 +124,8 @@ def _plot(points: Sequence[Point]) -> list[Block]:
     placed = sorted((point for point in points if point.cost < inf), key=lambda point: not point.chosen)
     lines = {p.name: [(float(p.flops_per_row), 1 - p.loss)] for p in placed}
     axes = "Score and cost", "FLOPs per row", "validation score"
-    return [Curves(*axes, lines, logarithmic=True)] if len(lines) > 1 else []
+    chosen = next((point.name for point in points if point.chosen), "")
+    return [Curves(*axes, lines, logarithmic=True, chosen=chosen)] if len(lines) > 1 else []
 
 
 NOTE = (

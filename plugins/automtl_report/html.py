@@ -40,7 +40,7 @@ def page(title: str, subtitle: str, sections: Iterable[Section], version: str) -
         legend=legend,
         prose=_prose,
         sentence=_sentence,
-        width=_width,
+        width=lambda text: " n" if re.match(r"[-+<.]?[\d. ]", text) else " long" * (len(text) > LONG),
     )
     texts = (
         (resources.files("automtl_report") / name).read_text("utf-8") for name in ("page.css", "page.js")
@@ -66,11 +66,6 @@ def _is_small(block: Block) -> bool:
     """Return whether a block can stand beside others."""
     short = isinstance(block, Grid) and not block.folded and len(block.rows) <= FOLDED
     return short or isinstance(block, Curves | Bars | Matrix)
-
-
-def _width(text: str) -> str:
-    """Return the class of a cell that holds a number or a long text."""
-    return " n" if re.match(r"[-+<.]?[\d. ]", text) else " long" * (len(text) > LONG)
 
 
 def _sentence(title: str) -> str:

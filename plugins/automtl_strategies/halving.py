@@ -48,11 +48,6 @@ class Rung(NamedTuple):
     """Its last epoch."""
 
 
-def first_rung(epochs: int, epoch_steps: int) -> int:
-    """Return the epochs of the first rung: at most 600 steps, rounded up to an epoch, on large data."""
-    return min(epochs, -(-600 // epoch_steps))
-
-
 class HalvingSettings(HeldOutSettings):
     """Settings of successive halving."""
 
@@ -83,7 +78,7 @@ class HalvingSettings(HeldOutSettings):
             on_sample: Whether trainings are only compared, and so need not be complete.
 
         """
-        first = first_rung(self.rung_epochs, epoch_steps)
+        first = min(self.rung_epochs, -(-600 // epoch_steps))  # on large data 600 steps, up to an epoch
         whole = min(recipe.epochs, first * ETA**2) if on_sample else recipe.epochs
         rungs: list[Rung] = []
         while not rungs or rungs[-1].epochs < whole:

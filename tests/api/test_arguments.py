@@ -39,6 +39,7 @@ WRONG = {
     "list as an engine": (train, {"engine": ["processes"]}, "engine: expected a text, a mapping"),
     "a fraction of workers": (train, {"workers": 1.5}, "workers: expected a whole number"),
     "one model": (compare, {"models": "mmoe"}, "models: expected a list of texts"),
+    "labels of fitted models": (compare, {"models": [automtl.Model()]}, "labels and a seed are for"),
     "no seeds": (compare, {"models": ["mmoe"], "seeds": None}, "seeds: expected a whole number"),
     "a seed too few": (compare, {"models": ["mmoe"], "seeds": 0}, "seeds: expected .* from 1, given 0"),
     "tune below 0": (compare, {"models": ["mmoe"], "tune": -1}, "tune: expected .* from 0, given -1"),
@@ -62,8 +63,7 @@ WRONG = {
     "no time": (train, {"time_budget": -1}, "a time limit of -1 seconds"),
     "label of another name": (search, {"labels": "clik"}, r"'clik' is not a column \(did you mean 'click'"),
     "texts as labels": (
-        search, {"data": FRAME.assign(tags=["a", "b"] * 20), "labels": ["tags"]},
-        "the positive value is unknown",
+        search, {"data": FRAME.assign(tags=["a", "b"] * 20), "labels": ["tags"]}, "positive value is unknown",
     ),
     "no label": (search, {"data": FRAME[["user"]], "labels": []}, "no column looks like a label"),
     "a time of another name": (search, {"time": "ad"}, "time: 'ad' is not a column"),
