@@ -192,16 +192,16 @@ from automtl_core.search.strategy import (
     Tunable as Tunable,
     nothing as nothing,
 )
-from automtl_core.search.train_trial import trained_fit as trained_fit, trials_of as trials_of
+from automtl_core.search.trained import trained_fit as trained_fit, trials_of as trials_of
 from automtl_core.search.trial import (
     Candidate as Candidate,
     Engine as Engine,
     Executor as Executor,
     OnEvent as OnEvent,
     RunTrial as RunTrial,
+    Training as Training,
     TrialEnded as TrialEnded,
     TrialResult as TrialResult,
-    TrialSpec as TrialSpec,
 )
 from automtl_core.settings.settings import (
     NAMED as NAMED,

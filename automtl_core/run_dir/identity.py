@@ -47,8 +47,8 @@ def check_environment(run: Run, now: Environment, anyway: bool) -> None:
         )
 
 
-def check_checkpoint(run: Run, identity: Mapping[str, Any]) -> None:
-    """Check that a checkpoint belongs to this run.
+def check_checkpoint(run: Run, saved: Mapping[str, Any] | None) -> None:
+    """Check that a checkpoint belongs to this run; None without one.
 
     Raises:
         ArtifactError: it does not; the message lists the differences.
@@ -56,7 +56,7 @@ def check_checkpoint(run: Run, identity: Mapping[str, Any]) -> None:
     """
     _refuse(
         f"{run.path / 'checkpoint.safetensors'}: belongs to another run",
-        differences(run.read(Identity).to_json(), identity),
+        [] if saved is None else differences(run.read(Identity).to_json(), saved.get("identity", {})),
         "restore it from a copy, or start a new run",
     )
 

@@ -26,7 +26,8 @@ runs/<name>/
     seen/<part>.npy        digests of the training and validation rows, and of those of a refresh, see
                            data/known.py
     log.txt                times and errors
-    checkpoint.safetensors state of an interrupted run; checkpoint.before.safetensors is an epoch older
+    checkpoint.safetensors state of an interrupted search; checkpoint.before.safetensors is an epoch older
+    trials/<digest>/       checkpoints and results of trainings, until the run is trained
 
 JSON files except the architecture contain their SHA-256: changes are detected. No file is a link.
 """
@@ -85,7 +86,7 @@ from automtl_core.system.documents import (
     write_signed,
 )
 from automtl_core.system.files import GONE, LOCK, break_hard_links, link_or_copy, publish_folder, write_atomic
-from automtl_core.system.state import State, load_state, save_state
+from automtl_core.system.state import CHECKPOINTS, State, load_state, save_state
 from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.training.metrics import Metrics
 
@@ -99,8 +100,6 @@ COPIED = (".json", ".jsonl", ".yaml", ".safetensors")
 """Endings of the files of a copy; a report and a log are those of the run alone."""
 ROWS = "seen"
 """Folder of the digests of rows that the run has seen."""
-CHECKPOINTS = ("checkpoint.safetensors", "checkpoint.before.safetensors")
-"""The newest checkpoint, and the one before it, in case the newest is damaged."""
 log = logging.getLogger("automtl")
 
 
@@ -437,29 +436,6 @@ class Run:
         state = load_state(path) if path.exists() else {}
         self._check(MOMENTS)
         return state
-
-    def save_checkpoint(self, state: State) -> None:
-        """Write the state that the run can continue from; keep the previous one, in case the disk fails."""
-        newest, before = (self.path / name for name in CHECKPOINTS)
-        save_state(newest, state, keep=before)
-
-    def checkpoint(self, warn: Callable[[str], object] = log.warning) -> State | None:
-        """Return the state that the run continues from; None before the first epoch.
-
-        Args:
-            warn: Receives a sentence if the newest checkpoint is damaged, and the one before it is used.
-
-        Raises:
-            ArtifactError: both checkpoints are damaged.
-
-        """
-        there = [path for name in CHECKPOINTS if (path := self.path / name).exists()]
-        for path in there[:-1]:
-            try:
-                return load_state(path)
-            except ArtifactError as error:
-                warn(f"the checkpoint before the last one is used, since the last one is damaged: {error}")
-        return load_state(there[-1]) if there else None
 
     def sums(self) -> dict[str, str]:
         """Return the SHA-256 of the files recorded in result.json."""

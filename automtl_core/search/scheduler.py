@@ -13,7 +13,7 @@ from typing import Any
 
 from automtl_core.errors import DivergedError
 from automtl_core.search.parameters import Parameters, Suggests
-from automtl_core.search.trial import Candidate, TrialResult, Trials, TrialSpec
+from automtl_core.search.trial import Candidate, Training, TrialResult, Trials
 from automtl_core.settings.settings import Configured, S
 from automtl_core.system.state import State
 from automtl_core.training.events import EpochEnded, Event, Listener, Planned, StepEnded
@@ -108,9 +108,9 @@ class TrialLoop:
         self._told = 0  # number of results
         self._known = 0  # number of results in an earlier process
         self._reported: dict[str, int] = {}  # name of a training -> number of its epochs that were reported
-        self._open: deque[tuple[Candidate, TrialSpec]] = deque()  # trainings that are not told yet, in order
-        self._events: defaultdict[TrialSpec, list[EpochEnded]] = defaultdict(list)
-        self._ended: dict[TrialSpec, TrialResult] = {}
+        self._open: deque[tuple[Candidate, Training]] = deque()  # trainings that are not told yet, in order
+        self._events: defaultdict[Training, list[EpochEnded]] = defaultdict(list)
+        self._ended: dict[Training, TrialResult] = {}
 
     @property
     def replays(self) -> bool:
@@ -126,7 +126,7 @@ class TrialLoop:
 
         """
 
-        def on_event(spec: TrialSpec, event: Event) -> bool:
+        def on_event(spec: Training, event: Event) -> bool:
             match event:
                 case StepEnded() if spec == self._open[0][1]:
                     self._report(replace(event, epoch=self.spent + 1), listener)

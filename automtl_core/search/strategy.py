@@ -50,7 +50,7 @@ class Problem:
     """Returns the spent share of the time budget for the search, from 0 to 1. A strategy may use it to end a
     phase in time for the next one."""
     trials: Trials | None = None
-    """Runs trainings from scratch; None for this process, see `train_trial.trials_of`."""
+    """Runs trainings from scratch; None for this process, see `trained.trials_of`."""
     tunable: Tunable | None = None
     """Settings that the search may choose; None outside of a run."""
     model: Callable[[str], Candidate] | None = None

@@ -1,6 +1,6 @@
 """Trials: each training of a model is a value, which can be compared, hashed and pickled.
 
-A loop that needs trainings (a scheduler, a comparison, the encoding search) makes a `TrialSpec` for each, and
+A loop that needs trainings (a scheduler, a comparison, the encoding search) makes a `Training` for each, and
 submits them to an `Executor`, which may run them here, in other processes or on other machines. Results
 depend on the specs alone, not on the executor.
 """
@@ -28,7 +28,7 @@ from automtl_core.training.events import Event, Listener
 from automtl_core.training.metrics import Metrics, metrics_from_json
 
 WEIGHTLESS = ("folder", "max_epochs", "loss_rows", "test", "encoding_search")
-"""Fields of a `TrialSpec` that the weights of a trial do not depend on."""
+"""Fields of a `Training` that the weights of a trial do not depend on."""
 Overrides = Mapping[str, Mapping[str, Any]]
 """Settings of a run that a search chooses, by part: `{"training": {"learning_rate": 1e-3}}`. A part with a
 name is another component, and replaces the whole part: `{"space": {"name": "mmoe"}}`."""
@@ -48,11 +48,11 @@ class Candidate:
     epochs: int | None = None
     """Epoch after which the training pauses; None for a full training."""
     loss_rows: int = 0
-    """See `TrialSpec.loss_rows`."""
+    """See `Training.loss_rows`."""
 
 
 @dataclass(frozen=True)
-class TrialSpec:
+class Training:
     """One training, as a value, which can be pickled."""
 
     config: Settings | None = None
@@ -69,6 +69,9 @@ class TrialSpec:
     """Training rows that are drawn by the seed; None for all."""
     max_epochs: int | None = None
     """Epoch after which the trial pauses; a spec with more epochs continues it. None for no pause."""
+    until: tuple[int, ...] = ()
+    """For a refit: the epochs whose weights are kept, one for each task of a network without shared weights.
+    Empty for early stopping."""
     loss_rows: int = 0
     """Maximum number of validation rows with losses in the result; 0 for none."""
     test: bool = False
@@ -159,9 +162,9 @@ class TrialWaits(Event):
     """What is told of it, such as `mmoe, seed 0`."""
 
 
-OnEvent = Callable[[TrialSpec, Event], bool]
+OnEvent = Callable[[Training, Event], bool]
 """Receives the events of each trial; if it returns False, the executor ends all trials in order."""
-RunTrial = Callable[[TrialSpec, Listener], TrialResult]
+RunTrial = Callable[[Training, Listener], TrialResult]
 
 
 @runtime_checkable
@@ -171,7 +174,7 @@ class Executor(Protocol):
     The events of a trial come in their order; those of several trials may be mixed.
     """
 
-    def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
+    def run(self, queue: deque[Training], on_event: OnEvent) -> Iterator[tuple[Training, TrialResult]]:
         """Yield the result of each spec as it comes, until the queue is empty and no trial runs.
 
         Args:
@@ -195,11 +198,11 @@ class Serial:
     def __init__(self, run_trial: RunTrial) -> None:
         self.run_trial = run_trial
 
-    def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
+    def run(self, queue: deque[Training], on_event: OnEvent) -> Iterator[tuple[Training, TrialResult]]:
         """Yield the results in the order of the specs."""
         going_on = True
 
-        def listener(spec: TrialSpec, event: Event) -> bool:
+        def listener(spec: Training, event: Event) -> bool:
             nonlocal going_on
             going_on = on_event(spec, event) and going_on
             return going_on
@@ -213,13 +216,13 @@ class Serial:
 class Trials:
     """Makes the specs of the trials of one problem, and runs them."""
 
-    template: TrialSpec
+    template: Training
     """Spec without an architecture; its folder holds the folders of all trials."""
     executor: Executor
     changed: Callable[[Overrides], Settings] | None = None
     """Returns the configuration with other values of settings; None outside of a run."""
 
-    def spec(self, candidate: Candidate) -> TrialSpec:
+    def spec(self, candidate: Candidate) -> Training:
         """Return the spec of a candidate, whose settings replace those of the template."""
         own = self.changed if candidate.overrides else None
         spec = replace(

@@ -11,7 +11,8 @@ tables are large. Here tensors are written one by one, to the same bytes
 
 import hashlib
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ TENSOR = "$tensor"
 
 State = dict[str, Any]
 """Nested dict with string keys; leaves are tensors and JSON values."""
+log = logging.getLogger("automtl")
 
 
 def save_state(path: Path, state: State, keep: Path | None = None) -> None:
@@ -76,6 +78,37 @@ def save_state(path: Path, state: State, keep: Path | None = None) -> None:
     metadata = {"automtl": json_text([_digest(values, tensors), values])}
     with publish_file(path, keep) as draft:
         write_tensors(draft, tensors, metadata)
+
+
+CHECKPOINTS = ("checkpoint.safetensors", "checkpoint.before.safetensors")
+"""The newest checkpoint in a folder, and the one before it, in case the newest is damaged."""
+
+
+def save_checkpoint(folder: Path, state: State) -> None:
+    """Write the state from which a loop can go on, and keep the one before it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    newest, before = (folder / name for name in CHECKPOINTS)
+    save_state(newest, state, keep=before)
+
+
+def load_checkpoint(folder: Path, warn: Callable[[str], object] = log.warning) -> State | None:
+    """Return the state from which a loop goes on; None before the first one.
+
+    Args:
+        folder: The folder of the loop.
+        warn: Receives a sentence if the newest checkpoint is damaged, and the one before it is used.
+
+    Raises:
+        ArtifactError: both checkpoints are damaged.
+
+    """
+    there = [path for name in CHECKPOINTS if (path := folder / name).exists()]
+    for path in there[:-1]:
+        try:
+            return load_state(path)
+        except ArtifactError as error:
+            warn(f"the checkpoint before the last one is used, since the last one is damaged: {error}")
+    return load_state(there[-1]) if there else None
 
 
 def load_state(path: Path) -> State:

@@ -162,13 +162,13 @@ class Fit:
             if isinstance(self.network, Learner) and self.chosen and not done.going_on:
                 self.epoch = 0  # half a refit is none
             going_on = listener(report) and done.going_on
-        if not self.chosen or self.exhausted:
-            self.restore_best()
+        self.restore_best()
         return self.best
 
     def restore_best(self) -> None:
-        """Load the best weights so far into the network."""
-        self.network.load_state_dict({k: v for c in self.common for k, v in c.weights.items()})
+        """Load the best weights so far into the network; a refit that was ended has none."""
+        if not self.chosen or self.exhausted:
+            self.network.load_state_dict({k: v for c in self.common for k, v in c.weights.items()})
 
     def _train(self, listener: Listener) -> Pass[Batch]:
         """Take the steps of one epoch."""

@@ -1,8 +1,8 @@
-"""The pipeline of a run: stages, search -> training -> refit -> test, each of which records a fact."""
+"""The pipeline of a run: search -> training -> refit -> test, each of which records a fact at its end."""
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,21 +31,21 @@ from automtl_core.run_dir.identity import check_data, check_environment
 from automtl_core.run_dir.progress import SEARCH, TEST, TRAINING
 from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import Problem, SearchResult
-from automtl_core.search.trial import Trials, TrialSpec
+from automtl_core.search.trial import Training, Trials
 from automtl_core.space import SearchSpace
 from automtl_core.system.documents import Value
 from automtl_core.training.batches import steps
 from automtl_core.training.compute import computing, guarded
-from automtl_core.training.events import REFIT, TRAIN, PhaseBegan, Planned
+from automtl_core.training.events import REFIT, PhaseBegan, Planned
 from automtl_core.workflow.budget import ALL, REFIT_SHARE, SEARCH as SEARCH_SHARE, WHOLE, trial_rows
 from automtl_core.workflow.evaluation import is_tested, on_test_rows, test
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.search_inputs import average, changed, model, tunable
 from automtl_core.workflow.stage import stages
-from automtl_core.workflow.training import TRIALS, refit, train
+from automtl_core.workflow.training import TRIALS, begun, refit, train
 from automtl_core.workflow.update import check_parent, facts_of
 from automtl_core.workflow.versions import environment, origin
-from automtl_core.workflow.work import Recorder, Stage, Work, observed
+from automtl_core.workflow.work import Recorder, Work, observed
 
 log = logging.getLogger("automtl")
 
@@ -122,6 +122,10 @@ def start(job: Job, prepared: Prepared, path: Path, space: SearchSpace | None = 
         Costs({"encoding_search": job.encoding_seconds}, None),
     ]
     facts += [EncodingSearch(job.encoding_search)] if job.encoding_search else []
+    if (seconds := job.config.time_budget) is not None:
+        sample = trial_rows(prepared.manifest["rows"]["train"])
+        search = 0.0 if job.trains() is None else WHOLE if job.trains() and not sample else SEARCH_SHARE
+        facts.append(Budget(seconds, search, ALL - REFIT_SHARE * job.refits(), ALL))
     facts += [NewRows(form)] if (form := RowFormat.of(job.dataset())) else []
     facts += facts_of(job, prepared)
     encoder = prepared.encoder_of(space.schema)
@@ -134,7 +138,7 @@ def _check(work: Work) -> None:
     """Check that the run goes on as it began, and that new rows can be encoded once it is done."""
     check_data(work.run, work.prepared.manifest)
     check_parent(work)
-    check_environment(work.run, environment(work.job, work.checked_space()), work.anyway)
+    check_environment(work.run, environment(work.job, work.checked), work.anyway)
     work.run.rows(*SEEN)
     if not work.run.has(Chosen):  # else a refit may have been writing it
         work.run.encoder(work.job.registry.field_encoders())
@@ -144,23 +148,20 @@ def _check(work: Work) -> None:
 
 
 @computing()
-def _search(work: Work) -> None:
-    """Decide the architecture, and hand on the network, with weights from the search or new ones."""
-    job, made, recorder = work.job, work.run, work.recorder
-    whole = job.problem(work.prepared, space=work.checked_space())
+def _search(work: Work) -> SearchResult:
+    """Decide the architecture, and return it, with a network where the training goes on from its weights."""
+    job, made = work.job, work.run
+    whole = job.problem(work.prepared, space=work.checked)
     problem = job.search_problem(work.prepared, whole)
     sample = trial_rows(work.prepared.manifest["rows"]["train"])
-    if (seconds := job.config.time_budget) is not None and not made.has(Budget):
-        search = 0.0 if job.trains() is None else WHOLE if job.trains() and not sample else SEARCH_SHARE
-        made.write(Budget(seconds, search, ALL - REFIT_SHARE * job.refits(), ALL))
     more: dict[str, Any] = {} if work.clock is None else {"spent": work.clock.spent}
     if work.executor is not None:
         tried, folder = job.having(listeners=()), str(made.path.absolute() / TRIALS)
-        template = TrialSpec(tried.config, str(work.prepared.path), folder, train_rows=sample)
+        template = Training(tried.config, str(work.prepared.path), folder, train_rows=sample)
         more["trials"] = Trials(template, work.executor, lambda overrides: changed(tried, overrides).config)
     more |= {"model": partial(model, job, work.prepared), "average": partial(average, job)}
     problem = replace(problem, tunable=tunable(job, made, work.prepared), **more)
-    result = _result(job, problem, recorder)
+    result = _result(job, problem, work.recorder)
     if job.config.strategy is not None:
         made.write(Search(tuple(result.evidence), on_test_rows(job, work.prepared, result), result.overrides))
     if result.overrides:  # may choose encodings, which the encoder has to have
@@ -170,8 +171,8 @@ def _search(work: Work) -> None:
     log.info("the search ended with an architecture")
     goes_on = result.trained or job.retrain() == "inherit"
     if result.network is None or not goes_on or (job.trains() and sample):  # train anew, on all rows
-        result = SearchResult(architecture)
-    work.found = result
+        return SearchResult(architecture)
+    return result
 
 
 def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
@@ -185,7 +186,7 @@ def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
     if job.config.strategy is None:
         return SearchResult(job.fixed_architecture(problem.space))
     strategy = job.strategy(problem)
-    recorder.follow("search", strategy)
+    recorder.follow(strategy)
     result: object = strategy.search(recorder)
     if not isinstance(result, SearchResult):
         what = f"search returns {type(result).__name__}, expected a SearchResult"
@@ -197,17 +198,6 @@ def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
     except UsageError as error:
         raise job.registry.broken(STRATEGIES, job.config.strategy.name, f"overrides: {error}") from None
     return result
-
-
-FIT: tuple[Stage, ...] = (
-    Stage("check", _check, lambda work: False),
-    Stage(SEARCH, _search, lambda work: work.run.has(Chosen) or work.recorder.stage == TRAIN),
-    Stage(TRAINING, train, lambda work: work.run.has(Chosen)),
-    Stage(REFIT, refit, lambda work: work.run.has(Result)),
-)
-"""The stages of a run before the test part is read."""
-TESTED = (Stage(TEST, test, lambda work: is_tested(work.job, work.run)),)
-STAGES = (*FIT, *TESTED)
 
 
 def to_come(job: Job, prepared: Prepared) -> tuple[Planned, ...]:
@@ -236,7 +226,7 @@ def to_come(job: Job, prepared: Prepared) -> tuple[Planned, ...]:
     return (*parts, Planned(TEST, rows=(rows["test"] + measured) / 3))  # predictions compute no gradients
 
 
-def run(work: Work, stages: Sequence[Stage] = STAGES) -> Result:
+def run(work: Work, trains: bool = True, tests: bool = True) -> Result:
     """Do the stages of a run that are not done, in their order, and return the result.
 
     Raises:
@@ -246,12 +236,19 @@ def run(work: Work, stages: Sequence[Stage] = STAGES) -> Result:
         PluginError: new rows are read otherwise than the prepared ones.
 
     """
-    trained = work.run.has(Result)  # by a process that was killed before the test
-    names = [stage.name for stage in (TESTED if trained else stages)]
-    ahead = tuple(part for part in to_come(work.job, work.prepared) if part.stage in names)
-    name, seconds = TEST if trained else TRAINING, work.job.config.time_budget
-    with observed(work, PhaseBegan(name, ahead, seconds)) as work.listener:
-        for stage in stages:
-            if not stage.done(work):
-                stage.do(work)
-    return work.run.read(Result)
+    made, seconds = work.run, work.job.config.time_budget
+    trained = made.has(Result)  # by a process that was killed before the test
+    ahead = to_come(work.job, work.prepared)
+    ahead = tuple(one for one in ahead if (tests if one.stage == TEST else not trained))
+    with observed(work, PhaseBegan(TEST if trained else TRAINING, ahead, seconds)) as listener:
+        work = replace(work, listener=listener)
+        if trains:
+            _check(work)
+        if not trained:
+            network = None
+            if not made.has(Chosen):
+                network = train(work, None if begun(work) else _search(work))
+            refit(work, network)
+        if tests and not is_tested(work.job, made):
+            test(work)
+    return made.read(Result)

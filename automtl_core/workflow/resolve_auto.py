@@ -32,7 +32,7 @@ from automtl_core.search.encoding.search import (
     OutOfTimeError,
     search_encodings,
 )
-from automtl_core.search.trial import Executor, TrialResult, TrialSpec
+from automtl_core.search.trial import Executor, Training, TrialResult
 from automtl_core.settings.settings import Component
 from automtl_core.system import seeds
 from automtl_core.system.documents import canonical, read_signed, write_signed
@@ -164,7 +164,7 @@ def _grows_trees(job: Job, schema: Schema) -> bool:
     return bool(read) and installed and all(task.type.boosting for task in schema.tasks)
 
 
-def _spec(job: Job, prepared: Prepared, folder: Path, model: Component, answers: Answers) -> TrialSpec:
+def _spec(job: Job, prepared: Prepared, folder: Path, model: Component, answers: Answers) -> Training:
     settings = job.config.encoding_search
     epochs = min(settings.epochs, job.config.training.epochs)
     small: dict[str, Any] = {
@@ -180,7 +180,7 @@ def _spec(job: Job, prepared: Prepared, folder: Path, model: Component, answers:
     config = _answered(job.config, answers, epochs=epochs, patience=PATIENCE)
     config = Job.resolve(config.model_copy(update=small), job.registry).config
     how: dict[str, Any] = {"architecture": Architecture({}), "held_out": True, "loss_rows": settings.rows}
-    spec = TrialSpec(config, str(prepared.path), **how)
+    spec = Training(config, str(prepared.path), **how)
     return replace(spec, folder=str(folder / spec.name))
 
 

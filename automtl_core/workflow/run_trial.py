@@ -34,8 +34,8 @@ from automtl_core.run_dir.progress import remove
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.strategy import Problem
-from automtl_core.search.train_trial import train_trial
-from automtl_core.search.trial import Executor, Serial, TrialBegan, TrialEnded, TrialResult, TrialSpec
+from automtl_core.search.trained import trained
+from automtl_core.search.trial import Executor, Serial, Training, TrialBegan, TrialEnded, TrialResult
 from automtl_core.settings.settings import Component
 from automtl_core.training.compute import computing
 from automtl_core.training.events import Listener
@@ -57,7 +57,7 @@ def _runner() -> "TrialRunner":
     return TrialRunner(load_registry())
 
 
-def run_trial(spec: TrialSpec, listener: Listener) -> TrialResult:
+def run_trial(spec: Training, listener: Listener) -> TrialResult:
     """Run a trial with the installed plugins; another process can raise its errors.
 
     Raises:
@@ -95,7 +95,7 @@ class TrialRunner:
         self._problem = lru_cache(PROBLEMS)(self._made)
         self._rows = lru_cache(1)(lambda data, *how: divided(self._prepared[data], *how))
 
-    def __call__(self, spec: TrialSpec, listener: Listener) -> TrialResult:
+    def __call__(self, spec: Training, listener: Listener) -> TrialResult:
         """Run a trial; raises as `run_trial` does. One of `FAULTS` in a whole run is its result."""
         try:
             result = self._run(spec, listener) if spec.architecture is None else self.train(spec, listener)
@@ -111,7 +111,7 @@ class TrialRunner:
         listener(TrialEnded(result))
         return result
 
-    def train(self, spec: TrialSpec, listener: Listener) -> TrialResult:
+    def train(self, spec: Training, listener: Listener) -> TrialResult:
         """Train the architecture of a spec.
 
         Raises:
@@ -121,18 +121,18 @@ class TrialRunner:
         """
         with computing():
             shared = replace(spec, architecture=None, folder="", max_epochs=None, loss_rows=0)
-            result = train_trial(self._problem(shared), spec, listener)
+            result = trained(self._problem(shared), spec, listener)
         return_memory()
         return result
 
-    def _made(self, spec: TrialSpec) -> Problem:
+    def _made(self, spec: Training) -> Problem:
         """Return the problem of all trials with this configuration, data and rows."""
         job, prepared = self._job(spec)
         how = (spec.data, job.config.encoding_search, job.config.features.refresh)
         problem = job.problem(prepared, self._rows(*how) if spec.held_out else None)
         return with_rows(problem, spec.train_rows or len(problem.data.train))
 
-    def _run(self, spec: TrialSpec, listener: Listener) -> TrialResult:
+    def _run(self, spec: Training, listener: Listener) -> TrialResult:
         """Search and train in a run directory, which may exist; test if the spec includes it."""
         path = Path(spec.folder)
         if not path.exists() or not (run := Run.open(path)).has(Result):
@@ -146,13 +146,13 @@ class TrialRunner:
             job, prepared = self._job(spec)
             if not is_tested(job, run):
                 with run.working():
-                    pipeline.run(Work(job, run, prepared, listener), pipeline.TESTED)
+                    pipeline.run(Work(job, run, prepared, listener), trains=False)
         remove(path)  # of a process that was killed between the result and the end
         result, costs = run.read(Result), run.read(Costs)
         seconds = sum(costs.seconds.values())
         return TrialResult("done", result.validation, result.best_epoch, result.best_epoch, seconds)
 
-    def _train_run(self, spec: TrialSpec, path: Path, listener: Listener) -> None:
+    def _train_run(self, spec: Training, path: Path, listener: Listener) -> None:
         job, prepared = self._job(spec)
         space = None if path.exists() else job.checked(prepared)
         try:
@@ -163,12 +163,12 @@ class TrialRunner:
                     # The environment may differ in the machine only: versions are part of the folder's name.
                     executor = Serial(self.train)
                     work = Work(job, run, prepared, listener, space, executor, anyway=True)
-                    pipeline.run(work, pipeline.FIT)
+                    pipeline.run(work, tests=False)
         except RunExistsError:
             if not path.exists():
                 raise  # the folder is not writable
 
-    def _job(self, spec: TrialSpec) -> tuple[Job, Prepared]:
+    def _job(self, spec: Training) -> tuple[Job, Prepared]:
         """Return the job and the data of a spec."""
         assert isinstance(spec.config, RunConfig)  # noqa: S101 - of a job
         job = replace(Job.resolve(spec.config, self.registry), encoding_search=spec.encoding_search)

@@ -2,23 +2,23 @@
 
 import shutil
 from dataclasses import replace
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import nn
 
-from automtl_core.data.store import ENCODER
+from automtl_core.choices import Architecture
+from automtl_core.data.store import ENCODER, Prepared
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.modules.network import Ensemble
-from automtl_core.run_dir.facts import Budget, Calibration, Chosen, Costs, Result
-from automtl_core.run_dir.progress import SEARCH
+from automtl_core.run_dir.facts import Budget, Calibration, Chosen, Decided, Result
 from automtl_core.search.strategy import Problem, SearchResult
-from automtl_core.search.train_trial import untrained
-from automtl_core.system.state import State
+from automtl_core.search.trained import Fitted, members_of, trained_mean, trainings, untrained
+from automtl_core.search.trial import Training
+from automtl_core.system.state import CHECKPOINTS
 from automtl_core.training.calibration import calibrated, platt
 from automtl_core.training.compute import computing
-from automtl_core.training.ensemble import Fits, members_of
 from automtl_core.training.events import REFIT, TRAIN, PhaseBegan, Planned, Warned
 from automtl_core.training.fit import always
 from automtl_core.training.learner import Learner
@@ -27,61 +27,109 @@ from automtl_core.training.metrics import Metrics, metrics_of, with_others
 from automtl_core.training.process import return_memory
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import restored
-from automtl_core.workflow.update import inherited, unread_rows_kept
+from automtl_core.workflow.update import inherited, unread_rows
 from automtl_core.workflow.versions import origin
-from automtl_core.workflow.work import Work
+from automtl_core.workflow.work import Recorder, Work
 
 TRIALS = "trials"
 """Folder in a run directory with the trials of an unfinished search."""
 
 
+def begun(work: Work) -> bool:
+    """Return whether the training after the search has begun, so that the search is over."""
+    if not work.run.has(Decided):
+        return False
+    training = _training(work, work.prepared, work.run.architecture())
+    (_, first), *_ = trainings(work.problem, training)
+    return any((Path(first.folder) / name).exists() for name in CHECKPOINTS)
+
+
 @computing()
-def train(work: Work) -> None:
-    """Train the network, calibrate it on validation rows, and record it; the test part is not read."""
-    made, recorder, problem = work.run, work.recorder, work.problem
-    found = work.found or SearchResult(made.architecture())  # an earlier process did the search
-    network, moments = found.network, State()
-    if network is None:
-        network = untrained(problem, found.architecture)
-        moments = inherited(work.job, network)
-    if found.trained:
+def train(work: Work, found: SearchResult | None) -> nn.Module:
+    """Train the network, calibrate it on validation rows, record and return it; the test part is not read.
+
+    Args:
+        work: The run.
+        found: The result of the search; None if an earlier process did the search, and began the training.
+
+    """
+    made, recorder, problem, job = work.run, work.recorder, work.problem, work.job
+    architecture = made.architecture() if found is None else found.architecture
+    if found is not None and found.trained and found.network is not None:
         best_epochs = found.best_epochs or (found.epochs,)
         cut_short = any(map(problem.recipe.cut_short, best_epochs))
+        fitted = Fitted(found.network, best_epochs, cut_short)
     else:
-        fits = _fitted(work, TRAIN, problem, network, first_epoch=found.epochs, moments=moments)
-        network, best_epochs, cut_short = fits.network, fits.best_epochs, fits.cut_short
+        begin: dict[str, Any] = {}
+        if found is not None and found.network is not None:
+            begin = {"network": found.network, "first_epoch": found.epochs}
+        elif job.goes_on:
+            network = untrained(problem, architecture)
+            begin = {"network": network, "moments": inherited(job, network)}
+        keep = unread_rows(problem, begin["network"]) if problem.data.recent is not None else None
+        return_memory()
+        in_time = work.clock.lasts if work.clock else always
+        training = _training(work, work.prepared, architecture)
+        fitted = trained_mean(problem, training, recorder, in_time, **begin)
+        if keep is not None:
+            keep(fitted.network)
+        made.save_moments(fitted.moments)
     _record_clock(work)
-    made.save_weights(network.state_dict())
-    scaling, validation = _calibrated(work.job, network, problem)
-    if work.job.goes_on:  # a task with too few of the newest rows keeps its calibration
-        before = work.job.parent().get(Calibration) or Calibration()
+    made.save_weights(fitted.network.state_dict())
+    scaling, validation = _calibrated(job, fitted.network, problem)
+    if job.goes_on:  # a task with too few of the newest rows keeps its calibration
+        before = job.parent().get(Calibration) or Calibration()
         scaling = Calibration({**before.scaling, **scaling.scaling})
-    if work.job.config.calibrate:
+    if job.config.calibrate:
         made.write(scaling)
-    searched = {phase: seconds for phase, seconds in recorder.seconds.items() if phase != TRAIN}
-    own = {SEARCH: sum(searched.values()), TRAIN: recorder.seconds.get(TRAIN, 0.0)}
-    seconds = made.read(Costs).seconds | own
-    epochs = sum(report["phase"] == TRAIN for report in recorder.reports)
+    epochs, seconds = _epochs_of(recorder, TRAIN), recorder.seconds.get(TRAIN)
     read = epochs * len(work.prepared.part("train") if problem.data.recent is None else problem.data.recent)
-    made.write(Costs(seconds, read / seconds[TRAIN] if epochs else None, searched))
-    made.write(Chosen(best_epochs, cut_short, validation))
-    work.network = network
+    recorder.write_costs(rows_per_second=read / seconds if seconds else None)
+    made.write(Chosen(fitted.best_epochs, fitted.cut_short, validation))
+    return fitted.network
 
 
 @computing()
-def refit(work: Work) -> None:
+def refit(work: Work, network: nn.Module | None) -> None:
     """Train the network again, on training and validation rows, where the job asks for it; write the result.
 
     Its epochs, settings, architecture and calibration are those that validation rows chose before.
+
+    Args:
+        work: The run.
+        network: The trained network; None if an earlier process trained it.
+
     """
-    job, made, recorder = work.job, work.run, work.recorder
-    chosen, refitted = made.read(Chosen), False
-    if job.refits() and (recorder.stage == REFIT or _can_refit(work, chosen)):
-        refitted = _trained_again(work, chosen)
-        costs = made.read(Costs)
-        made.write(replace(costs, seconds=costs.seconds | {REFIT: recorder.seconds.get(REFIT, 0.0)}))
-    problem = work.problem
-    size_of = cost_of(_trained(work), blank_features(problem.space.schema, problem.compute.device))
+    job, made = work.job, work.run
+    chosen, problem, prepared = made.read(Chosen), work.problem, work.prepared
+
+    def before() -> nn.Module:  # only where it is read: an earlier process may have replaced its files
+        return network or restored(work.problem.space, made, problem.compute)
+
+    again: Fitted | None = None
+    if job.refits() and (_epochs_of(work.recorder, REFIT) or _can_refit(work, chosen, before())):
+        prepared = work.prepared.refit
+        problem = job.of(made.config()).problem(prepared)
+        epochs = sum(chosen.best_epochs) if problem.space.members() else max(chosen.best_epochs)
+        planned = Planned(REFIT, epochs, len(problem.data.train))
+        work.recorder(PhaseBegan(REFIT, (planned,)))
+        return_memory()
+        # A refit that is ended is discarded, so its parts have no shares of the time.
+        training = _training(work, prepared, made.architecture(), chosen.best_epochs)
+        again = trained_mean(problem, training, work.recorder, before=before)
+        if not again.exhausted:
+            what = "the refit was ended, and the network is that of the training before it"
+            work.recorder(Warned(what))
+            problem, again = work.problem, None
+        else:
+            made.save_moments(again.moments)
+            prepared.encoder_of(problem.space.schema).save(made.path / ENCODER)
+            origin_ = origin(job.of(made.config()), problem.space)
+            made.write_architecture(replace(made.architecture(), origin=origin_))
+            made.save_weights(again.network.state_dict())
+        work.recorder.write_costs()
+    final = before() if again is None else again.network
+    size_of = cost_of(final, blank_features(problem.space.schema, problem.compute.device))
     made.write(
         Result(
             best_epoch=max(chosen.best_epochs),
@@ -90,84 +138,44 @@ def refit(work: Work) -> None:
             validation=chosen.validation,
             files=made.sums(),
             metrics=job.config.metrics,
-            refitted=refitted,
+            refitted=again is not None,
         )
     )
     _record_clock(work)
     shutil.rmtree(made.path / TRIALS, ignore_errors=True)
 
 
-def _trained(work: Work) -> nn.Module:
-    """Return the trained network of a run, from its files if an earlier process trained it."""
-    if work.network is None:
-        work.network = restored(work.problem.space, work.run, work.problem.compute)
-    return work.network
+def _epochs_of(recorder: Recorder, phase: str) -> int:
+    """Return the number of epochs of a phase, in all processes."""
+    return sum(report["phase"] == phase for report in recorder.reports)
 
 
-def _can_refit(work: Work, chosen: Chosen) -> bool:
+def _can_refit(work: Work, chosen: Chosen, network: nn.Module) -> bool:
     """Return whether a refit is possible; a warning says why not."""
-    recorder, network = work.recorder, _trained(work)
+    recorder = work.recorder
     for member in members_of(network):
         if isinstance(member, Learner) and not member.refits:
             what = f"{type(member).__name__} is not trained again on validation rows: it has no `refit`"
             recorder(Warned(what))
             return False
     # Seconds of an epoch: that of the training or, if the search trained the network, a mean over the search.
-    seconds, phases = recorder.seconds, [report["phase"] == TRAIN for report in recorder.reports]
-    trained = any(phases) and seconds.get(TRAIN)
-    epoch = trained / sum(phases) if trained else sum(seconds.values()) / max(len(phases), 1)
-    if work.clock is None or work.clock.has_time(epoch * _epochs(network, chosen)):
+    seconds, epochs = recorder.seconds, _epochs_of(recorder, TRAIN)
+    epoch = seconds[TRAIN] / epochs if epochs else sum(seconds.values()) / max(len(recorder.reports), 1)
+    several = isinstance(network, Ensemble)  # members are trained one after the other, tasks at the same time
+    epochs = sum(chosen.best_epochs) if several else max(chosen.best_epochs)
+    if work.clock is None or work.clock.has_time(epoch * epochs):
         return True
     what = "the network is not trained again on validation rows"
     recorder(Warned(f"{what}: there is no time left; raise the time budget"))
     return False
 
 
-def _epochs(network: nn.Module, chosen: Chosen) -> int:
-    """Return the epochs of a refit: members are trained one after the other, and tasks at the same time."""
-    return sum(chosen.best_epochs) if isinstance(network, Ensemble) else max(chosen.best_epochs)
-
-
-def _trained_again(work: Work, chosen: Chosen) -> bool:
-    """Train the network of a run from new weights for the chosen epochs, and record it.
-
-    Returns:
-        False if the listener ended the training; the network before it stays.
-
-    """
-    made, prepared = work.run, work.prepared.refit
-    job = work.job.of(made.config())
-    problem = job.problem(prepared)
-    architecture = made.architecture()
-    network = untrained(problem, architecture)
-    planned = Planned(REFIT, _epochs(network, chosen), len(problem.data.train))
-    work.recorder(PhaseBegan(REFIT, (planned,)))
-    # An earlier process may have replaced the files of the network before, but not if a model needs it.
-    before = partial(_trained, work)
-    fits = _fitted(work, REFIT, problem, network, chosen=chosen.best_epochs, before=before)
-    if not fits.exhausted:
-        work.recorder(Warned("the refit was ended, and the network is that of the training before it"))
-        return False
-    prepared.encoder_of(problem.space.schema).save(made.path / ENCODER)
-    made.write_architecture(replace(architecture, origin=origin(job, problem.space)))
-    made.save_weights(fits.network.state_dict())
-    work.network, work.problem = fits.network, problem
-    return True
-
-
-def _fitted(work: Work, phase: str, problem: Problem, network: nn.Module, **how: Any) -> Fits:
-    """Train a network, from the checkpoint if there is one, and save its moments; see `Fits`."""
-    return_memory()
-    # A refit that is ended is discarded, so its parts have no shares of the time.
-    lasts = work.clock.lasts if work.clock and phase == TRAIN else always
-    data = (problem.data, problem.recipe, problem.seed, problem.compute)
-    fits = Fits(network, *data, lasts=lasts, **how)
-    with unread_rows_kept(problem, fits.network):
-        work.recorder.follow(phase, fits)
-        fits.run(work.recorder)
-    if fits.exhausted or phase == TRAIN:
-        work.run.save_moments(fits.trained_moments)
-    return fits
+def _training(
+    work: Work, prepared: Prepared, architecture: Architecture, until: tuple[int, ...] = ()
+) -> Training:
+    """Return the training of a run, with the settings that the search chose."""
+    folder, decided = str(work.run.path.absolute() / TRIALS), Architecture(architecture.decisions)
+    return Training(work.run.config(), str(prepared.path), folder, decided, until=until)
 
 
 def _calibrated(job: Job, network: nn.Module, problem: Problem) -> tuple[Calibration, Metrics]:

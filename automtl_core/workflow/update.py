@@ -1,7 +1,6 @@
 """Updates: the network of a run goes on with later rows, see `automtl update`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -107,26 +106,35 @@ def inherited(job: Job, network: nn.Module) -> State:
     return _grown(run.moments(), before, network)
 
 
-@contextmanager
-def unread_rows_kept(problem: Problem, network: nn.Module) -> Iterator[None]:
-    """Let the training of an update change only the embeddings of values that its rows have.
+def unread_rows(problem: Problem, network: nn.Module) -> Callable[[nn.Module], None]:
+    """Return a function that gives a trained network the embeddings before of values that its rows lack.
 
     The decay of embeddings and the momentum of the optimiser would change all of them: the network would
     forget users that are away.
+
+    Args:
+        problem: The problem of an update.
+        network: The network before its training.
+
     """
-    if (recent := problem.data.recent) is None:
-        yield
-        return
-    tables = [(table, table.table.weight.detach().clone()) for table in _tables(network).values()]
-    yield
-    read = _ids(problem.data.train.some(recent), problem.space.schema)
-    with torch.no_grad():
-        for table, before in tables:
-            kept = torch.ones(len(before), dtype=torch.bool)
-            for start, last, ids in zip(table.offsets.tolist(), table.largest.tolist(), read, strict=True):
-                kept[start + torch.from_numpy(ids[ids <= last])] = False
-            kept = kept.to(before.device)
-            table.table.weight[kept] = before[kept]
+    tables = {name: one.table.weight.detach().clone() for name, one in _tables(network).items()}
+    recent = problem.data.recent
+
+    def keep(trained: nn.Module) -> None:
+        read = _ids(
+            problem.data.train if recent is None else problem.data.train.some(recent), problem.space.schema
+        )
+        with torch.no_grad():
+            for name, table in _tables(trained).items():
+                kept = torch.ones(len(tables[name]), dtype=torch.bool)
+                for start, last, ids in zip(
+                    table.offsets.tolist(), table.largest.tolist(), read, strict=True
+                ):
+                    kept[start + torch.from_numpy(ids[ids <= last])] = False
+                kept = kept.to(tables[name].device)
+                table.table.weight[kept] = tables[name][kept]
+
+    return keep
 
 
 def _ids(part: Part, schema: Schema) -> list[NDArray[np.int64]]:

@@ -1,4 +1,4 @@
-"""A run at work: the one value that goes down the stages of a run."""
+"""A run at work: the one value that its stages read, and the records of its epochs."""
 
 import logging
 import time
@@ -8,20 +8,20 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from torch import nn
-
 from automtl_core.data.store import Prepared
 from automtl_core.errors import ArtifactError, one_line
 from automtl_core.registry.kinds import LISTENERS
-from automtl_core.run_dir.facts import Budget, Identity, Result
+from automtl_core.run_dir.facts import Budget, Costs, Identity, Result
 from automtl_core.run_dir.identity import check_checkpoint
-from automtl_core.run_dir.progress import TEST, Command, reduced, remove
+from automtl_core.run_dir.progress import SEARCH, TEST, Command, reduced, remove
 from automtl_core.run_dir.run import Run
-from automtl_core.search.strategy import Problem, SearchResult
-from automtl_core.search.trial import Executor
+from automtl_core.search.strategy import Problem
+from automtl_core.search.trial import Executor, TrialBegan
 from automtl_core.space import SearchSpace
-from automtl_core.system.state import State
+from automtl_core.system.state import load_checkpoint, save_checkpoint
 from automtl_core.training.events import (
+    REFIT,
+    TRAIN,
     EpochEnded,
     Event,
     Listener,
@@ -39,75 +39,87 @@ log = logging.getLogger("automtl")
 
 
 class Recorder:
-    """Listener that saves the state of a loop at each epoch, and passes events on."""
+    """Listener that records the epochs of a run, saves the state of its search, and passes events on.
+
+    An epoch that is told again, by a loop that goes on from an earlier one, is ignored.
+    """
 
     def __init__(self, run: Run, listener: Listener) -> None:
         self.run = run
         self.listener = listener
-        self.identity = run.read(Identity).to_json()
-        self.saved: State = run.checkpoint(self._warn) or {"identity": self.identity}
-        check_checkpoint(run, self.saved.get("identity", {}))
-        self.stage = str(self.saved.get("stage", ""))
-        self.reports: list[dict[str, Any]] = list(self.saved.get("reports", []))
-        self.seconds: dict[str, float] = dict(self.saved.get("seconds", {}))
-        self.loop: Resumable | None = None
+        self.reports = run.reports()
+        self.costs = run.read(Costs)
+        own = {phase: s for phase, s in self.costs.seconds.items() if phase in (TRAIN, REFIT)}
+        self.seconds = {**self.costs.of_phases, **own}
+        """Phase -> its seconds, in all processes."""
+        self._told = {(report["phase"], report["epoch"]) for report in self.reports}
+        self._loop: Resumable | None = None
         self._since = time.monotonic()
-        run.write_reports(self.reports)
 
-    def follow(self, stage: str, loop: Resumable) -> None:
-        """Save this loop from now on; first restore the state that was saved in this stage.
+    def follow(self, loop: Resumable) -> None:
+        """Save the state of a search from now on; first restore the state that was saved.
 
         Raises:
-            ArtifactError: the state belongs to another loop.
+            ArtifactError: the state belongs to another run or loop.
 
         """
-        if self.stage == stage:
+        saved = load_checkpoint(self.run.path, self._warn)
+        check_checkpoint(self.run, saved)
+        if saved and saved.get("stage", SEARCH) == SEARCH:  # else of a training, by an old version
             try:
-                loop.load_state_dict(self.saved["state"])
+                loop.load_state_dict(saved["state"])
             except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
                 raise ArtifactError(
                     f"{self.run.path}: the checkpoint does not fit the run or this version: {error}",
                     "restore it from a copy, or start again",
                 ) from None
-            log.info("continues in stage %s after %d epochs", stage, len(self.reports))
-        self.stage, self.loop = stage, loop
-        self._since = time.monotonic()
+            log.info("the search continues after %d epochs", len(self.reports))
+        self._loop, self._since = loop, time.monotonic()
 
     def _warn(self, sentence: str) -> None:
         log.warning("%s", sentence)
         self.listener(Warned(sentence))
 
     def __call__(self, event: Event) -> bool:
-        """Save the epochs, and pass all events on; return the result of the other listener."""
+        """Record the epochs, and pass all events on; return the result of the other listener."""
+        if isinstance(event, TrialBegan):  # the training of the run, after its search
+            self._loop, self._since = None, time.monotonic()
+            return True
         if isinstance(event, EpochEnded):
-            self._save(event)
+            if (event.phase, event.epoch) in self._told:
+                return True
+            self._record(event)
         return self.listener(event)
 
-    def _save(self, report: EpochEnded) -> None:
-        """Write the report, and save the state of the loop; raises as `Run.check_whole` does."""
+    def _record(self, report: EpochEnded) -> None:
+        """Write the report, the costs, and the state of the search; raises as `Run.check_whole` does."""
         self.run.check_whole()
         self.reports.append(report.to_json())
+        self._told.add((report.phase, report.epoch))
         self.run.write_reports(self.reports)
         now = time.monotonic()
         self.seconds[report.phase] = self.seconds.get(report.phase, 0.0) + now - self._since
         self._since = now
-        self.run.save_checkpoint(
-            {
-                "identity": self.identity,
-                "stage": self.stage,
-                "seconds": self.seconds,
-                "state": self.loop.state_dict() if self.loop else {},
-                "reports": self.reports,
-            }
-        )
+        self.write_costs()
+        if self._loop is not None:
+            identity = self.run.read(Identity).to_json()
+            save_checkpoint(self.run.path, {"identity": identity, "state": self._loop.state_dict()})
         log.info(
             "%s epoch %d: %s", report.phase, report.epoch, {t: m.score for t, m in report.metrics.items()}
         )
 
+    def write_costs(self, **values: Any) -> None:
+        """Write the seconds so far, and other values of the costs."""
+        search = {phase: s for phase, s in self.seconds.items() if phase not in (TRAIN, REFIT)}
+        own = {phase: self.seconds[phase] for phase in (TRAIN, REFIT) if phase in self.seconds}
+        seconds = {**self.costs.seconds, SEARCH: sum(search.values()), TRAIN: 0.0, **own}
+        self.costs = replace(self.costs, seconds=seconds, of_phases=search, **values)
+        self.run.write(self.costs)
 
-@dataclass
+
+@dataclass(frozen=True)
 class Work:
-    """A run with all that its stages need, and the network that they hand on."""
+    """A run with all that its stages need."""
 
     job: Job
     """The job of the run, without settings `auto`."""
@@ -123,50 +135,34 @@ class Work:
     """Runs the trials of the search; None for a search that needs none."""
     anyway: bool = False
     """Whether to continue in another environment than that of the start."""
-    found: SearchResult | None = None
-    """The result of the search, whose network goes on; None if an earlier process did the search."""
-    network: nn.Module | None = None
-    """The trained network; None if an earlier process trained it."""
     start: float = field(default_factory=time.monotonic)
 
     @cached_property
     def recorder(self) -> Recorder:
-        """The checkpoints of the run."""
-        return Recorder(self.run, self.listener)
+        """The records of the run, which the clock listens to."""
+        return Recorder(self.run, self.clock or self.listener)
 
     @cached_property
     def clock(self) -> Clock | None:
-        """The clock of a time budget, which listens, and counts the seconds of earlier processes too."""
+        """The clock of a time budget, which counts the seconds of earlier processes too."""
         if (budget := self.run.get(Budget)) is None:
             return None
-        left = budget.seconds - sum(self.recorder.seconds.values())
-        clock = Clock(self.recorder.listener, replace(budget, seconds=left), self.start)
-        self.recorder.listener = clock
-        return clock
+        costs = self.run.read(Costs)
+        spent = sum(s for phase, s in costs.seconds.items() if phase != "encoding_search")
+        return Clock(self.listener, replace(budget, seconds=budget.seconds - spent), self.start)
 
     @cached_property
     def problem(self) -> Problem:
         """The problem of the training, with the settings that the search chose."""
         config = self.run.config()
         if config == self.run.initial_config():
-            return self.job.problem(self.prepared, space=self.checked_space())
+            return self.job.problem(self.prepared, space=self.checked)
         return self.job.of(config).problem(self.prepared)
 
-    def checked_space(self) -> SearchSpace:
-        """Return the space of the job for the data; raises as `Job.checked`."""
-        self.space = self.space or self.job.checked(self.prepared)
-        return self.space
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage of a run: a run goes on with the first stage that is not done."""
-
-    name: str
-    do: Callable[[Work], None]
-    """Does the stage, and records its result in the run."""
-    done: Callable[[Work], bool]
-    """Returns whether the run has its result."""
+    @cached_property
+    def checked(self) -> SearchSpace:
+        """The space of the job for the data; raises as `Job.checked`."""
+        return self.space or self.job.checked(self.prepared)
 
 
 SECONDS = 1.0

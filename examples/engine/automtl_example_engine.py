@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from multiprocessing import Manager, get_context
 from typing import Any
 
-from automtl_core.plugin import Engine, Event, OnEvent, RunTrial, TrialResult, TrialSpec, hookimpl
+from automtl_core.plugin import Engine, Event, OnEvent, RunTrial, Training, TrialResult, hookimpl
 
 
 class Processes(Engine):
@@ -27,10 +27,10 @@ class Pooled:
     def __init__(self, run_trial: RunTrial, pool: ProcessPoolExecutor, manager: Any) -> None:
         self.run_trial, self.pool, self.manager = run_trial, pool, manager
 
-    def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
+    def run(self, queue: deque[Training], on_event: OnEvent) -> Iterator[tuple[Training, TrialResult]]:
         """Yield results as they come; events are passed on before the result of their trial."""
         events, stop = self.manager.Queue(), self.manager.Event()
-        left: dict[Future[TrialResult], TrialSpec] = {}
+        left: dict[Future[TrialResult], Training] = {}
         while left or (queue and not stop.is_set()):
             while queue and not stop.is_set():
                 spec = queue.popleft()
@@ -42,7 +42,7 @@ class Pooled:
             yield from ((left.pop(future), future.result()) for future in done)
 
 
-def work(run_trial: RunTrial, spec: TrialSpec, events: Any, stop: Any) -> TrialResult:
+def work(run_trial: RunTrial, spec: Training, events: Any, stop: Any) -> TrialResult:
     """Run a trial in a worker, until the flag is set."""
 
     def listener(event: Event) -> bool:

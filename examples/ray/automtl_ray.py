@@ -26,8 +26,8 @@ from automtl_core.plugin import (
     RunTrial,
     Settings,
     SetupError,
+    Training,
     TrialResult,
-    TrialSpec,
     UsageError,
     Warned,
     WorkerError,
@@ -120,7 +120,7 @@ class Tasks:
         here = Affinity(ray.get_runtime_context().get_node_id(), soft=False)
         self._mailbox: Any = ray.remote(Mailbox).options(num_cpus=0, scheduling_strategy=here)
 
-    def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
+    def run(self, queue: deque[Training], on_event: OnEvent) -> Iterator[tuple[Training, TrialResult]]:
         """Yield results as they come.
 
         Raises:
@@ -134,7 +134,7 @@ class Tasks:
             on_event(queue[0], Warned(missing))
         mailbox, going_on = self._mailbox.remote(), True
         command = Command(str(Path.cwd()), package_versions(), self._threads)
-        specs, running = list[TrialSpec](), dict[Any, TrialSpec]()
+        specs, running = list[Training](), dict[Any, Training]()
         try:
             while running or (queue and going_on):
                 while queue and going_on and len(running) < (self._workers or sys.maxsize):
@@ -155,7 +155,7 @@ class Tasks:
             self._cancel(list(running))
             self._ray.kill(mailbox)
 
-    def _result(self, task: Any, spec: TrialSpec) -> TrialResult | None:
+    def _result(self, task: Any, spec: Training) -> TrialResult | None:
         """Return the result of a finished task; None if it did not begin its trial."""
         errors = self._ray.exceptions
         try:
@@ -227,7 +227,7 @@ class Mailbox:
         self._going_on = False
 
 
-def work(run_trial: RunTrial, number: int, spec: TrialSpec, mailbox: Any, command: Command) -> Any:
+def work(run_trial: RunTrial, number: int, spec: Training, mailbox: Any, command: Command) -> Any:
     """Run a trial on a worker of the cluster.
 
     Args:
@@ -277,7 +277,7 @@ def package_versions() -> dict[str, str]:
     return {"automtl": __version__, "torch": torch.__version__}
 
 
-def _check_node(spec: TrialSpec, command: Command) -> None:
+def _check_node(spec: Training, command: Command) -> None:
     """Check that this node has the folders and packages of the command, and enter its working directory.
 
     Raises:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from automtl_core.errors import SetupError, UsageError
-from automtl_core.search.trial import TrialBegan, TrialEnded, TrialResult, TrialSpec
+from automtl_core.search.trial import Training, TrialBegan, TrialEnded, TrialResult
 from automtl_core.workflow.run_trial import run_trial
 from automtl_ray import Command, Mailbox, Ray, RaySettings, package_versions, work
 from automtl_testing.trials import check_engine, sample_trials
@@ -73,7 +73,7 @@ def test_a_task_sends_the_events_and_returns_the_result(
 
     command = Command(str(tmp_path), package_versions(), 1)
 
-    def run(spec: TrialSpec) -> object:
+    def run(spec: Training) -> object:
         return work(run_trial, 7, spec, Handle(mailbox), command)
 
     result = run(spec)

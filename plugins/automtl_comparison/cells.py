@@ -26,13 +26,14 @@ from automtl_core.search.trial import (
     Candidate,
     Executor,
     OnEvent,
+    Training,
     TrialBegan,
     TrialEnded,
     TrialResult,
-    TrialSpec,
     TrialWaits,
 )
 from automtl_core.system.documents import canonical
+from automtl_core.system.state import load_checkpoint
 from automtl_core.training.events import Event, Listener, OfTrial, PhaseBegan
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.run_trial import FAULTS
@@ -58,10 +59,10 @@ class Cell:
         """Seed of the split, and seed of the run."""
         return split_of(self.job), self.job.config.seed
 
-    def spec(self, test: bool = False) -> TrialSpec:
+    def spec(self, test: bool = False) -> Training:
         """Return the trial of the cell."""
         data, folder, job = str(self.prepared.path), str(self.path), self.job
-        return TrialSpec(job.config, data, folder, test=test, encoding_search=job.encoding_search)
+        return Training(job.config, data, folder, test=test, encoding_search=job.encoding_search)
 
     def __str__(self) -> str:
         split, seed = self.place
@@ -124,7 +125,7 @@ class CellRunner:
         waiting = {c for c in cells if test or not (c.path.exists() and Run.open(c.path).has(Result))}
         current = None
 
-        def on_event(spec: TrialSpec, event: Event) -> bool:
+        def on_event(spec: Training, event: Event) -> bool:
             nonlocal current
             cell = by_spec[spec]
             if isinstance(event, TrialWaits):
@@ -173,8 +174,8 @@ def _fault(cell: Cell) -> TrialResult | None:
             run.read(Costs)
             if any(run.sums().get(name) != digest for name, digest in run.read(Result).files.items()):
                 raise ArtifactError(f"{cell.path}: weights or architecture are not those of the result")
-        elif (checkpoint := run.checkpoint()) is not None:
-            check_checkpoint(run, checkpoint.get("identity", {}))
+        else:
+            check_checkpoint(run, load_checkpoint(run.path))
     except (ArtifactError, InputMissingError) as error:
         return TrialResult.failed(error, str(cell.path))
     return None
@@ -205,12 +206,12 @@ def in_split(job: Job, split: int) -> Job:
 
 
 def shared(
-    executor: Executor, queue: deque[TrialSpec], on_event: OnEvent
-) -> Iterator[tuple[TrialSpec, TrialResult]]:
+    executor: Executor, queue: deque[Training], on_event: OnEvent
+) -> Iterator[tuple[Training, TrialResult]]:
     """Yield the results of trials; those that another process holds are run again later."""
     going_on = announced = True
     while queue and going_on:
-        held, others = list[TrialSpec](), False
+        held, others = list[Training](), False
         for spec, result in executor.run(queue, on_event):
             if result.state == "held":
                 held.append(spec)

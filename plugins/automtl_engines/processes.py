@@ -26,9 +26,9 @@ from automtl_core.plugin import (
     OutOfMemoryError,
     RunTrial,
     Settings,
+    Training,
     TrialEnded,
     TrialResult,
-    TrialSpec,
     WorkerError,
 )
 
@@ -79,7 +79,7 @@ class Pool:
         self.environment = {**os.environ, "OMP_NUM_THREADS": threads}
         self._workers: list[Supervised] = []
 
-    def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
+    def run(self, queue: deque[Training], on_event: OnEvent) -> Iterator[tuple[Training, TrialResult]]:
         """Yield results as they come.
 
         Raises:
@@ -88,7 +88,7 @@ class Pool:
             WorkerError: several workers crashed during such a trial.
 
         """
-        deaths, going_on = Counter[TrialSpec](), True
+        deaths, going_on = Counter[Training](), True
         try:
             while busy := self._busy(queue if going_on else deque()):
                 sent = wait([worker.connection for worker in busy])  # a message, or the end of the process
@@ -129,7 +129,7 @@ class Pool:
         for worker in ended:
             worker.join()
 
-    def _busy(self, queue: deque[TrialSpec]) -> "list[Supervised]":
+    def _busy(self, queue: deque[Training]) -> "list[Supervised]":
         """Give the next trials to free workers, and return the workers with a trial."""
         self._workers = [w for w in self._workers if w.spec is not None or w.process.poll() is None]
         free = [worker for worker in self._workers if worker.spec is None]
@@ -151,7 +151,7 @@ class Supervised:
     """
 
     def __init__(self, run_trial: RunTrial, environment: dict[str, str]) -> None:
-        self.spec: TrialSpec | None = None
+        self.spec: Training | None = None
         self.connection, theirs = Pipe()
         # Not a process of `multiprocessing`, which runs the main module of a script again. It has a session
         # of its own, so that Ctrl-C reaches the parent alone, which ends the workers in order.
@@ -168,7 +168,7 @@ class Supervised:
         self._send(sys.path)
         self._send(run_trial)
 
-    def begin(self, spec: TrialSpec) -> None:
+    def begin(self, spec: Training) -> None:
         """Run a trial, after the result of the one before."""
         self.spec = spec
         self._send(spec)
@@ -178,7 +178,7 @@ class Supervised:
         if self.spec is not None:
             self._send(None)
 
-    def receive(self) -> tuple[TrialSpec, object]:
+    def receive(self) -> tuple[Training, object]:
         """Return the trial, and its next event, its result or its error; the exit code if the worker died."""
         assert self.spec is not None  # noqa: S101 - workers without a trial send nothing
         spec = self.spec
@@ -214,7 +214,7 @@ def _errors() -> int:
     return 2
 
 
-def _fault(spec: TrialSpec, code: int) -> AutoMTLError:
+def _fault(spec: Training, code: int) -> AutoMTLError:
     """Return the error for a trial that has cost too many workers."""
     what = f"{ATTEMPTS} worker processes died during the trial {spec.folder}, the last one by "
     if code == -signal.SIGKILL:

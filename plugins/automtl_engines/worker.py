@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from automtl_core.plugin import set_up
 
 if TYPE_CHECKING:
-    from automtl_core.plugin import RunTrial, TrialSpec
+    from automtl_core.plugin import RunTrial, Training
 
 
 class Worker:
@@ -32,7 +32,7 @@ class Worker:
     def __init__(self, connection: "Connection[Any, Any]", run_trial: "RunTrial") -> None:
         self._connection = connection
         self._run_trial = run_trial
-        self._trials: SimpleQueue[TrialSpec] = SimpleQueue()
+        self._trials: SimpleQueue[Training] = SimpleQueue()
         self._going = True  # the current trial
 
     def work(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from automtl_core.choices import Architecture
 from automtl_core.errors import AutoMTLError
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.trial import Engine, Executor, Serial, TrialEnded, TrialResult, TrialSpec
+from automtl_core.search.trial import Engine, Executor, Serial, Training, TrialEnded, TrialResult
 from automtl_core.training.events import EpochEnded, Event
 from automtl_core.workflow.run_trial import run_trial
 from automtl_core.workflow.workflow import Workflow
@@ -18,7 +18,7 @@ LONG = 400
 """Epochs of a trial that cannot end before a message reaches it."""
 
 
-def sample_trials(folder: Path, count: int, rows: int = 400, epochs: int = 2) -> list[TrialSpec]:
+def sample_trials(folder: Path, count: int, rows: int = 400, epochs: int = 2) -> list[Training]:
     """Return trials of a small network with several seeds; their data is prepared in the folder."""
     training = {"epochs": epochs, "patience": epochs, "batch_size": 128, "min_positives": 1}
     data = {
@@ -30,7 +30,7 @@ def sample_trials(folder: Path, count: int, rows: int = 400, epochs: int = 2) ->
     prepared = str(job.prepare().path.absolute())
     specs = []
     for seed in range(count):
-        spec = TrialSpec(job.having(seed=seed).config, prepared, architecture=Architecture({}))
+        spec = Training(job.having(seed=seed).config, prepared, architecture=Architecture({}))
         specs.append(replace(spec, folder=str(folder.absolute() / "trials" / spec.name)))
     return specs
 
@@ -64,11 +64,11 @@ def check_engine(engine: Engine[Any], folder: Path) -> None:
         _check_results(executor, specs, expected)  # after an error
 
 
-def _check_results(executor: Executor, specs: Sequence[TrialSpec], expected: Sequence[TrialResult]) -> None:
-    events: defaultdict[TrialSpec, list[Event]] = defaultdict(list)
-    results: dict[TrialSpec, TrialResult] = {}
+def _check_results(executor: Executor, specs: Sequence[Training], expected: Sequence[TrialResult]) -> None:
+    events: defaultdict[Training, list[Event]] = defaultdict(list)
+    results: dict[Training, TrialResult] = {}
 
-    def on_event(spec: TrialSpec, event: Event) -> bool:
+    def on_event(spec: Training, event: Event) -> bool:
         assert spec not in results, "the events of a trial come before its result"
         events[spec].append(event)
         return True
@@ -87,7 +87,7 @@ def _check_results(executor: Executor, specs: Sequence[TrialSpec], expected: Seq
         assert isinstance(events[spec][-1], TrialEnded), "the last event of a trial is its end"
 
 
-def _error(executor: Executor, spec: TrialSpec) -> tuple[type, str, str | None] | None:
+def _error(executor: Executor, spec: Training) -> tuple[type, str, str | None] | None:
     try:
         list(executor.run(deque([spec]), lambda spec, event: True))
     except AutoMTLError as error:

@@ -19,8 +19,9 @@ from automtl_core.errors import DivergedError, RunExistsError, UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Environment, Result, Status
-from automtl_core.run_dir.run import CHECKPOINTS, Run
+from automtl_core.run_dir.run import Run
 from automtl_core.search.trial import Serial, TrialResult, TrialWaits
+from automtl_core.system.state import CHECKPOINTS
 from automtl_core.training.events import SILENT
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.models import models
@@ -127,10 +128,10 @@ def test_what_another_process_made_meanwhile_is_not_made_again(tiny, bench, naps
     working, ready = threading.Event(), threading.Event()
     run = pipeline.run
 
-    def slow(work, stages, **how):
+    def slow(work, **how):
         working.set()
         ready.wait(10)
-        run(work, stages, **how)
+        run(work, **how)
 
     monkeypatch.setattr(pipeline, "run", slow)
     thread = threading.Thread(target=lambda: other.tested([cell]))
@@ -323,7 +324,8 @@ def test_a_cell_whose_folder_was_removed_is_computed_again(tiny, bench, done):
 
 
 @pytest.mark.parametrize("hurt", ["copied", "flipped"])
-def test_a_cell_does_not_go_on_from_a_checkpoint_that_is_not_its_own(tiny, bench, hurt):
+def test_a_cell_does_not_go_on_from_a_checkpoint_that_is_not_its_own(tiny, bench, hurt, monkeypatch):
+    monkeypatch.setattr("automtl_core.search.trained.CHECKPOINT_SECONDS", 0.0)
     both = None
     for _ in range(2):
         made, _ = bench(StopAfter(2))
@@ -331,13 +333,14 @@ def test_a_cell_does_not_go_on_from_a_checkpoint_that_is_not_its_own(tiny, bench
         with pytest.raises(KeyboardInterrupt):
             made.trained([cell for cell in both if not cell.path.exists()])
     one, two = both
+    folders = [next((cell.path / "trials").iterdir()) for cell in both]
     for name in CHECKPOINTS:
-        {"copied": copied, "flipped": flipped}[hurt](name)(one.path, two.path)
+        {"copied": copied, "flipped": flipped}[hurt](name)(*folders)
     made, worked = bench()
     found = made.trained([one, two])
     assert found[one].state == "failed"
     assert found[one].error.endswith(f"; remove the folder {one.path}, and repeat the command")
-    assert worked == [("two.yaml", 0)], "the others go on"
+    assert worked == [("one.yaml", 0), ("two.yaml", 0)], "the others go on"
 
 
 def test_a_cell_goes_on_on_another_machine(tiny, bench, count, monkeypatch):

@@ -10,8 +10,8 @@ import torch
 from automtl_core.choices import Architecture
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.scheduler import Proposals, TrialLoop
-from automtl_core.search.train_trial import train_trial, trained_fit, trials_of
-from automtl_core.search.trial import Candidate, Serial, TrialResult, Trials, TrialSpec
+from automtl_core.search.trained import trained, trained_fit, trials_of
+from automtl_core.search.trial import Candidate, Serial, Training, TrialResult, Trials
 from automtl_core.system import seeds
 from automtl_core.training.fit import Fit
 from automtl_core.training.metrics import TaskMetrics
@@ -97,8 +97,8 @@ def test_half_of_those_that_are_left_train_for_twice_as_many_epochs(monkeypatch)
 def on_sample(halving, folder):
     """Return the same round with trials on a sample of the rows."""
     given = halving.problem
-    template = TrialSpec(folder=str(folder), train_rows=len(given.data.train) // 2)
-    trials = Trials(template, Serial(partial(train_trial, given)))
+    template = Training(folder=str(folder), train_rows=len(given.data.train) // 2)
+    trials = Trials(template, Serial(partial(trained, given)))
     return Round(replace(given, trials=trials), halving.architectures, halving.settings)
 
 

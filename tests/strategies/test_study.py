@@ -11,7 +11,7 @@ import pytest
 
 from automtl_core.errors import DivergedError, UsageError
 from automtl_core.search.strategy import Tunable
-from automtl_core.search.train_trial import trials_of
+from automtl_core.search.trained import trials_of
 from automtl_core.search.trial import TrialResult
 from automtl_core.settings.settings import Search, Settings
 from automtl_core.training.events import SILENT

@@ -17,7 +17,7 @@ from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
 from automtl_core.fields.numeric import Scale
 from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.facts import Calibration, Identity, Result, Search, Status, without_places
-from automtl_core.run_dir.run import CHECKPOINTS, Run, numbered
+from automtl_core.run_dir.run import Run, numbered
 from automtl_core.training.calibration import Platt
 
 from ..workflow.lines import start
@@ -176,28 +176,6 @@ def test_the_end_of_a_stopped_run_is_in_words(tmp_path, error, words):
     with pytest.raises(type(error)), create(tmp_path / "run"):
         raise error
     assert Run.open(tmp_path / "run").status() == Status("stopped", words)
-
-
-def test_a_damaged_checkpoint_leaves_the_one_before_it(tmp_path):
-    with create(tmp_path / "run") as run:
-        assert run.checkpoint() is None
-        for epoch in (1, 2, 3):
-            run.save_checkpoint({"epoch": epoch})
-        assert run.checkpoint() == {"epoch": 3}
-        newest, before = (run.path / name for name in CHECKPOINTS)
-        whole = newest.read_bytes()
-        newest.write_bytes(whole[:-1])
-        warned = []
-        assert run.checkpoint(warned.append) == {"epoch": 2}
-        [sentence] = warned
-        assert sentence.startswith("the checkpoint before the last one is used")
-        assert newest.name in sentence
-        newest.unlink()  # as by a kill between two files
-        assert run.checkpoint() == {"epoch": 2}
-        newest.write_bytes(whole[:-1])
-        before.write_bytes(b"")
-        with pytest.raises(ArtifactError, match="before"):
-            run.checkpoint()
 
 
 def test_a_run_whose_encoder_is_damaged_says_so(tmp_path):

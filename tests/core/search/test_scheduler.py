@@ -4,7 +4,7 @@ import pytest
 
 from automtl_core.errors import DivergedError
 from automtl_core.search.scheduler import Proposals, Scheduler, TrialLoop
-from automtl_core.search.trial import Candidate, TrialResult, Trials, TrialSpec
+from automtl_core.search.trial import Candidate, Training, TrialResult, Trials
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import SILENT, EpochEnded, StepEnded
 from automtl_core.training.recipe import Recipe
@@ -40,7 +40,7 @@ class Named(Trials):
     """Makes specs of the names of candidates."""
 
     def spec(self, training):
-        return TrialSpec(folder=training.name, max_epochs=training.epochs)
+        return Training(folder=training.name, max_epochs=training.epochs)
 
 
 class Last:
@@ -68,7 +68,7 @@ def training(name, epochs=1):
 
 def run(loop, listener=SILENT, executor=None):
     executor = executor or Last()
-    loop.run(Named(TrialSpec(), executor), listener)
+    loop.run(Named(Training(), executor), listener)
     return executor.ran
 
 

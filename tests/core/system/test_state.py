@@ -8,7 +8,15 @@ import safetensors.torch
 import torch
 
 from automtl_core.errors import ArtifactError, StorageError
-from automtl_core.system.state import KINDS, load_state, save_state, write_tensors
+from automtl_core.system.state import (
+    CHECKPOINTS,
+    KINDS,
+    load_checkpoint,
+    load_state,
+    save_checkpoint,
+    save_state,
+    write_tensors,
+)
 
 STATE = {
     "epoch": 3,
@@ -125,3 +133,23 @@ def test_the_bytes_are_those_of_safetensors(tmp_path, named):
     metadata = {"automtl": 'a "text" with ä and \u2028'}
     write_tensors(tmp_path / "file", named, metadata)
     assert (tmp_path / "file").read_bytes() == safetensors.torch.save(named, metadata)
+
+
+def test_a_damaged_checkpoint_leaves_the_one_before_it(tmp_path):
+    assert load_checkpoint(tmp_path) is None
+    for epoch in (1, 2, 3):
+        save_checkpoint(tmp_path, {"epoch": epoch})
+    assert load_checkpoint(tmp_path) == {"epoch": 3}
+    newest, before = (tmp_path / name for name in CHECKPOINTS)
+    whole, warned = newest.read_bytes(), []
+    newest.write_bytes(whole[:-1])
+    assert load_checkpoint(tmp_path, warned.append) == {"epoch": 2}
+    [sentence] = warned
+    assert sentence.startswith("the checkpoint before the last one is used")
+    assert newest.name in sentence
+    newest.unlink()  # as by a kill between two files
+    assert load_checkpoint(tmp_path) == {"epoch": 2}
+    newest.write_bytes(whole[:-1])
+    before.write_bytes(b"")
+    with pytest.raises(ArtifactError, match="before"):
+        load_checkpoint(tmp_path)

@@ -10,7 +10,6 @@ from automtl_core.search.trial import Serial
 from automtl_core.training.events import EventHandler
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.pipeline import FIT, STAGES
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.work import Work
@@ -38,15 +37,15 @@ def start(job, prepared, path):
     return pipeline.start(resolve_auto(job, prepared, trials), prepared, path)
 
 
-def search(job, run, prepared, listener, stages=STAGES, anyway=False):
+def search(job, run, prepared, listener, trains=True, tests=True, anyway=False):
     """Do the stages of a run of a job, whose settings `auto` have values in the run."""
     trials = Serial(TrialRunner(job.registry, prepared).train)
     work = Work(job.of(run.initial_config()), run, prepared, listener, None, trials, anyway)
-    return pipeline.run(work, stages)
+    return pipeline.run(work, trains, tests)
 
 
 def fit(job, run, prepared, listener):
-    return search(job, run, prepared, listener, FIT)
+    return search(job, run, prepared, listener, tests=False)
 
 
 def begin(job, path, listener=None):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from automtl_core.run_dir.facts import Budget
-from automtl_core.search.train_trial import train_trial
+from automtl_core.search.trained import trained
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 from automtl_core.workflow import budget as module, run_trial
 from automtl_core.workflow.budget import ALL, Clock, trial_rows, with_rows
@@ -123,9 +123,9 @@ def test_the_last_training_reads_all_rows(tmp_path, monkeypatch):
 
     def watched(problem, spec, listener):
         read.append((len(problem.data.train), spec.train_rows))
-        return train_trial(problem, spec, listener)
+        return trained(problem, spec, listener)
 
-    monkeypatch.setattr(run_trial, "train_trial", watched)
+    monkeypatch.setattr(run_trial, "trained", watched)
     job = make_job(tmp_path, EVIDENCE)
     run = begin(job, tmp_path / "run")
     phases = [report["phase"] for report in run.reports()]

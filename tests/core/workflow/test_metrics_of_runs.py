@@ -18,7 +18,6 @@ from automtl_core.training.metric import Metric
 from automtl_core.workflow.evaluation import is_tested
 from automtl_core.workflow.models import models
 from automtl_core.workflow.new_rows import measure
-from automtl_core.workflow.pipeline import TESTED
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 from automtl_metrics.rankings import gauc
@@ -112,12 +111,12 @@ def test_metrics_that_are_named_later_test_again_and_train_nothing(finished, tmp
         trained = fit(job, run, prepared, EventHandler())
         assert not is_tested(job, run)
         assert list(trained.validation["click"].others) == ["gauc"]
-        first = search(job, run, prepared, SILENT, TESTED)
+        first = search(job, run, prepared, SILENT, trains=False)
         assert is_tested(job, run)
         other = job.having(metrics=("pr-auc", "share"))
         assert not is_tested(other, run)
-        second = search(other, run, prepared, SILENT, TESTED)
-        third = search(job, run, prepared, SILENT, TESTED)
+        second = search(other, run, prepared, SILENT, trains=False)
+        third = search(job, run, prepared, SILENT, trains=False)
         assert third.validation == first.validation == trained.validation
     assert first.files == second.files == trained.files
     assert list(second.test["click"].others) == list(second.validation["click"].others) == ["pr-auc", "share"]

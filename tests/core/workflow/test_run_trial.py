@@ -14,8 +14,8 @@ from automtl_core.run_dir.facts import EncodingSearch, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.encoding.search import EncodingSearchResult
-from automtl_core.search.train_trial import train_trial
-from automtl_core.search.trial import TrialBegan, TrialEnded, TrialResult, TrialSpec
+from automtl_core.search.trained import trained
+from automtl_core.search.trial import Training, TrialBegan, TrialEnded, TrialResult
 from automtl_core.training.events import SILENT, EpochEnded, PhaseBegan
 from automtl_core.workflow import pipeline, run_trial
 from automtl_core.workflow.budget import with_rows
@@ -34,14 +34,14 @@ LAYER = {
 }
 
 
-def trained(layer):
+def training_job(layer):
     """Return the job of a training without a search."""
     return Job.resolve(RunConfig.parse({**LAYER, **layer}), REGISTRY)
 
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
-    return trained({"prepared_dir": tmp_path_factory.mktemp("prepared")})
+    return training_job({"prepared_dir": tmp_path_factory.mktemp("prepared")})
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def prepared(job):
 @pytest.fixture
 def spec(job, prepared, tmp_path):
     """Return the spec of a whole run."""
-    return TrialSpec(job.config, str(prepared.path), str(tmp_path / "run"))
+    return Training(job.config, str(prepared.path), str(tmp_path / "run"))
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_a_spec_alone_gives_the_training_in_memory(job, prepared, spec, tmp_path
     problem = job.problem(prepared, divided(prepared) if "held_out" in how else None)
     if "train_rows" in how:
         problem = with_rows(problem, 500)
-    expected = train_trial(problem, replace(spec, folder=str(tmp_path / "other")), SILENT)
+    expected = trained(problem, replace(spec, folder=str(tmp_path / "other")), SILENT)
     travelled = pickle.loads(pickle.dumps(replace(spec, **how)))  # noqa: S301 - our own bytes
     found = TrialRunner(REGISTRY)(travelled, SILENT)
     assert replace(found, seconds=0) == replace(expected, seconds=0)

@@ -10,7 +10,7 @@ from automtl_core.run_dir.facts import EncodingSearch, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
 from automtl_core.search.strategy import SearchResult, SearchStrategy
-from automtl_core.search.train_trial import trained_fit
+from automtl_core.search.trained import trained_fit
 from automtl_core.search.trial import Candidate
 from automtl_core.settings.settings import Search as Domain
 from automtl_core.training.events import EpochEnded

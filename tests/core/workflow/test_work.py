@@ -1,5 +1,6 @@
 """The value that goes down the stages of a run makes space and problem once, where a stage needs them."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -7,19 +8,11 @@ from stopping import StopAfter
 
 from automtl_core.errors import ArtifactError, StorageError, UnknownNameError, UsageError
 from automtl_core.registry.kinds import LISTENERS
-from automtl_core.run_dir.facts import Identity
+from automtl_core.run_dir.facts import Costs, Identity
 from automtl_core.run_dir.progress import FILE, TEST, Progress
-from automtl_core.run_dir.run import CHECKPOINTS, Run
-from automtl_core.system.state import load_state
-from automtl_core.training.events import (
-    SILENT,
-    EpochEnded,
-    EventHandler,
-    PhaseBegan,
-    RunBegan,
-    RunListener,
-    Warned,
-)
+from automtl_core.run_dir.run import Run
+from automtl_core.system.state import CHECKPOINTS, load_state, save_checkpoint
+from automtl_core.training.events import SILENT, EpochEnded, PhaseBegan, RunBegan, RunListener, Warned
 from automtl_core.workflow import work as module
 from automtl_core.workflow.work import Recorder, Work, observed
 from automtl_core.workflow.workflow import Workflow
@@ -40,7 +33,7 @@ def work(space=None):
 def test_space_and_problem_are_made_once():
     once, made = work()
     assert once.problem == once.problem == ("problem", "space")
-    assert once.checked_space() == "space"
+    assert once.checked == "space"
     assert made == ["space", "problem"]
     known, made = work("known")
     assert known.problem == ("problem", "known")
@@ -70,6 +63,8 @@ def run(tmp_path):
     for name in ("config.yaml", ".lock"):
         (run.path / name).touch()
     run.write(Identity({"seed": 0}, "data"))
+    run.write(Costs({"encoding_search": 1.0}, None))
+    run.write_reports([])
     return run
 
 
@@ -91,48 +86,66 @@ def test_a_folder_that_was_moved_is_an_error_that_says_so(run):
     assert "put the folder back" in error.value.fix
 
 
-def test_a_loop_is_given_back_what_it_saved_in_its_stage(run):
-    recorder = Recorder(run, EventHandler())
-    recorder.follow("search", Loop(7))
+def test_a_search_is_given_back_what_it_saved_and_told_epochs_are_ignored(run):
+    recorder = Recorder(run, SILENT)
+    recorder.follow(Loop(7))
     recorder(REPORT)
-    again = Recorder(run, EventHandler())
-    assert again.stage == "search"
+    heard, loop = [], Loop(0)
+    again = Recorder(run, lambda event: heard.append(event) or False)
+    again.follow(loop)
+    assert loop.number == 7
     assert again.reports == [REPORT.to_json()] == run.reports()
-    loop, later = Loop(0), Loop(0)
-    again.follow("search", loop)
-    again.follow("train", later)
-    assert (loop.number, later.number) == (7, 0)
+    assert again(REPORT), "it is no news"
+    assert not again(replace(REPORT, epoch=2))
+    assert [event.epoch for event in heard] == [2]
+    assert [report["epoch"] for report in run.reports()] == [1, 2]
 
 
 def test_a_checkpoint_holds_the_identity_of_its_run_and_that_of_another_is_refused(run):
-    recorder = Recorder(run, EventHandler())
-    recorder.follow("search", Loop(7))
+    recorder = Recorder(run, SILENT)
+    recorder.follow(Loop(7))
     recorder(REPORT)
-    saved = load_state(run.path / "checkpoint.safetensors")
-    assert saved.keys() == {"identity", "stage", "seconds", "state", "reports"}
-    assert saved["identity"] == {"settings": {"seed": 0}, "data": "data"}
-    run.save_checkpoint({"identity": {"settings": {"seed": 1}, "data": "data"}, "stage": "search"})
+    saved = load_state(run.path / CHECKPOINTS[0])
+    assert saved == {"identity": {"settings": {"seed": 0}, "data": "data"}, "state": {"number": 7}}
+    save_checkpoint(run.path, {"identity": {"settings": {"seed": 1}, "data": "data"}, "state": {}})
     with pytest.raises(ArtifactError, match=r"belongs to another run: settings\.seed was 0, is 1"):
-        Recorder(run, EventHandler())
+        Recorder(run, SILENT).follow(Loop(1))
 
 
 @pytest.mark.parametrize("state", [{}, {"state": {}}, {"state": None}])
 def test_a_state_that_does_not_fit_is_refused(run, state):
-    run.save_checkpoint({"identity": run.read(Identity).to_json(), "stage": "search", **state})
+    save_checkpoint(run.path, {"identity": run.read(Identity).to_json(), **state})
     with pytest.raises(ArtifactError, match="the checkpoint does not fit the run"):
-        Recorder(run, EventHandler()).follow("search", Loop(1))
+        Recorder(run, SILENT).follow(Loop(1))
+
+
+def test_the_state_of_a_training_by_an_old_version_is_not_that_of_a_search(run):
+    save_checkpoint(run.path, {"identity": run.read(Identity).to_json(), "stage": "train", "state": {}})
+    Recorder(run, SILENT).follow(loop := Loop(1))
+    assert loop.number == 1
 
 
 def test_a_damaged_checkpoint_is_reported_to_the_user(run):
-    recorder = Recorder(run, SILENT)
+    recorder, heard = Recorder(run, SILENT), []
+    recorder.follow(Loop(7))
     recorder(REPORT)
-    recorder(REPORT)
+    recorder(replace(REPORT, epoch=2))
     (run.path / CHECKPOINTS[0]).write_bytes(b"")
-    heard = []
-    Recorder(run, lambda event: heard.append(event) or True)
+    Recorder(run, lambda event: heard.append(event) or True).follow(Loop(0))
     [warned] = heard
     assert isinstance(warned, Warned)
     assert CHECKPOINTS[0] in warned.sentence
+
+
+def test_seconds_of_earlier_processes_are_kept(run):
+    for epoch in (1, 2):
+        recorder = Recorder(run, SILENT)
+        recorder(replace(REPORT, phase="warm-up", epoch=epoch))
+        recorder(replace(REPORT, epoch=epoch))
+    costs = run.read(Costs)
+    assert costs.seconds.keys() == {"encoding_search", "search", "train"}
+    assert costs.seconds["search"] == sum(costs.of_phases.values()) == recorder.seconds["warm-up"] > 0
+    assert costs.seconds["train"] == recorder.seconds["train"] > 0
 
 
 LAYER = {

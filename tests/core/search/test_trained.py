@@ -7,11 +7,12 @@ import torch
 
 from automtl_core.errors import ArtifactError
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search import train_trial as module
+from automtl_core.search import trained as module
 from automtl_core.search.held_out import HeldOut
-from automtl_core.search.train_trial import CHECKPOINT, train_trial, trained_fit, trials_of
+from automtl_core.search.trained import trained, trained_fit, trials_of
 from automtl_core.search.trial import Candidate, TrialBegan
 from automtl_core.system import seeds
+from automtl_core.system.state import CHECKPOINTS
 from automtl_core.training.events import SILENT, EventHandler
 from automtl_core.training.fit import Fit
 from automtl_desan.space import DESAN, DESANSettings
@@ -64,7 +65,7 @@ def same(one, other):
 
 def test_a_trial_is_the_training_of_its_network(problem, spec):
     heard, alone = Heard(), Heard()
-    result = train_trial(problem, spec(rows=100), heard)
+    result = trained(problem, spec(rows=100), heard)
     (architecture,) = sample_architectures(problem.space, 1)
     seeds.seed_torch(problem.seed, "network")
     fit = Fit(
@@ -81,12 +82,12 @@ def test_a_trial_is_the_training_of_its_network(problem, spec):
 
 def test_a_pause_changes_nothing(problem, spec):
     first, second = Heard(), Heard()
-    paused = train_trial(problem, spec(2), first)
+    paused = trained(problem, spec(2), first)
     assert (paused.state, paused.epochs, paused.losses) == ("paused", 2, None)
-    result = train_trial(problem, spec(), second)
+    result = trained(problem, spec(), second)
     with trials_of(problem) as others:
         (architecture,) = sample_architectures(problem.space, 1)
-        whole = train_trial(problem, others.spec(Candidate("it", architecture)), alone := Heard())
+        whole = trained(problem, others.spec(Candidate("it", architecture)), alone := Heard())
     assert (result.metrics, result.best_epoch, result.epochs) == (
         whole.metrics,
         whole.best_epoch,
@@ -101,11 +102,11 @@ def test_after_a_kill_it_goes_on_and_tells_the_epoch_that_nobody_heard_of(
 ):
     monkeypatch.setattr(module, "CHECKPOINT_SECONDS", seconds)
     with pytest.raises(KeyboardInterrupt):
-        train_trial(problem, spec(), Heard(kill_after=1))
-    result = train_trial(problem, spec(), heard := Heard())
+        trained(problem, spec(), Heard(kill_after=1))
+    result = trained(problem, spec(), heard := Heard())
     with trials_of(problem) as others:
         (architecture,) = sample_architectures(problem.space, 1)
-        whole = train_trial(problem, others.spec(Candidate("it", architecture)), alone := Heard())
+        whole = trained(problem, others.spec(Candidate("it", architecture)), alone := Heard())
         assert same(
             trained_fit(problem, spec()).network,
             trained_fit(problem, others.spec(Candidate("it", architecture))).network,
@@ -115,14 +116,14 @@ def test_after_a_kill_it_goes_on_and_tells_the_epoch_that_nobody_heard_of(
 
 
 def test_a_trial_that_has_nothing_to_do_does_not_begin(problem, spec):
-    train_trial(problem, spec(2), first := Heard())
-    train_trial(problem, spec(2), again := Heard())
+    trained(problem, spec(2), first := Heard())
+    trained(problem, spec(2), again := Heard())
     assert (first.begun, again.begun) == (1, 0)
     assert again.reports == first.reports
 
 
 def test_a_listener_ends_a_trial(problem, spec):
-    assert train_trial(problem, spec(), Heard(epochs=1)).state == "stopped"
+    assert trained(problem, spec(), Heard(epochs=1)).state == "stopped"
 
 
 def test_a_file_in_the_place_of_another_is_refused_and_named(problem, trials):
@@ -133,7 +134,7 @@ def test_a_file_in_the_place_of_another_is_refused_and_named(problem, trials):
         for epochs in (1, 2)
     ]
     for spec in specs:
-        train_trial(problem, spec, SILENT)
+        trained(problem, spec, SILENT)
     own = sorted(Path(specs[1].folder).iterdir())
     assert len(own) == 3
     for place in own:
@@ -143,7 +144,7 @@ def test_a_file_in_the_place_of_another_is_refused_and_named(problem, trials):
                 place.write_bytes(other.read_bytes())
                 reads = specs[0] if place.name == "result-1-0.safetensors" else specs[1]
                 with pytest.raises(ArtifactError, match=f"{place}: belongs to another training") as error:
-                    train_trial(problem, reads, SILENT)
+                    trained(problem, reads, SILENT)
                 assert "remove the folder" in error.value.fix
         place.write_bytes(content)
 
@@ -152,6 +153,6 @@ def test_a_temporary_folder_is_removed(problem):
     with trials_of(problem) as trials:
         (architecture,) = sample_architectures(problem.space, 1)
         spec = trials.spec(Candidate("it", architecture, epochs=1))
-        train_trial(problem, spec, SILENT)
-        assert (Path(spec.folder) / CHECKPOINT).exists()
+        trained(problem, spec, SILENT)
+        assert (Path(spec.folder) / CHECKPOINTS[0]).exists()
     assert not Path(spec.folder).exists()
