@@ -175,18 +175,6 @@ class Costs(Fact):
 
 
 @dataclass(frozen=True)
-class Chosen(Fact):
-    """The result of the training with early stopping; a refit may follow it."""
-
-    best_epochs: tuple[int, ...]
-    """The best epoch of each member of an ensemble, or of each task of a network without shared weights;
-    else that of the network."""
-    cut_short: bool
-    """See `Result.cut_short`."""
-    validation: Metrics
-
-
-@dataclass(frozen=True)
 class Result(Fact):
     """The trained network of a run: size and metrics."""
 
@@ -208,6 +196,9 @@ class Result(Fact):
     refitted: bool = False
     """Whether the network was trained again on training and validation rows. Validation metrics are those
     before this refit, and test metrics those after it."""
+    best_epochs: tuple[int, ...] = ()
+    """The best epoch of each member of an ensemble, or of each task of a network without shared weights, or
+    that of the network; empty in runs of earlier versions."""
 
 
 @dataclass(frozen=True)

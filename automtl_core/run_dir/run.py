@@ -12,7 +12,6 @@ runs/<name>/
     search.json            evidence and Pareto front of a search, settings that it chose
     weights.safetensors    the network of the best epoch
     moments.safetensors    the moments of the optimiser at the end of training, for an update
-    chosen.json            best epoch and validation metrics of the training, before a refit
     result.json            size of the network, validation and test metrics, SHA-256 of the two files above
     calibration.json       scaling of the probabilities of each task, fitted to validation rows
     importance.json        permutation importance of fields on test rows
@@ -27,7 +26,7 @@ runs/<name>/
                            data/known.py
     log.txt                times and errors
     checkpoint.safetensors state of an interrupted search; checkpoint.before.safetensors is an epoch older
-    trials/<digest>/       checkpoints and results of trainings, until the run is trained
+    trials/                checkpoints and results of trainings, until the run is trained
 
 JSON files except the architecture contain their SHA-256: changes are detected. No file is a link.
 """

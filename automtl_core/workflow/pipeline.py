@@ -17,7 +17,6 @@ from automtl_core.registry.kinds import SPACES, STRATEGIES
 from automtl_core.run_dir.facts import (
     SEEN,
     Budget,
-    Chosen,
     Costs,
     Data,
     EncodingSearch,
@@ -42,7 +41,7 @@ from automtl_core.workflow.evaluation import is_tested, on_test_rows, test
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.search_inputs import average, changed, model, tunable
 from automtl_core.workflow.stage import stages
-from automtl_core.workflow.training import TRIALS, begun, refit, train
+from automtl_core.workflow.training import TRIALS, begun, train
 from automtl_core.workflow.update import check_parent, facts_of
 from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.work import Recorder, Work, observed
@@ -135,13 +134,11 @@ def start(job: Job, prepared: Prepared, path: Path, space: SearchSpace | None = 
 
 @computing()
 def _check(work: Work) -> None:
-    """Check that the run goes on as it began, and that new rows can be encoded once it is done."""
+    """Check that the run goes on as it began."""
     check_data(work.run, work.prepared.manifest)
     check_parent(work)
     check_environment(work.run, environment(work.job, work.checked), work.anyway)
     work.run.rows(*SEEN)
-    if not work.run.has(Chosen):  # else a refit may have been writing it
-        work.run.encoder(work.job.registry.field_encoders())
     work.run.get(NewRows)
     if work.run.has(Result):  # a process was killed between training and test
         shutil.rmtree(work.run.path / TRIALS, ignore_errors=True)
@@ -245,10 +242,7 @@ def run(work: Work, trains: bool = True, tests: bool = True) -> Result:
         if trains:
             _check(work)
         if not trained:
-            network = None
-            if not made.has(Chosen):
-                network = train(work, None if begun(work) else _search(work))
-            refit(work, network)
+            train(work, None if begun(work) else _search(work))
         if tests and not is_tested(work.job, made):
             test(work)
     return made.read(Result)

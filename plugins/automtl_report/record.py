@@ -15,17 +15,7 @@ from automtl_core.modules.cost import Cost
 from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import RunConfig
-from automtl_core.run_dir.facts import (
-    Budget,
-    Chosen,
-    Data,
-    EncodingSearch,
-    Fact,
-    Refreshed,
-    Result,
-    Search,
-    Updated,
-)
+from automtl_core.run_dir.facts import Budget, Data, EncodingSearch, Fact, Refreshed, Result, Search, Updated
 from automtl_core.run_dir.run import FORMAT, Run
 from automtl_core.settings.settings import Component
 from automtl_core.space import SearchSpace
@@ -138,10 +128,10 @@ class RunRecord:
         result = self.get(Result)
         if result is None or not result.refitted:
             return None
-        data, chosen = self.read(Data), self.get(Chosen)
+        data = self.read(Data)
         rows = data.rows["train"] + data.rows["validation"]
         most = "at most " if data.settings.get("weights") else ""  # without validation rows of weight 0
-        epochs = chosen.best_epochs if chosen else (result.best_epoch,)
+        epochs = result.best_epochs or (result.best_epoch,)
         words = f"{', '.join(map(str, epochs))} epoch{'s' * (epochs != (1,))}"
         return (
             f"refit: trained on {most}{rows:,} training and validation rows for "

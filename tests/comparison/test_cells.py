@@ -333,7 +333,7 @@ def test_a_cell_does_not_go_on_from_a_checkpoint_that_is_not_its_own(tiny, bench
         with pytest.raises(KeyboardInterrupt):
             made.trained([cell for cell in both if not cell.path.exists()])
     one, two = both
-    folders = [next((cell.path / "trials").iterdir()) for cell in both]
+    folders = [next((cell.path / "trials/train").iterdir()) for cell in both]
     for name in CHECKPOINTS:
         {"copied": copied, "flipped": flipped}[hurt](name)(*folders)
     made, worked = bench()

@@ -14,7 +14,7 @@ class Stale:
 
     Args:
         subject: The command whose state has the item.
-        path: Keys of the item in the state; `*` stands for any key.
+        path: Keys of the item in the state.
 
     """
 
@@ -24,44 +24,40 @@ class Stale:
 
     def __call__(self) -> None:
         """Change this process."""
-        from automtl_core.run_dir.run import Run
+        from automtl_core.search import trained
+        from automtl_core.system.state import save_checkpoint
+        from automtl_core.workflow import work
 
-        save = Run.save_checkpoint
-
-        def stale(run, state):
+        def stale(folder, state):
             state = copy.deepcopy(state)
             self._replace(state, self.path, ())
-            return save(run, state)
+            save_checkpoint(folder, state)
 
-        Run.save_checkpoint = stale  # type: ignore[method-assign]
+        trained.save_checkpoint = work.save_checkpoint = stale
 
     def _replace(self, state: Any, path: tuple[str, ...], done: tuple[str, ...]) -> None:
         if not isinstance(state, dict):
             return
-        for key in [path[0]] if path[0] != "*" else list(state):
-            if key in state and len(path) == 1:
-                state[key] = self.first.setdefault((*done, key), state[key])
-            elif key in state:
-                self._replace(state[key], path[1:], (*done, key))
+        if (key := path[0]) in state and len(path) == 1:
+            state[key] = self.first.setdefault((*done, key), state[key])
+        elif key in state:
+            self._replace(state[key], path[1:], (*done, key))
 
 
 MUTANTS = {
-    f"{subject}: {'/'.join(path)}": Stale(subject, ("state", *path))
+    f"{subject}: {'/'.join(path[1:])}": Stale(subject, path)
     for subject, path in (
-        ("train", ("*", "epoch")),
-        ("train", ("*", "weights")),
-        ("train", ("*", "optimiser")),
-        ("train", ("*", "average", "weights")),
-        ("search pd-darts", ("paths", "relaxed", "epoch")),
-        ("search pd-darts", ("paths", "relaxed", "supernet")),
-        ("search pd-darts", ("paths", "average")),
-        ("search darts", ("supernet",)),
-        ("search darts", ("optimiser",)),
-        ("search random", ("trainings", "reported")),
-        ("search study", ("reported",)),
+        ("train", ("fit", "epoch")),
+        ("train", ("fit", "weights")),
+        ("train", ("fit", "optimiser")),
+        ("train", ("fit", "average", "weights")),
+        ("search pd-darts", ("state", "paths", "relaxed", "epoch")),
+        ("search pd-darts", ("state", "paths", "relaxed", "supernet")),
+        ("search pd-darts", ("state", "paths", "average")),
+        ("search darts", ("state", "supernet")),
+        ("search darts", ("state", "optimiser")),
+        ("search random", ("state", "trainings", "reported")),
+        ("search study", ("state", "reported")),
     )
-} | {
-    "train: reports": Stale("train", ("reports",)),
-    "search study: reports": Stale("search study", ("reports",)),
 }
 """Mutants by their subject and item."""

@@ -43,9 +43,11 @@ class Points:
 
     def install(self):
         """Watch this process until it ends."""
+        from automtl_core.search import trained
         from automtl_core.workflow.work import Recorder
 
         step = Recorder.__call__
+        trained.CHECKPOINT_SECONDS = 0.0
 
         def synced(descriptor):
             # Not called itself, as it takes milliseconds: the journal knows what a power failure leaves.

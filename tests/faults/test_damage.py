@@ -166,7 +166,7 @@ LOSSES = {
     "run folder renamed": ("rename", "runs/a"),
     "config.yaml removed": ("remove", "runs/a/config.yaml"),
     ".lock removed": ("remove", "runs/a/.lock"),
-    "checkpoint removed": ("remove", "runs/a/checkpoint.safetensors"),
+    "checkpoint removed": ("remove", "runs/a/**/checkpoint.safetensors"),
     "prepared folder removed": ("remove", "prepared/*"),
     "prepared folder renamed": ("rename", "prepared/*"),
     **{f"{array} removed": ("remove", f"prepared/*/{array}") for array in ARRAYS},

@@ -105,10 +105,18 @@ def test_all_earlier_environments_are_kept(stopped):
     assert [one.threads for one in run.read(Environment).earlier] == [1, 2]
 
 
-@pytest.mark.parametrize("name", ["rows.json", "encoder/encoder.json"])
-def test_a_run_that_could_not_predict_does_not_go_on(stopped, name):
+def test_a_run_that_could_not_predict_does_not_go_on(stopped):
     job, run, prepared = stopped()
-    path = run.path / name
+    path = run.path / "rows.json"
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(ArtifactError, match=rf"{path.name}: "):
         go_on(job, run, prepared)
+
+
+def test_a_damaged_encoder_of_an_unfinished_run_is_written_again(stopped):
+    job, run, prepared = stopped()
+    path = run.path / "encoder/encoder.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    go_on(job, run, prepared)
+    assert path.read_bytes() == whole

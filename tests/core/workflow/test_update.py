@@ -11,7 +11,7 @@ import automtl
 from automtl_core.errors import ArtifactError, DataError, RunExistsError, UsageError
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Chosen, Result, Status, Updated
+from automtl_core.run_dir.facts import Result, Status, Updated
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.update import inherit
@@ -154,7 +154,7 @@ def test_several_passes_are_taken_if_asked_and_the_best_one_counts(first):
     reports = run._folder.reports()
     scores = [report["validation"]["click"]["auc"] for report in reports]
     assert len(scores) == 3
-    assert run._folder.read(Chosen).best_epochs == (1 + int(np.argmax(scores)),)
+    assert run._folder.read(Result).best_epochs == (1 + int(np.argmax(scores)),)
 
 
 def test_a_network_may_be_trained_anew_on_all_rows(first):
