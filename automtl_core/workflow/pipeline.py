@@ -11,7 +11,7 @@ from typing import Any
 
 from automtl_core.data.store import ENCODER, PARTS, Prepared
 from automtl_core.dataset.recorded import RowFormat
-from automtl_core.errors import UsageError, listing
+from automtl_core.errors import ArtifactError, UsageError, listing
 from automtl_core.modules.cost import Cost
 from automtl_core.registry.kinds import SPACES, STRATEGIES
 from automtl_core.run_dir.facts import (
@@ -19,6 +19,7 @@ from automtl_core.run_dir.facts import (
     Budget,
     Costs,
     Data,
+    Decided,
     EncodingSearch,
     Fact,
     Identity,
@@ -139,6 +140,11 @@ def _check(work: Work) -> None:
     check_parent(work)
     check_environment(work.run, environment(work.job, work.checked), work.anyway)
     work.run.rows(*SEEN)
+    try:
+        work.run.encoder(work.job.registry.field_encoders())
+    except ArtifactError:  # such as of a refit that was killed
+        space = work.problem.space if work.run.has(Decided) else work.checked
+        work.prepared.encoder_of(space.schema).save(work.run.path / ENCODER)
     work.run.get(NewRows)
     if work.run.has(Result):  # a process was killed between training and test
         shutil.rmtree(work.run.path / TRIALS, ignore_errors=True)

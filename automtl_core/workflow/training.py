@@ -56,9 +56,10 @@ def train(work: Work, found: SearchResult | None) -> None:
         scaling = Calibration({**before.scaling, **scaling.scaling})
     again = _again(work, first) if job.refits() else None
     problem, prepared, last = again or (work.problem, work.prepared, first)
-    prepared.encoder_of(problem.space.schema).save(made.path / ENCODER)
-    origin_ = origin(job.of(made.config()), problem.space)
-    made.write_architecture(replace(made.architecture(), origin=origin_))
+    if again is not None:
+        prepared.encoder_of(problem.space.schema).save(made.path / ENCODER)
+        origin_ = origin(job.of(made.config()), problem.space)
+        made.write_architecture(replace(made.architecture(), origin=origin_))
     if last.moments:
         made.save_moments(last.moments)
     made.save_weights(last.network.state_dict())
