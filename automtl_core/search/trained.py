@@ -144,7 +144,7 @@ def trainings(problem: Problem, training: Training) -> list[tuple[Problem, Train
     for own, decisions, place in _members(problem, decided):
         one = replace(training, architecture=decisions, until=training.until[place])
         if training.config is not None:
-            one = replace(one, config=training.config.model_copy(update={"seed": own.seed}))
+            one = replace(one, config=training.config.having(seed=own.seed))
         found.append((own, replace(one, folder=str(Path(training.folder) / one.name))))
     return found
 
@@ -191,7 +191,7 @@ def trained_mean(
 
     Independent members make different errors; members that minimise the loss of their mean do not. If the
     listener ends the training, the current member keeps its best weights so far, and the members after it are
-    trained for one epoch each. A refit ends.
+    trained for one epoch each. With `Training.until`, it ends.
 
     Args:
         problem: The problem of the network or the mean.
@@ -200,7 +200,7 @@ def trained_mean(
         in_time: Whether there is time until a share of all work; each member has an equal share.
         network: The network or mean to begin with, in place of new weights.
         moments: State of the optimisers to begin with, by names of parameters.
-        before: For a refit: returns the trained network.
+        before: Returns a network that was trained before, see `Fit`.
         first_epoch: See `Fit`.
 
     """

@@ -70,8 +70,7 @@ class Training:
     max_epochs: int | None = None
     """Epoch after which the trial pauses; a spec with more epochs continues it. None for no pause."""
     until: tuple[int, ...] = ()
-    """For a refit: the epochs whose weights are kept, one for each task of a network without shared weights.
-    Empty for early stopping."""
+    """The epochs whose weights are kept, `Fit.best_epochs` of another training; empty for early stopping."""
     loss_rows: int = 0
     """Maximum number of validation rows with losses in the result; 0 for none."""
     test: bool = False

@@ -90,6 +90,10 @@ class Settings(BaseModel):
             raise UsageError("\n".join(sentences(faults, where, cls)), remedy(faults, where, page, cls))
         return found
 
+    def having(self, **values: Any) -> Self:
+        """Return the settings with other values, which are not validated."""
+        return self.model_copy(update=values)
+
 
 S = TypeVar("S", bound=Settings, default=Settings)
 C = TypeVar("C", bound=Settings, default=Settings, covariant=True)

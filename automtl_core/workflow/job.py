@@ -108,8 +108,8 @@ class Job:
         parts = {key: full(getattr(config, key), key) for key in RunConfig.model_fields if key in components}
         losses = {task: full(loss, key_of_loss(task)) for task, loss in config.training.losses.items()}
         of_recipe = {"balancer": full(config.training.balancer, "training.balancer"), "losses": losses}
-        training = config.training.model_copy(update=of_recipe)
-        return cls(config.model_copy(update={**parts, "training": training}), registry, components)
+        training = config.training.having(**of_recipe)
+        return cls(config.having(**parts, training=training), registry, components)
 
     @property
     def settings(self) -> dict[str, Settings]:
@@ -132,7 +132,7 @@ class Job:
 
     def having(self, **values: object) -> "Job":
         """Return the job with other values in its configuration, such as `seed`; components stay."""
-        return replace(self, config=self.config.model_copy(update=values))
+        return replace(self, config=self.config.having(**values))
 
     def dataset(self) -> Dataset:
         """Return the dataset adapter with its settings."""
@@ -173,7 +173,7 @@ class Job:
         for root in (self.config.prepared_dir, config.prepared_dir):
             if (root / name).exists():
                 return Prepared.open(root / name, reused=True, kinds=kinds)
-        job = Job.resolve(config.model_copy(update={"prepared_dir": self.config.prepared_dir}), self.registry)
+        job = Job.resolve(config.having(prepared_dir=self.config.prepared_dir), self.registry)
         return run.served(job._prepared(progress, memory_limit, None, partial(check_data, run)))
 
     @property
@@ -226,7 +226,7 @@ class Job:
     def of(self, config: RunConfig) -> "Job":
         """Return the job with the features, recipe and space of one of its runs, without `auto`."""
         resolved = {key: getattr(config, key) for key in ("features", "training", "space")}
-        job = Job.resolve(self.config.model_copy(update=resolved), self.registry)
+        job = Job.resolve(self.config.having(**resolved), self.registry)
         return replace(job, encoding_search=self.encoding_search)
 
     def problem(
@@ -342,7 +342,7 @@ class Job:
         if self.config.strategy is None:
             return 0
         strategy_class, settings = self._searching()
-        return strategy_class.epochs(settings, self.config.training.model_copy(update={"epochs": epochs}))
+        return strategy_class.epochs(settings, self.config.training.having(epochs=epochs))
 
     def trains(self) -> bool | None:
         """Return whether the search also trains the network of its result; None without a strategy."""

@@ -72,9 +72,9 @@ def resolve_auto(job: Job, prepared: Prepared, executor: Executor, listener: Lis
     """
     config, space = job.config, job.registry.get(SPACES, job.config.space.name)
     if not prepared.schema.histories and config.features.history == "auto":
-        config = config.model_copy(update={"features": config.features.with_answers(history=())})
+        config = config.having(features=config.features.with_answers(history=()))
     if not space.takes_encodings:
-        config = config.model_copy(update={"features": replace(job, config=config).encodings()})
+        config = config.having(features=replace(job, config=config).encodings())
     if not config.features.auto and not job.searches_decay():
         return replace(job, config=config)
     start = time.monotonic()
@@ -88,11 +88,8 @@ def _answered(config: RunConfig, answers: Answers, **training: Any) -> RunConfig
     """Return the configuration with values of searched settings, and others of the recipe."""
     features = {name: answer for name, answer in answers.items() if name != DECAY}
     training |= {DECAY: answers[DECAY]} if DECAY in answers else {}
-    return config.model_copy(
-        update={
-            "features": config.features.with_answers(**features),
-            "training": config.training.model_copy(update=training),
-        }
+    return config.having(
+        features=config.features.with_answers(**features), training=config.training.having(**training)
     )
 
 
@@ -100,7 +97,7 @@ def _result(job: Job, prepared: Prepared, executor: Executor, listener: Listener
     """Return the result of the encoding search, from the folder of the data if it was run before."""
     # Encodings are those for log loss, so that models which differ in their losses share them.
     plain = {"balancer": Recipe().balancer, "losses": {}}
-    job = job.having(training=job.config.training.model_copy(update=plain))
+    job = job.having(training=job.config.training.having(**plain))
     config = job.config
     key = config.model_dump(mode="json", exclude={*WITHOUT_EFFECT})
     trees = _grows_trees(job, prepared.schema)
@@ -178,7 +175,7 @@ def _spec(job: Job, prepared: Prepared, folder: Path, model: Component, answers:
         "listeners": (),
     }
     config = _answered(job.config, answers, epochs=epochs, patience=PATIENCE)
-    config = Job.resolve(config.model_copy(update=small), job.registry).config
+    config = Job.resolve(config.having(**small), job.registry).config
     how: dict[str, Any] = {"architecture": Architecture({}), "held_out": True, "loss_rows": settings.rows}
     spec = Training(config, str(prepared.path), **how)
     return replace(spec, folder=str(folder / spec.name))

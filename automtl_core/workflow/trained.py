@@ -111,7 +111,7 @@ def of_finished(run: Run) -> RunConfig:
     """Return the configuration of a finished run for this machine: a GPU that is not there is not needed."""
     config = run.config()
     missing = config.device == "cuda" and not torch.cuda.is_available()
-    return config.model_copy(update={"device": "cpu"}) if missing else config
+    return config.having(device="cpu") if missing else config
 
 
 def restored(space: SearchSpace, run: Run, compute: Compute) -> nn.Module:

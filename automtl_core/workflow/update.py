@@ -55,7 +55,7 @@ def update_of(run: Run, path: Path, update: UpdateSettings, from_scratch: bool) 
         "refit": False,
         "time_budget": None,
     }
-    return config.model_copy(update=given)
+    return config.having(**given)
 
 
 def facts_of(job: Job, prepared: Prepared) -> Iterator[Updated]:

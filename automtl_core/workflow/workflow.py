@@ -400,7 +400,7 @@ class Workflow:
     def job_of(self, config: RunConfig, data_dir: Path | None = None) -> Job:
         """Return the job of a run, with prepared data in the folder of this process."""
         given = {"data_dir": data_dir} if data_dir is not None else {}
-        config = config.model_copy(update={"prepared_dir": prepared_folder(), **given})
+        config = config.having(prepared_dir=prepared_folder(), **given)
         return _with_data_dir(Job.resolve(config, self.registry))
 
     def _done(

@@ -105,7 +105,7 @@ class Average(SearchSpace[AverageSettings]):
     @classmethod
     def resolved(cls, settings: AverageSettings, parse: Callable[[Component], Component]) -> AverageSettings:
         """Return the settings with all settings of the models."""
-        return settings.model_copy(update={"models": tuple(map(parse, settings.models))})
+        return settings.having(models=tuple(map(parse, settings.models)))
 
     @classmethod
     def networks(cls, settings: AverageSettings) -> int:

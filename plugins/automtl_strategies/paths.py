@@ -82,7 +82,7 @@ class Paths:
         self.problem = problem
         self.settings = settings
         batch = max(1, round(problem.recipe.batch_size / 2))  # faster, and decisions are as good
-        recipe = problem.recipe.model_copy(update={"batch_size": batch})
+        recipe = problem.recipe.having(batch_size=batch)
         self.relaxed = RelaxedSearch(replace(problem, recipe=recipe), Softmax())
         if isinstance(network := self.relaxed.supernet.network, Averaging):
             network.use_members(1)  # members learn less in as many steps, and cost more to score

@@ -49,7 +49,7 @@ def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Pr
     if len(histories_of(dataset)) < len(dataset.histories) and dataset.settings.history_length:
         # A random split leaves out histories from a log.
         split = {"split": "time" if dataset.time else "user"}
-        by_time = type(dataset)(dataset.settings.model_copy(update=split), dataset.kind_of)
+        by_time = type(dataset)(dataset.settings.having(**split), dataset.kind_of)
         check_dataset(by_time, data_dir, work_dir / "histories")
     return first
 
