@@ -17,7 +17,7 @@ from automtl_report.plain import cell, plain
 
 WITHOUT = 10_000
 """Width without a terminal: each row and each sentence is one line, for other programs."""
-TEXT, TITLE, GAP = 20, 12, 2
+TEXT, TITLE, GAP = 20, 10, 2
 """Widths to which a column of texts and a title may be narrowed, and the gap between columns."""
 BAR = 24
 """Width of a bar."""
@@ -59,8 +59,9 @@ def _printed(block: Text | Preformatted | Grid, width: int) -> Iterator[Table | 
         for k in numbers:
             words = rows[0][k].plain.split() or [""]
             body = max((row[k].cell_len for row in rows[1:] if k < len(row)), default=0)
-            needed[k] = max(body, min(needed[k], TITLE), *map(cell_len, words))
-            rows[0][k] = RichText("\n").join(rows[0][k].wrap(Console(), needed[k]))
+            broken = rows[0][k].wrap(Console(), max(body, TITLE, *map(cell_len, words)))
+            rows[0][k] = RichText("\n").join(broken)
+            needed[k] = max(body, *(one.cell_len for one in broken))
     needed = [min(n, TEXT) if letter == "l" else n for n, letter in zip(needed, letters, strict=True)]
     for columns in _divided(needed, letters, width):
         table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(block.header))

@@ -19,8 +19,8 @@ from automtl_core.system.documents import Value, plain
 from automtl_core.tasks.kind import Measure, TaskKind
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import Metrics, flat, mean_over_tasks, measures
-from automtl_core.training.significance import IN_WORDS, Difference, Standing
-from automtl_report.numbers import change, p_value
+from automtl_core.training.significance import Difference, Standing
+from automtl_report.numbers import AGAINST, LEVEL, change, p_value
 
 MEAN = "mean"
 """Column of the mean over tasks of two classes with enough positives; errors in the units of different labels
@@ -340,7 +340,7 @@ class Comparison(Value):
         text = f"`{best}` has the best mean test {self.kinds[0].score.title}"
         if not level:
             return f"{text}, and is ahead of all others"
-        text += f"; level with it: {', '.join(f'`{name}`' for name in level)}"
+        text += f"; {LEVEL} from it: {', '.join(f'`{name}`' for name in level)}"
         costs = {name: self.models[name].mean_costs()["flops_per_row"] for name in (best, *level)}
         flops = {name: cost.mean for name, cost in costs.items() if cost and cost.mean}
         cheapest = min(flops, key=lambda name: flops[name], default=best)
@@ -386,7 +386,7 @@ def verdict(
         words = change(one.mean, form=metric.form)
         if one.adjusted_p is not None:  # with one pair of trainings, it is over rows
             words += f", p {p_value(one.adjusted_p)}" + " over rows" * (one.cells == 1)
-        standing = IN_WORDS[one.standing(margins.get(name, 0.0))]
+        standing = AGAINST[one.standing(margins.get(name, 0.0))]
         parts.append(f"{name}: " * (len(differences) > 1) + f"{standing} {reference}{at} ({words})")
         at = ""
     return "; ".join(parts)

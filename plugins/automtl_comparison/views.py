@@ -16,7 +16,7 @@ from automtl_core.tasks.kind import Measure
 from automtl_core.training.metrics import flat, too_few
 from automtl_inspection.sections import Bar, Bars, Block, Curves, Grid, Section, Text, table
 from automtl_report.metrics import by_user
-from automtl_report.numbers import change, elapsed, interval, of_changes, p_value
+from automtl_report.numbers import LEVEL, change, elapsed, interval, of_changes, p_value
 from automtl_report.plain import markdown
 
 DECISIONS = 20
@@ -171,8 +171,9 @@ def _differences(result: Comparison, against: str) -> Iterator[Section]:
         known = {name: of[column] for name, of in differences.items() if column in of}
         for name, one in sorted(known.items(), key=lambda found: found[0] != result.best):
             p = "" if one.adjusted_p is None else p_value(one.adjusted_p)
-            standing = result.standing(column, one) or ""
-            rows.append([_starred(result, column), name, interval(one, score.form), p, standing])
+            standing = result.standing(column, one)
+            told = LEVEL if standing == "level" else standing or ""
+            rows.append([_starred(result, column), name, interval(one, score.form), p, told])
             forests.setdefault(score, []).append(Bar(column, one.mean, one.low, one.high, name))
     if rows:
         scores = [kind.score for kind in result.kinds]
@@ -277,7 +278,7 @@ def method(result: Comparison) -> str:
         method = f"from the spread over {_over(result)} and over {rows}"
     else:
         method = f"over {rows} of one training of each model, and not over trainings"
-    level = "level: p is .05 or more"
+    level = f"{LEVEL}: p is .05 or more"
     if result.margins:
         beyond = " or ".join(f"{result.margins[column]:.4g} of {column}" for column in result.judged)
         level = f"ahead or behind: the whole interval is beyond {beyond}"

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 
+from automtl_core.run_dir.facts import Result
 from automtl_core.search.evidence import Point, ranking
-from automtl_core.training.significance import IN_WORDS, Difference
+from automtl_core.training.significance import Difference
 from automtl_inspection.sections import Block, Curves, Grid, Section, Text
-from automtl_report.numbers import interval, percent
+from automtl_report.metrics import mean_score
+from automtl_report.numbers import AGAINST, LEVEL, change, interval, percent, some
 from automtl_report.record import RunRecord
-from automtl_report.search import measure
+from automtl_report.search import score_name
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,26 @@ class Contest:
         return leads
 
     @property
+    def simple(self) -> list[str]:
+        """The other models without choices that have a test, the best one on validation rows first."""
+        own = {point.name: point.overrides.get("space", {}).get("name") for point in self.ranked}
+        return [name for name in self.leads() if name == own[name]]
+
+    @property
     def rival(self) -> Point | None:
         """The best other model without choices that has a test, or else the best other one that has one."""
-        leads = self.leads()
-        tested = [point for point in self.ranked if point.name in leads]
-        return next((point for point in tested if _models(point) == [point.name]), next(iter(tested), None))
+        best = [*self.simple, *self.leads()][:1]
+        return next((point for point in self.ranked if point.name in best), None)
+
+    @property
+    def title(self) -> str:
+        """The chosen model, such as `` `blend of 2` (search + linear) ``."""
+        settings = {point.name: point.overrides.get("space", {}) for point in self.ranked}
+        names = list[str]()
+        for model in settings[self.chosen.name].get("models", ()):
+            same = [name for name, of in settings.items() if of.items() <= model.items()]
+            names.append(max(same, key=lambda name: len(settings[name]), default=model["name"]))
+        return f"`{self.chosen.name}`" + f" ({' + '.join(names)})" * bool(names)
 
     @property
     def share(self) -> float | None:
@@ -64,12 +81,14 @@ def rank(record: RunRecord) -> Iterator[Text]:
     if (contest := contested(record)) is None:
         return
     chosen, leads, ranked = contest.chosen, contest.leads(), contest.ranked
-    tested, of = chosen.test_loss, measure(record, "and")
-    score = f"validation {of} {1 - chosen.loss:.4f}" if tested is None else f"test {of} {1 - tested:.4f}"
-    said = f"`{chosen.name}` is chosen of {len(ranked)} models: {score}"
+    part, loss = ("validation", chosen.loss) if chosen.test_loss is None else ("test", chosen.test_loss)
+    score, result = f"{score_name(record, part, chosen.test_losses)} {1 - loss:.4f}", record.get(Result)
+    if result and result.test and result.refitted and chosen.test_losses:
+        score += f" ({mean_score(result.test, chosen.test_losses):.4f} after the refit)"
+    said = f"{contest.title} is chosen of {len(ranked)} models: {score}"
     if rival := contest.rival:
         lead = leads[rival.name]
-        said += f", {IN_WORDS[lead.standing()]} `{rival.name}` ({interval(lead)})"
+        said += f", {AGAINST[lead.standing()]} `{rival.name}` ({interval(lead)})"
     if contest.share:
         said += f"; {percent(contest.share)} of the FLOPs of `mmoe`"
     yield Text(said)
@@ -80,43 +99,48 @@ def rank(record: RunRecord) -> Iterator[Text]:
     if least.cost < 0.9 * chosen.cost < inf:
         place, share = record.search.front.index(least) + 1, percent(least.cost / chosen.cost)
         command = f"automtl train --model {shlex.quote(f'{record.path}@{place}')}"
-        yield Text(f"`{least.name}` is level with it at {share} of the FLOPs: `{command}`")
+        yield Text(f"`{least.name}` has {share} of its FLOPs, with {LEVEL}: `{command}`")
 
 
-def standings(record: RunRecord) -> Iterator[Section]:
-    """Yield the table of the models of a search: the chosen one, the trained ones, the others."""
-    points, contest, of = record.search.front, contested(record), measure(record, "and")
-    rows, leads = list[list[object]](), contest.leads(-1) if contest else {}
+def standings(record: RunRecord, short: bool = True) -> Iterator[Section]:
+    """Yield the table of the models of a search, the chosen one first.
+
+    Args:
+        record: The record.
+        short: Whether intervals, and the rows of models without a test, are left out.
+
+    """
+    points, contest = record.search.front, contested(record)
     trained = sorted(ranking(points), key=lambda point: not point.chosen)
+    leads, rows, dropped = contest.leads(-1) if contest else {}, list[list[object]](), list[str]()
     for point in [*trained, *(point for point in points if not point.trained)]:
-        beside: list[object] = [None, "chosen" if point.chosen else "" if point.trained else "not trained"]
-        if contest is not None and point.trained and not point.chosen:
-            lead = leads.get(point.name)
-            beside = [lead and interval(lead), lead.standing() or "" if lead else "trained in part"]
+        verdict = "chosen" if point.chosen else "dropped early" if point.trained else "not trained"
+        if lead := leads.get(point.name):
+            verdict = str(lead.standing()).replace("level", LEVEL)
+            verdict += f", {interval(lead)}" if not short else f", {change(lead.mean)}" * (verdict != LEVEL)
+        elif short and contest and not point.chosen:
+            dropped.append(point.name)
+            continue
         test = None if point.test_loss is None else 1 - point.test_loss
-        cells = [points.index(point) + 1, point.name, test, 1 - point.loss, *beside]
+        cells = [points.index(point) + 1, point.name, test, 1 - point.loss, verdict]
         rows.append([*cells, point.flops_per_row or None])
     if rows:
-        head = ["point", "model", f"test {of}", "validation", "against the chosen one", "", "FLOPs per row"]
-        yield Section("", [Grid(head, rows, "rlrrrlr", chosen=contest is not None)])
+        name = score_name(record, "test", trained[0].test_losses if trained else ())
+        head = ["N", "model", name, "validation", "against the chosen one", "FLOPs per row"]
+        notes = [Text(f"without a test score: {some(dropped, 3)}")] if dropped else []
+        yield Section("", [Grid(head, rows, "rlrrlr", chosen=contest is not None), *notes])
 
 
 def models(record: RunRecord) -> Iterator[Section]:
     """Yield the table of the models of a search with notes."""
     points = record.search.front
-    for section in standings(record):
+    for section in standings(record, short=False):
         notes = [NOTE]
         if len(points) > 1:
             command = f"`automtl train --model {shlex.quote(f'{record.path}@N')}`"
             others = "`@cost`, `@200000flops` or `@2.5ms` in place of `@N`"
-            notes.append(f"To train another point: {command}, or with {others}")
+            notes.append(f"To train model N: {command}, or with {others}")
         yield Section("models", [*section.blocks, *map(Text, notes)], more=_plot(points))
-
-
-def _models(point: Point) -> list[str]:
-    """Return the name of the model of a point without choices, those of a mean; nothing for another point."""
-    space = point.overrides.get("space", {})
-    return [model["name"] for model in space.get("models", [space]) if "name" in model]
 
 
 def _plot(points: Sequence[Point]) -> list[Block]:
@@ -130,6 +154,7 @@ def _plot(points: Sequence[Point]) -> list[Block]:
 
 NOTE = (
     "Scores are means over tasks, weighted by precision where validation rows chose. Test rows are scored "
-    "once, after the choice. Level: the 95 % interval for all models together includes 0. A model far behind "
-    "on validation rows is trained in part; one that is not trained has inherited weights"
+    f"once, after the choice. {LEVEL.capitalize()}: the 95 % interval for all models together includes 0. "
+    "Dropped early: behind after a few epochs, and so not trained to its end. Not trained: with inherited "
+    "weights"
 )

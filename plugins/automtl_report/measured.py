@@ -5,18 +5,20 @@ from statistics import fmean
 
 from automtl_core.modules.sharing import group_and_word
 from automtl_core.run_dir.facts import Calibration, EncodingSearch, Refreshed, Result, Updated
+from automtl_core.tasks.kinds import distinct
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded
-from automtl_core.training.metrics import too_few
+from automtl_core.training.metrics import Metrics, too_few
 from automtl_core.training.significance import LEAST, SIGNIFICANCE
 from automtl_inspection.baselines import Baseline
 from automtl_inspection.behaviour import Behaviour, calibration_error
 from automtl_inspection.importance import MARGIN, Importance
 from automtl_inspection.sections import Block, Curves, Grid, Matrix, Section, Text
 from automtl_inspection.shifts import Drifted, differences
-from automtl_report.metrics import metrics
+from automtl_report.contest import contested
+from automtl_report.metrics import cell, mean_score, metrics
 from automtl_report.numbers import change, p_value, some
 from automtl_report.record import RunRecord, after_refresh, after_update
-from automtl_report.search import encoding
+from automtl_report.search import encoding, measure
 from automtl_report.sharing import natural
 
 STRONGEST = 10
@@ -150,12 +152,11 @@ def without_effect(importance: Importance) -> list[str]:
 
 
 def summary(record: RunRecord) -> Iterator[Section]:
-    """Yield the test metrics, the fields that matter, and the chosen inputs, in few lines."""
+    """Yield the test scores, the fields that matter, and the chosen inputs, in few lines."""
     importance, searched, result = record.get(Importance), record.get(EncodingSearch), record.get(Result)
     if result is not None and result.test is not None:
-        table, *_ = metrics(result.test, result.reachable or {}, record.min_positives)
         few = {task: m for task, m in result.test.items() if not m.is_informative(record.min_positives)}
-        yield Section("", [table, *map(Text, too_few(few))])
+        yield Section("", [_scores(record, result.test, few), *map(Text, too_few(few))])
     texts = list[str]()
     if importance:
         names = some([field for *_, field in that_matter(importance)], 3) or "none"
@@ -166,15 +167,39 @@ def summary(record: RunRecord) -> Iterator[Section]:
     yield Section("", list(map(Text, texts)))
 
 
+def _scores(record: RunRecord, test: Metrics, few: Metrics) -> Grid:
+    """Return a table of the test score of each task, and its lead over the best simple model of a search."""
+    contest = contested(record)
+    own, rival = contest.chosen.test_losses if contest else {}, contest.rival if contest else None
+    known = rival.test_losses if rival else {}
+    leads: dict[str, object] = {
+        task: change(known[task] - loss) for task, loss in own.items() if task in known
+    }
+    scores: dict[str, object] = {task: m.evidence for task, m in test.items()}
+    counted = own or [task for task, m in test.items() if m.type.two_classes and task not in few]
+    if len(counted) > 1:
+        scores["mean"] = mean_score(test, counted)
+        leads |= {"mean": change(contest.leads()[rival.name].mean)} if contest and rival and leads else {}
+    columns = {f"test {measure(record)}" + ", refit" * record.result.refitted: scores}
+    columns |= {f"over {rival.name}": leads} if rival and leads else {}
+    for of in distinct(m.kind for m in test.values()):
+        loss = of.measures[of.measures[0].sign > 0]
+        columns[loss.title] = {task: cell(m.values, loss) for task, m in test.items()}
+    columns["positives"] = {t: m.positives for t, m in test.items() if m.positives is not None}
+    columns["rows"] = {task: m.rows for task, m in test.items()}
+    shown = {title: of for title, of in columns.items() if of}
+    rows = [[t + " *" * (t in few), *(of.get(t, "") for of in shown.values())] for t in scores]
+    return Grid(["task", *shown], rows, "lr")
+
+
 def effects(importance: Importance) -> list[Block]:
     """Return a table of the effect of each field on each task, the strongest fields first."""
-
-    def most(field: str) -> float:
-        return max((effect.drop or 0.0 for effect in importance.effects[field].values()), default=0.0)
-
     measures = list({e.measure for of in importance.effects.values() for e in of.values()})
     one, rows = len(measures) == 1, []
-    for field in sorted(importance.effects, key=most, reverse=True):
+    drops = {
+        field: max([e.drop or 0.0 for e in of.values()] or [0.0]) for field, of in importance.effects.items()
+    }
+    for field in sorted(drops, key=lambda field: -drops[field]):
         for task, e in importance.effects[field].items():
             cells = ["undefined", ""]
             if e.drop is not None:

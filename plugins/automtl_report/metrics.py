@@ -1,6 +1,7 @@
 """The table of test metrics, by task."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from statistics import fmean
 
 from automtl_core.tasks.kind import Measure
 from automtl_core.tasks.kinds import distinct
@@ -12,7 +13,7 @@ from automtl_inspection.sections import Block, Grid, Text
 def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) -> Iterator[Block]:
     """Yield test metrics by task and their mean, and notes on tasks with too few rows or undefined metrics.
 
-    The table has a column for each metric that any task has. Errors in units of labels have no mean.
+    The table has a column for each metric that any task has; the mean needs two tasks of 0 and 1 alone.
 
     Args:
         test: Metrics by task.
@@ -22,29 +23,24 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
     """
     best = {task: {"reachable": value} for task, value in reachable.items()}
     values = {task: {**flat(m), **best.get(task, {})} for task, m in test.items()}
-    columns: dict[Measure, bool] = {}
-    """Column -> whether it has a mean over tasks."""
-    scores = set()
+    columns, scores = list[Measure](), set()
     for kind in distinct(m.kind for m in test.values()):
         score, *others = measures(kind, [m for m in test.values() if m.kind == kind.name])
         optimal = Measure("reachable", f"optimal {score.title}", "z.4f", 1)  # of the true probabilities
         generated = [optimal] if reachable and kind.two_classes else []
         for column in (score, *generated, *others):  # two kinds of tasks may have a metric in common
             if (column.key, column.title) not in [(known.key, known.title) for known in columns]:
-                columns[column] = kind.two_classes
+                columns.append(column)
         scores.add(score)
     counts = [key for key in ("positives", "rows") if any(key in of_task for of_task in values.values())]
     few = {task: m for task, m in test.items() if not m.is_informative(least)}
     rows: list[list[object]] = [
-        [task + " *" * (task in few), *(_cell(of, c) for c in columns), *(of.get(key, "") for key in counts)]
+        [task + " *" * (task in few), *(cell(of, c) for c in columns), *(of.get(key, "") for key in counts)]
         for task, of in values.items()
     ]
-    if any(columns.values()):
-        means = list[object]()
-        for column, has_mean in columns.items():
-            of_column = {task: m for task, m in test.items() if column.key in values[task]}
-            by_task = {task: values[task][column.key] for task in of_column}
-            means.append(mean_over_tasks(by_task, of_column, least) if has_mean else "")
+    if len(test) - len(few) > 1 and all(m.type.two_classes for m in test.values()):
+        found = [{task: of[c.key] for task, of in values.items() if c.key in of} for c in columns]
+        means = [mean_over_tasks(of, {task: test[task] for task in of}, least) for of in found]
         rows.append(["mean", *means, *[""] * len(counts)])
     titles = ["test " * (column in scores) + column.title for column in columns]
     yield Grid(["task", *titles, *counts], rows, "lr")
@@ -56,6 +52,12 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
     for reason, tasks in undefined.items():
         yield Text(f"{', '.join(tasks)} {'has' if len(tasks) == 1 else 'have'} {reason}")
     yield from map(Text, by_user(test, least))
+
+
+def mean_score(test: Metrics, counted: Collection[str]) -> float | None:
+    """Return the mean over some tasks of the measures that searches compare, such as AUC and R2."""
+    known = [score for task in counted if (score := test[task].evidence) is not None]
+    return fmean(known) if known else None
 
 
 def by_user(test: Metrics, least: int | None = None) -> Iterator[str]:
@@ -115,7 +117,7 @@ def _range(values: Sequence[float], form: str) -> str:
     return " to ".join(dict.fromkeys(f"{value:{form}}" for value in (min(values), max(values))))
 
 
-def _cell(values: Mapping[str, object], column: Measure) -> object:
+def cell(values: Mapping[str, object], column: Measure) -> object:
     """Return a metric as text; nothing for a task of another kind, None where the metric is undefined."""
     value = values.get(column.key, "")
     return f"{value:{column.form}}" if isinstance(value, float) else value

@@ -1,11 +1,18 @@
 """The number formats of all views: one for each quantity."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import floor, isfinite, log10
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from automtl_core.training.significance import Difference
+    from automtl_core.training.significance import Difference, Standing
+
+LEVEL = "no clear difference"
+"""A difference whose interval includes 0."""
+AGAINST: Mapping["Standing | None", str] = {
+    "ahead": "ahead of", "level": f"{LEVEL} from", "behind": "behind", None: "without an interval against",
+}  # fmt: skip
+"""The verdict on a model, in front of the name of another one."""
 
 
 def change(mean: float, low: float | None = None, high: float | None = None, form: str = ".4f") -> str:

@@ -80,7 +80,10 @@ def listed(folder: Path, runs: Sequence[Summary]) -> Section:
         return lines(f"{folder}: no runs")
     header = ["run", "dataset", "model", "seed", "validation score", "test score", *MEASURED, "state"]
     rows = [
-        [Path(r.run).name, r.dataset, r.model, r.seed, r.validation, r.score, *_costs(r), r.state]
+        [
+            *(Path(r.run).name, r.dataset, r.model, r.seed, r.validation, r.score, r.flops_per_row or None),
+            *(None if r.seconds is None else elapsed(r.seconds), r.state),
+        ]
         for r in runs
     ]
     notes = [
@@ -89,7 +92,3 @@ def listed(folder: Path, runs: Sequence[Summary]) -> Section:
         if (note := f"resume by {resuming(Path(run.run))}" if run.state == "stopped" else run.note)
     ]
     return table(header, rows, "lllrrrrrl", notes=notes)
-
-
-def _costs(run: Summary) -> list[object]:
-    return [run.flops_per_row or None, None if run.seconds is None else elapsed(run.seconds)]

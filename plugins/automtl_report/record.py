@@ -133,10 +133,7 @@ class RunRecord:
         most = "at most " if data.settings.get("weights") else ""  # without validation rows of weight 0
         epochs = result.best_epochs or (result.best_epoch,)
         words = f"{', '.join(map(str, epochs))} epoch{'s' * (epochs != (1,))}"
-        return (
-            f"refit: trained on {most}{rows:,} training and validation rows for "
-            f"{words}; validation metrics are those before the refit"
-        )
+        return f"refit: trained again on {most}{rows:,} training and validation rows for {words}"
 
     @property
     def remarks(self) -> list[str]:

@@ -1,10 +1,10 @@
 """Sections about a search: the evidence for its decisions, its Pareto front, and its feature encodings."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from automtl_core.dataset.encodings import Aggregate, Encodings
+from automtl_core.dataset.encodings import PLAIN, Aggregate, Encodings
 from automtl_core.errors import listing
 from automtl_core.run_dir.facts import EncodingSearch
 from automtl_core.search.encoding.rows import EncodingSearchSettings
@@ -13,7 +13,7 @@ from automtl_core.search.evidence import Evidence, Verdict
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.significance import NORMAL, SIGNIFICANCE
 from automtl_inspection.sections import Block, Grid, Section, Text
-from automtl_report.numbers import change, interval, p_value
+from automtl_report.numbers import change, interval, p_value, some
 from automtl_report.record import RunRecord
 
 VERDICTS: Mapping[Verdict, str] = {
@@ -35,10 +35,19 @@ TEXTS = ("choice", "option", "action", "verdict", "against")
 """The columns without numbers."""
 
 
-def measure(record: RunRecord, between: str = "or") -> str:
-    """Return the measures of held-out rows: AUC, R2, or both with a word between them."""
-    kinds = [task.kind for task in record.schema.tasks] if record.schema else ["binary", "regression"]
+def measure(record: RunRecord, between: str = "or", counted: Collection[str] = ()) -> str:
+    """Return the measures of some tasks, or of all: AUC, R2, or both with a word between them."""
+    tasks = {task.name: task.kind for task in record.schema.tasks} if record.schema else {}
+    kinds = [tasks[name] for name in counted or tasks if name in tasks] or ["binary", "regression"]
     return f" {between} ".join(kind.measure for kind in distinct(kinds))
+
+
+def score_name(record: RunRecord, part: str, counted: Collection[str] = ()) -> str:
+    """Return the name of the score of models: `mean test AUC`, or `test AUC of click` if it alone counts."""
+    of, tasks = measure(record, "and", counted), record.schema.tasks if record.schema else ()
+    if len(counted or tasks) == 1:
+        return " of ".join([f"{part} {of}", *(counted if len(tasks) > 1 else ())])
+    return f"mean {'of ' * (' and ' in of)}{part} {of}"
 
 
 def evidence(record: RunRecord) -> Iterator[Section]:
@@ -148,22 +157,12 @@ WITHIN_USERS = (
 
 
 def encoding(result: EncodingSearchResult) -> str:
-    """Return the chosen feature encodings, and their gain in a measure such as AUC."""
-    if result.why:
-        return f"Feature encoding not searched: {result.why}"
-    gain = f" ({result.gain:+z.4f} {result.measure})" if result.trials else ""
-    chosen = in_words(result.answers) or "none"
-    return f"Feature encoding chosen on held-out training data{gain}: {chosen}{_of_history(result)}"
-
-
-def _of_history(result: EncodingSearchResult) -> str:
-    """Return a sentence on what a chosen history alone brings; empty without one."""
-    history, first = result.answers.get("history"), next(iter(result.trials), None)
-    alone = [one for one in result.trials if first and one.answers == {**first.answers, "history": history}]
-    if not history or not alone or not first:
-        return ""
-    gain = f"{alone[0].score - first.score:+z.4f} {result.measure}"
-    return f". With histories alone: {gain}; in use, the model needs the earlier rows of a user"
+    """Return the inputs that the encoding search added, and their gain in a measure such as AUC."""
+    gain = f" ({result.gain:+z.4f} {result.measure} on held-out training rows)" if result.trials else ""
+    added = in_words({name: result.answers[name] for name in PLAIN if name in result.answers}, 3)
+    return (
+        f"inputs added: {added}{gain}" if added else f"inputs added: none{result.why and f', {result.why}'}"
+    )
 
 
 def apart(result: EncodingSearchResult) -> Iterator[str]:
@@ -180,20 +179,22 @@ def apart(result: EncodingSearchResult) -> Iterator[str]:
     yield f"the chosen inputs gain {result.gain:+.4f} {result.measure}, and {loses}; {advice}"
 
 
-def in_words(answers: Mapping[str, Any]) -> str:
-    """Return the chosen values of encoding settings in words; those of earlier versions are left out."""
+def in_words(answers: Mapping[str, Any], most: int = 99) -> str:
+    """Return values of encoding settings in words, the first of long lists; those of earlier versions not."""
     removed = {*Encodings.removed, *EncodingSearchSettings.removed}
-    return "; ".join(_words(name, answer) for name, answer in answers.items() if name not in removed)
+    told = (_words(name, answer, most) for name, answer in answers.items() if name not in removed)
+    return "; ".join(filter(None, told))
 
 
-def _words(name: str, answer: Any) -> str:
+def _words(name: str, answer: Any, most: int) -> str:
     if name == "aggregates":
-        keys = listing(Aggregate.model_validate(one).name.removeprefix("by ") for one in answer)
-        return f"aggregates by {keys}" if answer else "no aggregates"
+        names = (Aggregate.model_validate(one).name for one in answer)
+        keys = [name.removeprefix("by ").replace("*", " x ") for name in names]
+        return f"mean labels of {some(keys, most)} (earlier rows)" * bool(keys)
     if name == "derived":
-        return f"derived {listing(map(' '.join, answer))}" if answer else "no derived numbers"
+        return some([" ".join(one) for one in answer], most)
     if name == "history":
-        return f"history by {listing(answer)}" if answer else "no history"
+        return f"history by {listing(answer)}, which needs the earlier rows of a user" * bool(answer)
     if name == "numbers":
-        return f"numeric features {'binned' if answer == 'bins' else 'scaled'}"
+        return "bins of numbers" * (answer == "bins")
     return f"{name.replace('_', ' ')} {answer:g}"

@@ -4,15 +4,14 @@ import shlex
 from collections.abc import Iterator
 
 from automtl_core.run_dir.facts import Costs, Result
-from automtl_core.training.significance import IN_WORDS
 from automtl_inspection.importance import Importance
 from automtl_inspection.sections import Bar, Bars, Figures, Section, Text, lines, next_commands
 from automtl_report import sharing
 from automtl_report.contest import contested, rank
 from automtl_report.measured import notes, that_matter, without_effect
-from automtl_report.numbers import elapsed, interval, percent
+from automtl_report.numbers import AGAINST, elapsed, interval, percent
 from automtl_report.record import RunRecord
-from automtl_report.search import measure
+from automtl_report.search import score_name
 
 
 def verdict(record: RunRecord) -> Iterator[Section]:
@@ -28,16 +27,17 @@ def first(record: RunRecord) -> Iterator[Section]:
     values, charts = dict[str, tuple[str, str]](), dict[str, Bars]()
     said, share = "One training without another model beside it", contest.share if contest else None
     if contest and (rival := contest.rival):
-        lead, name = contest.leads()[rival.name], contest.chosen.name
-        said = f"Use `{name}`:" if lead.standing() == "ahead" else f"`{name}` is"
-        said += f" {IN_WORDS[lead.standing()]} `{rival.name}`"
+        lead, losses = contest.leads()[rival.name], contest.chosen.test_losses
+        part = "validation" if contest.chosen.test_loss is None else "test"
+        said = "Use " * (lead.standing() == "ahead") + f"{contest.title}: "
+        said += f"{AGAINST[lead.standing()]} `{rival.name}`"
         said += ", the best simple model" * ("name" in rival.overrides.get("space", ()))
         said += f", at {percent(share)} of the FLOPs of `mmoe`" if share else ""
         said += ". One seed, and another may reverse this"
         gain, _, ends = interval(lead).partition(" ")
         over = f"over `{rival.name}`, 95 % interval {ends}"
-        values["gain on test rows"] = f"{gain} {measure(record, 'and')}", over
-        charts["gain on test rows"] = Bars("", "", [Bar("gain", lead.mean, lead.low, lead.high)])
+        values["gain"] = f"{gain} {score_name(record, part, losses)}", over
+        charts["gain"] = Bars("", "", [Bar("gain", lead.mean, lead.low, lead.high)])
     if result.flops_per_row:
         sizes = f"{result.flops_per_row:,} FLOPs per row", f"{result.parameters:,} parameters"
         values["cost"] = (f"{percent(share)} of mmoe", ", ".join(sizes)) if share else sizes
@@ -81,6 +81,10 @@ def steps(record: RunRecord) -> Iterator[Section]:
 
 
 def _next(record: RunRecord) -> list[str]:
-    """Return the commands to run after a report."""
-    run = shlex.quote(str(record.path))
-    return [f"automtl compare --models mmoe,{run}"] * bool(record.search.front) + [f"automtl export {run}"]
+    """Return the commands to run after a report: no export while a simple model may be as good."""
+    run, contest = shlex.quote(str(record.path)), contested(record)
+    simple = {name: contest.leads()[name].standing() for name in contest.simple} if contest else {}
+    tied = [name for name, standing in simple.items() if standing != "ahead"]
+    models = ",".join([*(tied or [*simple][:1] or ["mmoe"]), run])
+    compare = [f"automtl compare --models {models}"] * bool(record.search.front)
+    return compare + [f"automtl export {run}"] * (not tied)

@@ -131,7 +131,7 @@ def search_encodings(
     """
     trials = _Trials(rows, encodings, recipe, train)
     if not rows.enough:
-        why = f"too few held-out training rows ({len(rows.look):,}) or positive labels to compare encodings"
+        why = f"too few held-out training rows ({len(rows.look):,}) or positive labels"
         return EncodingSearchResult(trials.best, why=why)
     if "aggregates" in trials.best:
         trials.keys = tuple(select_keys(rows))

@@ -27,7 +27,7 @@ from automtl_report import outcome
 from automtl_report.commands import Output
 from automtl_report.record import read_record
 from automtl_report.run import outcome as finished
-from automtl_report.search import apart, encoding
+from automtl_report.search import apart
 
 
 class Terminal:
@@ -70,7 +70,6 @@ class Terminal:
             case Noted(sentence):
                 say(sentence)
             case EncodingsChosen(result):
-                say(encoding(result))
                 for sentence in apart(result):
                     say(f"warning: {sentence}")
             case TrialBegan(title) if title:

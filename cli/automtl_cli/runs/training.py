@@ -78,7 +78,7 @@ def compare(
     on: Path | None = option("FILE", "Labelled rows: compare finished models on them."),
     history: Path | None = option("FILE", "With --on: events up to now, one a row."),
     margin: float = option(
-        "X", "With --on: difference that counts as level [0.001].", min=0.0, default=0.001
+        "X", "With --on: smallest difference that counts [0.001].", min=0.0, default=0.001
     ),
     configuration: options.Configuration,
     execution: options.Execution,
@@ -90,7 +90,7 @@ def compare(
 
     The first model is what the others are compared with. The same command goes on with a comparison that was
     interrupted. With --on, nothing is trained: the first model is in use, the others are runs or files of
-    predictions; the exit code is 0 if one is ahead, 80 if the best is level, 81 if all are behind.
+    predictions; the exit code is 0 if one is ahead, 81 if all are behind, else 80.
     """
     names = options.names(models)
     if on is not None:
@@ -147,7 +147,7 @@ def _on_rows(on: Path, entrants: list[str], history: Path | None, margin: float)
 
     result = on_rows(workflow("reading new rows"), on, entrants, history, margin)
     level = result.verdict == "level"
-    what = "the best one is level with it" if level else "all are behind"
+    what = "for the best one, no clear difference" if level else "all are behind"
     error = (NotBetterError if level else AllWorseError)(
         f"no challenger is ahead of {result.reference}: {what}", f"keep {result.reference}"
     )
