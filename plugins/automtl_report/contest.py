@@ -30,14 +30,14 @@ class Contest:
         It is that on test rows, for models that have a test; or that on validation rows, with `validation`
         and where the chosen model has no test, as in runs of automtl 0.3.
         """
-        own, looks = self.chosen.test_loss, len(self.ranked) - 1
-        rivals, leads = [point for point in self.ranked if not point.chosen], dict[str, Difference]()
-        for point in rivals:
-            if own is None or validation:
-                leads[point.name] = Difference.of(sign * (point.loss - self.chosen.loss), point.error, looks)
-            elif point.test_loss is not None:
-                leads[point.name] = Difference.of(sign * (point.test_loss - own), point.test_error, looks)
-        return leads
+        on_test, looks = self.chosen.test_loss is not None and not validation, len(self.ranked) - 1
+        losses = {p.name: (p.test_loss, p.test_error) if on_test else (p.loss, p.error) for p in self.ranked}
+        own, _ = losses.pop(self.chosen.name)
+        return {
+            name: Difference.of(sign * (loss - (own or 0.0)), error, looks)
+            for name, (loss, error) in losses.items()
+            if loss is not None
+        }
 
     @property
     def simple(self) -> list[str]:
@@ -83,8 +83,9 @@ def rank(record: RunRecord) -> Iterator[Text]:
     chosen, leads, ranked = contest.chosen, contest.leads(), contest.ranked
     part, loss = ("validation", chosen.loss) if chosen.test_loss is None else ("test", chosen.test_loss)
     score, result = f"{score_name(record, part, chosen.test_losses)} {1 - loss:.4f}", record.get(Result)
-    if result and result.test and result.refitted and chosen.test_losses:
-        score += f" ({mean_score(result.test, chosen.test_losses):.4f} after the refit)"
+    now = mean_score(result.test, chosen.test_losses) if result and result.test else None
+    if now is not None and round(now, 4) != round(1 - loss, 4):
+        score += f" ({now:.4f} trained again)"
     said = f"{contest.title} is chosen of {len(ranked)} models: {score}"
     if rival := contest.rival:
         lead = leads[rival.name]
@@ -116,8 +117,9 @@ def standings(record: RunRecord, short: bool = True) -> Iterator[Section]:
     for point in [*trained, *(point for point in points if not point.trained)]:
         verdict = "chosen" if point.chosen else "dropped early" if point.trained else "not trained"
         if lead := leads.get(point.name):
-            verdict = str(lead.standing()).replace("level", LEVEL)
-            verdict += f", {interval(lead)}" if not short else f", {change(lead.mean)}" * (verdict != LEVEL)
+            verdict, gap = (lead.standing() or "").replace("level", LEVEL), interval(lead)
+            gap = gap if not short else change(lead.mean) * (verdict != LEVEL)
+            verdict = ", ".join(filter(None, (verdict, gap)))
         elif short and contest and not point.chosen:
             dropped.append(point.name)
             continue
@@ -135,12 +137,10 @@ def models(record: RunRecord) -> Iterator[Section]:
     """Yield the table of the models of a search with notes."""
     points = record.search.front
     for section in standings(record, short=False):
-        notes = [NOTE]
-        if len(points) > 1:
-            command = f"`automtl train --model {shlex.quote(f'{record.path}@N')}`"
-            others = "`@cost`, `@200000flops` or `@2.5ms` in place of `@N`"
-            notes.append(f"To train model N: {command}, or with {others}")
-        yield Section("models", [*section.blocks, *map(Text, notes)], more=_plot(points))
+        command = f"`automtl train --model {shlex.quote(f'{record.path}@N')}`"
+        others = "`@cost`, `@200000flops` or `@2.5ms` in place of `@N`"
+        notes = [Text(NOTE), Text(f"To train model N: {command}, or with {others}")]
+        yield Section("models", [*section.blocks, *notes], more=_plot(points))
 
 
 def _plot(points: Sequence[Point]) -> list[Block]:
@@ -153,8 +153,7 @@ def _plot(points: Sequence[Point]) -> list[Block]:
 
 
 NOTE = (
-    "Scores are means over tasks, weighted by precision where validation rows chose. Test rows are scored "
-    f"once, after the choice. {LEVEL.capitalize()}: the 95 % interval for all models together includes 0. "
-    "Dropped early: behind after a few epochs, and so not trained to its end. Not trained: with inherited "
-    "weights"
+    "Scores are means over tasks, those of validation weighted by precision; test rows are scored once, "
+    f"after the choice. {LEVEL.capitalize()}: the 95 % interval includes 0. Dropped early: behind others "
+    "after a few epochs, so not trained to its end. Not trained: with inherited weights"
 )

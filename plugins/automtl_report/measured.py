@@ -36,7 +36,7 @@ def notes(record: RunRecord) -> list[Block]:
     found = list(after_refresh(refreshed, record.path)) if refreshed else []
     found += after_update(updated) if (updated := record.get(Updated)) else []
     if result is not None and record.baselines is not None:
-        found += doubts(record.baselines, bool(record.search.front))
+        found += doubts(record.baselines)
     return list(map(Text, found))
 
 
@@ -50,30 +50,24 @@ def drift(record: RunRecord) -> Iterator[Section]:
     yield Section("drift", [text, *differences(drifted, 20).blocks])
 
 
-def doubts(baselines: Mapping[str, Baseline], searched: bool) -> Iterator[str]:
+def doubts(baselines: Mapping[str, Baseline]) -> Iterator[str]:
     """Yield a sentence if the network is no better than trivial predictions, and warnings if it is too good.
 
     Args:
         baselines: The comparisons of the tasks that have enough test rows.
-        searched: Whether the network is the result of a search.
 
     """
     better = [b for b in baselines.values() if b.beats_constant]
     if not baselines:
-        rows = f"Too few test rows (no task has {LEAST} of either class)"
-        yield f"{rows} to know whether the network has learned anything."
+        yield f"Too few test rows to know whether the model has learned: no task has {LEAST} of either class"
     elif not any(b.beats_field for b in better):
-        than = "a single field" if better else "a constant prediction"
-        start = "On" if better else "Nothing was learned: on"
-        meaningless = "; decisions and costs below have no meaning" if searched else ""
-        yield f"{start} the test rows, the network is not significantly better than {than}{meaningless}"
+        than = "a single field" if better else "a constant prediction: nothing was learned"
+        yield f"On the test rows, the model is not significantly better than {than}"
     for task, b in baselines.items():
         if b.score > 0.99:
             field = f"; the best single field is `{b.field}`" if b.field else ""
-            yield (
-                f"warning: {b.measure} {b.score:.4f} of {task} suggests label leakage{field}: "
-                "is each field known before the event? See automtl data describe"
-            )
+            what = f"{b.measure} {b.score:.4f} of {task} suggests label leakage{field}"
+            yield f"warning: {what}: is each field known before the event? See automtl data describe"
 
 
 def on_test_rows(record: RunRecord) -> Iterator[Section]:
@@ -170,18 +164,16 @@ def summary(record: RunRecord) -> Iterator[Section]:
 def _scores(record: RunRecord, test: Metrics, few: Metrics) -> Grid:
     """Return a table of the test score of each task, and its lead over the best simple model of a search."""
     contest = contested(record)
-    own, rival = contest.chosen.test_losses if contest else {}, contest.rival if contest else None
-    known = rival.test_losses if rival else {}
-    leads: dict[str, object] = {
-        task: change(known[task] - loss) for task, loss in own.items() if task in known
-    }
+    rival = contest.rival if contest else None
+    own, other = (contest.chosen.test_losses, rival.test_losses) if contest and rival else ({}, {})
+    leads = {task: other[task] - loss for task, loss in own.items() if task in other}
     scores: dict[str, object] = {task: m.evidence for task, m in test.items()}
     counted = own or [task for task, m in test.items() if m.type.two_classes and task not in few]
     if len(counted) > 1:
         scores["mean"] = mean_score(test, counted)
-        leads |= {"mean": change(contest.leads()[rival.name].mean)} if contest and rival and leads else {}
+        leads |= {"mean": fmean(leads.values())} if leads else {}
     columns = {f"test {measure(record)}" + ", refit" * record.result.refitted: scores}
-    columns |= {f"over {rival.name}": leads} if rival and leads else {}
+    columns[f"over {rival and rival.name}"] = {task: change(lead) for task, lead in leads.items()}
     for of in distinct(m.kind for m in test.values()):
         loss = of.measures[of.measures[0].sign > 0]
         columns[loss.title] = {task: cell(m.values, loss) for task, m in test.items()}
@@ -194,13 +186,12 @@ def _scores(record: RunRecord, test: Metrics, few: Metrics) -> Grid:
 
 def effects(importance: Importance) -> list[Block]:
     """Return a table of the effect of each field on each task, the strongest fields first."""
-    measures = list({e.measure for of in importance.effects.values() for e in of.values()})
+    known = importance.effects
+    measures = list({e.measure for of in known.values() for e in of.values()})
     one, rows = len(measures) == 1, []
-    drops = {
-        field: max([e.drop or 0.0 for e in of.values()] or [0.0]) for field, of in importance.effects.items()
-    }
+    drops = {field: max([e.drop or 0.0 for e in of.values()] or [0.0]) for field, of in known.items()}
     for field in sorted(drops, key=lambda field: -drops[field]):
-        for task, e in importance.effects[field].items():
+        for task, e in known[field].items():
             cells = ["undefined", ""]
             if e.drop is not None:
                 cells = [change(e.drop, e.low, e.high), "" if e.p is None else p_value(e.p)]

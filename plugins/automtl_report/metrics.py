@@ -23,26 +23,29 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
     """
     best = {task: {"reachable": value} for task, value in reachable.items()}
     values = {task: {**flat(m), **best.get(task, {})} for task, m in test.items()}
-    columns, scores = list[Measure](), set()
+    columns, scores = dict[tuple[str, str], Measure](), set()
     for kind in distinct(m.kind for m in test.values()):
         score, *others = measures(kind, [m for m in test.values() if m.kind == kind.name])
         optimal = Measure("reachable", f"optimal {score.title}", "z.4f", 1)  # of the true probabilities
         generated = [optimal] if reachable and kind.two_classes else []
         for column in (score, *generated, *others):  # two kinds of tasks may have a metric in common
-            if (column.key, column.title) not in [(known.key, known.title) for known in columns]:
-                columns.append(column)
+            columns.setdefault((column.key, column.title), column)
         scores.add(score)
     counts = [key for key in ("positives", "rows") if any(key in of_task for of_task in values.values())]
     few = {task: m for task, m in test.items() if not m.is_informative(least)}
     rows: list[list[object]] = [
-        [task + " *" * (task in few), *(cell(of, c) for c in columns), *(of.get(key, "") for key in counts)]
+        [
+            task + " *" * (task in few),
+            *(cell(of, c) for c in columns.values()),
+            *(of.get(key, "") for key in counts),
+        ]
         for task, of in values.items()
     ]
     if len(test) - len(few) > 1 and all(m.type.two_classes for m in test.values()):
-        found = [{task: of[c.key] for task, of in values.items() if c.key in of} for c in columns]
+        found = [{task: of[c.key] for task, of in values.items() if c.key in of} for c in columns.values()]
         means = [mean_over_tasks(of, {task: test[task] for task in of}, least) for of in found]
         rows.append(["mean", *means, *[""] * len(counts)])
-    titles = ["test " * (column in scores) + column.title for column in columns]
+    titles = ["test " * (column in scores) + column.title for column in columns.values()]
     yield Grid(["task", *titles, *counts], rows, "lr")
     yield from map(Text, too_few(few))
     undefined: dict[str, list[str]] = {}  # reason -> tasks
@@ -94,10 +97,7 @@ def _of_users(title: str, users: Sequence[ByUser]) -> Iterator[str]:
         f"each on average; a random order has {random}"
     )
     if unit == "buckets":
-        yield (
-            f"warning: {title} is by hash bucket, not by user: the user field is in dataset.hashed, and the "
-            "users of a bucket count as one"
-        )
+        yield f"warning: {title} is by hash bucket, not by user: the user field is in dataset.hashed"
     if min(rows) < 1.5:
         yield f"warning: {title} says little, since most {unit} have one row, and nothing to rank"
 

@@ -132,8 +132,8 @@ class RunRecord:
         rows = data.rows["train"] + data.rows["validation"]
         most = "at most " if data.settings.get("weights") else ""  # without validation rows of weight 0
         epochs = result.best_epochs or (result.best_epoch,)
-        words = f"{', '.join(map(str, epochs))} epoch{'s' * (epochs != (1,))}"
-        return f"refit: trained again on {most}{rows:,} training and validation rows for {words}"
+        words = f"training and validation rows for {', '.join(map(str, epochs))} epoch"
+        return f"refit: trained again on {most}{rows:,} {words}{'s' * (epochs != (1,))}"
 
     @property
     def remarks(self) -> list[str]:
@@ -145,10 +145,8 @@ class RunRecord:
             remarks += [f"time budget: {sentence}" for sentence in budget.warned]
         if result is not None and result.cut_short:
             epochs = self.config.training.epochs
-            remarks.append(
-                f"validation scores still improved in the last of {epochs} epochs: "
-                f"more epochs may be better, such as --set training.epochs={2 * epochs}"
-            )
+            more = f"more epochs may be better, such as --set training.epochs={2 * epochs}"
+            remarks.append(f"validation scores still improved in the last of {epochs} epochs: {more}")
         return remarks
 
     @cached_property

@@ -37,8 +37,7 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
             hint = f"Details of {option}: automtl show {shlex.quote(str(record.path))} --{option}"
             yield Section(f"details of {option}", details) if asked else lines(hint)
         elif asked and option == "fields":
-            missing = "there is no permutation importance (importance.rows)"
-            yield lines(f"Effects of fields are not known: {missing}")
+            yield lines("Effects of fields are not known: no permutation importance (importance.rows)")
 
 
 def outcome(record: RunRecord) -> Iterator[Section]:

@@ -62,32 +62,21 @@ def _listed(path: Path) -> Summary:
 def _summary(run: Run) -> Summary:
     status, config, data, refreshed = run.status(), run.config(), run.read(Data), run.get(Refreshed)
     strategy = config.strategy and config.strategy.name
-    basic = Summary(
-        run=str(run.path),
-        state=status.state,
-        dataset=data.dataset,
-        data=data.fingerprint,
-        model=f"{config.space.name}:{strategy}" if strategy else config.space.name,
-        seed=config.seed,
-        note=status.error or (seen_by_aggregates(refreshed) if refreshed else None),
-    )
+    model, note = config.space.name, seen_by_aggregates(refreshed) if refreshed else None
+    model += f":{strategy}" * bool(strategy)
+    known = str(run.path), status.state, data.dataset, data.fingerprint, model, config.seed
+    basic = Summary(*known, note=status.error or note)
     if not run.has(Result):
         return basic
-    result, costs = run.read(Result), run.read(Costs)
+    result, least = run.read(Result), config.training.min_positives
     test: Metrics = result.test or {}
-    least = config.training.min_positives
     score, validation = (
         mean_over_tasks({task: m.evidence for task, m in metrics.items()}, metrics, least)
         for metrics in (test, result.validation)
     )
-    return replace(
-        basic,
-        score=score,
-        validation=validation,
-        scores={task: m.score for task, m in test.items()},
-        flops_per_row=result.flops_per_row,
-        seconds=sum(costs.seconds.values()),
-    )
+    done = replace(basic, score=score, validation=validation, flops_per_row=result.flops_per_row)
+    scores = {task: m.score for task, m in test.items()}
+    return replace(done, scores=scores, seconds=sum(run.read(Costs).seconds.values()))
 
 
 CELLS, CELLS_FILE = "cells", "cells.json"

@@ -63,9 +63,8 @@ def evidence(record: RunRecord) -> Iterator[Section]:
     reasons = [f"{counts[v]} {text.format(measure=measure(record))}" for v, text in words if counts[v]]
     notes = [f"{len(decided)} decision{'s' * (len(decided) > 1)}: {', '.join(reasons)}"]
     if chance := [d.choice for d in decided if d.verdict == "at chance"]:
-        names = list(dict.fromkeys(chance))
-        more = ", ..." if len(names) > 3 else ""
-        notes.append(f"{len(chance)} made at chance, without evidence: {', '.join(names[:3])}{more}")
+        names = some(list(dict.fromkeys(chance)), 3)
+        notes.append(f"{len(chance)} made at chance, without evidence: {names}")
     yield Section("evidence", list(map(Text, notes)), more=decisions(record.search.evidence))
 
 
@@ -83,10 +82,9 @@ def decisions(evidence: Sequence[Evidence]) -> list[Block]:
     columns = [name for name in COLUMNS if any(row[name] is not None for row in rows)]
     grid = [["" if row[name] is None else row[name] for name in columns] for row in rows]
     legend = (
-        "closed: removed; effect on loss: mean over tasks of 1 - AUC (1 - R2) on held-out rows with the "
-        "decision (for a kept option: without it) minus that of the alternative, with its 95 % interval; p: "
-        f"after Holm's correction, significant below {SIGNIFICANCE}; + N more: from N more choices at once; "
-        "everywhere: from all; interchangeable: of one of several equal parts, which seeds may exchange"
+        "closed: removed; effect on loss: mean of 1 - AUC (1 - R2) on held-out rows with the decision (of a "
+        "kept option: without it) minus that of the alternative, 95 % interval; p: after Holm's correction, "
+        f"significant below {SIGNIFICANCE}; + N more: from N more choices at once; everywhere: from all"
     )
     notes = [Text(legend)] if "difference" in columns else []
     letters = "".join("l" if name in TEXTS else "r" for name in columns)
@@ -127,8 +125,7 @@ def aggregates(record: RunRecord) -> Iterator[Section]:
         gains = [interval(key.gains[task]) for task in tasks]
         rows.append([key.aggregate.name.removeprefix("by "), key.cells, *gains, p_value(key.p)])
     note = (
-        "Share of the variance of each label that a key explains beyond the other keys, in a linear model on "
-        "held-out training rows, with its 95 % interval. p is corrected for the number of keys."
+        "Variance of each label that a key alone explains, linearly, on held-out training rows; p: corrected"
     )
     grid = Grid(["key", "combinations", *tasks, "p"], rows, f"lr{'r' * len(tasks)}r")
     yield Section("aggregates", [Text(note), grid])
@@ -150,8 +147,7 @@ def encodings(record: RunRecord) -> Iterator[Section]:
 
 OVER_ALL_ROWS = "if predictions of different lists are compared, as bids are, set training.monitor_metric=auc"
 WITHIN_USERS = (
-    "if the rows of a user are ranked against each other, name these rows by dataset.list, such as {user, "
-    "gap: 30m}: all of them are then seen at one moment, and GAUC decides"
+    "if the rows of a user compete, name them by dataset.list, such as {user, gap: 30m}, so that GAUC decides"
 )
 """Advice to a user whose predictions are judged in the other view."""
 
@@ -173,9 +169,7 @@ def apart(result: EncodingSearchResult) -> Iterator[str]:
     half = NORMAL * other.error
     gain = change(other.gain, other.gain - half, other.gain + half)
     loses = f"lose {other.measure}: {gain}, 95 % interval"
-    advice = OVER_ALL_ROWS
-    if other.measure != "AUC":
-        advice = WITHIN_USERS
+    advice = OVER_ALL_ROWS if other.measure == "AUC" else WITHIN_USERS
     yield f"the chosen inputs gain {result.gain:+.4f} {result.measure}, and {loses}; {advice}"
 
 
@@ -196,5 +190,5 @@ def _words(name: str, answer: Any, most: int) -> str:
     if name == "history":
         return f"history by {listing(answer)}, which needs the earlier rows of a user" * bool(answer)
     if name == "numbers":
-        return "bins of numbers" * (answer == "bins")
+        return "bins of numbers" if answer == "bins" else ""
     return f"{name.replace('_', ' ')} {answer:g}"

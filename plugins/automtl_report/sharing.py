@@ -50,9 +50,7 @@ def notes(record: RunRecord) -> Iterator[Text]:
     who = "Experts read" if gates and closed else "The network reads"
     yield Text(f"{who} {read}" + (f", without {some(closed)}" if closed else ""))
     if closed:
-        yield Text(
-            "A removal is a decision about cost and estimated effect, and no proof that a field is useless"
-        )
+        yield Text("Removed for cost or estimated effect, which is no proof that a field is useless")
     if always := [field for field in fields if field not in sharing.fields]:
         yield Text(f"Fields that are always read: {some(always)}")
 

@@ -9,7 +9,7 @@ from automtl_inspection.sections import Bar, Bars, Figures, Section, Text, lines
 from automtl_report import sharing
 from automtl_report.contest import contested, rank
 from automtl_report.measured import notes, that_matter, without_effect
-from automtl_report.numbers import AGAINST, elapsed, interval, percent
+from automtl_report.numbers import elapsed, interval, percent
 from automtl_report.record import RunRecord
 from automtl_report.search import score_name
 
@@ -25,18 +25,13 @@ def first(record: RunRecord) -> Iterator[Section]:
         return
     contest, importance = contested(record), record.get(Importance)
     values, charts = dict[str, tuple[str, str]](), dict[str, Bars]()
-    said, share = "One training without another model beside it", contest.share if contest else None
+    said, *more = [t.text for t in rank(record)] or ["One training without another model beside it"]
+    share = contest.share if contest else None
     if contest and (rival := contest.rival):
         lead, losses = contest.leads()[rival.name], contest.chosen.test_losses
-        part = "validation" if contest.chosen.test_loss is None else "test"
-        said = "Use " * (lead.standing() == "ahead") + f"{contest.title}: "
-        said += f"{AGAINST[lead.standing()]} `{rival.name}`"
-        said += ", the best simple model" * ("name" in rival.overrides.get("space", ()))
-        said += f", at {percent(share)} of the FLOPs of `mmoe`" if share else ""
-        said += ". One seed, and another may reverse this"
         gain, _, ends = interval(lead).partition(" ")
-        over = f"over `{rival.name}`, 95 % interval {ends}"
-        values["gain"] = f"{gain} {score_name(record, part, losses)}", over
+        of = score_name(record, "validation" if contest.chosen.test_loss is None else "test", losses)
+        values["gain"] = f"{gain} {of}", f"over `{rival.name}`, 95 % interval {ends}"
         charts["gain"] = Bars("", "", [Bar("gain", lead.mean, lead.low, lead.high)])
     if result.flops_per_row:
         sizes = f"{result.flops_per_row:,} FLOPs per row", f"{result.parameters:,} parameters"
@@ -50,8 +45,8 @@ def first(record: RunRecord) -> Iterator[Section]:
         note += f". {read}" * bool(read)
         values["fields"] = f"{len(matter)} of {len(importance.effects)} matter", note
     values["next"] = "", " ".join(f"`{command}`" for command in _next(record))
-    more = [*notes(record), *list(rank(record))[1:], *map(Text, record.remarks)]
-    yield Section("", [Text(f"{said}: compare before you ship"), *more, Figures(values, charts)])
+    texts = [Text(f"{said}. One seed: compare before you ship"), *notes(record)]
+    yield Section("", [*texts, *map(Text, [*more, *record.remarks]), Figures(values, charts)])
 
 
 def intervals(record: RunRecord) -> Iterator[Section]:
