@@ -65,6 +65,7 @@ def on_rows(
         notes += doubts(name, tasks, rows[name].labels, rows[name].logits, least)
     margins = {task.name: margin * task.deviation for task in tasks if task.type.score.in_units}
     count, units = len(rows[champion].labels), 0 if users is None else len(np.unique(users[users > 0]))
+    tested = {name: (CellResult(*HERE, name, test=test[name]),) for name in names}
     outcome = Comparison(
         dataset=str(files),
         splits={0: Split("", {"test": count}, test[champion])},
@@ -72,9 +73,7 @@ def on_rows(
         min_positives=least,
         trials=0,
         reference=champion,
-        models={
-            name: ModelResult("", None, {}, (CellResult(*HERE, name, test=test[name]),)) for name in names
-        },
+        models={name: ModelResult("", None, {}, cells) for name, cells in tested.items()},
         margins={MEAN: margin, **{task.name: margin for task in tasks}, **margins},
         notes=(f"{count:,} rows" + (f" of {units:,} users" if units else ""), *notes),
     )
@@ -91,9 +90,7 @@ def _answered(
 ) -> tuple[Sequence[Task], dict[str, Answers], list[str]]:
     """Return the tasks that all models predict, their answers by name, and sentences for the user."""
     runs, notes = [name for name in names if not is_file(name)], list[str]()
-    found: dict[str, tuple[Sequence[Task], Answers]] = {}
-    for name in runs:
-        found[name] = flow.answers(Path(name), files, history)
+    found = {name: flow.answers(Path(name), files, history) for name in runs}
     new = np.logical_and.reduce([answers.new for _, answers in found.values()])
     if not new.any():
         raise DataError(f"{files}: each row was seen by one of the models", "give rows that none has seen")

@@ -113,23 +113,22 @@ def standings(record: RunRecord, short: bool = True) -> Iterator[Section]:
     """
     points, contest = record.search.front, contested(record)
     trained = sorted(ranking(points), key=lambda point: not point.chosen)
-    leads, rows, dropped = contest.leads(-1) if contest else {}, list[list[object]](), list[str]()
-    for point in [*trained, *(point for point in points if not point.trained)]:
+    leads, rows = contest.leads(-1) if contest else {}, list[list[object]]()
+    known = [*trained, *(point for point in points if not point.trained)]
+    left = [p.name for p in known if short and contest and p.name not in leads and not p.chosen]
+    for point in [point for point in known if point.name not in left]:
         verdict = "chosen" if point.chosen else "dropped early" if point.trained else "not trained"
         if lead := leads.get(point.name):
             verdict, gap = (lead.standing() or "").replace("level", LEVEL), interval(lead)
             gap = gap if not short else change(lead.mean) * (verdict != LEVEL)
             verdict = ", ".join(filter(None, (verdict, gap)))
-        elif short and contest and not point.chosen:
-            dropped.append(point.name)
-            continue
         test = None if point.test_loss is None else 1 - point.test_loss
         cells = [points.index(point) + 1, point.name, test, 1 - point.loss, verdict]
         rows.append([*cells, point.flops_per_row or None])
     if rows:
         name = score_name(record, "test", trained[0].test_losses if trained else ())
         head = ["N", "model", name, "validation", "against the chosen one", "FLOPs per row"]
-        notes = [Text(f"without a test score: {some(dropped, 3)}")] if dropped else []
+        notes = [Text(f"without a test score: {some(left, 3)}")] if left else []
         yield Section("", [Grid(head, rows, "rlrrlr", chosen=contest is not None), *notes])
 
 

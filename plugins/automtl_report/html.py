@@ -42,10 +42,8 @@ def page(title: str, subtitle: str, sections: Iterable[Section], version: str) -
         sentence=_sentence,
         width=lambda text: " n" if re.match(r"[-+<.]?[\d. ]", text) else " long" * (len(text) > LONG),
     )
-    texts = (
-        (resources.files("automtl_report") / name).read_text("utf-8") for name in ("page.css", "page.js")
-    )
-    style, script = map(Markup, texts)  # our own files
+    own = resources.files("automtl_report")
+    style, script = (Markup((own / name).read_text("utf-8")) for name in ("page.css", "page.js"))  # noqa: S704
     about = {"title": title, "subtitle": subtitle, "version": version, "style": style, "script": script}
     return made.render(about, sections=_titled(sections), **LIMITS)
 

@@ -149,8 +149,7 @@ def summary(record: RunRecord) -> Iterator[Section]:
     """Yield the test scores, the fields that matter, and the chosen inputs, in few lines."""
     importance, searched, result = record.get(Importance), record.get(EncodingSearch), record.get(Result)
     if result is not None and result.test is not None:
-        few = {task: m for task, m in result.test.items() if not m.is_informative(record.min_positives)}
-        yield Section("", [_scores(record, result.test, few), *map(Text, too_few(few))])
+        yield Section("", list(_scores(record, result.test)))
     texts = list[str]()
     if importance:
         names = some([field for *_, field in that_matter(importance)], 3) or "none"
@@ -161,9 +160,10 @@ def summary(record: RunRecord) -> Iterator[Section]:
     yield Section("", list(map(Text, texts)))
 
 
-def _scores(record: RunRecord, test: Metrics, few: Metrics) -> Grid:
-    """Return a table of the test score of each task, and its lead over the best simple model of a search."""
-    contest = contested(record)
+def _scores(record: RunRecord, test: Metrics) -> Iterator[Block]:
+    """Yield a table of the test score of each task, and its lead over the best simple model of a search."""
+    contest, least = contested(record), record.min_positives
+    few = {task: m for task, m in test.items() if not m.is_informative(least)}
     rival = contest.rival if contest else None
     own, other = (contest.chosen.test_losses, rival.test_losses) if contest and rival else ({}, {})
     leads = {task: other[task] - loss for task, loss in own.items() if task in other}
@@ -181,7 +181,8 @@ def _scores(record: RunRecord, test: Metrics, few: Metrics) -> Grid:
     columns["rows"] = {task: m.rows for task, m in test.items()}
     shown = {title: of for title, of in columns.items() if of}
     rows = [[t + " *" * (t in few), *(of.get(t, "") for of in shown.values())] for t in scores]
-    return Grid(["task", *shown], rows, "lr")
+    yield Grid(["task", *shown], rows, "lr")
+    yield from map(Text, too_few(few))
 
 
 def effects(importance: Importance) -> list[Block]:

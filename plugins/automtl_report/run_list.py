@@ -61,11 +61,9 @@ def _listed(path: Path) -> Summary:
 
 def _summary(run: Run) -> Summary:
     status, config, data, refreshed = run.status(), run.config(), run.read(Data), run.get(Refreshed)
-    strategy = config.strategy and config.strategy.name
-    model, note = config.space.name, seen_by_aggregates(refreshed) if refreshed else None
-    model += f":{strategy}" * bool(strategy)
+    model = ":".join([config.space.name, *([config.strategy.name] if config.strategy else [])])
     known = str(run.path), status.state, data.dataset, data.fingerprint, model, config.seed
-    basic = Summary(*known, note=status.error or note)
+    basic = Summary(*known, note=status.error or (seen_by_aggregates(refreshed) if refreshed else None))
     if not run.has(Result):
         return basic
     result, least = run.read(Result), config.training.min_positives

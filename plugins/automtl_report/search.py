@@ -137,12 +137,9 @@ def encodings(record: RunRecord) -> Iterator[Section]:
     if searched is None or not searched.encoding_search.trials:
         return
     result, title = searched.encoding_search, measure(record)
-    rows = [
-        ["->" * (trial.answers == result.answers), in_words(trial.answers), trial.score]
-        for trial in result.trials
-    ]
-    grid = Grid(["", "feature encoding", title], rows, "llr")
-    yield Section("feature encodings", [grid])
+    told = [(one.answers == result.answers, in_words(one.answers) or "none", one) for one in result.trials]
+    rows = [["->" * chosen, words, one.score] for chosen, words, one in told]
+    yield Section("feature encodings", [Grid(["", "inputs added", title], rows, "llr")])
 
 
 OVER_ALL_ROWS = "if predictions of different lists are compared, as bids are, set training.monitor_metric=auc"
@@ -188,7 +185,7 @@ def _words(name: str, answer: Any, most: int) -> str:
     if name == "derived":
         return some([" ".join(one) for one in answer], most)
     if name == "history":
-        return f"history by {listing(answer)}, which needs the earlier rows of a user" * bool(answer)
+        return f"history ({listing(answer)}) of a user" * bool(answer)
     if name == "numbers":
         return "bins of numbers" if answer == "bins" else ""
     return f"{name.replace('_', ' ')} {answer:g}"

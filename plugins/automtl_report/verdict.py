@@ -41,8 +41,9 @@ def first(record: RunRecord) -> Iterator[Section]:
         matter, without = that_matter(importance), without_effect(importance)
         unclear = len(importance.effects) - len(matter) - len(without)
         read = next((note.text.partition(":")[0] for note in sharing.notes(record)), "")
-        note = f"{len(without)} without effect" + f", {unclear} unclear" * bool(unclear)
-        note += f". {read}" * bool(read)
+        note = (
+            f"{len(without)} without effect{f', {unclear} unclear' * bool(unclear)}{f'. {read}' * bool(read)}"
+        )
         values["fields"] = f"{len(matter)} of {len(importance.effects)} matter", note
     values["next"] = "", " ".join(f"`{command}`" for command in _next(record))
     texts = [Text(f"{said}. One seed: compare before you ship"), *notes(record)]
@@ -70,9 +71,9 @@ def steps(record: RunRecord) -> Iterator[Section]:
     result, seconds = record.result, sum(record.read(Costs).seconds.values())
     sizes = {"FLOPs per row": result.flops_per_row, "parameters": result.parameters}
     took = [*(f"{size:,} {label}" for label, size in sizes.items() if size), elapsed(seconds)]
-    ended = ", ".join([*took, f"saved in {record.path}"])
     report = f"automtl report {shlex.quote(str(record.path))}"
-    yield lines(ended, *next_commands([report, _next(record)[0]]))
+    commands = next_commands([report, _next(record)[0]])
+    yield lines(", ".join([*took, f"saved in {record.path}"]), *commands)
 
 
 def _next(record: RunRecord) -> list[str]:
