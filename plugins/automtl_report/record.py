@@ -21,7 +21,6 @@ from automtl_core.settings.settings import Component
 from automtl_core.space import SearchSpace
 from automtl_core.system.documents import Value, plain, read_signed
 from automtl_core.training.events import EpochEnded
-from automtl_core.training.metrics import Metrics
 from automtl_inspection.baselines import Baseline, Baselines
 from automtl_inspection.behaviour import Behaviour
 from automtl_inspection.importance import Importance
@@ -69,10 +68,6 @@ class RunRecord:
     def read(self, kind: type[F]) -> F:
         """Return a fact; raises as `Run.read` does where it was not recorded."""
         return self.get(kind) or Run(self.path).read(kind)
-
-    def tested(self) -> Metrics:
-        """Return the test metrics; raises as `Run.tested` does."""
-        return Run.open(self.path).tested()
 
     @cached_property
     def config(self) -> RunConfig:

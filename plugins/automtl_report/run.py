@@ -11,6 +11,7 @@ from automtl_core.modules.sharing import WHOLE
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment
+from automtl_core.run_dir.run import Run
 from automtl_inspection.sections import Grid, Preformatted, Section, Text, facts, lines
 from automtl_report import contest, measured, search, sharing, verdict
 from automtl_report.card import limits, tasks
@@ -59,7 +60,7 @@ def card(record: RunRecord) -> str:
         ArtifactError: the run is not tested yet.
 
     """
-    title = f"{record.path.resolve().name}: {', '.join(record.tested())}"
+    title = f"{record.path.resolve().name}: {', '.join(Run.open(record.path).tested())}"
     return markdown(title, chosen(record, "card"))
 
 

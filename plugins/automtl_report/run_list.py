@@ -47,9 +47,7 @@ class Summary(Value):
 
 def summaries(folder: Path) -> list[Summary]:
     """Return the runs in a folder, sorted by dataset and validation AUC, those without a score last."""
-    found = [_listed(path.parent) for path in folder.glob("*/config.yaml")]
-    found.sort(key=lambda s: (s.validation is None, -(s.validation or 0.0), s.run))
-    return sorted(found, key=lambda s: (s.dataset is None, s.dataset or ""))
+    return sorted((_listed(path.parent) for path in folder.glob("*/config.yaml")), key=_order)
 
 
 def _listed(path: Path) -> Summary:
@@ -57,6 +55,10 @@ def _listed(path: Path) -> Summary:
         return _summary(Run.open(path))
     except AutoMTLError as error:
         return Summary(str(path), "damaged", note=str(error))
+
+
+def _order(s: Summary) -> tuple[bool, str, bool, float, str]:
+    return s.dataset is None, s.dataset or "", s.validation is None, -(s.validation or 0.0), s.run
 
 
 def _summary(run: Run) -> Summary:

@@ -106,6 +106,8 @@ def test_a_command_prints_its_golden_file(name, folder, monkeypatch, capsys, req
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     code, (out, err) = run(COMMANDS[name].split(), Stop()), capsys.readouterr()
+    lines = out.splitlines() if name in ("search", "train", "update") else []
+    assert sum(max(1, -(-len(line) // 100)) for line in lines) <= 25, "at 100 columns"
     text = masked(f"$ automtl {COMMANDS[name]}\n{out}--- standard error, exit code {code}\n{err}")
     text, path = PROGRESS.sub("", text), GOLDEN / f"{name}.txt"
     if request.config.getoption("--update-golden"):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from automtl_cli.terminal import rendered
 from automtl_core.choices import Architecture
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.sharing import Sharing
@@ -148,9 +149,10 @@ def members():
     return made(decisions=decisions, sharing=of_members(parts), space=Space(parts))
 
 
-LINEAR = replace(CHOSEN, name="linear", loss=0.203, error=0.002, flops_per_row=100, chosen=False)
+OF_LINEAR = {"space": {"name": "linear"}}
+LINEAR = replace(CHOSEN, name="linear", loss=0.203, error=0.002, chosen=False, overrides=OF_LINEAR)
 TREES = (replace(CHOSEN, name="boosting", flops_per_row=0), replace(MMOE, loss=0.201, error=0.002))
-MEANS = {"space": {"name": "average", "models": [{"name": "desan"}, {"name": "mmoe"}]}}
+MEANS = {"space": {"name": "average", "models": [{"name": "desan"}, {"name": "linear"}]}}
 MEAN = replace(MMOE, name="blend of 2", loss=0.1, error=None, chosen=True, overrides=MEANS)
 NOTHING = Baselines({"click": CHANCE, "buy": CHANCE})
 OF_LEVELS = ExpertUse(9, {"level0/a": {"x": 1.0}, "task/a": {"x": 0.3, "y": 0.7}}, {})
@@ -213,6 +215,8 @@ def others():
 @pytest.mark.parametrize("name", [*RUNS, "others"])
 def test_what_is_shown_is_the_golden_file(name, request):
     text, path = others() if name == "others" else shown(RUNS[name]), GOLDEN / f"{name}.md"
+    lines = rendered(outcome(RUNS[name])).splitlines() if name in RUNS else []
+    assert sum(max(1, -(-len(line) // 100)) for line in lines) <= 25, "at 100 columns"
     if request.config.getoption("--update-golden"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")

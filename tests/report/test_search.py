@@ -34,17 +34,11 @@ CHOSEN = EncodingSearchResult(KEYED, (EncodingTrial(OFF, 0.7), EncodingTrial(KEY
 
 def test_what_was_chosen_in_a_encoding():
     assert encoding(replace(CHOSEN, measure="AUC")) == (
-        "Feature encoding chosen on held-out training data (+0.0032 AUC): aggregates by a*b, c; "
-        "numeric features scaled; embedding decay 0.01"
+        "inputs added: mean labels of a x b, c (earlier rows) (+0.0032 AUC on held-out training rows)"
     )
-    other = {"numbers": "bins", "aggregates": []}
-    assert encoding(EncodingSearchResult(other, (EncodingTrial(other, 0.7),))).endswith(
-        " (+0.0000 AUC or R2): numeric features binned; no aggregates"
-    )
-    earlier = {"statistics": "none", "crosses": [], "wide": True, "numbers": "bins"}
-    assert encoding(EncodingSearchResult(earlier, (EncodingTrial(earlier, 0.7),))).endswith(
-        "(+0.0000 AUC or R2): numeric features binned"
-    )
+    earlier = {"statistics": "none", "crosses": [], "wide": True, "numbers": "bins", "aggregates": []}
+    found = encoding(EncodingSearchResult(earlier, (EncodingTrial(earlier, 0.7),)))
+    assert found == "inputs added: bins of numbers (+0.0000 AUC or R2 on held-out training rows)"
     chosen = replace(CHOSEN, measure="AUC", other_view=OtherView("GAUC", -0.05, 0.01))
     assert [*apart(chosen)] == [
         "the chosen inputs gain +0.0032 AUC, and lose GAUC: -0.0500 [-0.0696, -0.0304], 95 % interval; "
@@ -55,4 +49,4 @@ def test_what_was_chosen_in_a_encoding():
     )
     assert not [*apart(CHOSEN)]
     assert not [*apart(replace(CHOSEN, other_view=OtherView("GAUC", -0.01, 0.01)))], "by chance"
-    assert encoding(EncodingSearchResult(OFF, why="few rows")) == "Feature encoding not searched: few rows"
+    assert encoding(EncodingSearchResult(OFF, why="few rows")) == "inputs added: none, few rows"

@@ -27,7 +27,9 @@ def test_what_to_do_next_depends_on_the_run():
     found.facts.update({Result: RESULT, Costs: COSTS})
     assert texts(next(steps(found)).blocks)[-1].endswith("automtl compare --models mmoe,'my run'")
     *_, cheap = texts(rank(found))
-    assert cheap.startswith("`small` is level with it at less than 1 % of the FLOPs")
+    assert cheap.startswith(
+        "`small` has less than 1 % of its FLOPs, with no clear difference: `automtl train"
+    )
 
 
 def test_the_page_begins_with_four_cards_and_test_scores_have_their_intervals(small_record):
@@ -39,10 +41,14 @@ def test_the_page_begins_with_four_cards_and_test_scores_have_their_intervals(sm
     found.facts.update({Result: RESULT, Costs: COSTS})
     said, figures = next(first(found)).blocks
     assert said.text == (
-        "Use `search`: ahead of `mmoe`, the best simple model, at 50 % of the FLOPs of `mmoe`. "
-        "One seed, and another may reverse this: compare before you ship"
+        "`search` is chosen of 2 models: mean of test AUC and R2 0.8000, ahead of `mmoe` "
+        "(+0.0100 [+0.0061, +0.0139]); 50 % of the FLOPs of `mmoe`. One seed: compare before you ship"
     )
-    assert [value for value, _ in figures.values.values()] == ["+0.0100 AUC and R2", "50 % of mmoe", ""]
+    assert [value for value, _ in figures.values.values()] == [
+        "+0.0100 mean of test AUC and R2",
+        "50 % of mmoe",
+        "",
+    ]
     assert figures.values["next"][1] == "`automtl compare --models mmoe,runs/a` `automtl export runs/a`"
     gain, cost = (chart.bars[0] for chart in figures.charts.values())
     assert (gain.low < 0.01 < gain.high, cost.value) == (True, 50)
@@ -51,4 +57,6 @@ def test_the_page_begins_with_four_cards_and_test_scores_have_their_intervals(sm
         ("search", 0.73), ("mmoe", 0.69),
     ]  # fmt: skip
     found.facts[Search] = Search((), (found.search.front[0], replace(rival, test_loss=0.2001)))
-    assert next(first(found)).blocks[0].text.startswith("`search` is level with `mmoe`")
+    said, *_, figures = next(first(found)).blocks
+    assert ", no clear difference from `mmoe` (+0.0001 [" in said.text
+    assert figures.values["next"][1] == "`automtl compare --models mmoe,runs/a`", "no export"
