@@ -153,7 +153,7 @@ class Model:
 
         Scores are means over labels of AUC or R2. Validation rows choose and order the models. `difference`
         is that to the chosen model on test rows, with its interval and a verdict. A model without a test
-        score was trained in part, or not at all. `seconds` are those of its training in the last round.
+        score was dropped early, or not trained. `seconds` are those of its training in the last round.
 
         Args:
             timed: Whether to measure `ms`, in which 1,000 rows are predicted on this machine.

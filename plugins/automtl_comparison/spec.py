@@ -111,7 +111,9 @@ def split_seeds(job: Job, count: int) -> list[int]:
 
     """
     if count < 1:
-        raise UsageError(f"--splits {count}: at least one is needed", "ask for 1 or more: --splits 3")
+        raise UsageError(
+            f"--splits {count}: a comparison needs at least one", "ask for 1 or more: --splits 3"
+        )
     settings, name = job.components["dataset"], job.config.dataset.name
     alone = "leave --splits out, and vary the seeds of the runs: --seeds 3"
     if count > 1 and job.dataset().part is not None:

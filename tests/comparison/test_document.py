@@ -127,14 +127,16 @@ def test_a_model_without_operations_that_are_counted_has_no_relative_cost(compar
 
 def test_verdicts_say_who_is_ahead_and_at_what_cost(compared):
     assert compared("click").verdicts() == {
-        "two.yaml": "level with one.yaml at half its FLOPs (+0.0150, p .39)",
-        "single-task": "level with one.yaml at equal FLOPs (-0.0200, p .59)",
+        "two.yaml": "no clear difference from one.yaml at half its FLOPs (+0.0150, p .39)",
+        "single-task": "no clear difference from one.yaml at equal FLOPs (-0.0200, p .59)",
     }
     assert compared("click", reference="same").verdicts() == {
         "shifted": "ahead of same at equal FLOPs (+0.0500, p < .001)"
     }
     both = compared("click", "price", "age").verdicts()["two.yaml"]
-    assert both.startswith("mean: level with one.yaml at half its FLOPs (+0.0150, p .77); price: ")
+    assert both.startswith(
+        "mean: no clear difference from one.yaml at half its FLOPs (+0.0150, p .77); price: "
+    )
     assert "age" not in both, "too few rows"
 
 
@@ -145,7 +147,7 @@ def test_the_best_model_is_named_with_its_equals_and_the_cheapest_of_them(compar
     of_rows = found.noises["one.yaml"]
     known = replace(found, noises={**found.noises, "two.yaml": of_rows})
     assert known.advice() == (
-        "`two.yaml` has the best mean test AUC; level with it: `one.yaml`, `single-task`"
+        "`two.yaml` has the best mean test AUC; no clear difference from it: `one.yaml`, `single-task`"
     )
     better = replace(found.models["one.yaml"], cells=found.models["two.yaml"].cells)
     dear = replace(better, cells=tuple(replace(cell, flops_per_row=20) for cell in better.cells))
@@ -222,12 +224,12 @@ def test_registered_metrics_are_among_the_metrics_of_their_tasks(compared):
 @pytest.mark.parametrize(
     ("mean", "error", "cost", "words"),
     [
-        (0.0004, 0.0008, 0.5, "level with mmoe at half its FLOPs (+0.0004, p .62)"),
-        (0.0, 0.0, 1.0, "level with mmoe at equal FLOPs (+0.0000, p 1.00)"),
+        (0.0004, 0.0008, 0.5, "no clear difference from mmoe at half its FLOPs (+0.0004, p .62)"),
+        (0.0, 0.0, 1.0, "no clear difference from mmoe at equal FLOPs (+0.0000, p 1.00)"),
         (0.0041, 0.00164, 0.34, "ahead of mmoe at a third of its FLOPs (+0.0041, p .012)"),
         (-0.006, 0.00184, 1.3, "behind mmoe at 1.3 times its FLOPs (-0.0060, p .001)"),
         (-0.06, 0.01, None, "behind mmoe (-0.0600, p < .001)"),
-        (0.004, 0.00205, 0.4, "level with mmoe at 40 % of its FLOPs (+0.0040, p .051)"),
+        (0.004, 0.00205, 0.4, "no clear difference from mmoe at 40 % of its FLOPs (+0.0040, p .051)"),
     ],
 )
 def test_words_say_where_it_stands_and_what_it_costs(mean, error, cost, words):
@@ -250,5 +252,5 @@ def test_words_say_where_it_stands_and_what_it_costs(mean, error, cost, words):
 )
 def test_costs_in_words(cost, words):
     assert verdict("mmoe", {"mean": (AUC, Difference.of(0.0, 1.0))}, cost, {}).startswith(
-        f"level with mmoe at {words} ("
+        f"no clear difference from mmoe at {words} ("
     )

@@ -237,7 +237,7 @@ def test_a_model_is_level_with_itself(tiny, bench):
     made, _ = bench()
     job = tiny()["one.yaml"]
     found = compare({"one.yaml": job, "again": job}, [0], 0, "one.yaml", made)
-    words = "level with one.yaml at equal FLOPs (+0.0000, p 1.00 over rows)"
+    words = "no clear difference from one.yaml at equal FLOPs (+0.0000, p 1.00 over rows)"
     assert found.verdicts() == {"again": words}
 
 

@@ -35,7 +35,7 @@ def search(
 
 def train(
     *,
-    model: str | None = option("MODEL", "A model, a run, or a point of its front, as above."),
+    model: str | None = option("MODEL", "A name, a run, or a model of a search, as above."),
     configuration: options.Configuration,
     execution: options.Execution,
     run: options.NewRun,
@@ -46,7 +46,7 @@ def train(
     automtl train --model runs/feed-1@cost
 
     MODEL is a name of `automtl list spaces`, such as mmoe; a run, whose network, data and settings it takes;
-    or a point of the front of a run: RUN@N of `automtl show RUN`, RUN@cost, RUN@balanced or RUN@accuracy (the
+    or a model of a search: RUN@N of `automtl show RUN`, RUN@cost, RUN@balanced or RUN@accuracy (the
     cheapest one within .005, .001 or 0 of the best AUC), RUN@200000flops a row, RUN@2.5ms for 1,000 rows.
     """
     from automtl_cli.configuration import check, layers, with_file

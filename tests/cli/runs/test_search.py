@@ -53,7 +53,7 @@ def test_people_see_progress_and_equal_seeds_make_equal_bytes(automtl, finished)
     assert "preparing data: encode" in shown.err
     assert shown.err.rstrip().splitlines()[-1] == "permutation importance: permute fields"
     for part in (
-        "optimal AUC",
+        "test AUC",
         "mean ",
         "fields that matter: ",
         "saved in runs/mine",
