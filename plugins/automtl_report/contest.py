@@ -10,7 +10,7 @@ from automtl_core.search.evidence import Point, ranking
 from automtl_core.training.significance import Difference
 from automtl_inspection.sections import Block, Curves, Grid, Section, Text
 from automtl_report.metrics import mean_score
-from automtl_report.numbers import AGAINST, LEVEL, change, interval, percent, some
+from automtl_report.numbers import AGAINST, LEVEL, change, interval, percent
 from automtl_report.record import RunRecord
 from automtl_report.search import score_name
 
@@ -86,7 +86,9 @@ def rank(record: RunRecord) -> Iterator[Text]:
     now = mean_score(result.test, chosen.test_losses) if result and result.test else None
     if now is not None and round(now, 4) != round(1 - loss, 4):
         score += f" ({now:.4f} trained again)"
-    said = f"{contest.title} is chosen of {len(ranked)} models: {score}"
+    dropped = ", ".join(p.name for p in ranked if p.name not in leads and not p.chosen)
+    out = f" ({dropped} dropped early)" * bool(dropped)
+    said = f"{contest.title} is chosen of {len(ranked)} models{out}: {score}"
     if rival := contest.rival:
         lead = leads[rival.name]
         said += f", {AGAINST[lead.standing()]} `{rival.name}` ({interval(lead)})"
@@ -115,8 +117,7 @@ def standings(record: RunRecord, short: bool = True) -> Iterator[Section]:
     trained = sorted(ranking(points), key=lambda point: not point.chosen)
     leads, rows = contest.leads(-1) if contest else {}, list[list[object]]()
     known = [*trained, *(point for point in points if not point.trained)]
-    left = [p.name for p in known if short and contest and p.name not in leads and not p.chosen]
-    for point in [point for point in known if point.name not in left]:
+    for point in [p for p in known if not (short and contest) or p.name in leads or p.chosen]:
         verdict = "chosen" if point.chosen else "dropped early" if point.trained else "not trained"
         if lead := leads.get(point.name):
             verdict, gap = (lead.standing() or "").replace("level", LEVEL), interval(lead)
@@ -128,8 +129,7 @@ def standings(record: RunRecord, short: bool = True) -> Iterator[Section]:
     if rows:
         name = score_name(record, "test", trained[0].test_losses if trained else ())
         head = ["N", "model", name, "validation", "against the chosen one", "FLOPs per row"]
-        notes = [Text(f"without a test score: {some(left, 3)}")] if left else []
-        yield Section("", [Grid(head, rows, "rlrrlr", chosen=contest is not None), *notes])
+        yield Section("", [Grid(head, rows, "rlrrlr", chosen=contest is not None)])
 
 
 def models(record: RunRecord) -> Iterator[Section]:

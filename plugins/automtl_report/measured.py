@@ -7,7 +7,7 @@ from automtl_core.modules.sharing import group_and_word
 from automtl_core.run_dir.facts import Calibration, EncodingSearch, Refreshed, Result, Updated
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded
-from automtl_core.training.metrics import Metrics, too_few
+from automtl_core.training.metrics import too_few
 from automtl_core.training.significance import LEAST, SIGNIFICANCE
 from automtl_inspection.baselines import Baseline
 from automtl_inspection.behaviour import Behaviour, calibration_error
@@ -145,24 +145,23 @@ def without_effect(importance: Importance) -> list[str]:
     return [field for field, of in of_fields if {e.verdict for e in of.values()} <= {"no effect"}]
 
 
-def summary(record: RunRecord) -> Iterator[Section]:
-    """Yield the test scores, the fields that matter, and the chosen inputs, in few lines."""
-    importance, searched, result = record.get(Importance), record.get(EncodingSearch), record.get(Result)
-    if result is not None and result.test is not None:
-        yield Section("", list(_scores(record, result.test)))
+def reasons(record: RunRecord) -> list[str]:
+    """Return the fields that matter, the inputs that a search added, and the refit, in few lines."""
+    importance, searched = record.get(Importance), record.get(EncodingSearch)
     texts = list[str]()
     if importance:
         names = some([field for *_, field in that_matter(importance)], 3) or "none"
         texts.append(f"fields that matter: {names}")
         if without := without_effect(importance):
             texts[-1] += f"; without effect: {some(without, 3)}"
-    texts += filter(None, [encoding(searched.encoding_search) if searched else None, record.refit])
-    yield Section("", list(map(Text, texts)))
+    return [*texts, *filter(None, [encoding(searched.encoding_search) if searched else None, record.refit])]
 
 
-def _scores(record: RunRecord, test: Metrics) -> Iterator[Block]:
+def summary(record: RunRecord) -> Iterator[Section]:
     """Yield a table of the test score of each task, and its lead over the best simple model of a search."""
-    contest, least = contested(record), record.min_positives
+    result, contest, least = record.get(Result), contested(record), record.min_positives
+    if result is None or (test := result.test) is None:
+        return
     few = {task: m for task, m in test.items() if not m.is_informative(least)}
     rival = contest.rival if contest else None
     own, other = (contest.chosen.test_losses, rival.test_losses) if contest and rival else ({}, {})
@@ -172,7 +171,7 @@ def _scores(record: RunRecord, test: Metrics) -> Iterator[Block]:
     if len(counted) > 1:
         scores["mean"] = mean_score(test, counted)
         leads |= {"mean": fmean(leads.values())} if leads else {}
-    columns = {f"test {measure(record)}" + ", refit" * record.result.refitted: scores}
+    columns = {f"test {measure(record)}" + ", refit" * result.refitted: scores}
     columns[f"over {rival and rival.name}"] = {task: change(lead) for task, lead in leads.items()}
     for of in distinct(m.kind for m in test.values()):
         loss = of.measures[of.measures[0].sign > 0]
@@ -181,8 +180,7 @@ def _scores(record: RunRecord, test: Metrics) -> Iterator[Block]:
     columns["rows"] = {task: m.rows for task, m in test.items()}
     shown = {title: of for title, of in columns.items() if of}
     rows = [[t + " *" * (t in few), *(of.get(t, "") for of in shown.values())] for t in scores]
-    yield Grid(["task", *shown], rows, "lr")
-    yield from map(Text, too_few(few))
+    yield Section("", [Grid(["task", *shown], rows, "lr"), *map(Text, too_few(few))])
 
 
 def effects(importance: Importance) -> list[Block]:

@@ -151,7 +151,7 @@ WITHIN_USERS = (
 
 def encoding(result: EncodingSearchResult) -> str:
     """Return the inputs that the encoding search added, and their gain in a measure such as AUC."""
-    gain = f" ({result.gain:+z.4f} {result.measure} on held-out training rows)" if result.trials else ""
+    gain = f" ({result.gain:+z.4f} {result.measure} on held-out rows)" if result.trials else ""
     added = in_words({name: result.answers[name] for name in PLAIN if name in result.answers}, 3)
     return (
         f"inputs added: {added}{gain}" if added else f"inputs added: none{result.why and f', {result.why}'}"

@@ -8,7 +8,7 @@ from automtl_inspection.importance import Importance
 from automtl_inspection.sections import Bar, Bars, Figures, Section, Text, lines, next_commands
 from automtl_report import sharing
 from automtl_report.contest import contested, rank
-from automtl_report.measured import notes, that_matter, without_effect
+from automtl_report.measured import notes, reasons, that_matter, without_effect
 from automtl_report.numbers import elapsed, interval, percent
 from automtl_report.record import RunRecord
 from automtl_report.search import score_name
@@ -67,13 +67,13 @@ def intervals(record: RunRecord) -> Iterator[Section]:
 
 
 def steps(record: RunRecord) -> Iterator[Section]:
-    """Yield the folder of the run, and what to do next."""
+    """Yield the reasons for the result, the folder of the run, and what to do next."""
     result, seconds = record.result, sum(record.read(Costs).seconds.values())
     sizes = {"FLOPs per row": result.flops_per_row, "parameters": result.parameters}
     took = [*(f"{size:,} {label}" for label, size in sizes.items() if size), elapsed(seconds)]
     report = f"automtl report {shlex.quote(str(record.path))}"
     commands = next_commands([report, _next(record)[0]])
-    yield lines(", ".join([*took, f"saved in {record.path}"]), *commands)
+    yield lines(*reasons(record), ", ".join([*took, f"saved in {record.path}"]), *commands)
 
 
 def _next(record: RunRecord) -> list[str]:

@@ -34,11 +34,11 @@ CHOSEN = EncodingSearchResult(KEYED, (EncodingTrial(OFF, 0.7), EncodingTrial(KEY
 
 def test_what_was_chosen_in_a_encoding():
     assert encoding(replace(CHOSEN, measure="AUC")) == (
-        "inputs added: mean labels of a x b, c (earlier rows) (+0.0032 AUC on held-out training rows)"
+        "inputs added: mean labels of a x b, c (earlier rows) (+0.0032 AUC on held-out rows)"
     )
     earlier = {"statistics": "none", "crosses": [], "wide": True, "numbers": "bins", "aggregates": []}
     found = encoding(EncodingSearchResult(earlier, (EncodingTrial(earlier, 0.7),)))
-    assert found == "inputs added: bins of numbers (+0.0000 AUC or R2 on held-out training rows)"
+    assert found == "inputs added: bins of numbers (+0.0000 AUC or R2 on held-out rows)"
     chosen = replace(CHOSEN, measure="AUC", other_view=OtherView("GAUC", -0.05, 0.01))
     assert [*apart(chosen)] == [
         "the chosen inputs gain +0.0032 AUC, and lose GAUC: -0.0500 [-0.0696, -0.0304], 95 % interval; "
