@@ -52,7 +52,7 @@ def test_people_see_progress_and_equal_seeds_make_equal_bytes(automtl, finished)
     assert all(line.endswith(" left") for line in shown.err.splitlines() if line.startswith("search "))
     assert "preparing data: encode" in shown.err
     assert shown.err.rstrip().splitlines()[-1] == "permutation importance: permute fields"
-    for part in ("test AUC", "mean ", "fields that matter: ", "saved in runs/mine", "automtl report runs/m"):
+    for part in ("test AUC", "fields that matter: ", "saved in runs/mine", "automtl report runs/mine"):
         assert part in shown.out
     assert "\x1b" not in shown.out + shown.err
 
