@@ -14,7 +14,6 @@
         train/dense.npy                  [R, M] float32, NaN where missing
         train/labels.npy                 [R, T] float32, NaN where a row lacks the label
         train/weights.npy                [R, T] float32, if the settings name columns of weights
-        train/oracle.npy                 [R, T] float64, for generated data only
         train/users.npy                  [R, 1] int32, if the dataset has a user field: numbers above 0
         train/seconds.npy                [R, 1] float64, under a split by time: the time, seconds if a date
         train/lists.npy                  [R, 1] int32, with lists: numbers above 0, 0 for none; the rows of a
@@ -147,14 +146,6 @@ class Prepared:
         """Field with a vocabulary -> hash of the value of each code, 0 for none; see `Coded`."""
         paths = {one.name: self.path / "hashes" / f"{file_name(one.name)}.npy" for one in self.schema.sparse}
         return {name: _mapped(path) for name, path in paths.items() if path.exists()}
-
-    def oracle(self, name: str) -> NDArray[np.float64] | None:
-        """Return the true probabilities [R, T] of the labels of a part; None for real data.
-
-        NaN for a task whose probabilities are unknown.
-        """
-        path = self.path / name / "oracle.npy"
-        return _mapped(path) if path.exists() else None
 
     def users(self, name: str) -> NDArray[np.int32] | None:
         """Return the number of the user of each row of a part, [R]; None without a user field.

@@ -267,7 +267,7 @@ class Dataset(ABC, Configured[D]):
         id); multi-valued fields as the text or integer of a bag, see
         `values`; lists of a history as lists of such values, null where unknown; dense fields as numbers
         (null where unknown); labels as 0 or 1, or as numbers, null where an example lacks the label; the
-        columns of `time` (numbers or timestamps), `part`, oracles and weights. Other columns are ignored.
+        columns of `time` (numbers or timestamps), `part`, and weights. Other columns are ignored.
 
         Args:
             db: Database with a table for each of `files()`; integers are BIGINT, numbers DOUBLE.

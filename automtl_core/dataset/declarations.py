@@ -169,8 +169,6 @@ class Label(Value):
     """The label of the action that precedes this one, such as click for purchase."""
     given: str | None = None
     """The binary label that must be 1 for this label to count; `rows` has null elsewhere."""
-    oracle: str | None = None
-    """For generated data: column of `rows` with the true probability of the label."""
     positive: tuple[str, ...] = ()
     """Texts in files that mean 1, where others mean 0; none if files hold numbers."""
     column: str = ""
@@ -211,8 +209,7 @@ def faults_of(stated: Any, holds_bags: bool) -> Iterator[str]:
     if shapes:
         return
     known = {label.name: label for label in labels}
-    others = [label.oracle for label in labels if label.oracle]
-    others += [name for name in (stated.time, stated.part) if name is not None]
+    others = [name for name in (stated.time, stated.part) if name is not None]
     for name, times in Counter([*names_of(fields), *names_of(labels), *others]).items():
         if times > 1:
             yield f"{name!r} is named twice: each field, label and other column of `rows` needs its own name"

@@ -35,7 +35,7 @@ class ExampleColumn(NamedTuple):
     source: str
     """Name in the dataset's rows."""
     how: Literal[
-        "code", "bag", "number", "label", "oracle", "owner", "rank", "part", "text",
+        "code", "bag", "number", "label", "owner", "rank", "part", "text",
         "time", "outcome", "event number", "list", "weight", "moment",
     ]  # fmt: skip
     """Content. Of fields: codes, codes of bags, numbers, and texts. The owners of histories, and `rank`, the
@@ -46,7 +46,7 @@ class ExampleColumn(NamedTuple):
 
 
 CODED = ("code", "bag", "owner", "rank")
-NUMBERS = ("number", "label", "oracle", "moment")
+NUMBERS = ("number", "label", "moment")
 
 
 def columns_of(dataset: Dataset, *how: str) -> dict[str, ExampleColumn]:
@@ -62,9 +62,6 @@ def columns_of(dataset: Dataset, *how: str) -> dict[str, ExampleColumn]:
         add(name, name, read.how, read.missing)
     for label in learned(dataset):
         add(label.name, label.name, "label")
-    for label in dataset.labels:
-        if label.oracle:
-            add(label.oracle, label.oracle, "oracle")
     for task, column in weights_of(dataset).items():
         add(weight_keys(dataset)[task], column, "weight")
     logged = _logged(dataset)
@@ -196,7 +193,7 @@ def _create_unsorted(
         match how:
             case "code" | "owner":
                 value = category(value, kind)
-            case "number" | "label" | "oracle" | "weight":
+            case "number" | "label" | "weight":
                 value = f"CAST({value} AS {'FLOAT' if key in flags else 'DOUBLE'})"
             case "text":
                 value = f"coalesce(CAST({category(value, kind)} AS VARCHAR), '')"
@@ -365,7 +362,7 @@ def _rule(dataset: Dataset, key: str, column: ExampleColumn) -> tuple[str, str, 
             wrong = f"NOT coalesce({at} BETWEEN 0 AND {LARGEST}, false)"
             fix = "repair the column that dataset.weights names; 0 takes a row out of the training"
             return wrong, ", allowed are numbers from 0 on", fix
-        case "number" | "oracle":
+        case "number":
             return f"NOT isfinite({at})", "", "use null for an unknown number"
         case "time":
             return f"NOT coalesce(isfinite({at}), false)", ", allowed are numbers", events

@@ -19,7 +19,7 @@ from automtl_core.fields.encode import file_name
 from automtl_core.fields.sparse import BagCounts
 from automtl_core.prepare.encode import BEGIN, LIST, Encoding, chunks, rows_of
 from automtl_core.prepare.events import EventLog, matched_values, stacked
-from automtl_core.prepare.examples import columns_of, weight_keys
+from automtl_core.prepare.examples import weight_keys
 from automtl_core.prepare.known import digests, hashes_of_codes
 from automtl_core.prepare.split import Parts, seconds_of_codes, sizes_of
 from automtl_core.system.progress import Progress
@@ -111,12 +111,11 @@ def _arrays(
     """Return the function for the arrays of the rows of a chunk by file, [R, width] each."""
     learners, scales, tasks = encoding.learners, encoding.scales, learned(dataset)
     digest, weights = digests(db, dataset, encoding.hashes), weight_keys(dataset)
-    oracles = bool(columns_of(dataset, "oracle"))
     time = dataset.time if dataset.settings.split == "time" else None
     seconds = seconds_of_codes(db, time)[1] if time else np.zeros(0)
 
     def arrays(chunk: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        one, unknown = np.ones(rows_of(chunk)), np.full(rows_of(chunk), np.nan)
+        one = np.ones(rows_of(chunk))
         labels = [
             scales[task.name].encode(chunk[task.name]) if task.name in scales else chunk[task.name]
             for task in tasks
@@ -129,8 +128,6 @@ def _arrays(
         }
         if weights:
             found["weights"] = [chunk.get(weights.get(task.name, ""), one) for task in tasks], np.float32
-        if oracles:
-            found["oracle"] = [chunk.get(task.oracle or "", unknown) for task in tasks], np.float64
         if dataset.user:
             found["users"] = [chunk[dataset.user]], np.int32
         if time:

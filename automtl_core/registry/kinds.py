@@ -65,7 +65,7 @@ class Reference(str):
 
 # Columns of tables of metrics, which a registered metric cannot replace.
 _COLUMNS = """
-    auc error groups mae mean model others parameters positives r2 reachable reason rmse rows run seed split
+    auc error groups mae mean model others parameters positives r2 reason rmse rows run seed split
     task
 """
 

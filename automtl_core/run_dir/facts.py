@@ -187,8 +187,6 @@ class Result(Fact):
     """SHA-256 of the files that decide predictions, by name."""
     test: Metrics | None = None
     """Test metrics; None until the network is tested."""
-    reachable: dict[str, float | None] | None = None
-    """Test score of the true probabilities of generated labels, by task."""
     cut_short: bool = False
     """Whether the last epoch came before early stopping, so that more epochs may be better."""
     metrics: tuple[str, ...] = ()

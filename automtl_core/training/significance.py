@@ -40,9 +40,6 @@ def holm(p: Mapping[Name, float], comparisons: int | None = None) -> dict[Name, 
 
 Standing = Literal["ahead", "level", "behind"]
 """The verdict on a model against another one."""
-IN_WORDS: Mapping[Standing | None, str] = {
-    "ahead": "ahead of", "level": "level with", "behind": "behind", None: "without an interval against",
-}  # fmt: skip
 
 
 def half_interval(error: float, looks: int = 1, freedom: float = inf) -> float:

@@ -35,8 +35,6 @@ class Evaluation(Value):
 
     run: Path
     test: Metrics
-    reachable: dict[str, float | None]
-    """Test score of the true probabilities of generated labels, by task."""
     repeats: bool
     """Whether the metrics equal those that the run recorded."""
     min_positives: int
@@ -73,7 +71,7 @@ def test(work: Work) -> None:
             for fact in stage.measure(on):
                 run.write(fact)
     tested = measured(job, prepared, prepared.part("test"), predicted, registered)
-    found = replace(result, validation=validation, test=tested, reachable=reachable(prepared))
+    found = replace(result, validation=validation, test=tested)
     run.write(replace(found, metrics=job.config.metrics))
 
 
@@ -152,17 +150,3 @@ def _validation(job: Job, made: Trained, prepared: Prepared, schema: Schema, tra
     logits = made.predict_logits(prepared.refreshed("validation", schema, schema.encodings.refresh))
     again = measured(job, prepared, prepared.part("validation"), logits, registered)
     return with_others(trained.validation, again)
-
-
-def reachable(prepared: Prepared) -> dict[str, float | None]:
-    """Return the test score of the true probabilities of generated labels, by task."""
-    oracle, part = prepared.oracle("test"), prepared.part("test")
-    scores: dict[str, float | None] = {}
-    for t, task in enumerate(prepared.schema.tasks):
-        known = ~np.isnan(part.labels[:, t])
-        if oracle is not None and task.type.two_classes and np.isfinite(oracle[known, t]).all():
-            groups = None if part.groups is None else part.groups[known]
-            logits = task.type.logits_of(np.clip(oracle[known, t], 1e-15, 1 - 1e-15))
-            found = task.type.metrics(part.labels[known, t], logits, groups)
-            scores[task.name] = found.values[task.type.measures[0].key]
-    return scores

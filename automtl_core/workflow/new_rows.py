@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,8 +62,6 @@ class Tested(Value):
     """Number of skipped faulty rows."""
     min_positives: int
     """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
-    reachable: dict[str, float | None] = field(default_factory=dict)
-    """Empty, as for any rows that are not generated; see `Evaluation`."""
 
 
 def passed_on(listener: Listener) -> dict[str, Any]:

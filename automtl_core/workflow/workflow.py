@@ -238,7 +238,6 @@ class Workflow:
         return Evaluation(
             run=path,
             test=test,
-            reachable=evaluation.reachable(prepared),
             repeats=agree(test, recorded),
             min_positives=job.config.training.min_positives,
             changed=tuple(changed),

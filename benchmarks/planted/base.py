@@ -23,8 +23,8 @@ class Kind(kind.Kind):
 
     @classmethod
     def labels(cls) -> tuple[Label, ...]:
-        """Return the labels, each with the column of its true probabilities."""
-        return tuple(Label(task, after=cls.after.get(task), oracle=oracle(task)) for task in cls.tasks())
+        """Return the labels."""
+        return tuple(Label(task, after=cls.after.get(task)) for task in cls.tasks())
 
     @classmethod
     def truth(cls) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from automtl_core.plugin import History
 from automtl_datasets.synthetic.history import DAYS
-from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Ints
+from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Ints, oracle
 from planted.base import Kind
 
 Taste = ("user_id", "category")
@@ -90,9 +90,8 @@ class Lists(Kind):
         lists = frame["list_id"].to_numpy()
         return {
             "gauc": {
-                label.name: _gauc(frame[label.name].to_numpy(), frame[label.oracle].to_numpy(), lists)
+                label.name: _gauc(frame[label.name].to_numpy(), frame[oracle(label.name)].to_numpy(), lists)
                 for label in self.labels()
-                if label.oracle
             }
         }
 

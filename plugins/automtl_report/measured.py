@@ -75,7 +75,7 @@ def on_test_rows(record: RunRecord) -> Iterator[Section]:
     result = record.get(Result)
     if result is None or result.test is None:
         return
-    table = metrics(result.test, result.reachable or {}, record.min_positives)
+    table = metrics(result.test, record.min_positives)
     refit = [Text(record.refit)] if record.refit else []
     yield Section("test metrics", [*table, *refit])
 

@@ -10,25 +10,21 @@ from automtl_core.training.metrics import Metrics, TaskMetrics, flat, mean_over_
 from automtl_inspection.sections import Block, Grid, Text
 
 
-def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) -> Iterator[Block]:
+def metrics(test: Metrics, least: int) -> Iterator[Block]:
     """Yield test metrics by task and their mean, and notes on tasks with too few rows or undefined metrics.
 
     The table has a column for each metric that any task has; the mean needs two tasks of 0 and 1 alone.
 
     Args:
         test: Metrics by task.
-        reachable: Task -> the score of the true probabilities of its labels, where the data is generated.
         least: Rows of either class that a task needs to count in the mean.
 
     """
-    best = {task: {"reachable": value} for task, value in reachable.items()}
-    values = {task: {**flat(m), **best.get(task, {})} for task, m in test.items()}
+    values = {task: flat(m) for task, m in test.items()}
     columns, scores = dict[tuple[str, str], Measure](), set()
     for kind in distinct(m.kind for m in test.values()):
         score, *others = measures(kind, [m for m in test.values() if m.kind == kind.name])
-        optimal = Measure("reachable", f"optimal {score.title}", "z.4f", 1)  # of the true probabilities
-        generated = [optimal] if reachable and kind.two_classes else []
-        for column in (score, *generated, *others):  # two kinds of tasks may have a metric in common
+        for column in (score, *others):  # two kinds of tasks may have a metric in common
             columns.setdefault((column.key, column.title), column)
         scores.add(score)
     counts = [key for key in ("positives", "rows") if any(key in of_task for of_task in values.values())]

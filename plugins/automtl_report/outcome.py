@@ -33,7 +33,7 @@ def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
 def evaluation(ended: Evaluation) -> Section:
     """Return test metrics, and whether they equal the recorded ones."""
     repeated = [Text("The metrics are exactly those that the run recorded")] if ended.repeats else []
-    measured = metrics(ended.test, ended.reachable, ended.min_positives)
+    measured = metrics(ended.test, ended.min_positives)
     refreshed = after_refresh(ended.refreshed, ended.run) if ended.refreshed else ()
     return Section("", [*measured, *repeated, *map(Text, refreshed)])
 
@@ -41,7 +41,7 @@ def evaluation(ended: Evaluation) -> Section:
 def tested(ended: Tested) -> Section:
     """Return the test metrics of new rows."""
     rows = [f"{ended.rows:,} rows{_left_out(len(ended.skipped))}", *_some(ended.skipped)]
-    return Section("", [*metrics(ended.test, {}, ended.min_positives), *map(Text, rows)])
+    return Section("", [*metrics(ended.test, ended.min_positives), *map(Text, rows)])
 
 
 def predicted(ended: Predicted) -> Section:

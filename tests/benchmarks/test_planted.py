@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from automtl_core.tasks.builtin import auc
+from automtl_datasets.synthetic.kind import oracle
 from automtl_testing.datasets import check_dataset
 from planted.dataset import KINDS, Planted, PlantedSettings
 
@@ -26,7 +27,7 @@ def test_rows_are_those_of_the_results_and_keep_the_contract_of_datasets(kind, t
     text = frame.to_csv(index=False, float_format="%.6g")
     assert hashlib.sha256(text.encode()).hexdigest() == DIGESTS[kind]
     for label in KINDS[kind].labels():
-        best = auc(frame[label.name].to_numpy(np.float64), frame[label.oracle].to_numpy())
+        best = auc(frame[label.name].to_numpy(np.float64), frame[oracle(label.name)].to_numpy())
         assert best is not None
         assert 0.7 < best < 0.95
     dataset = Planted(PlantedSettings(kind=kind, rows=3000))

@@ -76,7 +76,6 @@ RESULT = Result(
     best_epoch=2, parameters=84_388, parameters_beside_embeddings=27_588, flops_per_row=54_432,
     validation={"click": replace(CLICK, values={**CLICK.values, "auc": 0.72})}, files={},
     test={"click": CLICK, "price": regression_metrics(9.0, 0.4, 0.1, 4000), "like": LIKE},
-    reachable={"click": 0.8, "like": 0.9},
 )  # fmt: skip
 
 
@@ -167,7 +166,7 @@ RUNS = {
         decisions=DECISIONS, sharing=replace(SHARING, gates=("task/click",)), schema=BINARY, unasked="x",
     ),
     "trees": made(
-        Search((), TREES, MMOE.overrides), replace(RESULT, reachable=None), Baselines({"like": ALIKE}),
+        Search((), TREES, MMOE.overrides), RESULT, Baselines({"like": ALIKE}),
         sharing=replace(SHARING, sees={"layer0/e0": FIELDS}), min_positives=2000
     ),
     "members": members(),

@@ -13,7 +13,6 @@ CLICK = binary_metrics(0.71, 0.5, 1200, 4000)
 RESULT = Result(
     best_epoch=1, parameters=84_388, parameters_beside_embeddings=27_588, flops_per_row=54_432, validation={},
     files={}, test={"click": CLICK, "like": replace(CLICK, values={**CLICK.values, "auc": 0.73})},
-    reachable={"click": 0.8, "like": 0.9},
 )  # fmt: skip
 COSTS = Costs({"search": 29.0}, None)
 FOUND = Point("search", {}, 0.2, None, 0.78, 68_000, 10, trained=True, chosen=True)

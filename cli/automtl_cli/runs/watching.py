@@ -103,7 +103,7 @@ def _end_of_run(path: Path, state: Watched | None) -> Section:
         raise RunStoppedError(f"{path}: the run has stopped{at}: {status.error}", resume)
     if state.test is not None:
         least = Run(path).config().training.min_positives
-        return Section("", [*metrics(state.test, {}, least), Text(f"{path}: the run is done")])
+        return Section("", [*metrics(state.test, least), Text(f"{path}: the run is done")])
     return lines(f"{path}: the network is trained, and not tested yet")
 
 

@@ -122,8 +122,8 @@ class Kind:
 
     @classmethod
     def labels(cls) -> tuple[Label, ...]:
-        """Return the labels, each with the column of its true probabilities."""
-        return tuple(Label(task, oracle=oracle(task)) for task in cls.tasks())
+        """Return the labels."""
+        return tuple(map(Label, cls.tasks()))
 
     @classmethod
     def content(cls) -> Mapping[str, Any]:

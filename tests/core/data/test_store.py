@@ -28,7 +28,6 @@ def folder(tmp_path):
         ("ids", np.array([[1], [2]], np.int32)),
         ("dense", np.array([[0.5], [-0.5]], np.float32)),
         ("labels", np.array([[1, 0], [0, 1]], np.float32)),
-        ("oracle", np.array([[0.9, np.nan], [0.2, np.nan]])),
         ("seconds", np.array([[50.5], [20.0]])),
         ("users", np.array([[3], [0]], np.int32)),
         ("city.codes", np.array([[2], [3]], np.int32)),
@@ -53,7 +52,6 @@ def test_reads_what_was_written(folder):
     assert isinstance(part.ids, np.memmap)
     assert (part.ids.tolist(), part.dense.tolist()) == ([[1], [2]], [[0.5], [-0.5]])
     assert part.labels.tolist() == [[1, 0], [0, 1]]
-    assert prepared.oracle("train")[:, 0].tolist() == [0.9, 0.2]
     assert prepared.times("train").tolist() == [50.5, 20.0]
     assert part.users.tolist() == [3, 0]
     assert prepared.schema == SCHEMA
@@ -97,7 +95,7 @@ def test_encodings_are_fitted_once_and_values_outside_of_the_vocabulary_differ(f
 
 
 @pytest.mark.parametrize(
-    "name", ["train/ids.npy", "train/oracle.npy", "encoder/city.txt", "encoder/encoder.json", "manifest.json"]
+    "name", ["train/ids.npy", "train/labels.npy", "encoder/city.txt", "encoder/encoder.json", "manifest.json"]
 )
 @pytest.mark.parametrize("damage", ["flip", "cut", "delete"])
 def test_damage_is_reported_and_never_loaded(folder, name, damage):

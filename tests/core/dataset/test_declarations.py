@@ -100,7 +100,6 @@ def test_what_fits_together_has_no_fault_and_all_faults_are_told_at_once():
         ({"labels": (Label(""),)}, "give it a name"),
         ({"fields": (Sparse("user"), Dense("user"))}, "'user' is named twice"),
         ({"labels": (Label("item"),)}, "'item' is named twice"),
-        ({"labels": (Label("click", oracle="price"),)}, "'price' is named twice"),
         ({"fields": (Dense("price", missing="0"),)}, "missing: expected a number or null, given '0'"),
         (
             {"fields": (Dense("price", missing=float("nan")),)},

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from automtl_core.data.store import PARTS
-from automtl_core.dataset.dataset import Dense, Label, Sparse
+from automtl_core.dataset.dataset import Dense, Sparse
 from automtl_core.prepare.prepare import prepare
 
 ROWS = 3000
@@ -15,33 +15,18 @@ COLUMNS = {
     "price": N / 10,
     "click": N % 2,
     "buy": N % 3 == 0,
-    "p": (N % 10) / 10,
 }
-
-
-def test_probabilities_stand_beside_the_labels_that_have_them(tmp_path, given):
-    dataset = given(COLUMNS)
-    dataset.labels = (Label("buy"), Label("click", oracle="p"))
-    prepared = prepare(dataset, "given", None, tmp_path)
-    for name in PARTS:
-        found, part = prepared.oracle(name), prepared.part(name)
-        assert found is not None
-        assert found.shape == part.labels.shape
-        assert np.isnan(found[:, 0]).all()
-        # p is the last digit of n, whose oddness is the label
-        assert np.array_equal(np.round(found[:, 1] * 10) % 2, part.labels[:, 1])
 
 
 @pytest.mark.parametrize("split", ["random", "user"])
 def test_users_are_identified_also_where_no_training_row_names_them(tmp_path, given, split):
     user = N % 250
-    dataset = given({**COLUMNS, "user": [f"u{n}" if n else None for n in user], "p": user / 250}, split=split)
-    dataset.user = "user"
-    dataset.labels = (Label("click", oracle="p"),)
+    dataset = given({**COLUMNS, "user": [f"u{n}" if n else None for n in user], "price": user}, split=split)
+    dataset.fields, dataset.user = (Sparse("user"), Dense("price", "none")), "user"
     prepared = prepare(dataset, "given", None, tmp_path)
     for name in PARTS:
-        numbers, told = prepared.users(name), prepared.oracle(name)
-        pairs = {(int(number), round(p * 250)) for number, p in zip(numbers, told[:, 0], strict=True)}
+        numbers, told = prepared.users(name), prepared.part(name).dense[:, 0]
+        pairs = {(int(number), int(who)) for number, who in zip(numbers, told, strict=True)}
         assert len({number for number, _ in pairs}) == len({who for _, who in pairs}) == len(pairs)
         assert all((number == 0) == (who == 0) for number, who in pairs)
 

@@ -124,6 +124,7 @@ def test_each_member_is_trained_as_if_it_were_alone(problem, tmp_path):
     expected = [report for of_member in reports for report in of_member]
     assert [{**r, "epoch": 0} for r in heard.reports] == [{**r, "epoch": 0} for r in expected]
     assert found.best_epochs == tuple(fit.best_epoch for fit in fits)
+    assert found.cut_short == any(fit.cut_short for fit in fits)
     assert {name.split(".")[1] for name in found.moments if name.startswith("members.")} == {"0", "1", "2"}
 
 
@@ -138,12 +139,6 @@ def test_a_mean_goes_on_to_the_same_bytes(problem, tmp_path, stop):
     assert heard.reports == told.reports
     assert_same(rest.network, whole.network)
     assert (rest.best_epochs, rest.cut_short) == (whole.best_epochs, whole.cut_short)
-
-
-def test_it_is_cut_short_if_one_of_its_members_is(problem, tmp_path):
-    short = replace(problem, recipe=problem.recipe.model_copy(update={"patience": 1}))
-    found = trained_mean(short, training_of(short, tmp_path), SILENT)
-    assert found.cut_short == any(short.recipe.cut_short(epoch) for epoch in found.best_epochs)
 
 
 def test_a_refit_trains_each_member_until_its_chosen_epoch(problem, tmp_path):

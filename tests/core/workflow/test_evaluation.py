@@ -3,55 +3,24 @@
 import json
 import shutil
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from automtl_core.choices import OneOf
-from automtl_core.data.part import Part
-from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Budget, Data, Decided, Result
 from automtl_core.run_dir.progress import IMPORTANCE, TRAINING
 from automtl_core.run_dir.run import Run
 from automtl_core.training.events import SILENT, EventHandler, PhaseBegan
-from automtl_core.workflow.evaluation import evaluate_run, reachable
+from automtl_core.workflow.evaluation import evaluate_run
 from automtl_core.workflow.stage import OnTestRows, measured
 from automtl_core.workflow.workflow import Workflow
 from automtl_inspection.importance import Importance, ImportanceStage
 from automtl_report.record import read_record
 
 from .lines import REGISTRY, begin, contents, go_on, make_job
-
-
-def test_what_can_be_reached_is_that_of_rows_with_the_label_and_of_binary_tasks():
-    nan = float("nan")
-    labels = np.array([[1, 0, 0.3, 1], [0, 1, 0.2, 0], [nan, 0, 0.1, 1], [0, nan, 0.4, 0]], np.float32)
-    oracle = np.array(
-        [[0.8, 0.9, 0.1, nan], [0.3, 0.5, 0.1, 0.2], [0.9, 0.1, 0.1, 0.3], [0.1, nan, 0.1, 0.2]]
-    )
-    tasks = (Task("click"), Task("like"), Task("price", kind="regression"), Task("share"))
-    prepared = SimpleNamespace(
-        schema=Schema((SparseField("user", 2),), (), tasks),
-        part=lambda name: Part(np.zeros((4, 1), np.int32), np.zeros((4, 0), np.float32), labels),
-        oracle=lambda name: oracle,
-    )
-    # click: 0.8 above 0.3 and 0.1; like: 0.5 above 0.1, below 0.9; of share not all chances are known
-    assert reachable(prepared) == {"click": 1.0, "like": 0.5}
-
-
-def test_what_can_be_reached_is_judged_as_the_tasks_are():
-    labels = np.array([[1], [0], [1], [0]], np.float32)
-    prepared = SimpleNamespace(
-        schema=Schema((SparseField("user", 2),), (), (Task("click", kind="binary by gauc"),)),
-        part=lambda name: Part(
-            np.zeros((4, 1), np.int32), np.zeros((4, 0), np.float32), labels, lists=np.array([1, 1, 2, 2])
-        ),
-        oracle=lambda name: np.array([[0.3], [0.2], [1.0], [0.9]]),
-    )
-    assert reachable(prepared) == {"click": 1.0}  # over all rows 0.75
 
 
 def test_metrics_by_user_of_a_hashed_user_field_say_that_they_are_of_buckets(tmp_path):

@@ -134,7 +134,7 @@ def test_a_refit_keeps_weights_and_leaves_out_validation_rows_of_weight_0(job, w
         assert not np.isnan(train.labels).any()
     assert (prepared.part("validation").weights == 0).any()
     most = len(prepared.part("train")) + 40
-    assert f"trained on at most {most} training" in read_record(run.path, REGISTRY).refit
+    assert f"trained again on at most {most} training" in read_record(run.path, REGISTRY).refit
     assert contents(run, TRAINING) != contents(whole(), TRAINING)
 
 

@@ -75,7 +75,8 @@ def embedding_of(run, field, value):
 
 
 def test_a_run_goes_on_with_later_rows(first, second):
-    fact, config = second._folder.read(Updated), second._folder.config()
+    folder = Folder.open(second.path)
+    fact, config = folder.read(Updated), folder.config()
     assert fact.parent == str(first.path.absolute())
     assert fact.weights == first._folder.read(Result).files["weights.safetensors"]
     # 200 test rows of before were not trained on; validation rows were, in its refit.

@@ -207,7 +207,7 @@ def test_a_run_that_holds_a_link_is_not_written_to(line, stopped, tmp_path, name
 
 def test_a_network_that_is_not_tested_is_not_evaluated(line, tmp_path):
     run = Run.open(search(line(), tmp_path).path)
-    run.write(replace(run.read(Result), test=None, reachable=None))
+    run.write(replace(run.read(Result), test=None))
     run.write(Status("stopped", "SIGKILL"))
     with pytest.raises(ArtifactError, match="trained, but not tested yet") as refused:
         line().evaluate(run.path)
