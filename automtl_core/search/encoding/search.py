@@ -48,7 +48,7 @@ Train = Callable[[Answers, bool], Sequence[TrialResult]]
 their results on held-out rows."""
 OF_NETWORKS = frozenset({"numbers", DECAY})
 """Settings that trees do not read."""
-HISTORY = ((MATCHES, f"{LAST}3"), (MATCHES, f"{LAST}3", "attention"))
+HISTORY = ((MATCHES, f"{LAST}3"), (MATCHES, f"{LAST}10", "attention"))
 """Inputs from histories to try, in order."""
 
 
