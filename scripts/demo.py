@@ -8,7 +8,7 @@ from pathlib import Path
 def sentence(comparison: Path) -> str:
     """Return the verdict of a comparison on the run `demo`."""
     verdict = json.loads((comparison / "compare.json").read_text())["verdicts"]["demo"]
-    return f"By mean test AUC, the result of the search is {verdict}"
+    return f"The result of the search, by mean test AUC: {verdict}"
 
 
 if __name__ == "__main__":

@@ -154,7 +154,7 @@ def test_the_demo_ends_with_the_verdict_on_its_search(tmp_path, monkeypatch):
         assert run(shlex.split(small + few)[1:], Stop()) == 0
     sentence = runpy.run_path(str(ROOT / "scripts" / "demo.py"))["sentence"](Path("comparisons/demo"))
     (verdict,) = json.loads(Path("comparisons/demo/compare.json").read_text())["verdicts"].values()
-    assert sentence.endswith(f"the result of the search is {verdict}")
+    assert sentence.endswith(f": {verdict}")
     assert " mmoe " in verdict
     assert "FLOPs" in verdict
 
