@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -146,8 +146,6 @@ def _check(work: Work) -> None:
         space = work.problem.space if work.run.has(Decided) else work.checked
         work.prepared.encoder_of(space.schema).save(work.run.path / ENCODER)
     work.run.get(NewRows)
-    if work.run.has(Result):  # a process was killed between training and test
-        shutil.rmtree(work.run.path / TRIALS, ignore_errors=True)
 
 
 @computing()
@@ -249,6 +247,8 @@ def run(work: Work, trains: bool = True, tests: bool = True) -> Result:
             _check(work)
         if not trained:
             train(work, None if begun(work) else _search(work))
+        with suppress(FileNotFoundError):
+            shutil.rmtree(made.path / TRIALS)
         if tests and not is_tested(work.job, made):
             test(work)
     return made.read(Result)

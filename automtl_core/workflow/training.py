@@ -1,6 +1,5 @@
 """The stages of a run that train its network: the training, and the refit on validation rows too."""
 
-import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -86,7 +85,6 @@ def train(work: Work, found: SearchResult | None) -> None:
         )
     )
     _record_clock(work)
-    shutil.rmtree(made.path / TRIALS, ignore_errors=True)
 
 
 def _first(work: Work, found: SearchResult | None) -> Fitted:
