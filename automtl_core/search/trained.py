@@ -63,6 +63,16 @@ def trained(problem: Problem, training: Training, listener: Listener, **begin: A
         begin: What the training begins with, arguments of `Fit`: its `network`, in place of new weights.
 
     """
+    try:
+        return _trained(problem, training, listener, **begin)[0]
+    except DivergedError as error:
+        return TrialResult("diverged", {}, error=str(error))
+
+
+def _trained(
+    problem: Problem, training: Training, listener: Listener, **begin: Any
+) -> tuple[TrialResult, Fit | None]:
+    """Train, and return the result with the training; None for it if its result was kept."""
     start, folder = time.monotonic(), Path(training.folder)
     last = inf if training.max_epochs is None else training.max_epochs
     kept = folder / f"result-{last}-{training.loss_rows}.safetensors"
@@ -74,9 +84,9 @@ def trained(problem: Problem, training: Training, listener: Listener, **begin: A
             going_on = listener(EpochEnded.from_json(report)) and going_on
     if kept.exists():
         found = TrialResult.from_state(_of(load_state(kept), training, kept.name))
-        return replace(found, seconds=time.monotonic() - start)
+        return replace(found, seconds=time.monotonic() - start), None
     if "error" in saved:
-        return TrialResult("diverged", {}, error=saved["error"])
+        raise DivergedError(saved["error"], saved["remedy"])
     fit = _fit(problem, training, **begin)
     if saved:
         fit.load_state_dict(saved["fit"])
@@ -95,8 +105,8 @@ def trained(problem: Problem, training: Training, listener: Listener, **begin: A
         if ends or time.monotonic() - written >= CHECKPOINT_SECONDS:
             save(fit=fit.state_dict())
             written = time.monotonic()
-        if not listener(event):
-            going_on = False
+        going_on = listener(event) and going_on
+        if not going_on:
             save(fit=fit.state_dict())
         return going_on and not ends
 
@@ -107,8 +117,8 @@ def trained(problem: Problem, training: Training, listener: Listener, **begin: A
             listener(TrialBegan())
             fit.run(on_event)
     except DivergedError as error:
-        save(error=str(error))
-        return TrialResult("diverged", {}, error=str(error))
+        save(error=str(error), remedy=error.fix)
+        raise
     fit.restore_best()
     losses = other = None
     if training.loss_rows:
@@ -121,32 +131,15 @@ def trained(problem: Problem, training: Training, listener: Listener, **begin: A
     if going_on:
         save_state(kept, {OF: [training.name, kept.name, FORMAT], **result.to_state()})
         (folder / CHECKPOINTS[1]).unlink(missing_ok=True)
-    return result
+    return result, fit
 
 
-def trained_fit(problem: Problem, training: Training, **begin: Any) -> Fit:
+def trained_fit(problem: Problem, training: Training) -> Fit:
     """Return a training from its checkpoint; its network has the best weights."""
-    fit = _fit(problem, training, **begin)
+    fit = _fit(problem, training)
     fit.load_state_dict(_of(load_checkpoint(Path(training.folder)) or {}, training, CHECKPOINTS[0])["fit"])
     fit.restore_best()
     return fit
-
-
-def trainings(problem: Problem, training: Training) -> list[tuple[Problem, Training]]:
-    """Return a training, or that of each member of a mean of models, with its problem and folder.
-
-    Args:
-        problem: The problem of the network or the mean.
-        training: Its training; its folder holds those of all trainings.
-
-    """
-    found, decided = list[tuple[Problem, Training]](), training.architecture or Architecture({})
-    for own, decisions, place in _members(problem, decided):
-        one = replace(training, architecture=decisions, until=training.until[place])
-        if training.config is not None:
-            one = replace(one, config=training.config.having(seed=own.seed))
-        found.append((own, replace(one, folder=str(Path(training.folder) / one.name))))
-    return found
 
 
 def untrained(problem: Problem, architecture: Architecture) -> nn.Module:
@@ -195,7 +188,7 @@ def trained_mean(
 
     Args:
         problem: The problem of the network or the mean.
-        training: Its training, see `trainings`.
+        training: Its training; its folder holds one for each member, named by the digest of its training.
         listener: Receives the events; epochs are numbered through.
         in_time: Whether there is time until a share of all work; each member has an equal share.
         network: The network or mean to begin with, in place of new weights.
@@ -203,28 +196,32 @@ def trained_mean(
         before: Returns a network that was trained before, see `Fit`.
         first_epoch: See `Fit`.
 
+    Raises:
+        DivergedError: a loss is not finite.
+
     """
-    several, all_of, fits = bool(problem.space.members()), trainings(problem, training), list[Fit]()
-    states = State()
-    for k, (own, one) in enumerate(all_of):
+    several, fits, states = bool(problem.space.members()), list[Fit](), State()
+    all_of = [*_members(problem, training.architecture or Architecture({}))]
+    for k, (own, decided, place) in enumerate(all_of):
+        one = replace(training, architecture=decided, until=training.until[place])
+        if training.config is not None:
+            one = replace(one, config=training.config.having(seed=own.seed))
+        one = replace(one, folder=str(Path(training.folder) / one.name))
         prefix, done = f"members.{k}." * several, sum(fit.epoch for fit in fits)
 
-        def lasts(share: float, k: int = k) -> bool:
-            return in_time((k + share) / len(all_of))
-
-        def on_event(event: Event, done: int = done, lasts: Lasts = lasts) -> bool:
+        def on_event(event: Event, k: int = k, done: int = done) -> bool:
             if isinstance(event, EpochEnded | StepEnded):
                 event = replace(event, epoch=event.epoch + done)
-            return listener(event) and lasts(1.0)
+            return listener(event) and in_time((k + 1) / len(all_of))
 
-        begin: dict[str, Any] = {"lasts": lasts}
+        begin: dict[str, Any] = {"lasts": lambda share, k=k: in_time((k + share) / len(all_of))}
         if network is not None:
             own_moments = {n.removeprefix(prefix): of for n, of in moments.items() if n.startswith(prefix)}
             begin |= {"network": members_of(network)[k], "moments": own_moments, "first_epoch": first_epoch}
         if before is not None:
             begin["before"] = lambda k=k: members_of(before())[k]
-        trained(own, one, on_event, **begin)
-        fits.append(trained_fit(own, one))
+        _, fit = _trained(own, one, on_event, **begin)
+        fits.append(fit or trained_fit(own, one))
         if training.until and not fits[-1].exhausted:
             break
         states |= {prefix + name: of for name, of in fits[-1].optimiser.state_dict().items()}

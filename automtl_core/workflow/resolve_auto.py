@@ -41,7 +41,7 @@ from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.budget import ENCODINGS
 from automtl_core.workflow.job import Job
 
-FORMAT = 4
+FORMAT = 5
 MODEL = Component.model_validate({"name": "shared-bottom", "expert_layers": [128, 64], "tower_layers": [64]})
 """The small network. It is about as deep as the models that use the encodings: a model of one layer does not
 learn effects of several fields together, and prefers other encodings."""

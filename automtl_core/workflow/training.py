@@ -64,12 +64,9 @@ def train(work: Work, found: SearchResult | None) -> None:
     made.save_weights(last.network.state_dict())
     if job.config.calibrate:
         made.write(scaling)
-    epochs, seconds, recent = (
-        _epochs_of(recorder, TRAIN),
-        recorder.seconds.get(TRAIN),
-        work.problem.data.recent,
-    )
-    read = epochs * len(work.prepared.part("train") if recent is None else recent)
+    seconds, recent = recorder.seconds.get(TRAIN), work.problem.data.recent
+    rows = len(work.prepared.part("train") if recent is None else recent)
+    read = rows * _epochs_of(recorder, TRAIN)
     recorder.write_costs(rows_per_second=read / seconds if seconds else None)
     size_of = cost_of(last.network, blank_features(problem.space.schema, problem.compute.device))
     made.write(
@@ -95,12 +92,14 @@ def _first(work: Work, found: SearchResult | None) -> Fitted:
         return Fitted(found.network, best_epochs, any(map(problem.recipe.cut_short, best_epochs)))
     architecture = work.run.architecture() if found is None else found.architecture
     begin: dict[str, Any] = {}
+    keep, recent = None, problem.data.recent
     if found is not None and found.network is not None:
         begin = {"network": found.network, "first_epoch": found.epochs}
     elif job.goes_on:
         network = untrained(problem, architecture)
         begin = {"network": network, "moments": inherited(job, network)}
-    keep = unread_rows(problem, begin["network"]) if problem.data.recent is not None else None
+        if recent is not None:
+            keep = unread_rows(problem.data.train.some(recent), problem.space.schema, network)
     return_memory()
     in_time = work.clock.lasts if work.clock else always
     training = _training(work, work.prepared, architecture)

@@ -18,7 +18,6 @@ from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.run_dir.config import RunConfig, UpdateSettings
 from automtl_core.run_dir.facts import Gain, Refreshed, Result, Updated
 from automtl_core.run_dir.run import Run
-from automtl_core.search.strategy import Problem
 from automtl_core.system.state import State
 from automtl_core.training.learner import Learner
 from automtl_core.training.significance import error_of_mean, half_interval, losses_by_row
@@ -106,24 +105,22 @@ def inherited(job: Job, network: nn.Module) -> State:
     return _grown(run.moments(), before, network)
 
 
-def unread_rows(problem: Problem, network: nn.Module) -> Callable[[nn.Module], None]:
+def unread_rows(part: Part, schema: Schema, network: nn.Module) -> Callable[[nn.Module], None]:
     """Return a function that gives a trained network the embeddings before of values that its rows lack.
 
     The decay of embeddings and the momentum of the optimiser would change all of them: the network would
     forget users that are away.
 
     Args:
-        problem: The problem of an update.
+        part: The rows.
+        schema: Their schema.
         network: The network before its training.
 
     """
     tables = {name: one.table.weight.detach().clone() for name, one in _tables(network).items()}
-    recent = problem.data.recent
 
     def keep(trained: nn.Module) -> None:
-        read = _ids(
-            problem.data.train if recent is None else problem.data.train.some(recent), problem.space.schema
-        )
+        read = _ids(part, schema)
         with torch.no_grad():
             for name, table in _tables(trained).items():
                 kept = torch.ones(len(tables[name]), dtype=torch.bool)

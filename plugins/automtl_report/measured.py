@@ -171,8 +171,9 @@ def summary(record: RunRecord) -> Iterator[Section]:
     if len(counted) > 1:
         scores["mean"] = mean_score(test, counted)
         leads |= {"mean": fmean(leads.values())} if leads else {}
-    columns = {f"test {measure(record)}" + ", refit" * result.refitted: scores}
-    columns[f"over {rival and rival.name}"] = {task: change(lead) for task, lead in leads.items()}
+    title, over = f"test {measure(record)}{record.trained_again}", f"over {rival and rival.name}"
+    over += ", before the refit" * result.refitted
+    columns = {title: scores} | {over: {task: change(lead) for task, lead in leads.items()}}
     for of in distinct(m.kind for m in test.values()):
         loss = of.measures[of.measures[0].sign > 0]
         columns[loss.title] = {task: cell(m.values, loss) for task, m in test.items()}

@@ -118,6 +118,11 @@ class RunRecord:
         return None if old is None else Baselines.from_json({"tasks": old}, file).tasks
 
     @property
+    def trained_again(self) -> str:
+        """The end of a title for scores of a network that was trained again after the choice; else empty."""
+        return ", refit" * self.result.refitted
+
+    @property
     def refit(self) -> str | None:
         """The rows and epochs of a refit, in words; None without one."""
         result = self.get(Result)

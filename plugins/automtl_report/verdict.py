@@ -54,7 +54,7 @@ def intervals(record: RunRecord) -> Iterator[Section]:
     """Yield a chart of the test score of each task, beside that of the best simple model; of numbers, R2."""
     contest, bars = contested(record), dict[str, list[Bar]]()
     rival = contest.rival if contest else None
-    name = contest.chosen.name if contest and rival else ""
+    name = contest.chosen.name + record.trained_again if contest and rival else ""
     for task, m in (record.result.test or {}).items():
         known = m.score is not None and m.interval is not None
         title, score = (m.type.score.title, m.score) if known else (m.type.measure, m.evidence)
@@ -71,8 +71,7 @@ def steps(record: RunRecord) -> Iterator[Section]:
     result, seconds = record.result, sum(record.read(Costs).seconds.values())
     sizes = {"FLOPs per row": result.flops_per_row, "parameters": result.parameters}
     took = [*(f"{size:,} {label}" for label, size in sizes.items() if size), elapsed(seconds)]
-    report = f"automtl report {shlex.quote(str(record.path))}"
-    commands = next_commands([report, _next(record)[0]])
+    commands = next_commands([f"automtl report {shlex.quote(str(record.path))}", _next(record)[0]])
     yield lines(*reasons(record), ", ".join([*took, f"saved in {record.path}"]), *commands)
 
 

@@ -105,18 +105,14 @@ def test_all_earlier_environments_are_kept(stopped):
     assert [one.threads for one in run.read(Environment).earlier] == [1, 2]
 
 
-def test_a_run_that_could_not_predict_does_not_go_on(stopped):
+def test_a_run_without_the_format_of_rows_does_not_go_on_and_its_encoder_is_written_again(stopped):
     job, run, prepared = stopped()
-    path = run.path / "rows.json"
-    path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(ArtifactError, match=rf"{path.name}: "):
+    rows, encoder = run.path / "rows.json", run.path / "encoder/encoder.json"
+    form, whole = rows.read_bytes(), encoder.read_bytes()
+    for path in (rows, encoder):
+        path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ArtifactError, match=r"rows.json: "):
         go_on(job, run, prepared)
-
-
-def test_a_damaged_encoder_of_an_unfinished_run_is_written_again(stopped):
-    job, run, prepared = stopped()
-    path = run.path / "encoder/encoder.json"
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-9])
+    rows.write_bytes(form)
     go_on(job, run, prepared)
-    assert path.read_bytes() == whole
+    assert encoder.read_bytes() == whole

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from automtl_core.choices import Architecture, member_name
+from automtl_core.errors import DivergedError
 from automtl_core.modules.network import Ensemble
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.trained import members_of, trained_mean, untrained
@@ -72,8 +73,7 @@ def problem():
     settings = DESANSettings(embedding_dim=4, experts=2, layers=1, expert_width=8, ops=("mlp-16",))
     space = DESAN(plain_schema(), settings, load_registry().op)
     found = sample_problem(space, epochs=EPOCHS)
-    recipe = found.recipe.model_copy(update={"patience": EPOCHS})
-    return replace(found, space=Mean([space] * MEMBERS), recipe=recipe)
+    return replace(found, space=Mean([space] * MEMBERS), recipe=found.recipe.having(patience=EPOCHS))
 
 
 def training_of(problem, folder, **how):
@@ -104,16 +104,15 @@ def alone(problem, **how):
         architecture = space.supernet().architecture()
         seeds.seed_torch(seed, "network")
         network = space.network(architecture)
-        chosen = how.get("until", ())[place : place + 1]
-        fit = Fit(network, problem.data, problem.recipe, seed, problem.compute, chosen=chosen)
+        given = (problem.data, problem.recipe, seed, problem.compute)
+        fit = Fit(network, *given, chosen=how.get("until", ())[place : place + 1])
         fit.run(heard := Heard())
         yield fit, heard.reports
 
 
 def assert_same(one, other):
-    left, right = one.state_dict(), other.state_dict()
-    assert left.keys() == right.keys()
-    assert all(torch.equal(left[name], right[name]) for name in left)
+    pairs = zip(one.state_dict().items(), other.state_dict().items(), strict=True)
+    assert all(name == its and torch.equal(left, right) for (name, left), (its, right) in pairs)
 
 
 def test_each_member_is_trained_as_if_it_were_alone(problem, tmp_path):
@@ -131,14 +130,13 @@ def test_each_member_is_trained_as_if_it_were_alone(problem, tmp_path):
 @pytest.mark.parametrize("stop", [1, 3, 4, 8])
 def test_a_mean_goes_on_to_the_same_bytes(problem, tmp_path, stop):
     whole = trained_mean(problem, training_of(problem, tmp_path / "whole"), told := Heard())
-    training = training_of(problem, tmp_path / "killed")
     with pytest.raises(KeyboardInterrupt):
-        trained_mean(problem, training, Heard(kill_after=stop))
+        trained_mean(problem, training_of(problem, tmp_path), Heard(kill_after=stop))
     torch.manual_seed(99)
-    rest = trained_mean(problem, training, heard := Heard())
+    rest = trained_mean(problem, training_of(problem, tmp_path), heard := Heard())
     assert heard.reports == told.reports
     assert_same(rest.network, whole.network)
-    assert (rest.best_epochs, rest.cut_short) == (whole.best_epochs, whole.cut_short)
+    assert rest.best_epochs == whole.best_epochs
 
 
 def test_a_refit_trains_each_member_until_its_chosen_epoch(problem, tmp_path):
@@ -152,11 +150,18 @@ def test_a_refit_trains_each_member_until_its_chosen_epoch(problem, tmp_path):
     assert not ended.exhausted
 
 
+def test_a_training_that_diverges_is_an_error_each_time(problem, tmp_path):
+    wild = replace(problem, recipe=problem.recipe.having(learning_rate=1e30))
+    for _ in range(2):
+        with pytest.raises(DivergedError, match="training diverged") as error:
+            trained_mean(wild, training_of(wild, tmp_path), SILENT)
+        assert error.value.fix.startswith("lower training.learning_rate")
+
+
 def test_under_a_limit_of_time_each_member_has_an_equal_share(problem, tmp_path):
     """An epoch takes a sixth of the time here, so each of three members has time for two epochs."""
-    heard = Heard()
-    in_time = lambda share: len(heard.reports) < 2 * MEMBERS * share  # noqa: E731
-    trained_mean(problem, training_of(problem, tmp_path), heard, in_time)
+    heard, training = Heard(), training_of(problem, tmp_path)
+    trained_mean(problem, training, heard, lambda share: len(heard.reports) < 2 * MEMBERS * share)
     assert len(heard.reports) == 2 * MEMBERS
 
 
@@ -172,8 +177,8 @@ def test_a_listener_that_has_enough_leaves_no_member_untrained(problem, tmp_path
 def test_a_model_that_learns_by_itself_is_a_member(problem, tmp_path):
     first, *_ = problem.space.spaces
     mixed, shares = replace(problem, space=Mean([first, Alone()])), []
-    training = training_of(mixed, tmp_path)
-    found = trained_mean(mixed, training, heard := Heard(), lambda share: shares.append(share) or True)
+    in_time, heard = lambda share: shares.append(share) or True, Heard()
+    found = trained_mean(mixed, training_of(mixed, tmp_path), heard, in_time)
     assert [report["epoch"] for report in heard.reports] == [1, 2, 3, 4]
     assert {0.5, 1.0} == set(shares), "each member has half of the time"
     means = torch.tensor(problem.data.train.labels).nanmean(0)
