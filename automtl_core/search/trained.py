@@ -212,7 +212,7 @@ def trained_mean(
         def on_event(event: Event, k: int = k, done: int = done) -> bool:
             if isinstance(event, EpochEnded | StepEnded):
                 event = replace(event, epoch=event.epoch + done)
-            return listener(event) and in_time((k + 1) / len(all_of))
+            return listener(event) and (isinstance(event, TrialBegan) or in_time((k + 1) / len(all_of)))
 
         begin: dict[str, Any] = {"lasts": lambda share, k=k: in_time((k + share) / len(all_of))}
         if network is not None:
