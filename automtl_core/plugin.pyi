@@ -185,23 +185,21 @@ from automtl_core.search.scheduler import (
     TrialLoop as TrialLoop,
 )
 from automtl_core.search.strategy import (
-    Problem as Problem,
     Retrain as Retrain,
     SearchResult as SearchResult,
     SearchStrategy as SearchStrategy,
-    Tunable as Tunable,
-    nothing as nothing,
 )
 from automtl_core.search.trained import trained_fit as trained_fit, trials_of as trials_of
 from automtl_core.search.trial import (
-    Candidate as Candidate,
     Engine as Engine,
     Executor as Executor,
     OnEvent as OnEvent,
+    Problem as Problem,
     RunTrial as RunTrial,
     Training as Training,
     TrialEnded as TrialEnded,
     TrialResult as TrialResult,
+    Trials as Trials,
 )
 from automtl_core.settings.settings import (
     NAMED as NAMED,

@@ -23,7 +23,7 @@ from automtl_core.choices import Decision
 from automtl_core.data.part import Part, some_rows
 from automtl_core.dataset.schema import Task
 from automtl_core.modules.supernet import Reuse, Supernet
-from automtl_core.search.strategy import Problem
+from automtl_core.search.trial import Problem
 from automtl_core.settings.settings import Settings
 from automtl_core.system import seeds
 from automtl_core.training.batches import batches

@@ -19,7 +19,8 @@ from torch import nn
 
 from automtl_core.choices import Decision
 from automtl_core.modules.relaxation import Relaxation
-from automtl_core.search.strategy import Problem, SearchResult
+from automtl_core.search.strategy import SearchResult
+from automtl_core.search.trial import Problem
 from automtl_core.system import seeds
 from automtl_core.system.state import State
 from automtl_core.training.balancer import MEAN, balancer_group, balancer_of, task_losses

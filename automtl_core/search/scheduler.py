@@ -13,7 +13,7 @@ from typing import Any
 
 from automtl_core.errors import DivergedError
 from automtl_core.search.parameters import Parameters, Suggests
-from automtl_core.search.trial import Candidate, Training, TrialResult, Trials
+from automtl_core.search.trial import Training, TrialResult, Trials
 from automtl_core.settings.settings import Configured, S
 from automtl_core.system.state import State
 from automtl_core.training.events import EpochEnded, Event, Listener, Planned, StepEnded
@@ -24,7 +24,7 @@ from automtl_core.training.recipe import Recipe
 class Proposals:
     """What a scheduler chooses from."""
 
-    known: Sequence[Candidate]
+    known: Sequence[Training]
     """Proposals that are trained in any case, preferred first, such as the architecture of a supernet and the
     landmarks of a space."""
     recipe: Recipe
@@ -32,7 +32,7 @@ class Proposals:
     epoch_steps: int = 1
     """Number of steps of an epoch."""
     seed: int = 0
-    suggest: Callable[[Suggests, str], Candidate] | None = None
+    suggest: Callable[[Suggests, str], Training] | None = None
     """Returns a further candidate, from the values that a trial suggests and its name. None if all candidates
     are known."""
     parameters: Sequence[Parameters] = ()
@@ -42,7 +42,7 @@ class Proposals:
     on_sample: bool = False
     """Whether trainings read a sample of the rows, so that the best candidate is trained again later."""
     spent: Callable[[], float] | None = None
-    """Returns the spent share of the time budget, from 0 to 1; None without a time budget."""
+    """Returns the spent share of the time for the search, from 0 to 1; None without a limit."""
 
 
 class Scheduler(ABC, Configured[S]):
@@ -62,7 +62,7 @@ class Scheduler(ABC, Configured[S]):
         self.proposals = proposals
 
     @abstractmethod
-    def ask(self) -> Sequence[Candidate]:
+    def ask(self) -> Sequence[Training]:
         """Return the next trainings, which may run side by side; none at the end.
 
         It is called again once `tell` has received the result of each. A candidate that is asked for again
@@ -70,7 +70,7 @@ class Scheduler(ABC, Configured[S]):
         """
 
     @abstractmethod
-    def tell(self, training: Candidate, result: TrialResult) -> None:
+    def tell(self, training: Training, result: TrialResult) -> None:
         """Receive the result of a training of `ask`; results come in the order of the trainings."""
 
     def epochs_left(self, epochs: int) -> int | None:
@@ -78,7 +78,7 @@ class Scheduler(ABC, Configured[S]):
         return None
 
     @abstractmethod
-    def ranked(self) -> Sequence[Candidate]:
+    def ranked(self) -> Sequence[Training]:
         """Return a training of each network that may be the result, best first; called at the end.
 
         A listener may end a search at any time. Only trainings with metrics may be among them.
@@ -103,12 +103,12 @@ class TrialLoop:
         self.spent = spent
         self.going_on = True
         """False once a listener has ended the search."""
-        self.latest: dict[str, tuple[Candidate, TrialResult]] = {}
+        self.latest: dict[str, tuple[Training, TrialResult]] = {}
         """Name of a training -> the latest training of this network, with its result."""
         self._told = 0  # number of results
         self._known = 0  # number of results in an earlier process
         self._reported: dict[str, int] = {}  # name of a training -> number of its epochs that were reported
-        self._open: deque[tuple[Candidate, Training]] = deque()  # trainings that are not told yet, in order
+        self._open: deque[Training] = deque()  # trainings that are not told yet, in order
         self._events: defaultdict[Training, list[EpochEnded]] = defaultdict(list)
         self._ended: dict[Training, TrialResult] = {}
 
@@ -128,23 +128,24 @@ class TrialLoop:
 
         def on_event(spec: Training, event: Event) -> bool:
             match event:
-                case StepEnded() if spec == self._open[0][1]:
+                case StepEnded() if spec == self._open[0]:
                     self._report(replace(event, epoch=self.spent + 1), listener)
                 case EpochEnded():
                     self._events[spec].append(event)
                     self._forward(listener)
             return self.going_on
 
+        assert trials.executor is not None  # noqa: S101 - see `trials_of`
         self._expect(listener)
         while self.going_on and (batch := self.scheduler.ask()):
-            self._open.extend((training, trials.spec(training)) for training in batch)
-            queue = deque(dict.fromkeys(spec for _, spec in self._open if spec not in self._ended))
+            self._open.extend(map(trials.placed, batch))
+            queue = deque(dict.fromkeys(spec for spec in self._open if spec not in self._ended))
             self._tell(listener)
             for spec, result in trials.executor.run(queue, on_event):
                 self._ended[spec] = result
                 self._tell(listener)
 
-    def best(self) -> Sequence[Candidate]:
+    def best(self) -> Sequence[Training]:
         """Return a training of each network that may be the result, best first; empty if nothing was trained.
 
         Raises:
@@ -160,14 +161,14 @@ class TrialLoop:
     def _tell(self, listener: Listener) -> None:
         """Tell the results that are there, in the order of the trainings."""
         while self._open:
-            training, spec = self._open[0]
+            training = self._open[0]
             self._forward(listener)
-            if spec not in self._ended:
+            if training not in self._ended:
                 return
             self._open.popleft()
             self._told += 1
-            self.latest[training.name] = training, self._ended[spec]
-            self.scheduler.tell(training, self._ended[spec])
+            self.latest[training.name] = training, self._ended[training]
+            self.scheduler.tell(training, self._ended[training])
             self._expect(listener)
 
     def _expect(self, listener: Listener) -> None:
@@ -183,15 +184,15 @@ class TrialLoop:
 
     def _forward(self, listener: Listener) -> None:
         """Report the epochs of the first open training that were not reported before."""
-        training, spec = self._open[0]
-        for event in self._events.pop(spec, []):
+        training = self._open[0]
+        for event in self._events.pop(training, []):
             if event.epoch > self._reported.get(training.name, 0):
                 self._reported[training.name] = event.epoch
                 self.spent += 1
                 self._report(replace(event, epoch=self.spent), listener)
 
     def _report(self, event: StepEnded | EpochEnded, listener: Listener) -> None:
-        named = replace(event, phase=self._open[0][0].name)
+        named = replace(event, phase=self._open[0].name)
         self.going_on = listener(named) and self.going_on
 
     def state_dict(self) -> State:

@@ -1,7 +1,7 @@
 """The interface of search strategies: each has its own loop, and works with any search space."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -10,68 +10,11 @@ from torch import nn
 from automtl_core.choices import Architecture
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.scheduler import Scheduler
-from automtl_core.search.trial import Candidate, Overrides, Trials
-from automtl_core.settings.settings import Configured, S, Search
-from automtl_core.space import SearchSpace
+from automtl_core.search.trial import Overrides, Problem
+from automtl_core.settings.settings import Configured, S
 from automtl_core.system.state import State
-from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.events import Listener, Resumable
-from automtl_core.training.learner import TrainingData
 from automtl_core.training.recipe import Recipe
-
-
-def nothing() -> float:
-    """Return 0, the spent share of the time without a time budget."""
-    return 0.0
-
-
-@dataclass(frozen=True)
-class Tunable:
-    """Settings that a search may choose, beside the architecture."""
-
-    problem: Callable[[Overrides], "Problem"]
-    """Returns the problem with other values of settings. Its space may have other choices."""
-    domains: Mapping[str, Search] = field(default_factory=dict)
-    """Name of a setting with its part, such as `training.learning_rate` -> its domain."""
-    values: Mapping[str, Any] = field(default_factory=dict)
-    """Name of a setting -> its value in the configuration of the run."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """The input of a search strategy. It does not contain the test part."""
-
-    space: SearchSpace
-    data: TrainingData
-    recipe: Recipe
-    seed: int
-    compute: Compute = CPU
-    spent: Callable[[], float] = nothing
-    """Returns the spent share of the time budget for the search, from 0 to 1. A strategy may use it to end a
-    phase in time for the next one."""
-    trials: Trials | None = None
-    """Runs trainings from scratch; None for this process, see `trained.trials_of`."""
-    tunable: Tunable | None = None
-    """Settings that the search may choose; None outside of a run."""
-    model: Callable[[str], Candidate] | None = None
-    """Returns a model without choices by its name, such as `mmoe`, as a candidate whose settings name its
-    space. It raises a `UsageError` if a library is missing, or it cannot learn the tasks. None outside of a
-    run."""
-    average: Callable[[str, Sequence[Candidate]], Candidate] | None = None
-    """Returns the mean of several candidates under a name, each of which may override settings of the space
-    alone. None outside of a run."""
-
-    @property
-    def samples(self) -> bool:
-        """Whether trials read a sample of the training rows, so that the result is trained again."""
-        return self.trials is not None and self.trials.template.train_rows is not None
-
-    @property
-    def trial_rows(self) -> int:
-        """Number of training rows of a trial."""
-        sample = self.trials.template.train_rows if self.trials else None
-        return sample or len(self.data.train)
-
 
 Retrain = Literal["inherit", "scratch"]
 """Whether the training after the search starts from the weights of the search, or from scratch."""
@@ -98,7 +41,7 @@ class SearchResult:
     """Settings of `training`, `space` and `features` that the search chose too; a space with a name is that
     of another model. The training that follows has them, as does each further training of the run; `network`,
     if there is one, has these settings, and `architecture` decides the choices of the space with these
-    settings, see `Problem.tunable`."""
+    settings, see `Trials.problem`."""
     best_epochs: tuple[int, ...] = ()
     """The epochs that the weights of each member of an ensemble were trained for; empty for one network."""
     models: Mapping[str, nn.Module] = field(default_factory=dict)
@@ -122,7 +65,7 @@ class SearchStrategy(ABC, Configured[S]):
     """Whether the derived network inherits weights, unless the user sets it."""
 
     trains: ClassVar[bool] = False
-    """Whether the network of the result is fully trained, unless a time budget reduced its training rows."""
+    """Whether the network of the result is fully trained, unless trials read a sample of the rows."""
 
     scheduler: ClassVar[type[Scheduler[Any]] | None] = None
     """Scheduler that suggests values of settings, by which `compare --tune` tunes; None without one."""

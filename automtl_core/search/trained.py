@@ -16,8 +16,7 @@ from automtl_core.choices import Architecture, of_member
 from automtl_core.errors import ArtifactError, DivergedError
 from automtl_core.modules.network import Ensemble
 from automtl_core.search.held_out import HeldOut
-from automtl_core.search.strategy import Problem
-from automtl_core.search.trial import Serial, Training, TrialBegan, TrialResult, Trials
+from automtl_core.search.trial import Problem, Serial, Training, TrialBegan, TrialResult, Trials
 from automtl_core.system import seeds
 from automtl_core.system.state import (
     CHECKPOINTS,
@@ -41,11 +40,12 @@ format."""
 @contextmanager
 def trials_of(problem: Problem) -> Iterator[Trials]:
     """Yield the runner of a problem's trials: by default this process, in a temporary folder."""
-    if problem.trials is not None:
+    if problem.trials.executor is not None:
         yield problem.trials
         return
     with tempfile.TemporaryDirectory(prefix="automtl-") as folder:
-        yield Trials(Training(folder=folder), Serial(partial(trained, problem)))
+        template, executor = Training(folder=folder), Serial(partial(trained, problem))
+        yield replace(problem.trials, template=template, executor=executor)
 
 
 def trained(problem: Problem, training: Training, listener: Listener, **begin: Any) -> TrialResult:
@@ -74,7 +74,7 @@ def _trained(
 ) -> tuple[TrialResult, Fit | None]:
     """Train, and return the result with the training; None for it if its result was kept."""
     start, folder = time.monotonic(), Path(training.folder)
-    last = inf if training.max_epochs is None else training.max_epochs
+    last = inf if training.epochs is None else training.epochs
     kept = folder / f"result-{last}-{training.loss_rows}.safetensors"
     saved = _of(load_checkpoint(folder, lambda told: listener(Warned(told))) or {}, training, CHECKPOINTS[0])
     reports: list[dict[str, Any]] = saved.get("reports", [])
@@ -93,7 +93,7 @@ def _trained(
     written = time.monotonic()
 
     def save(**state: Any) -> None:
-        save_checkpoint(folder, {OF: [training.name, CHECKPOINTS[0], FORMAT], "reports": reports, **state})
+        save_checkpoint(folder, {OF: [training.digest, CHECKPOINTS[0], FORMAT], "reports": reports, **state})
 
     def on_event(event: Event) -> bool:
         nonlocal going_on, written
@@ -129,7 +129,7 @@ def _trained(
     state: Any = "done" if fit.exhausted else "paused" if going_on else "stopped"
     result = TrialResult(state, *measured, other_view=other)
     if going_on:
-        save_state(kept, {OF: [training.name, kept.name, FORMAT], **result.to_state()})
+        save_state(kept, {OF: [training.digest, kept.name, FORMAT], **result.to_state()})
         (folder / CHECKPOINTS[1]).unlink(missing_ok=True)
     return result, fit
 
@@ -201,12 +201,12 @@ def trained_mean(
 
     """
     several, fits, states = bool(problem.space.members()), list[Fit](), State()
-    all_of = [*_members(problem, training.architecture or Architecture({}))]
+    all_of = [*_members(problem, training.architecture)]
     for k, (own, decided, place) in enumerate(all_of):
         one = replace(training, architecture=decided, until=training.until[place])
         if training.config is not None:
             one = replace(one, config=training.config.having(seed=own.seed))
-        one = replace(one, folder=str(Path(training.folder) / one.name))
+        one = one.below(training.folder)
         prefix, done = f"members.{k}." * several, sum(fit.epoch for fit in fits)
 
         def on_event(event: Event, k: int = k, done: int = done) -> bool:
@@ -240,14 +240,14 @@ def _members(problem: Problem, architecture: Architecture) -> Iterator[tuple[Pro
 
 
 def _fit(problem: Problem, training: Training, network: nn.Module | None = None, **begin: Any) -> Fit:
-    network = network or untrained(problem, training.architecture or Architecture({}))
+    network = network or untrained(problem, training.architecture)
     how = (problem.data, problem.recipe, problem.seed, problem.compute)
     return Fit(network, *how, chosen=training.until, **begin)
 
 
 def _of(state: State, training: Training, name: str) -> State:
     """Return the state of a file of a training; refuse one of another training, or of another name."""
-    if state and state.pop(OF, None) != [training.name, name, FORMAT]:
+    if state and state.pop(OF, None) != [training.digest, name, FORMAT]:
         folder = Path(training.folder)
         fix = f"remove the folder {folder}, and repeat the command: the model is trained again"
         raise ArtifactError(f"{folder / name}: belongs to another training, or is of another version", fix)

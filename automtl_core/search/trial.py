@@ -8,7 +8,7 @@ depend on the specs alone, not on the executor.
 import hashlib
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,58 +21,52 @@ from numpy.typing import NDArray
 
 from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError
-from automtl_core.settings.settings import Configured, S, Settings
+from automtl_core.settings.settings import Configured, S, Search, Settings
+from automtl_core.space import SearchSpace
 from automtl_core.system.documents import canonical, plain
 from automtl_core.system.state import State
+from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.events import Event, Listener
+from automtl_core.training.learner import TrainingData
 from automtl_core.training.metrics import Metrics, metrics_from_json
+from automtl_core.training.recipe import Recipe
 
-WEIGHTLESS = ("folder", "max_epochs", "loss_rows", "test", "encoding_search")
-"""Fields of a `Training` that the weights of a trial do not depend on."""
 Overrides = Mapping[str, Mapping[str, Any]]
 """Settings of a run that a search chooses, by part: `{"training": {"learning_rate": 1e-3}}`. A part with a
 name is another component, and replaces the whole part: `{"space": {"name": "mmoe"}}`."""
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A model that a search may train: an architecture, and values of settings.
+class Training:
+    """One training, as a value, which can be pickled.
 
-    With `epochs` it is a request to train it up to that epoch, from its checkpoint if there is one.
+    Strategies name architecture and settings; `Trials.placed` adds configuration, data and folder.
     """
 
-    name: str
-    """Unique name in reports, such as `mmoe` or `trial 3`."""
+    name: str = field(default="", compare=False)
+    """Unique name in reports, such as `mmoe` or `trial 3`; empty for a training that is not told."""
     architecture: Architecture = field(default_factory=lambda: Architecture({}))
-    overrides: Overrides = field(default_factory=dict)
+    """Architecture to train; that of a whole run is found by its search."""
+    overrides: Overrides = field(default_factory=dict, compare=False)
+    """Settings in place of those of the run; `config` has them."""
     epochs: int | None = None
-    """Epoch after which the training pauses; None for a full training."""
+    """Epoch after which the training pauses; one with more epochs continues it. None for no pause."""
     loss_rows: int = 0
-    """See `Training.loss_rows`."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """One training, as a value, which can be pickled."""
-
+    """Maximum number of validation rows with losses in the result; 0 for none."""
     config: Settings | None = None
     """Resolved `RunConfig` of a run: space, dataset, recipe, feature encodings, seed."""
     data: str = ""
     """Folder of the prepared data."""
     folder: str = ""
-    """Folder of the trial: it holds the checkpoint or, for a whole run, the run directory."""
-    architecture: Architecture | None = None
-    """Architecture to train. None for a whole run, with a search if the configuration names one."""
+    """Folder of the training: it holds the checkpoint or, for a whole run, the run directory."""
     held_out: bool = False
-    """Whether the trial validates on held-out rows of the training part, see `search.encoding.rows`."""
+    """Whether it validates on held-out rows of the training part, see `search.encoding.rows`."""
     train_rows: int | None = None
     """Training rows that are drawn by the seed; None for all."""
-    max_epochs: int | None = None
-    """Epoch after which the trial pauses; a spec with more epochs continues it. None for no pause."""
     until: tuple[int, ...] = ()
     """The epochs whose weights are kept, `Fit.best_epochs` of another training; empty for early stopping."""
-    loss_rows: int = 0
-    """Maximum number of validation rows with losses in the result; 0 for none."""
+    whole: bool = False
+    """Whether it is a whole run, with a search if the configuration names one."""
     test: bool = False
     """Whether a whole run includes the test."""
     encoding_search: Any = None
@@ -82,14 +76,16 @@ class Training:
         return hash(self.folder)
 
     @property
-    def name(self) -> str:
-        """Digest of all fields but `WEIGHTLESS`; specs that differ in `max_epochs` alone share it."""
-        values = {name: value for name, value in vars(self).items() if name not in WEIGHTLESS}
-        places = {"data_dir", "prepared_dir"}
-        values["config"] = self.config and self.config.model_dump(mode="json", exclude=places)
-        values["data"] = Path(self.data).name
-        values["architecture"] = self.architecture and self.architecture.to_json()
-        return hashlib.sha256(canonical({"trial": [*values.values()]})).hexdigest()[:16]
+    def digest(self) -> str:
+        """Digest of all that the weights depend on, but the epoch of a pause."""
+        config = self.config and self.config.model_dump(mode="json", exclude={"data_dir", "prepared_dir"})
+        model = [config, Path(self.data).name, self.architecture.to_json()]
+        values = [*model, self.held_out, self.train_rows, self.until]
+        return hashlib.sha256(canonical({"trial": values})).hexdigest()[:16]
+
+    def below(self, folder: str | Path) -> "Training":
+        """Return the training with a folder of its own in another one."""
+        return replace(self, folder=str(Path(folder) / self.digest))
 
 
 BY_ROW = ("losses", "other_view")
@@ -101,7 +97,7 @@ class TrialResult:
     """The result of a trial."""
 
     state: Literal["done", "paused", "stopped", "diverged", "failed", "held"]
-    """`done`: more epochs would not change it. `paused`: it reached `max_epochs`. `stopped`: a listener ended
+    """`done`: more epochs would not change it. `paused`: it reached `epochs`. `stopped`: a listener ended
     it. `diverged`: a loss was not finite. `failed`: another error ended a whole run, which does not concern
     other runs. `held`: another process works on it, there is no result yet."""
     metrics: Metrics
@@ -213,25 +209,63 @@ class Serial:
 
 @dataclass(frozen=True)
 class Trials:
-    """Makes the specs of the trials of one problem, and runs them."""
+    """What a search may train from scratch, and where. Outside of a run these are architectures alone."""
 
-    template: Training
-    """Spec without an architecture; its folder holds the folders of all trials."""
-    executor: Executor
-    changed: Callable[[Overrides], Settings] | None = None
-    """Returns the configuration with other values of settings; None outside of a run."""
+    template: Training = Training()
+    """Training without an architecture; its folder holds the folders of all trials."""
+    executor: Executor | None = None
+    """Runs the trainings; None outside of a run, see `trained.trials_of`."""
+    config: Callable[[Overrides], Settings] | None = None
+    """Returns the configuration with other values of settings."""
+    problem: Callable[[Overrides], "Problem"] | None = None
+    """Returns the problem with other values of settings. Its space may have other choices."""
+    domains: Mapping[str, Search] = field(default_factory=dict)
+    """Name of a setting that may be chosen, such as `training.learning_rate` -> its domain."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Name of a setting -> its value in the configuration of the run."""
+    model: Callable[[str], Training] | None = None
+    """Returns a model without choices by its name, such as `mmoe`. It raises a `UsageError` if a library is
+    missing, or the model cannot learn the tasks."""
+    average: Callable[[str, Sequence[Training]], Training] | None = None
+    """Returns the mean of several trainings under a name, which may override settings of the space alone."""
 
-    def spec(self, candidate: Candidate) -> Training:
-        """Return the spec of a candidate, whose settings replace those of the template."""
-        own = self.changed if candidate.overrides else None
-        spec = replace(
-            self.template,
-            config=own(candidate.overrides) if own else self.template.config,
-            architecture=Architecture(candidate.architecture.decisions),
-            max_epochs=candidate.epochs,
-            loss_rows=candidate.loss_rows,
-        )
-        return replace(spec, folder=str(Path(spec.folder) / spec.name))
+    def placed(self, training: Training) -> Training:
+        """Return a training with configuration, data and folder; its settings replace those of the run."""
+        own = self.config(training.overrides) if self.config and training.overrides else self.template.config
+        kept = {name: getattr(training, name) for name in ("name", "overrides", "epochs", "loss_rows")}
+        architecture = Architecture(training.architecture.decisions)
+        one = replace(self.template, config=own, architecture=architecture, **kept)
+        return one.below(self.template.folder)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The input of a search strategy. It does not contain the test part."""
+
+    space: SearchSpace
+    data: TrainingData
+    recipe: Recipe
+    seed: int
+    compute: Compute = CPU
+    spent: Callable[[], float] = float
+    """Returns the spent share of the time for the search, from 0 to 1; without a limit `float()`, which is 0.
+    A strategy may use it to end a phase in time for the next one."""
+    trials: Trials = Trials()
+    """Trainings from scratch, and what else the search may choose."""
+
+    @property
+    def samples(self) -> bool:
+        """Whether trials read a sample of the training rows, so that the result is trained again."""
+        return self.trials.template.train_rows is not None
+
+    @property
+    def trial_rows(self) -> int:
+        """Number of training rows of a trial."""
+        return self.trials.template.train_rows or len(self.data.train)
+
+    def having(self, overrides: Overrides) -> "Problem":
+        """Return the problem with other values of settings."""
+        return self.trials.problem(overrides) if self.trials.problem and overrides else self
 
 
 class Engine(ABC, Configured[S]):

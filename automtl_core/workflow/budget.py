@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from automtl_core.data.part import some_rows
 from automtl_core.run_dir.facts import Budget
-from automtl_core.search.strategy import Problem
+from automtl_core.search.trial import Problem
 from automtl_core.system import seeds
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded, Event, Listener, StepEnded, Warned
 

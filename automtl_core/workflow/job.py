@@ -33,7 +33,8 @@ from automtl_core.run_dir.identity import check_data
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.rows import Rows, held_out_rows
 from automtl_core.search.encoding.search import EncodingSearchResult
-from automtl_core.search.strategy import Problem, Retrain, SearchStrategy
+from automtl_core.search.strategy import Retrain, SearchStrategy
+from automtl_core.search.trial import Problem
 from automtl_core.settings.settings import Component, Settings
 from automtl_core.space import SearchSpace
 from automtl_core.system import seeds

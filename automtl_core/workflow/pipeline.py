@@ -5,9 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from automtl_core.data.store import ENCODER, PARTS, Prepared
 from automtl_core.dataset.recorded import RowFormat
@@ -30,8 +28,8 @@ from automtl_core.run_dir.facts import (
 from automtl_core.run_dir.identity import check_data, check_environment
 from automtl_core.run_dir.progress import SEARCH, TEST, TRAINING
 from automtl_core.run_dir.run import Run
-from automtl_core.search.strategy import Problem, SearchResult
-from automtl_core.search.trial import Training, Trials
+from automtl_core.search.strategy import SearchResult
+from automtl_core.search.trial import Problem
 from automtl_core.space import SearchSpace
 from automtl_core.system.documents import Value
 from automtl_core.training.batches import steps
@@ -40,9 +38,9 @@ from automtl_core.training.events import REFIT, PhaseBegan, Planned
 from automtl_core.workflow.budget import ALL, REFIT_SHARE, SEARCH as SEARCH_SHARE, WHOLE, trial_rows
 from automtl_core.workflow.evaluation import is_tested, on_test_rows, test
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.search_inputs import average, changed, model, tunable
+from automtl_core.workflow.search_inputs import TRIALS, changed, trials
 from automtl_core.workflow.stage import stages
-from automtl_core.workflow.training import TRIALS, begun, train
+from automtl_core.workflow.training import begun, train
 from automtl_core.workflow.update import check_parent, facts_of
 from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.work import Recorder, Work, observed
@@ -154,14 +152,8 @@ def _search(work: Work) -> SearchResult:
     job, made = work.job, work.run
     whole = job.problem(work.prepared, space=work.checked)
     problem = job.search_problem(work.prepared, whole)
-    sample = trial_rows(work.prepared.manifest["rows"]["train"])
-    more: dict[str, Any] = {} if work.clock is None else {"spent": work.clock.spent}
-    if work.executor is not None:
-        tried, folder = job.having(listeners=()), str(made.path.absolute() / TRIALS)
-        template = Training(tried.config, str(work.prepared.path), folder, train_rows=sample)
-        more["trials"] = Trials(template, work.executor, lambda overrides: changed(tried, overrides).config)
-    more |= {"model": partial(model, job, work.prepared), "average": partial(average, job)}
-    problem = replace(problem, tunable=tunable(job, made, work.prepared), **more)
+    spent = work.clock.spent if work.clock else float
+    problem = replace(problem, spent=spent, trials=trials(job, made, work.prepared, work.executor))
     result = _result(job, problem, work.recorder)
     if job.config.strategy is not None:
         made.write(Search(tuple(result.evidence), on_test_rows(job, work.prepared, result), result.overrides))
@@ -171,7 +163,7 @@ def _search(work: Work) -> SearchResult:
     made.write_architecture(architecture)
     log.info("the search ended with an architecture")
     goes_on = result.trained or job.retrain() == "inherit"
-    if result.network is None or not goes_on or (job.trains() and sample):  # train anew, on all rows
+    if result.network is None or not goes_on or (job.trains() and problem.samples):  # train anew, on all rows
         return SearchResult(architecture)
     return result
 

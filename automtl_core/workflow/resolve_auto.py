@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import automtl_core
-from automtl_core.choices import Architecture
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError, DivergedError, StorageError
@@ -141,8 +140,15 @@ def _train(
     def in_time() -> bool:
         return end is None or time.monotonic() < end
 
-    models = [MODEL, *([TREES] if trees and _grows_trees(job, prepared.schema) else [])]
-    specs = [_spec(job, prepared, folder, model, answers) for model in models]
+    settings, recipe = job.config.encoding_search, job.config.training
+    config = _answered(job.config, answers, epochs=min(settings.epochs, recipe.epochs), patience=PATIENCE)
+    small: dict[str, Any] = {"strategy": None, "decisions": {}, "warm_start": None, "time_budget": None}
+    small |= {"seed": seeds.derive(0, "trials"), "metrics": (), "listeners": ()}
+    how: dict[str, Any] = {"data": str(prepared.path), "held_out": True, "loss_rows": settings.rows}
+    specs = list[Training]()
+    for model in [MODEL, *([TREES] if trees and _grows_trees(job, prepared.schema) else [])]:
+        made = Job.resolve(config.having(space=model, **small), job.registry)
+        specs.append(Training(config=made.config, **how).below(folder))
     results = dict(executor.run(deque(specs), lambda spec, event: in_time()))
     if not in_time():
         raise OutOfTimeError
@@ -159,26 +165,6 @@ def _grows_trees(job: Job, schema: Schema) -> bool:
     read = schema.dense or any(field.kind == "single" for field in schema.sparse)
     installed = all(map(find_spec, job.registry.get(SPACES, TREES.name).libraries))
     return bool(read) and installed and all(task.type.boosting for task in schema.tasks)
-
-
-def _spec(job: Job, prepared: Prepared, folder: Path, model: Component, answers: Answers) -> Training:
-    settings = job.config.encoding_search
-    epochs = min(settings.epochs, job.config.training.epochs)
-    small: dict[str, Any] = {
-        "space": model,
-        "strategy": None,
-        "decisions": {},
-        "warm_start": None,
-        "seed": seeds.derive(0, "trials"),
-        "time_budget": None,
-        "metrics": (),
-        "listeners": (),
-    }
-    config = _answered(job.config, answers, epochs=epochs, patience=PATIENCE)
-    config = Job.resolve(config.having(**small), job.registry).config
-    how: dict[str, Any] = {"architecture": Architecture({}), "held_out": True, "loss_rows": settings.rows}
-    spec = Training(config, str(prepared.path), **how)
-    return replace(spec, folder=str(folder / spec.name))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from automtl_core.choices import Architecture
 from automtl_core.data.store import Prepared
 from automtl_core.errors import (
     ArtifactError,
@@ -33,9 +34,8 @@ from automtl_core.run_dir.facts import Costs, Result, Status
 from automtl_core.run_dir.progress import remove
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.rows import divided
-from automtl_core.search.strategy import Problem
 from automtl_core.search.trained import trained
-from automtl_core.search.trial import Executor, Serial, Training, TrialBegan, TrialEnded, TrialResult
+from automtl_core.search.trial import Executor, Problem, Serial, Training, TrialBegan, TrialEnded, TrialResult
 from automtl_core.settings.settings import Component
 from automtl_core.training.compute import computing
 from automtl_core.training.events import Listener
@@ -98,14 +98,14 @@ class TrialRunner:
     def __call__(self, spec: Training, listener: Listener) -> TrialResult:
         """Run a trial; raises as `run_trial` does. One of `FAULTS` in a whole run is its result."""
         try:
-            result = self._run(spec, listener) if spec.architecture is None else self.train(spec, listener)
+            result = (self._run if spec.whole else self.train)(spec, listener)
         except RunInUseError:
             return TrialResult("held", {})
         except DivergedError as error:
             result = TrialResult("diverged", {}, error=str(error))
         except Exception as error:
             known = error if isinstance(error, AutoMTLError) else self.registry.blame(error)
-            if spec.architecture is not None or not isinstance(known, FAULTS):
+            if not spec.whole or not isinstance(known, FAULTS):
                 raise
             result = TrialResult.failed(known, spec.folder)
         listener(TrialEnded(result))
@@ -120,7 +120,7 @@ class TrialRunner:
 
         """
         with computing():
-            shared = replace(spec, architecture=None, folder="", max_epochs=None, loss_rows=0)
+            shared = replace(spec, architecture=Architecture({}), folder="", epochs=None, loss_rows=0)
             result = trained(self._problem(shared), spec, listener)
         return_memory()
         return result

@@ -1,8 +1,8 @@
 """The settings of a job that a study or `compare --tune` may change, with their domains."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from automtl_core.choices import Architecture
@@ -14,8 +14,7 @@ from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import EncodingSearch
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import encoding_domains
-from automtl_core.search.strategy import Problem, Tunable
-from automtl_core.search.trial import Candidate, Overrides
+from automtl_core.search.trial import Executor, Overrides, Problem, Training, Trials
 from automtl_core.settings.settings import Search, domains
 from automtl_core.system.documents import canonical, parse_json
 from automtl_core.workflow.budget import trial_rows, with_rows
@@ -48,32 +47,40 @@ def changed(job: Job, overrides: Overrides) -> Job:
     return replace(Job.resolve(config, job.registry), encoding_search=job.encoding_search)
 
 
-def tunable(job: Job, run: Run, prepared: Prepared) -> Tunable:
-    """Return the settings that a search of a run may choose.
+def trials(job: Job, run: Run, prepared: Prepared, executor: Executor | None) -> Trials:
+    """Return the trainings that a search of a run may choose.
 
-    These are the settings of recipe and space with a domain, and the encodings that the user left to the
+    It may choose the settings of recipe and space with a domain, and the encodings that the user left to the
     encoding search, whose answers are the values of the run.
     """
+    job, count = job.having(listeners=()), prepared.manifest["rows"]["train"]
     found = {name: d for name, d in domains_of(job).items() if not name.startswith("strategy.")}
     takes_encodings = job.registry.get(SPACES, job.config.space.name).takes_encodings
     if takes_encodings and run.has(EncodingSearch):
         looked = run.read(EncodingSearch).encoding_search
         encodings = encoding_domains(looked, prepared.schema)
         found |= {f"features.{name}": domain for name, domain in encodings.items()}
-    values: Mapping[str, Any] = values_of(job)
-    count = len(prepared.part("train"))
-    rows = trial_rows(count) or count
 
     @lru_cache(maxsize=2)
     def problem(text: str) -> Problem:
         overrides = parse_json(text, "settings of a trial", "search again")
-        return with_rows(changed(job, overrides).problem(prepared), rows)
+        return with_rows(changed(job, overrides).problem(prepared), trial_rows(count) or count)
 
-    return Tunable(lambda overrides: problem(canonical(overrides).decode()), found, values)
+    where, folder = str(prepared.path), str(run.path.absolute() / TRIALS)
+    return Trials(
+        Training(config=job.config, data=where, folder=folder, train_rows=trial_rows(count)),
+        executor,
+        config=lambda overrides: changed(job, overrides).config,
+        problem=lambda overrides: problem(canonical(overrides).decode()),
+        domains=found,
+        values=values_of(job),
+        model=partial(model, job, prepared),
+        average=partial(average, job),
+    )
 
 
-def model(job: Job, prepared: Prepared, name: str) -> Candidate:
-    """Return a model without choices as a candidate of the search of a job, see `Problem.model`.
+def model(job: Job, prepared: Prepared, name: str) -> Training:
+    """Return a model without choices as a training of the search of a job, see `Trials.model`.
 
     Raises:
         UsageError: a library is missing, the model cannot learn the tasks, or it has choices.
@@ -88,17 +95,19 @@ def model(job: Job, prepared: Prepared, name: str) -> Candidate:
         raise UsageError(f"{name} leaves choices open", "name models without choices, such as mmoe")
     if space.members():
         raise UsageError(f"{name} is the mean of several models", "name the models themselves")
-    return Candidate(name, overrides=overrides)
+    return Training(name, overrides=overrides)
 
 
-def average(job: Job, name: str, candidates: Sequence[Candidate]) -> Candidate:
-    """Return the mean of several candidates of the search of a job, see `Problem.average`."""
+def average(job: Job, name: str, trainings: Sequence[Training]) -> Training:
+    """Return the mean of several trainings of the search of a job, see `Trials.average`."""
     own = job.config.space.model_dump(mode="json")
-    spaces = [dict(candidate.overrides.get("space", {})) for candidate in candidates]
+    spaces = [dict(one.overrides.get("space", {})) for one in trainings]
     models = [space if "name" in space else {**own, **space} for space in spaces]
-    architecture = Architecture.ensemble([candidate.architecture for candidate in candidates])
-    return Candidate(name, architecture, {"space": {"name": AVERAGE, "models": models}})
+    architecture = Architecture.ensemble([one.architecture for one in trainings])
+    return Training(name, architecture, {"space": {"name": AVERAGE, "models": models}})
 
 
+TRIALS = "trials"
+"""Folder in a run directory with the trainings of an unfinished run."""
 AVERAGE = "average"
 """Name of the space whose networks are means of several models."""

@@ -11,9 +11,9 @@ from automtl_core.data.store import ENCODER, Prepared
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.modules.network import Ensemble
 from automtl_core.run_dir.facts import Budget, Calibration, Result
-from automtl_core.search.strategy import Problem, SearchResult
+from automtl_core.search.strategy import SearchResult
 from automtl_core.search.trained import Fitted, members_of, trained_mean, untrained
-from automtl_core.search.trial import Training
+from automtl_core.search.trial import Problem, Training
 from automtl_core.training.calibration import calibrated, platt
 from automtl_core.training.compute import computing
 from automtl_core.training.events import REFIT, TRAIN, PhaseBegan, Planned, Warned
@@ -23,12 +23,10 @@ from automtl_core.training.loop import predict
 from automtl_core.training.metrics import Metrics, metrics_of, with_others
 from automtl_core.training.process import return_memory
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.search_inputs import TRIALS
 from automtl_core.workflow.update import inherited, unread_rows
 from automtl_core.workflow.versions import origin
 from automtl_core.workflow.work import Recorder, Work
-
-TRIALS = "trials"
-"""Folder in a run directory with the trainings of an unfinished run."""
 
 
 def begun(work: Work) -> bool:
@@ -164,7 +162,8 @@ def _training(
     """Return the training of a run, with the settings that the search chose."""
     folder = str(work.run.path.absolute() / TRIALS / (REFIT if until else TRAIN))
     decided = Architecture(architecture.decisions)
-    return Training(work.run.config(), str(prepared.path), folder, decided, until=until)
+    where, config = str(prepared.path), work.run.config()
+    return Training(architecture=decided, config=config, data=where, folder=folder, until=until)
 
 
 def _calibrated(job: Job, network: nn.Module, problem: Problem) -> tuple[Calibration, Metrics]:

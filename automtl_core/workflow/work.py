@@ -15,8 +15,7 @@ from automtl_core.run_dir.facts import Budget, Costs, Identity, Result
 from automtl_core.run_dir.identity import check_checkpoint
 from automtl_core.run_dir.progress import SEARCH, TEST, Command, reduced, remove
 from automtl_core.run_dir.run import Run
-from automtl_core.search.strategy import Problem
-from automtl_core.search.trial import Executor, TrialBegan
+from automtl_core.search.trial import Executor, Problem, TrialBegan
 from automtl_core.space import SearchSpace
 from automtl_core.system.state import load_checkpoint, save_checkpoint
 from automtl_core.training.events import (

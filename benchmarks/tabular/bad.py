@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from automtl_core.choices import draw
 from automtl_core.search.scheduler import TrialLoop
-from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
+from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.search.trial import Problem
 from automtl_core.settings.settings import Settings
 from automtl_core.system import seeds
 from automtl_core.system.state import State

@@ -17,7 +17,7 @@ import torch
 import automtl_core
 from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
-from automtl_core.search.strategy import Problem
+from automtl_core.search.trial import Problem
 from automtl_core.system import seeds
 from automtl_core.training.events import EpochEnded, EventHandler
 from automtl_core.training.fit import Fit

@@ -23,7 +23,8 @@ from automtl_core.dataset.schema import Task
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.features import Features
 from automtl_core.modules.supernet import Supernet
-from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
+from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.search.trial import Problem
 from automtl_core.training import fit
 from automtl_core.training.batches import Batch, steps
 from automtl_core.training.events import EventHandler

@@ -21,7 +21,8 @@ from scipy.stats import kendalltau
 
 from automtl_core.registry.kinds import PRESETS, STRATEGIES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.strategy import Problem, SearchStrategy
+from automtl_core.search.strategy import SearchStrategy
+from automtl_core.search.trial import Problem
 from automtl_core.system import seeds
 from automtl_core.training.events import EventHandler
 from automtl_strategies.last_round import RandomSearch

@@ -33,7 +33,7 @@ from automtl_core.modules.supernet import FixedGate, Fixing
 from automtl_core.ops import Candidates, OpFactory
 from automtl_core.prepare.prepare import prepare
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.strategy import Problem
+from automtl_core.search.trial import Problem
 from automtl_core.space import Chooser, SearchSpace
 from automtl_core.training.learner import TrainingData
 from automtl_core.training.recipe import Recipe

@@ -12,7 +12,7 @@ import numpy as np
 from automtl_core.choices import Decision
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema
-from automtl_core.search.strategy import Problem
+from automtl_core.search.trial import Problem
 from automtl_core.training.batches import steps
 from automtl_core.training.fit import NORM_ROWS
 from tabular.slice import PROBLEMS, key, posed

@@ -23,7 +23,6 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.parameters import Suggests, parameters_of_settings, suggested_settings, usable
 from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.trial import (
-    Candidate,
     Executor,
     OnEvent,
     Training,
@@ -62,7 +61,8 @@ class Cell:
     def spec(self, test: bool = False) -> Training:
         """Return the trial of the cell."""
         data, folder, job = str(self.prepared.path), str(self.path), self.job
-        return Training(job.config, data, folder, test=test, encoding_search=job.encoding_search)
+        how: dict[str, Any] = {"test": test, "encoding_search": job.encoding_search, "whole": True}
+        return Training(config=job.config, data=data, folder=folder, **how)
 
     def __str__(self) -> str:
         split, seed = self.place
@@ -291,14 +291,14 @@ def _scheduler(job: Job, trials: int) -> Scheduler[Any]:
     values = recipe(job)
     domains = usable(domains_of(job), values)
 
-    def suggest(trial: Suggests, name: str) -> Candidate:
-        return Candidate(name, overrides=suggested_settings(trial, domains, values))
+    def suggest(trial: Suggests, name: str) -> Training:
+        return Training(name, overrides=suggested_settings(trial, domains, values))
 
     settings = {"trials": trials, "batch": BATCH, "rung_epochs": 0}
     return scheduler_class(
         scheduler_class.settings_class.parse(settings, STRATEGIES.name, STUDY),
         Proposals(
-            [Candidate("own settings")],
+            [Training("own settings")],
             job.config.training,
             seed=job.config.seed,
             suggest=suggest,

@@ -112,7 +112,7 @@ class Pool:
                                 queue.appendleft(spec)
                                 continue
                             fault = _fault(spec, message)
-                            if spec.architecture is not None:
+                            if not spec.whole:
                                 raise fault
                             result = TrialResult.failed(fault, spec.folder)  # other whole runs go on
                             on_event(spec, TrialEnded(result))

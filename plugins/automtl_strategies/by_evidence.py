@@ -16,7 +16,6 @@ from pydantic import Field
 
 from automtl_core.plugin import (
     Architecture,
-    Candidate,
     Decision,
     DecisionMade,
     Evidence,
@@ -29,6 +28,7 @@ from automtl_core.plugin import (
     SearchStrategy,
     State,
     StepEnded,
+    Training,
     judged,
 )
 from automtl_strategies.ablation import Ablation
@@ -100,7 +100,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
             evidence = judged(made.evidence, made.comparisons, freedom)
             last = self.last_round
             others = [*last.variants("search", searched), *last.rivals(listener)]
-            last.begin([Candidate("search", searched), *others], self.paths.epoch, evidence)
+            last.begin([Training("search", searched), *others], self.paths.epoch, evidence)
         last, going_on = self.last_round, self.paths.relaxed.going_on
         return last.run(listener) if going_on else last.favourite(listener)
 

@@ -26,11 +26,11 @@ from typing import Any, ClassVar, NamedTuple
 from pydantic import Field
 
 from automtl_core.plugin import (
-    Candidate,
     HeldOutSettings,
     Proposals,
     Recipe,
     Scheduler,
+    Training,
     TrialResult,
     difference,
 )
@@ -111,13 +111,13 @@ class Halving(Scheduler[HalvingSettings]):
         self.results: dict[str, TrialResult] = {}
         self._next = list(self.alive)  # entrants that the next rung trains
 
-    def ask(self) -> list[Candidate]:
+    def ask(self) -> list[Training]:
         """Return the trainings of the next rung."""
         rows = self.settings.rows if self.settings.ahead and len(self.entrants) > 1 else 0
         how: dict[str, Any] = {"epochs": self.rungs[self.rung].epochs, "loss_rows": rows}
         return [replace(self.entrants[name], **how) for name in self._next]
 
-    def tell(self, training: Candidate, result: TrialResult) -> None:
+    def tell(self, training: Training, result: TrialResult) -> None:
         """Receive a result; after the last one of a rung, the next rung begins."""
         self.results[training.name] = result
         stopped = any(r.state == "stopped" for r in self.results.values())
@@ -137,7 +137,7 @@ class Halving(Scheduler[HalvingSettings]):
             going = going[: max(1, len(going) // ETA) + (self.settings.ahead > 0)]
         return found
 
-    def ranked(self) -> list[Candidate]:
+    def ranked(self) -> list[Training]:
         """Return the remaining entrants by their validation scores, then all others."""
         first = self._ranked(self.alive)
         others = [name for name, r in self.results.items() if r.metrics and name not in first]

@@ -18,7 +18,6 @@ from torch import nn
 from automtl_core.plugin import (
     SILENT,
     Architecture,
-    Candidate,
     Cost,
     Ensemble,
     Evidence,
@@ -34,6 +33,7 @@ from automtl_core.plugin import (
     SearchResult,
     SearchStrategy,
     State,
+    Training,
     TrialLoop,
     UsageError,
     Warned,
@@ -93,20 +93,21 @@ class LastRound:
         self.problem = problem
         self.settings = settings
         self.evidence: Sequence[Evidence] = ()
-        self.entrants: dict[str, Candidate] = {}
-        """Candidates by name, favourite first; empty before the search has chosen them."""
+        self.entrants: dict[str, Training] = {}
+        """Trainings by name, favourite first; empty before the search has chosen them."""
         self.loop: TrialLoop
 
-    def variants(self, name: str, architecture: Architecture) -> list[Candidate]:
+    def variants(self, name: str, architecture: Architecture) -> list[Training]:
         """Return an architecture with other settings of the space, see `SearchSpace.variants`."""
-        settings = self.problem.space.variants() if self.settings.rivals and self.problem.tunable else {}
-        return [Candidate(f"{name} ({k})", architecture, {"space": v}) for k, v in settings.items()]
+        offers = self.settings.rivals and self.problem.trials.problem
+        settings = self.problem.space.variants() if offers else {}
+        return [Training(f"{name} ({k})", architecture, {"space": v}) for k, v in settings.items()]
 
-    def rivals(self, listener: Listener = SILENT) -> list[Candidate]:
+    def rivals(self, listener: Listener = SILENT) -> list[Training]:
         """Return the models that take part; the listener receives the reason why one is left out."""
-        if (model := self.problem.model) is None:
+        if (model := self.problem.trials.model) is None:
             return []
-        found = list[Candidate]()
+        found = list[Training]()
         for name in self.settings.rivals:
             try:
                 found.append(model(name))
@@ -114,7 +115,7 @@ class LastRound:
                 listener(Noted(f"{name} does not take part in the final comparison: {error} ({error.fix})"))
         return found
 
-    def begin(self, entrants: Sequence[Candidate], spent: int, evidence: Sequence[Evidence] = ()) -> None:
+    def begin(self, entrants: Sequence[Training], spent: int, evidence: Sequence[Evidence] = ()) -> None:
         """Set the entrants, favourite first; of equal networks of the searched space the first one.
 
         Args:
@@ -158,21 +159,22 @@ class LastRound:
                 return self.favourite(listener)
             self._warn(listener)
             best = self._whole(ranked)
-            networks = {t.name: trained_fit(self._problem(t), trials.spec(t)).network for t in best}
+            networks = {t.name: trained_fit(self._problem(t), trials.placed(t)).network for t in best}
         # Of each model: the candidate, its validation metrics, and its losses by row.
         models = {n: (one, r.metrics, r.losses) for n, (one, r) in loop.latest.items() if r.metrics}
         title, names, losses = best[0].name, [best[0].name], loop.latest[best[0].name][1].losses
         if len(networks) > 1:
             together = self._ensemble(self._problem(best[0]), networks)
             losses = together.alone
-            if (count := len(together.names)) > 1 and self.problem.average is not None:
+            average = self.problem.trials.average
+            if (count := len(together.names)) > 1 and average is not None:
                 mean = Ensemble([networks[name] for name in together.names])
                 members = [loop.latest[name][0] for name in together.names]
-                average = self.problem.average(f"blend of {count}", members)
-                networks[average.name] = mean
-                models[average.name] = average, self._validated(mean), together.losses
+                blend = average(f"blend of {count}", members)
+                networks[blend.name] = mean
+                models[blend.name] = blend, self._validated(mean), together.losses
                 if together.no_worse:
-                    title, names, losses = average.name, together.names, together.losses
+                    title, names, losses = blend.name, together.names, together.losses
         front = list[Point]()
         for name, (one, metrics, of_one) in models.items():
             both = None if name == title or of_one is None or losses is None else (of_one, losses)
@@ -195,12 +197,11 @@ class LastRound:
             networks,
         )
 
-    def _problem(self, candidate: Candidate) -> Problem:
+    def _problem(self, candidate: Training) -> Problem:
         """Return the problem with the settings of a candidate."""
-        tunable = self.problem.tunable
-        return tunable.problem(candidate.overrides) if tunable and candidate.overrides else self.problem
+        return self.problem.having(candidate.overrides)
 
-    def _whole(self, ranked: Sequence[Candidate]) -> list[Candidate]:
+    def _whole(self, ranked: Sequence[Training]) -> list[Training]:
         """Return the best training, and those that can be averaged with it, of the same inputs.
 
         They are trained to their end or, on a sample of the rows, for as many epochs as any. Trainings that
@@ -215,7 +216,7 @@ class LastRound:
             whole = whole or not self.loop.going_on
             return whole and training.overrides.keys() <= {"space"}
 
-        if self.problem.average is None or not fits(ranked[0].name):
+        if self.problem.trials.average is None or not fits(ranked[0].name):
             return list(ranked[:1])
         return [
             training
@@ -255,7 +256,7 @@ class LastRound:
         data, size = self.problem.data, self.problem.recipe.batch_size
         return evaluate(network, data.validation, data.tasks, size, self.problem.compute)
 
-    def _point(self, candidate: Candidate, metrics: Metrics) -> Point:
+    def _point(self, candidate: Training, metrics: Metrics) -> Point:
         cost = self._problem(candidate).space.cost(candidate.architecture)
         return point_of(candidate, cost, self.problem.recipe, metrics)
 
@@ -287,14 +288,14 @@ class LastRound:
         if state:
             evidence = [Evidence.from_json(value, "the checkpoint") for value in state["evidence"]]
             candidates = [
-                Candidate(name, Architecture.from_json(text), state["overrides"][name])
+                Training(name, Architecture.from_json(text), state["overrides"][name])
                 for name, text in state["entrants"].items()
             ]
             self.begin(candidates, 0, evidence)
             self.loop.load_state_dict(state.get("trainings", {}))
 
 
-def point_of(candidate: Candidate, cost: Cost, recipe: Recipe, metrics: Metrics) -> Point:
+def point_of(candidate: Training, cost: Cost, recipe: Recipe, metrics: Metrics) -> Point:
     """Return the point of a trained candidate.
 
     Args:
@@ -363,5 +364,5 @@ class RandomSearch(SearchStrategy[RandomSettings]):
 
     def begin(self, listener: Listener) -> None:
         """Set the entrants: the random candidates, and models of other spaces."""
-        drawn = [Candidate(f"candidate {k}", a) for k, a in enumerate(self.architectures, start=1)]
+        drawn = [Training(f"candidate {k}", a) for k, a in enumerate(self.architectures, start=1)]
         self.last_round.begin([*drawn, *self.last_round.rivals(listener)], 0)

@@ -7,7 +7,7 @@ from warnings import catch_warnings, simplefilter
 
 from pydantic import Field
 
-from automtl_core.plugin import Candidate, Proposals, Scheduler, Settings, TrialResult, seeds
+from automtl_core.plugin import Proposals, Scheduler, Settings, Training, TrialResult, seeds
 from automtl_strategies.halving import Halving, HalvingSettings
 
 if TYPE_CHECKING:
@@ -69,15 +69,15 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
             )
             for parameters in proposals.parameters[: settings.trials]:
                 self._study.enqueue_trial(parameters)
-        self.candidates: dict[str, Candidate] = {}
+        self.candidates: dict[str, Training] = {}
         self.results: dict[str, TrialResult] = {}
         self.complete: set[str] = set()
-        """Candidates of the batches that have ended whose training has come to its end."""
+        """Trainings of the batches that have ended whose training has come to its end."""
         self._batch: dict[str, Trial] = {}
         self._halving = self._halved()
 
     @quiet()
-    def ask(self) -> Sequence[Candidate]:
+    def ask(self) -> Sequence[Training]:
         """Return the trainings of the next rung, perhaps of the next batch."""
         if asked := self._halving.ask():
             return asked
@@ -86,14 +86,14 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         return self._halving.ask()
 
     @quiet()
-    def tell(self, training: Candidate, result: TrialResult) -> None:
+    def tell(self, training: Training, result: TrialResult) -> None:
         """Receive a result; after the last one of a batch, the study learns from it."""
         self.results[training.name] = result
         self._halving.tell(training, result)
         if not self._halving.ask():
             self._end_batch()
 
-    def ranked(self) -> list[Candidate]:
+    def ranked(self) -> list[Training]:
         """Return a training of each trial with a score, best first.
 
         If no trial has come to its end, these are the trials that were begun.

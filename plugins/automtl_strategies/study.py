@@ -19,7 +19,6 @@ from pydantic import Field
 from automtl_core.plugin import (
     AnyOf,
     Architecture,
-    Candidate,
     Choice,
     Cost,
     Decision,
@@ -35,13 +34,12 @@ from automtl_core.plugin import (
     SearchSpace,
     SearchStrategy,
     Suggests,
+    Training,
     TrialLoop,
-    Tunable,
     UsageError,
     did_you_mean,
     listing,
     meta,
-    nothing,
     parameters_of_settings,
     steps,
     suggested_settings,
@@ -80,15 +78,15 @@ class StudySearch(SearchStrategy[StudySettings]):
 
     def __init__(self, settings: StudySettings, problem: Problem) -> None:
         super().__init__(settings, problem)
-        tunable = problem.tunable or Tunable(lambda overrides: problem)
-        if unknown := [name for name in settings.fixed if name not in tunable.domains]:
-            hint = did_you_mean(unknown[0], tunable.domains)
+        domains, values = problem.trials.domains, problem.trials.values
+        if unknown := [name for name in settings.fixed if name not in domains]:
+            hint = did_you_mean(unknown[0], domains)
             raise UsageError(
                 f"strategy.fixed: {unknown[0]} is not searched{hint}",
-                f"choose of {listing(tunable.domains)}, or leave it out",
+                f"choose of {listing(domains)}, or leave it out",
             )
-        searched = {name: d for name, d in tunable.domains.items() if name not in settings.fixed}
-        self.tunable = replace(tunable, domains=usable(searched, tunable.values))
+        searched = {name: d for name, d in domains.items() if name not in settings.fixed}
+        self.domains = usable(searched, values)
         self.costs: dict[str, Cost] = {}  # of the candidates by name, since a new problem takes a while
         self.options: dict[str, Sequence[str]] = {}  # see `suggesting`
         self.loop = TrialLoop(self._scheduler())
@@ -116,13 +114,12 @@ class StudySearch(SearchStrategy[StudySettings]):
                 return SearchResult(next(iter(probes(self.problem).values())))
             best = ranked[0]
             overrides, result = best.overrides, loop.latest[best.name][1]
-            network = trained_fit(self.tunable.problem(overrides), trials.spec(best)).network
+            network = trained_fit(self.problem.having(overrides), trials.placed(best)).network
             points: dict[str, Point] = {}  # of equal candidates the first one
             names = {one.name for one in ranked}
             for candidate, trained in [loop.latest[name] for name in loop.latest if name in names]:
                 point = point_of(candidate, self.costs[candidate.name], self.problem.recipe, trained.metrics)
-                form = trials.spec(candidate).name
-                points.setdefault(form, replace(point, chosen=candidate.name == best.name))
+                points.setdefault(candidate.digest, replace(point, chosen=candidate.name == best.name))
         complete = result.state == "done"
         front = sorted(points.values(), key=lambda point: (point.flops_per_row, point.name))
         return SearchResult(
@@ -137,8 +134,8 @@ class StudySearch(SearchStrategy[StudySettings]):
     def _scheduler(self) -> OptunaScheduler:
         problem, recipe, choices = self.problem, self.problem.recipe, self.problem.space.choices()
         # The first candidates are landmarks, with the values of the settings of the run.
-        first = [Candidate(*one) for one in list(probes(problem).items())[: self.settings.landmarks]]
-        values = parameters_of_settings(self.tunable.values, self.tunable.domains)
+        first = [Training(*one) for one in list(probes(problem).items())[: self.settings.landmarks]]
+        values = parameters_of_settings(problem.trials.values, self.domains)
         proposals = Proposals(
             first,
             recipe,
@@ -148,18 +145,17 @@ class StudySearch(SearchStrategy[StudySettings]):
             [{**values, **parameters_of(one.architecture, choices)} for one in first],
             startup=max(len(first), 1),
             # A batch that was begun before a kill is trained to its end, as without the kill.
-            spent=None if problem.spent is nothing else lambda: 0 if self.loop.replays else problem.spent(),
+            spent=None if problem.spent is float else lambda: 0 if self.loop.replays else problem.spent(),
         )
         return OptunaScheduler(self.settings, proposals)
 
-    def _suggest(self, trial: Suggests, name: str) -> Candidate:
+    def _suggest(self, trial: Suggests, name: str) -> Training:
         """Return the candidate of a trial, with its architecture and settings."""
-        tunable = self.tunable
-        overrides = suggested_settings(trial, tunable.domains, tunable.values)
-        space = tunable.problem(overrides).space
+        overrides = suggested_settings(trial, self.domains, self.problem.trials.values)
+        space = self.problem.having(overrides).space
         architecture = suggested_architecture(space, trial, self.options)
         self.costs[name] = space.cost(architecture)
-        return Candidate(name, architecture, overrides)
+        return Training(name, architecture, overrides)
 
 
 def suggesting(trial: Suggests, options: MutableMapping[str, Sequence[str]]) -> Callable[[Choice], Decision]:

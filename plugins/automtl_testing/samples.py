@@ -20,7 +20,7 @@ from automtl_core.modules.features import Features
 from automtl_core.modules.relaxation import Gate
 from automtl_core.modules.supernet import FixedGate
 from automtl_core.ops import OpFactory
-from automtl_core.search.strategy import Problem
+from automtl_core.search.trial import Problem
 from automtl_core.settings.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 from automtl_core.tasks.kind import TaskKind

@@ -11,8 +11,9 @@ import torch
 from automtl_core.choices import Architecture, OneOf
 from automtl_core.errors import ArtifactError
 from automtl_core.search.evidence import EVERYWHERE
-from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
+from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.search.trained import trials_of
+from automtl_core.search.trial import Problem
 from automtl_core.system.documents import Value
 from automtl_testing.requirements import Killed, Watch, same_weights
 

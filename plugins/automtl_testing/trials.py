@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from automtl_core.choices import Architecture
 from automtl_core.errors import AutoMTLError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.trial import Engine, Executor, Serial, Training, TrialEnded, TrialResult
@@ -30,8 +29,8 @@ def sample_trials(folder: Path, count: int, rows: int = 400, epochs: int = 2) ->
     prepared = str(job.prepare().path.absolute())
     specs = []
     for seed in range(count):
-        spec = Training(job.having(seed=seed).config, prepared, architecture=Architecture({}))
-        specs.append(replace(spec, folder=str(folder.absolute() / "trials" / spec.name)))
+        spec = Training(config=job.having(seed=seed).config, data=prepared)
+        specs.append(spec.below(folder.absolute() / "trials"))
     return specs
 
 

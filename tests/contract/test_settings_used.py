@@ -20,7 +20,7 @@ from automtl_core.modules.network import Penalised
 from automtl_core.registry.kinds import BALANCERS, LOSSES, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Shared, default
-from automtl_core.search.trial import Candidate
+from automtl_core.search.trial import Training, Trials
 from automtl_core.settings.settings import Component, domains
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
@@ -199,7 +199,8 @@ def searched(name, text):
     problem = sample_problem(searched_space(), rows=128)
     recipe = problem.recipe.model_copy(update={"epochs": 4, "learning_rate": 0.03})
     known = problem.space.landmarks()  # which take the place of models of other spaces
-    strategy = cls(settings, replace(problem, recipe=recipe, model=lambda name: Candidate(name, known[name])))
+    trials = Trials(model=lambda name: Training(name, known[name]))
+    strategy = cls(settings, replace(problem, recipe=recipe, trials=trials))
     watch = Reports()
     found = strategy.search(watch)
     network = {} if found.network is None else found.network.state_dict()

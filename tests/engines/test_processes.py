@@ -119,7 +119,7 @@ def test_killed_workers_lose_no_trial(pool, trials, expected, tmp_path):
             os.kill(killed[0], signal.SIGKILL)
         return True
 
-    moved = [replace(spec, folder=str(tmp_path / spec.name)) for spec in trials]
+    moved = [spec.below(tmp_path) for spec in trials]
     results = dict(pool.run(deque(moved), on_event))
     assert [replace(results[spec], seconds=0.0) for spec in moved] == expected
     assert killed
@@ -145,7 +145,7 @@ def test_errors_of_plugins_and_failed_whole_runs_leave_the_engine_at_work(
     install(FATAL, "fatal")
     raises = changed(trials[0], "raises", balancer={"name": "raises"})
     exits = changed(trials[0], "exits", balancer={"name": "exits"})
-    whole = replace(exits, architecture=None, folder=str(tmp_path / "run"))
+    whole = replace(exits, whole=True, folder=str(tmp_path / "run"))
     monkeypatch.setattr(processes, "ATTEMPTS", 1)
     with Processes(ProcessesSettings(), 1).executor(run_trial) as executor:
         with pytest.raises(PluginError, match="plugin 'fatal' failed: LookupError: where"):

@@ -11,7 +11,7 @@ from automtl_core.choices import Architecture
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.scheduler import Proposals, TrialLoop
 from automtl_core.search.trained import trained, trained_fit, trials_of
-from automtl_core.search.trial import Candidate, Serial, Training, TrialResult, Trials
+from automtl_core.search.trial import Serial, Training, TrialResult, Trials
 from automtl_core.system import seeds
 from automtl_core.training.fit import Fit
 from automtl_core.training.metrics import TaskMetrics
@@ -28,7 +28,7 @@ class Round:
 
     def __init__(self, given, entrants, settings, spent=0):
         self.problem, self.architectures, self.settings = given, entrants, settings
-        known = [Candidate(name, architecture) for name, architecture in entrants.items()]
+        known = [Training(name, architecture) for name, architecture in entrants.items()]
         rows = given.trial_rows
         steps = -(-rows // given.recipe.batch_size)
         proposals = Proposals(known, given.recipe, steps, given.seed, on_sample=given.samples)
@@ -40,7 +40,7 @@ class Round:
             self.loop.run(trials, watch)
             best = self.loop.best()
             best = best if self.settings.ensemble > 1 else best[:1]
-            return {t.name: trained_fit(self.problem, trials.spec(t)).network for t in best}
+            return {t.name: trained_fit(self.problem, trials.placed(t)).network for t in best}
 
     @property
     def results(self):
@@ -147,7 +147,7 @@ def test_the_favourite_is_trained_to_its_end_beside_the_best_which_wins(monkeypa
 )
 def test_entrants_that_are_level_by_lists_are_ranked_over_all_rows(kind, ahead, order):
     load_registry()
-    known = [Candidate(name, Architecture({})) for name in "abcd"]
+    known = [Training(name, Architecture({})) for name in "abcd"]
     halving = Halving(HalvingSettings(ahead=ahead), Proposals(known, Recipe(min_positives=1), 1, 0))
     noise = np.random.default_rng(0).standard_normal((4, 1000))
     for name, score, area, by_row in zip(

@@ -12,7 +12,7 @@ from automtl_core.errors import UsageError
 from automtl_core.modules.network import Ensemble
 from automtl_core.search.evidence import Evidence
 from automtl_core.search.held_out import HeldOut, Scored, difference, shortfall
-from automtl_core.search.trial import Candidate, TrialResult
+from automtl_core.search.trial import Training, TrialResult, Trials
 from automtl_core.training.events import Noted, Warned
 from automtl_core.training.loop import evaluate
 from automtl_strategies.last_round import LastRound, LastRoundSettings, RandomSearch, RandomSettings, Together
@@ -36,7 +36,7 @@ def known(*names):
 
 
 def candidates(architectures):
-    return [Candidate(name, architecture) for name, architecture in architectures.items()]
+    return [Training(name, architecture) for name, architecture in architectures.items()]
 
 
 def test_it_trains_until_one_is_left(monkeypatch):
@@ -119,7 +119,7 @@ class Told(Watch):
 
 def test_the_mean_of_what_an_early_end_leaves_trained_in_part_may_be_the_result():
     round_, names = make(ensemble=3, epochs=9, seed=2), ["single-task", "mmoe", "shared-bottom"]
-    round_.problem = replace(round_.problem, average=lambda name, candidates: Candidate(name))
+    round_.problem = replace(round_.problem, trials=Trials(average=lambda name, trainings: Training(name)))
     round_.begin(candidates(known(*names)), spent=0)
     found, watch = searched_in(round_, Told(epochs=2))
     assert watch.told == ["the search was ended before the training of shared-bottom"]
@@ -189,10 +189,10 @@ def test_a_mean_is_no_worse_by_lists(lead, ahead):
 def test_the_result_or_a_point_may_be_the_mean_of_several_models(monkeypatch, ahead):
     def average(name, candidates):
         both = Architecture.ensemble([candidate.architecture for candidate in candidates])
-        return Candidate(name, both, {"space": {"name": "average"}})
+        return Training(name, both, {"space": {"name": "average"}})
 
     round_, entrants = make(ensemble=2, ahead=2.0), known("mmoe", "shared-bottom")
-    round_.problem = replace(round_.problem, average=average)
+    round_.problem = replace(round_.problem, trials=Trials(average=average))
     round_.begin(candidates(entrants), spent=0, evidence=EVIDENCE)
     noise = np.random.default_rng(0).standard_normal(256)
     losses, names = noise / 100, ["mmoe", "shared-bottom"]
@@ -232,20 +232,20 @@ def test_the_result_or_a_point_may_be_the_mean_of_several_models(monkeypatch, ah
 )
 def test_models_of_other_settings_or_in_part_trained_are_not_averaged(monkeypatch, samples, best, members):
     round_ = make(ensemble=3)
-    round_.problem = replace(round_.problem, average=lambda name, candidates: Candidate(name))
+    round_.problem = replace(round_.problem, trials=Trials(average=lambda name, trainings: Training(name)))
     monkeypatch.setattr(type(round_.problem), "samples", samples)
     round_.begin(candidates(known("mmoe", "shared-bottom")), spent=0)
     other = {"b": {"space": {"members": 1}}, "c": {"training": {"learning_rate": 0.1}}}
     paused = {"d": 1, "f": 4}
     names = [best, *(name for name in "abcdef" if name != best)]
-    ranked = [Candidate(name, overrides=other.get(name, {})) for name in names]
+    ranked = [Training(name, overrides=other.get(name, {})) for name in names]
     for training in ranked:
         state = "paused" if training.name in paused else "done"
         result = TrialResult(state, {"click": binary_metrics(0.7, 0.5, 100, 400)})
         asked = replace(training, epochs=paused.get(training.name, 4))
         round_.loop.latest[training.name] = asked, result
     assert [training.name for training in round_._whole(ranked)] == members
-    round_.problem = replace(round_.problem, average=None)
+    round_.problem = replace(round_.problem, trials=Trials())
     assert [training.name for training in round_._whole(ranked)] == [best]
 
 
@@ -296,9 +296,11 @@ def test_rivals_take_part_in_their_order_and_one_without_its_library_is_told(mon
     def model(name):
         if name == "boosting":
             raise UsageError("lightgbm is not installed", "install it")
-        return Candidate(name, given.space.landmarks()[name])
+        return Training(name, given.space.landmarks()[name])
 
-    search = random(replace(given, model=model), candidates=2, rivals=["shared-bottom", "boosting", "mmoe"])
+    search = random(
+        replace(given, trials=Trials(model=model)), candidates=2, rivals=["shared-bottom", "boosting", "mmoe"]
+    )
     found, watch = searched(search, Told())
     assert watch.phases[:4] == ["candidate 1", "candidate 2", "shared-bottom", "mmoe"]
     assert found.architecture == search.problem.space.landmarks()["shared-bottom"]

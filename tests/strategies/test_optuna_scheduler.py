@@ -9,7 +9,7 @@ import pytest
 
 from automtl_core.errors import UsageError
 from automtl_core.search.scheduler import Proposals
-from automtl_core.search.trial import Candidate
+from automtl_core.search.trial import Training
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.optuna_scheduler import OptunaScheduler, OptunaSettings, quiet
 from automtl_strategies.study import StudySearch
@@ -18,7 +18,7 @@ optuna = pytest.importorskip("optuna")
 
 SCRIPT = """
 from automtl_core.search.scheduler import Proposals
-from automtl_core.search.trial import Candidate, TrialResult
+from automtl_core.search.trial import Training, TrialResult
 from automtl_testing.samples import binary_metrics
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.optuna_scheduler import OptunaScheduler, OptunaSettings
@@ -27,7 +27,7 @@ def suggest(trial, name):
     kind = trial.suggest_categorical("kind", ("a", "b"))
     x = trial.suggest_float("x", 0, 1)
     y = trial.suggest_float("y", 0, 1) if kind == "a" else trial.suggest_int("z", 1, 4)
-    return Candidate(name, overrides={"it": {"x": x, "kind": kind, "y": y}})
+    return Training(name, overrides={"it": {"x": x, "kind": kind, "y": y}})
 
 for sampler in ("tpe", "gp"):
     proposals = Proposals([], Recipe(epochs=2), suggest=suggest, seed=3, startup=3)
@@ -60,7 +60,7 @@ def test_trials_of_another_process_are_the_same():
 
 def test_without_a_number_of_trials_there_are_thirty_or_as_many_as_time_allows():
     def suggest(trial, name):
-        return Candidate(name, overrides={"x": {"x": trial.suggest_float("x", 0, 1)}})
+        return Training(name, overrides={"x": {"x": trial.suggest_float("x", 0, 1)}})
 
     def made(batch, spent):
         return OptunaScheduler(

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from automtl_core.errors import DivergedError, UsageError
-from automtl_core.search.strategy import Tunable
 from automtl_core.search.trained import trials_of
 from automtl_core.search.trial import TrialResult
 from automtl_core.settings.settings import Search, Settings
@@ -41,7 +40,7 @@ class Scores:
             self.ran.append(spec)
             auc = self.auc(spec)
             metrics = {} if auc is None else {"click": binary_metrics(auc, 0.5, 100, 400)}
-            epochs = spec.max_epochs
+            epochs = spec.epochs
             state = "diverged" if auc is None else "paused" if epochs < 8 else "done"
             error = "not finite" if auc is None else None
             yield spec, TrialResult(state, metrics, 1, epochs, error=error)
@@ -58,9 +57,8 @@ def searched(monkeypatch):
         given = problem(epochs=8)
         with trials_of(given) as trials:
             executor = Scores(auc)
-            trials = replace(trials, executor=executor, changed=lambda o: Changed(overrides=dict(o)))
-            tunable = Tunable(lambda overrides: given, RATE, OWN)
-            given = replace(given, trials=trials, tunable=tunable)
+            how = {"config": lambda o: Changed(overrides=dict(o)), "domains": RATE, "values": OWN}
+            given = replace(given, trials=replace(trials, executor=executor, **how))
             strategy = StudySearch(StudySettings(**settings), given)
             found = strategy.search(SILENT)
             return strategy.loop.scheduler, found, executor.ran
@@ -106,7 +104,7 @@ def test_halving_leaves_out_trials_that_are_worse_at_a_rung(searched):
     study, found, specs = searched(
         lambda spec: 0.5 + rate(spec), trials=16, batch=8, rung_epochs=2, landmarks=0
     )
-    assert [sum(spec.max_epochs == epochs for spec in specs) for epochs in (2, 4, 8)] == [16, 8, 4]
+    assert [sum(spec.epochs == epochs for spec in specs) for epochs in (2, 4, 8)] == [16, 8, 4]
     assert len(study.complete) == 4 == len(found.front)
 
 

@@ -80,7 +80,7 @@ def training_of(problem, folder, **how):
     kinds = [space for space in problem.space.spaces if hasattr(space, "supernet")]
     architectures = [one.supernet().architecture() for one in kinds]
     architectures += [Architecture({})] * (len(problem.space.spaces) - len(kinds))
-    return Training(Config(), folder=str(folder), architecture=Architecture.ensemble(architectures), **how)
+    return Training("", Architecture.ensemble(architectures), config=Config(), folder=str(folder), **how)
 
 
 class Heard(EventHandler):

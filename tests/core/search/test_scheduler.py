@@ -1,10 +1,12 @@
 """The loop of trials: events and results in the order of the trainings, whatever the executor does."""
 
+from dataclasses import replace
+
 import pytest
 
 from automtl_core.errors import DivergedError
 from automtl_core.search.scheduler import Proposals, Scheduler, TrialLoop
-from automtl_core.search.trial import Candidate, Training, TrialResult, Trials
+from automtl_core.search.trial import Training, TrialResult, Trials
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import SILENT, EpochEnded, StepEnded
 from automtl_core.training.recipe import Recipe
@@ -39,8 +41,8 @@ class Listed(Scheduler):
 class Named(Trials):
     """Makes specs of the names of candidates."""
 
-    def spec(self, training):
-        return Training(folder=training.name, max_epochs=training.epochs)
+    def placed(self, training):
+        return replace(training, folder=training.name)
 
 
 class Last:
@@ -56,14 +58,14 @@ class Last:
                 taken.append(queue.popleft())
             spec = taken.pop()
             self.ran.append(spec.folder)
-            for epoch in range(1, spec.max_epochs + 1):
+            for epoch in range(1, spec.epochs + 1):
                 on_event(spec, StepEnded("", epoch, 1, 1, 9))
                 on_event(spec, EpochEnded("", epoch, {}, METRICS))
-            yield spec, TrialResult("paused", METRICS, spec.max_epochs, spec.max_epochs)
+            yield spec, TrialResult("paused", METRICS, spec.epochs, spec.epochs)
 
 
 def training(name, epochs=1):
-    return Candidate(name, epochs=epochs)
+    return Training(name, epochs=epochs)
 
 
 def run(loop, listener=SILENT, executor=None):

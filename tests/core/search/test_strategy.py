@@ -2,7 +2,8 @@ from dataclasses import fields
 
 import pytest
 
-from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
+from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.search.trial import Problem
 from automtl_core.settings.settings import Settings
 from automtl_core.training.compute import CPU
 from automtl_core.training.learner import TrainingData

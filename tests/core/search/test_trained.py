@@ -1,16 +1,19 @@
 """A trial trains as `Fit` does, pauses, goes on from its checkpoint, and tells all of its epochs again."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+import automtl_core
 from automtl_core.errors import ArtifactError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search import trained as module
 from automtl_core.search.held_out import HeldOut
 from automtl_core.search.trained import trained, trained_fit, trials_of
-from automtl_core.search.trial import Candidate, TrialBegan
+from automtl_core.search.trial import Training, TrialBegan
 from automtl_core.system import seeds
 from automtl_core.system.state import CHECKPOINTS
 from automtl_core.training.events import SILENT, EventHandler
@@ -54,8 +57,8 @@ def trials(problem):
 def spec(problem, trials):
     """Return a function that makes the spec of an architecture."""
     (architecture,) = sample_architectures(problem.space, 1)
-    return lambda epochs=None, rows=0: trials.spec(
-        Candidate("it", architecture, epochs=epochs, loss_rows=rows)
+    return lambda epochs=None, rows=0: trials.placed(
+        Training("it", architecture, epochs=epochs, loss_rows=rows)
     )
 
 
@@ -80,37 +83,26 @@ def test_a_trial_is_the_training_of_its_network(problem, spec):
     assert result.losses.tolist() == expected.tolist()
 
 
-def test_a_pause_changes_nothing(problem, spec):
+def test_a_pause_changes_nothing(problem, spec, tmp_path):
     first, second = Heard(), Heard()
     paused = trained(problem, spec(2), first)
     assert (paused.state, paused.epochs, paused.losses) == ("paused", 2, None)
     result = trained(problem, spec(), second)
-    with trials_of(problem) as others:
-        (architecture,) = sample_architectures(problem.space, 1)
-        whole = trained(problem, others.spec(Candidate("it", architecture)), alone := Heard())
-    assert (result.metrics, result.best_epoch, result.epochs) == (
-        whole.metrics,
-        whole.best_epoch,
-        whole.epochs,
-    )
+    whole = trained(problem, replace(spec(), folder=str(tmp_path)), alone := Heard())
+    assert replace(result, seconds=0) == replace(whole, seconds=0)
     assert second.reports == alone.reports, "epochs before the pause are told again"
 
 
 @pytest.mark.parametrize("seconds", [0.0, 60.0])
 def test_after_a_kill_it_goes_on_and_tells_the_epoch_that_nobody_heard_of(
-    problem, spec, monkeypatch, seconds
+    problem, spec, monkeypatch, seconds, tmp_path
 ):
     monkeypatch.setattr(module, "CHECKPOINT_SECONDS", seconds)
     with pytest.raises(KeyboardInterrupt):
         trained(problem, spec(), Heard(kill_after=1))
     result = trained(problem, spec(), heard := Heard())
-    with trials_of(problem) as others:
-        (architecture,) = sample_architectures(problem.space, 1)
-        whole = trained(problem, others.spec(Candidate("it", architecture)), alone := Heard())
-        assert same(
-            trained_fit(problem, spec()).network,
-            trained_fit(problem, others.spec(Candidate("it", architecture))).network,
-        )
+    whole = trained(problem, other := replace(spec(), folder=str(tmp_path)), alone := Heard())
+    assert same(trained_fit(problem, spec()).network, trained_fit(problem, other).network)
     assert heard.reports == alone.reports
     assert result.metrics == whole.metrics
 
@@ -120,16 +112,13 @@ def test_a_trial_that_has_nothing_to_do_does_not_begin(problem, spec):
     trained(problem, spec(2), again := Heard())
     assert (first.begun, again.begun) == (1, 0)
     assert again.reports == first.reports
-
-
-def test_a_listener_ends_a_trial(problem, spec):
     assert trained(problem, spec(), Heard(epochs=1)).state == "stopped"
 
 
 def test_a_file_in_the_place_of_another_is_refused_and_named(problem, trials):
     """Each file is intact, so that its digest does not show it: only its name and its trial do."""
     specs = [
-        trials.spec(Candidate("it", architecture, epochs=epochs))
+        trials.placed(Training("it", architecture, epochs=epochs))
         for architecture in sample_architectures(problem.space, 2)
         for epochs in (1, 2)
     ]
@@ -152,7 +141,16 @@ def test_a_file_in_the_place_of_another_is_refused_and_named(problem, trials):
 def test_a_temporary_folder_is_removed(problem):
     with trials_of(problem) as trials:
         (architecture,) = sample_architectures(problem.space, 1)
-        spec = trials.spec(Candidate("it", architecture, epochs=1))
+        spec = trials.placed(Training("it", architecture, epochs=1))
         trained(problem, spec, SILENT)
         assert (Path(spec.folder) / CHECKPOINTS[0]).exists()
     assert not Path(spec.folder).exists()
+
+
+def test_the_loop_has_one_caller():
+    """Each training of the product is a call of `trained`; contracts of plugins are tests."""
+    root, packages = Path(automtl_core.__file__).parents[1], ("automtl_core", "plugins", "api", "cli")
+    files = [path for name in packages for path in (root / name).rglob("*.py")]
+    texts = {path: path.read_text() for path in files if path.parent.name != "automtl_testing"}
+    calls = [path.stem for path, text in texts.items() for _ in re.findall(r"\bFit\(|\bfit\.run\(", text)]
+    assert calls == ["trained", "trained"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from automtl_core.choices import Architecture
-from automtl_core.search.trial import WEIGHTLESS, Candidate, Engine, Serial, Training, TrialResult, Trials
+from automtl_core.search.trial import Engine, Serial, Training, TrialResult, Trials
 from automtl_core.settings.settings import Settings
 from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import Warned
@@ -22,13 +22,14 @@ class Config(Settings):
     prepared_dir: str = ""
 
 
-SPEC = Training(Config(), "prepared/x", "trials", Architecture({}))
+SPEC = Training(config=Config(), data="prepared/x", folder="trials")
+WEIGHTLESS = ("name", "overrides", "epochs", "loss_rows", "folder", "whole", "test", "encoding_search")
 
 
-def test_a_spec_is_a_value_whose_name_stays():
+def test_a_training_is_a_value_whose_digest_stays():
     assert pickle.loads(pickle.dumps(SPEC)) == SPEC  # noqa: S301 - our own bytes
     assert len({SPEC, replace(SPEC)}) == 1
-    assert SPEC.name == "6b15c525d9aac2c2"
+    assert SPEC.digest == "6b15c525d9aac2c2"
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Training)])
@@ -44,17 +45,19 @@ def test_each_field_changes_the_name_or_is_listed(name):
             other = "other"
         case ():
             other = (7,)
+        case dict():
+            other = {"training": {"learning_rate": 0.1}}
         case _:
             other = Architecture({"op": "identity"})
     changed = replace(SPEC, **{name: other})
-    assert (changed.name == SPEC.name) == (name in WEIGHTLESS)
+    assert (changed.digest == SPEC.digest) == (name in WEIGHTLESS)
 
 
 @pytest.mark.parametrize(
     "change", [{"config": Config(data_dir="elsewhere", prepared_dir="there")}, {"data": "elsewhere/x"}]
 )
 def test_other_places_continue_the_same_trial(change):
-    assert replace(SPEC, **change).name == SPEC.name
+    assert replace(SPEC, **change).digest == SPEC.digest
 
 
 def test_a_result_survives_a_checkpoint(tmp_path):
@@ -70,27 +73,26 @@ def test_a_result_survives_a_checkpoint(tmp_path):
 
 
 def test_each_architecture_has_a_folder_of_its_own():
-    executor = Serial(lambda spec, listener: None)
-    trials = Trials(replace(SPEC, architecture=None), executor, lambda overrides: Config(**overrides["run"]))
-    candidates = [Candidate("it", Architecture({"op": op})) for op in ("a", "b")]
-    one, other = (trials.spec(candidate) for candidate in candidates)
-    assert one.folder == f"trials/{one.name}"
+    trials = Trials(SPEC, config=lambda overrides: Config(**overrides["run"]))
+    trainings = [Training("it", Architecture({"op": op})) for op in ("a", "b")]
+    one, other = map(trials.placed, trainings)
+    assert one.folder == f"trials/{one.digest}"
     assert one.folder != other.folder
-    assert trials.spec(replace(candidates[0], epochs=4, loss_rows=2)).folder == one.folder
-    tuned = replace(candidates[0], overrides={"run": {"seed": 3}})
-    assert trials.spec(tuned).folder != one.folder
+    assert trials.placed(replace(trainings[0], epochs=4, loss_rows=2)).folder == one.folder
+    tuned = replace(trainings[0], overrides={"run": {"seed": 3}})
+    assert trials.placed(tuned).folder != one.folder
 
 
 def test_trials_run_in_turn_until_a_listener_has_enough():
     ran = []
 
     def run(spec, listener):
-        ran.append(spec.max_epochs)
-        listener(Warned(str(spec.max_epochs)))
+        ran.append(spec.epochs)
+        listener(Warned(str(spec.epochs)))
         return TrialResult("done", {})
 
-    specs = [replace(SPEC, max_epochs=k) for k in (1, 2, 3)]
-    results = list(Serial(run).run(deque(specs), lambda spec, event: spec.max_epochs < 2))
+    specs = [replace(SPEC, epochs=k) for k in (1, 2, 3)]
+    results = list(Serial(run).run(deque(specs), lambda spec, event: spec.epochs < 2))
     assert ran == [1, 2]
     assert [spec for spec, _ in results] == specs[:2]
 

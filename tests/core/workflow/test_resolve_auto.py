@@ -198,7 +198,7 @@ def test_the_small_model_is_a_trial_on_held_out_rows(job, settings, epochs):
     assert config["space"]["name"] == "shared-bottom"
     assert config["strategy"] is None
     assert (config["training"]["epochs"], config["training"]["patience"]) == (epochs, 2)
-    assert len({spec.name for spec in specs}) == len(specs)
+    assert len({spec.digest for spec in specs}) == len(specs)
     assert not list(prepared.path.glob("answers-*/")), "trials are removed when all are done"
 
 

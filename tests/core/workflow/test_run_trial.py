@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from automtl_core.choices import Architecture
 from automtl_core.errors import DivergedError, UnknownNameError, UsageError
 from automtl_core.registry.kinds import ENGINES
 from automtl_core.run_dir.config import RunConfig
@@ -52,7 +51,7 @@ def prepared(job):
 @pytest.fixture
 def spec(job, prepared, tmp_path):
     """Return the spec of a whole run."""
-    return Training(job.config, str(prepared.path), str(tmp_path / "run"))
+    return Training(config=job.config, data=str(prepared.path), folder=str(tmp_path / "run"), whole=True)
 
 
 @pytest.fixture
@@ -108,7 +107,7 @@ def test_a_trial_that_another_process_holds_is_held_and_its_job_is_made_again(sp
 
 @pytest.mark.parametrize("how", [{}, {"held_out": True}, {"train_rows": 500}])
 def test_a_spec_alone_gives_the_training_in_memory(job, prepared, spec, tmp_path, how):
-    spec = replace(spec, architecture=Architecture({}))
+    spec = replace(spec, whole=False)
     problem = job.problem(prepared, divided(prepared) if "held_out" in how else None)
     if "train_rows" in how:
         problem = with_rows(problem, 500)
@@ -126,7 +125,7 @@ def test_problems_of_several_spaces_are_kept_apart(spec, runner, job, prepared, 
     wide = {"name": "shared-bottom", "embedding_dim": 4, "expert_layers": [16], "tower_layers": []}
     configs = [config, config | {"space": {"name": "mmoe"}}, config | {"space": wide}] * 2
     specs = [
-        replace(spec, config=RunConfig.parse(c), architecture=Architecture({}), folder=str(tmp_path / f"{k}"))
+        replace(spec, config=RunConfig.parse(c), whole=False, folder=str(tmp_path / f"{k}"))
         for k, c in enumerate(configs)
     ]
     alone = [

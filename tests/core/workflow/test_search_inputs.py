@@ -11,12 +11,12 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.search.trained import trained_fit
-from automtl_core.search.trial import Candidate
+from automtl_core.search.trial import Training
 from automtl_core.settings.settings import Search as Domain
 from automtl_core.training.events import EpochEnded
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, layer
-from automtl_core.workflow.search_inputs import changed, domains_of, tunable, values_of
+from automtl_core.workflow.search_inputs import changed, domains_of, trials, values_of
 from automtl_core.workflow.trained import Trained
 
 from .lines import REGISTRY, begin, contents, go_on, make_job, start, stopped
@@ -35,9 +35,9 @@ class Tuned(SearchStrategy):
         problem = self.problem
         points = []
         for name, overrides in (("own", OWN), ("other", OTHER)):
-            space = problem.tunable.problem(overrides).space
+            space = problem.having(overrides).space
             architecture = space.canonical(next(iter(space.landmarks().values())))
-            spec = problem.trials.spec(Candidate(name, architecture, overrides))
+            spec = problem.trials.placed(Training(name, architecture, overrides))
             ((_, result),) = problem.trials.executor.run(deque([spec]), lambda spec, event: True)
             cost = space.cost(architecture)
             points.append(
@@ -47,7 +47,7 @@ class Tuned(SearchStrategy):
         if not self.told:
             self.told = True
             listener(EpochEnded("search", 1, {}, {}))
-        network = trained_fit(problem.tunable.problem(OTHER), spec).network
+        network = trained_fit(problem.having(OTHER), spec).network
         return SearchResult(architecture, network, result.best_epoch, True, front=points, overrides=OTHER)
 
     def state_dict(self):
@@ -77,7 +77,7 @@ def test_settings_with_a_domain_and_encodings_that_were_auto(tmp_path):
     prepared = job.prepare()
     with start(job, prepared, tmp_path / "run") as run:
         job = job.of(run.config())
-        found = tunable(job, run, prepared)
+        found = trials(job, run, prepared, None)
         assert run.has(EncodingSearch)
     assert found.domains.keys() == {
         "training.learning_rate", "training.embedding_decay", "space.dropout", "features.numbers",
