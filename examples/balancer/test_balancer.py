@@ -1,6 +1,6 @@
-from automtl_example_balancer import HardestFirst
+from automtl_example_balancer import Curriculum
 from automtl_testing import check_balancer
 
 
 def test_contract() -> None:
-    check_balancer(HardestFirst)
+    check_balancer(Curriculum)
