@@ -44,12 +44,9 @@ from automtl_core.dataset.dataset import (
     columns_of_lists as columns_of_lists,
     declaration_faults as declaration_faults,
     event_columns_of as event_columns_of,
-    histories_of as histories_of,
     label_column as label_column,
-    list_columns as list_columns,
     reading as reading,
     reads_of as reads_of,
-    weights_of as weights_of,
 )
 from automtl_core.dataset.declarations import (
     EventFacts as EventFacts,

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.lists import lists_of_rows
-from automtl_core.dataset.dataset import Dataset, Label, reads_of, time_column_of
+from automtl_core.dataset.dataset import Dataset, Label
 from automtl_core.dataset.declarations import History, source_of
 from automtl_core.dataset.lists import Lists
 from automtl_core.errors import DataError
@@ -89,12 +89,12 @@ def events_of_file(
             )
     made = {name: label_of(name, labels) for name in labels}
     made |= {name: outcome_of(name) for name in history.outcomes if name not in made}
-    made[history.time] = typed_time(db, time_column_of(dataset, history), f"FROM {quoted(table)}", [table])
-    fields = {history.by, *history.fields, *reads_of(dataset.fields)} & {*declared}
+    made[history.time] = typed_time(db, dataset.layout.time_of(history), f"FROM {quoted(table)}", [table])
+    fields = {history.by, *history.fields, *dataset.layout.reads} & {*declared}
     if history.distinct:  # rows that differ in another column, such as that of lists, are different events
         used = {name for name, column in declared.items() if column.kind != "unused"}
         made_from = {one.source for one in labels.values()} | {source_of(o)[0] for o in history.outcomes}
-        fields |= used - made_from - {time_column_of(dataset, history)}
+        fields |= used - made_from - {dataset.layout.time_of(history)}
     chosen = {**{name: quoted(name) for name in sorted(fields)}, **made}
     columns = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in chosen.items())
     events = db.sql(f"SELECT {columns} FROM {quoted(table)}")
@@ -257,7 +257,7 @@ def new_events(
         FaultyRowError: a time has another form than most others.
 
     """
-    column = time_column_of(dataset, history)
+    column = dataset.layout.time_of(history)
     form, now = times_of(db, column, rows)
     apart = False
     if lists is not None and lists.time is not None:

@@ -17,22 +17,12 @@ from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column as Values, Encoder, common_length, named
 from automtl_core.data.event_log import NewEvents, new_events
-from automtl_core.data.known import MOMENT, Hashes, Seen, digest_of, identity, of_times, of_values
+from automtl_core.data.known import Hashes, Seen, digest_of, of_times, of_values
 from automtl_core.data.lists import columns_of_rows, lists_of_rows
 from automtl_core.data.part import Part
-from automtl_core.dataset.dataset import (
-    TEXT,
-    WEIGHT,
-    Column,
-    Dataset,
-    RawFile,
-    columns_of_lists,
-    list_columns,
-    reading,
-    reads_of,
-    time_column_of,
-)
+from automtl_core.dataset.dataset import TEXT, WEIGHT, Column, Dataset, RawFile, columns_of_lists, reading
 from automtl_core.dataset.declarations import History
+from automtl_core.dataset.layout import MOMENT
 from automtl_core.dataset.lists import Lists
 from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, floats, text, texts, whole
@@ -110,7 +100,7 @@ class NewExamples:
         declared = with_columns(declared, dict.fromkeys(self.weights, WEIGHT))
         also = [*self.also]
         if self.identified:
-            also += [*list_columns(self.dataset), *([self.moment] if self.moment else [])]
+            also += [*self.dataset.layout.lists, *([self.moment] if self.moment else [])]
             declared = with_columns(declared, unread)
         names = {name.lower(): name for name in declared.columns}
         also = [names.get(n.lower(), n) for n in also if declared.header or n.lower() in names]
@@ -143,7 +133,7 @@ class NewExamples:
         made = self.dataset.new_rows(blank, self.labelled)
         lists: dict[str, list[Any]] = {
             name: [_values(joined, read.separator) for joined in made[name].tolist()]
-            for name, read in reads_of(self.dataset.fields).items()
+            for name, read in self.dataset.layout.reads.items()
             if read.how == "bag"
         }
         for of_history in events:
@@ -168,7 +158,7 @@ def with_events(file: RawFile, dataset: Dataset, histories: Sequence[History], l
         return replace(file, columns={**file.columns, **columns_of_lists(histories)})
     for history in histories:
         declared = dataset.event_file("", history).columns
-        names = (history.by, time_column_of(dataset, history))
+        names = (history.by, dataset.layout.time_of(history))
         file = with_columns(file, {name: declared[name] for name in names})
     return file
 
@@ -340,7 +330,7 @@ def hashes_of_rows(
 
     """
     found, blank = dict[str, Hashes](), [None] * len(rows)
-    for name, read in identity(dataset).items():
+    for name, read in dataset.layout.identity.items():
         values = made[name] if name in made else rows.get(name, blank)
         found[name] = of_values(read, values, dataset.settings.hashed.get(name))
     if times is not None:

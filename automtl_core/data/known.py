@@ -11,22 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.dataset.dataset import Dataset, learned, list_columns, reads_of
-from automtl_core.fields.encode import OWN, filled, numbers, seconds, texts
+from automtl_core.fields.encode import filled, numbers, seconds, texts
 from automtl_core.fields.field import Read
 from automtl_core.fields.lookup import hashes_of, mixed
 
 Hashes = NDArray[np.uint64]
-MOMENT = f"{OWN}moment"
-"""Name of the times of rows among their columns."""
-
-
-def identity(dataset: Dataset) -> dict[str, Read]:
-    """Return the columns whose values tell rows apart, beside the time."""
-    time = (dataset.time, dataset.time_column)
-    reads = {n: read for n, read in reads_of(dataset.fields).items() if read.how != "text" or n not in time}
-    reads = dict.fromkeys(list_columns(dataset), Read()) | reads
-    return reads | {label.name: Read("number") for label in learned(dataset)}
 
 
 def digest_of(columns: Mapping[str, Hashes]) -> Hashes:

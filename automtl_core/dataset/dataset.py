@@ -6,6 +6,7 @@ An adapter holds declarations; `automtl_core.data` reads files, splits rows, fit
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -21,11 +22,12 @@ from automtl_core.dataset.declarations import (
     names_of as names_of,
     source_of,
 )
+from automtl_core.dataset.layout import Layout, reads_of as reads_of
 from automtl_core.dataset.lists import Named
 from automtl_core.dataset.moments import Moment
 from automtl_core.dataset.schema import DenseField, FieldForm, Pretrained, Schema, SparseField, Task
 from automtl_core.errors import PluginError
-from automtl_core.fields.encode import AGE, LARGEST as LARGEST, FieldEncoder, event_columns
+from automtl_core.fields.encode import LARGEST as LARGEST, FieldEncoder, event_columns
 from automtl_core.fields.field import FieldKind as FieldKind, Read as Read
 from automtl_core.fields.kinds import FIELDS
 from automtl_core.fields.numeric import Dense as Dense, Scale, Scaling as Scaling
@@ -35,8 +37,6 @@ from automtl_core.settings.settings import Configured, Settings
 from automtl_core.settings.words import Takes
 from automtl_core.system.documents import Value
 
-MOST_BAD_ROWS = 100
-"""Maximum number of faulty rows to leave out, if nothing else is set."""
 KindOf = Callable[[str], type[FieldKind]]
 """Function that returns the kind of field of a name."""
 
@@ -251,6 +251,11 @@ class Dataset(ABC, Configured[D]):
                 f"{type(self).__name__}: {'; '.join(faults)}", "correct the declarations of the dataset"
             )
 
+    @cached_property
+    def layout(self) -> Layout:
+        """The columns under the settings."""
+        return Layout(self)
+
     def declare(self) -> None:
         """Set the declarations that depend on `settings`; by default there are none."""
         return
@@ -308,9 +313,9 @@ class Dataset(ABC, Configured[D]):
             labelled: Whether the files have labels.
 
         """
-        columns = {column: column_of(read) for column, read in reads_of(self.fields).items()}
+        columns = {column: column_of(read) for column, read in self.layout.reads.items()}
         if labelled:
-            columns |= {label.name: label_column(label, BIT) for label in learned(self)}
+            columns |= {label.name: label_column(label, BIT) for label in self.layout.labels}
         return RawFile(path, columns, others=True)
 
     def event_file(self, path: str, history: History) -> RawFile:
@@ -372,28 +377,6 @@ class Dataset(ABC, Configured[D]):
         return {}
 
 
-def histories_of(dataset: Dataset) -> tuple[History, ...]:
-    """Return the histories of the rows under the settings of a dataset."""
-    settings = dataset.settings
-    if not settings.history_length:
-        return ()
-    return tuple(
-        replace(
-            history, length=settings.history_length, delay=settings.history_delay, lists=_with_ages(history)
-        )
-        for history in dataset.histories
-        if history.lists or settings.split != "random"
-    )
-
-
-def _with_ages(history: History) -> dict[str, str]:
-    """Return the lists of a history with the reserved key of ages in place of `age`, if that is no field."""
-    return {
-        AGE if key == "age" and key not in history.fields else key: name
-        for key, name in history.lists.items()
-    }
-
-
 def event_columns_of(dataset: Dataset, history: History, raw: Mapping[str, Column]) -> dict[str, Column]:
     """Return the columns of files of events: the owner, the time, and those of `History.fields`.
 
@@ -405,7 +388,7 @@ def event_columns_of(dataset: Dataset, history: History, raw: Mapping[str, Colum
     """
     shared = (history.by, *history.shared)
     columns = {name: INTEGER if raw.get(name, TEXT).kind == "integer" else TEXT for name in shared}
-    columns[time_column_of(dataset, history)] = Column("time", required=True)
+    columns[dataset.layout.time_of(history)] = Column("time", required=True)
     labels = {label.name: label for label in dataset.labels} if history.of_rows else {}
     given = [labels[name].given for name in history.numeric if name in labels]
     numbers = {number.name: column_of(number.reads()[number.name]) for number in history.numbers}
@@ -416,11 +399,6 @@ def event_columns_of(dataset: Dataset, history: History, raw: Mapping[str, Colum
             column, kind = labels[name].source, TEXT if labels[name].positive else kind
         columns.setdefault(column, kind)
     return columns
-
-
-def time_column_of(dataset: Dataset, history: History) -> str:
-    """Return the column of files with the time of rows and events."""
-    return dataset.time_column or history.time if history.time == dataset.time else history.time
 
 
 def columns_of_lists(histories: Iterable[History]) -> dict[str, Column]:
@@ -447,24 +425,6 @@ def declaration_faults(dataset: type[Dataset] | Dataset) -> list[str]:
     return [*faults, *faults_of(dataset, holds_bags=own.values is not Dataset.values)]
 
 
-def sparse_fields(dataset: Dataset) -> tuple[FieldKind, ...]:
-    """Return the fields of ids and bags, in the order of the columns of a batch."""
-    return tuple(each for each in dataset.fields if each.gives != "numbers")
-
-
-def dense_fields(dataset: Dataset) -> tuple[FieldKind, ...]:
-    """Return the numeric fields, in the order of the columns of a batch."""
-    return tuple(each for each in dataset.fields if each.gives == "numbers")
-
-
-def reads_of(fields: Iterable[FieldKind]) -> dict[str, Read]:
-    """Return the columns that fields read; the first field that reads a column defines its `Read`."""
-    found: dict[str, Read] = {}
-    for each in fields:
-        found |= {column: read for column, read in each.reads().items() if column not in found}
-    return found
-
-
 def column_of(read: Read) -> Column:
     """Return the declaration of a column of fields in a file of examples."""
     if read.how == "number":
@@ -477,26 +437,6 @@ def reading(file: RawFile, unread: Collection[str]) -> RawFile:
     if file.others:
         return replace(file, columns={n: column for n, column in file.columns.items() if n not in unread})
     return replace(file, columns={n: UNUSED if n in unread else c for n, c in file.columns.items()})
-
-
-def learned(dataset: Dataset) -> tuple[Label, ...]:
-    """Return the labels that the settings select, in the order of the dataset."""
-    chosen = dataset.settings.tasks
-    return tuple(label for label in dataset.labels if not chosen or label.name in chosen)
-
-
-def list_columns(dataset: Dataset) -> list[str]:
-    """Return the columns whose values the rows of a list share; none without lists."""
-    chosen = dataset.settings.list
-    return chosen.columns(dataset.user) if chosen else []
-
-
-def weights_of(dataset: Dataset) -> dict[str, str]:
-    """Return the column of weights of each learned task that has one."""
-    named, tasks = dataset.settings.weights, names_of(learned(dataset))
-    if isinstance(named, str):
-        return dict.fromkeys(tasks, named)
-    return {task: named[task] for task in tasks if named and task in named}
 
 
 def schema_of(
@@ -515,8 +455,8 @@ def schema_of(
         ArtifactError: the dataset has no field or no task.
 
     """
-    labels = {label.name: label for label in dataset.labels}
-    tasks, weights = names_of(learned(dataset)), weights_of(dataset)
+    labels, layout = {label.name: label for label in dataset.labels}, dataset.layout
+    tasks = names_of(layout.labels)
 
     def nearest(name: str | None, relation: str) -> str | None:
         """Return the nearest learned label along a relation."""
@@ -526,7 +466,7 @@ def schema_of(
 
     def task(label: Label) -> Task:
         after, given = nearest(label.after, "after"), nearest(label.given, "given")
-        scale, weight = scales.get(label.name, (0.0, 1.0)), weights.get(label.name)
+        scale, weight = scales.get(label.name, (0.0, 1.0)), layout.weights.get(label.name)
         return Task(label.name, after, label.kind, *scale, given=given, weight=weight)
 
     def sparse(field: FieldKind) -> SparseField:
@@ -540,8 +480,8 @@ def schema_of(
         return DenseField(field.name, *((scale.offset, scale.width) if isinstance(scale, Scale) else ()))
 
     return Schema(
-        tuple(map(sparse, sparse_fields(dataset))),
-        tuple(map(dense, dense_fields(dataset))),
-        tuple(map(task, learned(dataset))),
-        histories=histories_of(dataset),
+        tuple(map(sparse, layout.sparse)),
+        tuple(map(dense, layout.dense)),
+        tuple(map(task, layout.labels)),
+        histories=layout.histories,
     )

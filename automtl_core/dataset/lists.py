@@ -1,7 +1,7 @@
 """Lists: rows that are ranked against each other, and are all seen at the moment when their list begins.
 
 A list is a request, a page, a session, or the rows of a user in a period. No row of a list sees another one:
-events of histories and earlier rows in aggregates are those before the list begins.
+earlier events, and earlier rows in aggregates, are those before the list begins.
 
 Letters: R rows.
 """

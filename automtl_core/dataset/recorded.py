@@ -9,7 +9,7 @@ from typing import Any, Self
 import duckdb
 import pandas as pd
 
-from automtl_core.dataset.dataset import Column, Dataset, DatasetSettings, RawFile, histories_of
+from automtl_core.dataset.dataset import Column, Dataset, DatasetSettings, RawFile
 from automtl_core.dataset.declarations import History, Label
 from automtl_core.fields.field import FieldKind
 from automtl_core.fields.numeric import Dense
@@ -63,7 +63,7 @@ class RowFormat(EventFormat):
         if type(dataset).new_rows is not Dataset.new_rows:
             return None
         labelled = dataset.new_file("rows.csv", labelled=True)
-        logged = [history for history in histories_of(dataset) if not history.lists]
+        logged = [history for history in dataset.layout.histories if not history.lists]
         return cls(
             **_format(lambda path: dataset.new_file(path, labelled=False)),
             labelled=labelled.columns,

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from automtl_core.data.encoder import encoder_file
 from automtl_core.data.known import Hashes
-from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
+from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.declarations import History
+from automtl_core.dataset.layout import CODED, NUMBERS, key_of
 from automtl_core.dataset.lists import Formed
 from automtl_core.fields.encode import OWN, FieldEncoder
 from automtl_core.fields.field import FieldLearner
 from automtl_core.fields.numeric import Dense, Scale, Scaled
-from automtl_core.prepare.examples import CODED, NUMBERS, columns_of, key_of, weight_keys
 from automtl_core.prepare.split import TRAIN, Parts, sizes_of
 from automtl_core.prepare.values import Examples, fetched
 from automtl_core.raw.sql import quoted
@@ -66,9 +66,9 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, folder:
 
     """
     source = Examples(db, dataset, sizes_of(parts)[TRAIN])
-    fields = [*sparse_fields(dataset), *dense_fields(dataset)]
+    fields = [*dataset.layout.sparse, *dataset.layout.dense]
     learners = {field.name: field.learner(source) for field in fields}
-    tasks, weights = learned(dataset), weight_keys(dataset)
+    tasks, weights = dataset.layout.labels, dataset.layout.weight_keys
     labels = {
         task.name: Scaled(Dense(task.name), weights.get(task.name), by_size=task.type.scaled)
         for task in tasks
@@ -100,19 +100,19 @@ def chunks(
         lists: The lists of the rows; None without lists.
 
     """
-    chosen = {c: f"CAST(coalesce({quoted(c)} + 1, 0) AS INTEGER)" for c in columns_of(dataset, *CODED)}
-    chosen |= {c: f"CAST({quoted(c)} AS DOUBLE)" for c in columns_of(dataset, *NUMBERS)}
-    weights = weight_keys(dataset)
+    chosen = {c: f"CAST(coalesce({quoted(c)} + 1, 0) AS INTEGER)" for c in dataset.layout.keys(*CODED)}
+    chosen |= {c: f"CAST({quoted(c)} AS DOUBLE)" for c in dataset.layout.keys(*NUMBERS)}
+    weights = dataset.layout.weight_keys
     chosen |= {c: f"CAST(CAST({quoted(c)} AS FLOAT) AS DOUBLE)" for c in weights.values()}  # as stored
-    chosen |= {c: quoted(c) for c in columns_of(dataset, "text", "time")}
-    numbers = bool(columns_of(dataset, "list"))
+    chosen |= {c: quoted(c) for c in dataset.layout.keys("text", "time")}
+    numbers = bool(dataset.layout.keys("list"))
     of_lists: dict[str, NDArray[Any]] = {} if lists is None else {LIST: lists.numbers}
     if lists is not None and lists.begin is not None:
         of_lists[BEGIN] = lists.begin
     start = 0
     for chunk in fetched(db, chosen, "examples"):
         end = start + rows_of(chunk)
-        chunk |= {key_of("given", label.name): chunk[label.name] for label in learned(dataset)}
+        chunk |= {key_of("given", label.name): chunk[label.name] for label in dataset.layout.labels}
         if numbers:
             chunk[ROW] = np.arange(start, end) + 1
         for task, key in weights.items():

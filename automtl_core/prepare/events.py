@@ -30,14 +30,14 @@ from automtl_core.data.event_log import (
     spans,
 )
 from automtl_core.data.store import PARTS, events_folder, write_array
-from automtl_core.dataset.dataset import LARGEST, Dataset, histories_of, time_column_of
+from automtl_core.dataset.dataset import LARGEST, Dataset
 from automtl_core.dataset.declarations import EventFacts, History, TimeForm
+from automtl_core.dataset.layout import key_of
 from automtl_core.dataset.lists import Formed
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled, outside
 from automtl_core.fields.field import FieldLearner
 from automtl_core.prepare.encode import BEGIN, ROW, Encoding, chunks, rows_of
-from automtl_core.prepare.examples import key_of, owner_key
 from automtl_core.prepare.split import TRAIN, Parts
 from automtl_core.prepare.values import Examples, codes, fetched, number_values
 from automtl_core.raw.sql import (
@@ -91,7 +91,7 @@ def make_events(
 
     """
     histories, warnings = [], list[str]()
-    for declared in histories_of(dataset):
+    for declared in dataset.layout.histories:
         history = replace(declared, facts=_facts(db, dataset, declared, rows))
         form: TimeForm | None = None
         if history.lists:
@@ -99,7 +99,7 @@ def make_events(
         elif history.of_rows:
             values = {field: quoted(field) for field in history.shared}
             values |= {column: quoted(key_of("outcome", column)) for column in history.numeric}
-            owner, time = quoted(owner_key(dataset, history.by)), quoted(key_of("time", history.time))
+            owner, time = quoted(dataset.layout.owner(history.by)), quoted(key_of("time", history.time))
             query = sorted_events(history, "examples", owner, time, values, order_by_time(history, values))
         else:
             log, form = _log(db, dataset, history, name)
@@ -108,7 +108,7 @@ def make_events(
         db.execute(f"DROP TABLE IF EXISTS {log_table(history)}")
         histories.append(history)
         if form:
-            column = f"dataset {name}: {time_column_of(dataset, history)}"
+            column = f"dataset {name}: {dataset.layout.time_of(history)}"
             warnings += _unread(db, history, form, column)
     return tuple(histories), warnings
 
@@ -138,7 +138,7 @@ def _of_log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, l
     """
     owner, joins, values = f"l.{OWNER}", "", {}
     if not history.lists:  # of owners that a row has
-        joins, owner = f" JOIN {codes(owner_key(dataset, history.by))} AS o ON o.value = {owner}", "o.code"
+        joins, owner = f" JOIN {codes(dataset.layout.owner(history.by))} AS o ON o.value = {owner}", "o.code"
     for n, name in enumerate(history.shared):
         value, buckets = f"l.{event_key(name)}", dataset.settings.hashed.get(name)
         number_values(db, name, f"SELECT {value} AS value FROM {log} AS l", buckets, more=True)
@@ -307,7 +307,7 @@ def event_logs(
     """
     logs, encoders = [], dict[str, FieldEncoder]()
     for history in histories:
-        owner = ROW if history.lists else owner_key(dataset, history.by)
+        owner = ROW if history.lists else dataset.layout.owner(history.by)
         owners = count(db, "examples" if history.lists else codes(owner))
         times, starts, done = np.empty(count(db, event_table(history))), np.zeros(owners + 1, np.int64), 0
         for chunk in _chunks(db, history, ()):

@@ -7,19 +7,10 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.known import (
-    MOMENT,
-    Hashes,
-    digest_of,
-    identity,
-    of_codes,
-    of_numbers,
-    of_texts,
-    of_times,
-)
-from automtl_core.dataset.dataset import Dataset, learned, names_of, reads_of
+from automtl_core.data.known import Hashes, digest_of, of_codes, of_numbers, of_texts, of_times
+from automtl_core.dataset.dataset import Dataset, names_of
+from automtl_core.dataset.layout import MOMENT, key_of
 from automtl_core.fields.lookup import mixed
-from automtl_core.prepare.examples import key_of, owner_key
 from automtl_core.prepare.values import Examples, codes, fetched, of_bags
 
 Hash = Callable[[Any], Hashes]
@@ -43,8 +34,8 @@ def digests(
         table = hashes[key] if key in hashes else hashes_of_codes(db, key)
         return lambda codes: of_codes(table[codes])
 
-    fields, labels = reads_of(dataset.fields), names_of(learned(dataset))
-    for name, read in identity(dataset).items():
+    fields, labels = dataset.layout.reads, names_of(dataset.layout.labels)
+    for name, read in dataset.layout.identity.items():
         if read.how == "number":
             columns[name] = key_of("given", name) if name in labels else name, of_numbers
         elif read.how == "bag":
@@ -54,7 +45,7 @@ def digests(
         elif name in hashed:
             columns[name] = name, of_buckets
         else:
-            key = name if name in fields else owner_key(dataset, name)
+            key = name if name in fields else dataset.layout.owner(name)
             columns[name] = key, of_values(key)
     if dataset.time:
         columns[MOMENT] = MOMENT, of_times

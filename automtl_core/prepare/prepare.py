@@ -14,7 +14,7 @@ import duckdb
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REFIT, REJECTED, Prepared, write_manifest
-from automtl_core.dataset.dataset import Dataset, learned, names_of, schema_of, weights_of
+from automtl_core.dataset.dataset import Dataset, names_of, schema_of
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Formed, Lists
 from automtl_core.errors import DataError, FaultyRowError, PluginError, listing
@@ -22,8 +22,17 @@ from automtl_core.fields.field import kinds_of
 from automtl_core.prepare.encode import learn
 from automtl_core.prepare.events import event_logs, joined_histories, make_events, write_events
 from automtl_core.prepare.examples import make_examples
-from automtl_core.prepare.lists import lists_of, unit_of
-from automtl_core.prepare.split import LEFT_OUT, TRAIN, VALIDATION, Parts, leave_out, sizes_of, split
+from automtl_core.prepare.split import (
+    LEFT_OUT,
+    TRAIN,
+    VALIDATION,
+    Parts,
+    leave_out,
+    lists_of,
+    sizes_of,
+    split,
+    unit_of,
+)
 from automtl_core.prepare.values import make_vectors
 from automtl_core.prepare.write import facts_of_labels, write_bags, write_hashes, write_parts
 from automtl_core.raw.connection import workshop
@@ -200,10 +209,10 @@ def _encode(
 def _check_labels(dataset: Dataset, name: str, found: Mapping[str, Mapping[str, Any]]) -> None:
     """Check that each task has labels to learn from."""
     faults: dict[str, str] = {}
-    for task in learned(dataset):
+    for task in dataset.layout.labels:
         rows, ones = found[task.name]["rows"], found[task.name].get("positives")
         if rows == 0:
-            unweighted = ", or has the weight 0," if task.name in weights_of(dataset) else ""
+            unweighted = ", or has the weight 0," if task.name in dataset.layout.weights else ""
             faults[task.name] = f"is missing{unweighted} in all training rows"
         elif ones in (0, rows):
             faults[task.name] = f"is {int(ones > 0)} in all training rows"
@@ -212,7 +221,7 @@ def _check_labels(dataset: Dataset, name: str, found: Mapping[str, Mapping[str, 
                 faults[task.name] += f", because none has {' or '.join(map(repr, texts))}"
     if faults:
         problems = ", ".join(f"label {task} {fault}" for task, fault in faults.items())
-        tasks = names_of(learned(dataset))
+        tasks = names_of(dataset.layout.labels)
         others = [label.name for label in dataset.labels if label.name not in tasks]
         fix = f"give rows with other values of {listing(faults)}, or another label: there is no other task"
         if left := [task for task in tasks if task not in faults]:

@@ -1,4 +1,4 @@
-"""The split of examples into training, validation and test rows. Letters: R rows."""
+"""The split of examples into training, validation and test rows, and the lists of rows. Letters: R rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,13 +7,14 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core.data.lists import together
 from automtl_core.data.part import units_of
 from automtl_core.data.store import PARTS
-from automtl_core.dataset.dataset import Dataset, learned
-from automtl_core.dataset.lists import Formed
+from automtl_core.dataset.dataset import Dataset
+from automtl_core.dataset.layout import key_of
+from automtl_core.dataset.lists import USER, Formed, Lists, in_units
 from automtl_core.dataset.moments import in_times
 from automtl_core.errors import DataError, UsageError
-from automtl_core.prepare.examples import weight_keys
 from automtl_core.prepare.values import codes, fetched
 from automtl_core.raw.sql import Times, as_seconds, count, form_of, quoted
 from automtl_core.system.seeds import generator
@@ -83,8 +84,8 @@ def leave_out(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, parts:
         DataError: no training row is left.
 
     """
-    keys = weight_keys(dataset)
-    if len(keys) < len(learned(dataset)):
+    keys = dataset.layout.weight_keys
+    if len(keys) < len(dataset.layout.labels):
         return  # some task gives all rows the weight 1
     none = " AND ".join(f"CAST({quoted(key)} AS FLOAT) = 0" for key in dict.fromkeys(keys.values()))
     parts[(parts == TRAIN) & (values_of(db, none) == 1)] = LEFT_OUT
@@ -253,3 +254,54 @@ def values_of(db: duckdb.DuckDBPyConnection, expression: str, kind: str = "INTEG
     return np.concatenate(
         [np.zeros(0, np.int8), *(chunk["value"] for chunk in chunks)]
     )  # the type of no value
+
+
+def lists_of(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, unit: float
+) -> tuple[Lists, Formed] | None:
+    """Return the lists of the rows of `examples`; None without lists.
+
+    Args:
+        db: Database with the table `examples`.
+        dataset: The adapter.
+        name: Its registered name.
+        unit: Seconds of the unit of times that are numbers; for dates 1.
+
+    Raises:
+        DataError: all rows are at one time, so that there are no periods.
+
+    """
+    chosen = dataset.settings.list
+    if chosen is None:
+        return None
+    columns, timed = dataset.layout.lists, dataset.layout.times
+    keys = [quoted(dataset.layout.owner(column)) for column in columns]
+    owners = together([values_of(db, f"coalesce({key}, -1)", "BIGINT") for key in keys])
+    if not timed:
+        return (found := Lists(tuple(columns))), found.form(owners, None)
+    [time] = timed
+    times = values_of(db, quoted(key_of("time", time)), "DOUBLE")
+    gap, every = (None if one is None else in_units(one, unit) for one in (chosen.gap, chosen.every))
+    found = Lists(tuple(columns), dataset.time_column or time, gap, every)
+    if chosen.by == (USER,) and gap is every is None:
+        found = _frozen(found, times, split(db, dataset, name, None, unit), name)
+    return found, found.form(owners, times)
+
+
+def unit_of(dataset: Dataset, rows: duckdb.DuckDBPyRelation) -> float:
+    """Return the seconds of the unit of times as numbers; dates become seconds."""
+    if dataset.time not in rows.columns:
+        return 1.0
+    dates = form_of(str(rows.types[rows.columns.index(dataset.time)])) != "number"
+    return 1.0 if dates else dataset.time_unit
+
+
+def _frozen(lists: Lists, times: NDArray[np.float64], parts: Parts, name: str) -> Lists:
+    """Return the rule with periods as long as the test part of rows alone, which is one of them."""
+    first, last, after = times[parts == TEST].min(), times.max(), times[parts == LEFT_OUT]
+    if first == times.min():
+        what = f"dataset {name}: all rows are at one time, and dataset.list divides a user's rows by time"
+        raise DataError(what, "name a gap, a period or columns of a list, or correct the time")
+    end = after.min(initial=np.inf) - first
+    length = end if len(after) else (last - first) * (1 + 1e-9) or first - times[times < first].max()
+    return Lists(lists.by, lists.time, every=float(length), origin=float(first))

@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.dataset.dataset import Dataset, Vectors, reads_of
+from automtl_core.dataset.dataset import Dataset, Vectors
 from automtl_core.errors import DataError, UsageError, printable
 from automtl_core.fields.field import Codes
 from automtl_core.raw.sql import category, count, create, quoted
@@ -137,7 +137,7 @@ class Examples:
         self.hashed = dataset.settings.hashed
         self.min_count = dataset.settings.min_count_of
         self.max_vocabulary = dataset.settings.max_vocabulary
-        self.bags = [name for name, read in reads_of(dataset.fields).items() if read.how == "bag"]
+        self.bags = [name for name, read in dataset.layout.reads.items() if read.how == "bag"]
 
     def buckets(self, field: str) -> int | None:
         """Return the number of hash buckets of a field."""

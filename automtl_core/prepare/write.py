@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.store import PARTS, write_array, write_header
-from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
+from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.lists import Formed
 from automtl_core.dataset.schema import Task
 from automtl_core.fields.encode import file_name
 from automtl_core.fields.sparse import BagCounts
 from automtl_core.prepare.encode import BEGIN, LIST, Encoding, chunks, rows_of
 from automtl_core.prepare.events import EventLog, matched_values, stacked
-from automtl_core.prepare.examples import weight_keys
 from automtl_core.prepare.known import digests, hashes_of_codes
 from automtl_core.prepare.split import Parts, seconds_of_codes, sizes_of
 from automtl_core.system.progress import Progress
@@ -109,8 +108,8 @@ def _arrays(
     db: duckdb.DuckDBPyConnection, dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]
 ) -> Callable[[Mapping[str, NDArray[Any]]], dict[str, NDArray[Any]]]:
     """Return the function for the arrays of the rows of a chunk by file, [R, width] each."""
-    learners, scales, tasks = encoding.learners, encoding.scales, learned(dataset)
-    digest, weights = digests(db, dataset, encoding.hashes), weight_keys(dataset)
+    learners, scales, tasks = encoding.learners, encoding.scales, dataset.layout.labels
+    digest, weights = digests(db, dataset, encoding.hashes), dataset.layout.weight_keys
     time = dataset.time if dataset.settings.split == "time" else None
     seconds = seconds_of_codes(db, time)[1] if time else np.zeros(0)
 
@@ -121,8 +120,8 @@ def _arrays(
             for task in tasks
         ]
         found: dict[str, tuple[Sequence[NDArray[Any]], type[np.generic]]] = {
-            "ids": ([learners[field.name].encode(chunk) for field in sparse_fields(dataset)], np.int32),
-            "dense": ([learners[field.name].encode(chunk) for field in dense_fields(dataset)], np.float32),
+            "ids": ([learners[field.name].encode(chunk) for field in dataset.layout.sparse], np.int32),
+            "dense": ([learners[field.name].encode(chunk) for field in dataset.layout.dense], np.float32),
             "labels": (labels, np.float32),
             "rows": ([digest(chunk)], np.uint64),
         }

@@ -42,11 +42,9 @@ from automtl_core.plugin import (
     event_columns_of,
     field_from_settings,
     form_of,
-    histories_of,
     kind_names,
     label_column,
     label_of,
-    list_columns,
     literal,
     numbered,
     outcome_of,
@@ -57,7 +55,6 @@ from automtl_core.plugin import (
     source_of,
     together,
     typed_time,
-    weights_of,
 )
 from automtl_datasets.table_settings import UNITS, FieldOfKind, TableSettings, VectorFile
 
@@ -153,7 +150,7 @@ class Table(Dataset[TableSettings]):
 
         Files without a header must have all columns in their order, even those that are not read.
         """
-        reads, roles = reads_of(self.fields), self._roles
+        reads, roles = self.layout.reads, self._roles
         used = {*reads, *roles["history.lists"], *(roles["labels"] | roles["list"] if labelled else ())}
         as_trained = "write it as in the training rows, or leave it blank"
         optional = {name for name, read in reads.items() if read.missing is not None}
@@ -183,7 +180,7 @@ class Table(Dataset[TableSettings]):
     def _tables(self, logs: bool = False) -> dict[str, str]:
         """Return the file pattern of each table of rows, or of events that are read, by its name."""
         history = self.settings.history
-        events = history.files if history and histories_of(self) else ()
+        events = history.files if history and self.layout.histories else ()
         files: Mapping[Any, Sequence[str]] = {"events": events} if logs else self.settings.files
         return {f"{part} {n}": file for part, patterns in files.items() for n, file in enumerate(patterns)}
 
@@ -202,7 +199,7 @@ class Table(Dataset[TableSettings]):
         number = "if it is no value: --set 'dataset.blanks=[{value}]'; take categories by dataset.sparse"
         logged = [one for one in self.histories if one.of_rows and not one.lists]
         outcomes = [source_of(name) for one in logged for name in one.outcomes if name not in labels]
-        lists = [history for history in histories_of(self) if history.lists]
+        lists = [history for history in self.layout.histories if history.lists]
         return {
             "sparse": {
                 name: replace(INTEGER, remedy=text.format(name)) if kind == "integer" else TEXT
@@ -218,8 +215,8 @@ class Table(Dataset[TableSettings]):
             "vectors": dict.fromkeys(chosen.vectors, TEXT),
             "history.lists": columns_of_lists(lists),
             "history": dict.fromkeys(sorted(c for c, text in outcomes if text is not None), TEXT),
-            "weights": dict.fromkeys(weights_of(self).values(), WEIGHT),
-            "list": dict.fromkeys(list_columns(self), TEXT),
+            "weights": dict.fromkeys(self.layout.weights.values(), WEIGHT),
+            "list": dict.fromkeys(self.layout.lists, TEXT),
             "time": {chosen.time: TEXT} if chosen.time else {},
         }
 
@@ -254,7 +251,7 @@ class Table(Dataset[TableSettings]):
     def _ordering(self) -> set[str]:
         """Return the time column, if rows are ordered by it."""
         listed = self.settings.list is not None and self.settings.list.timed
-        ordered = listed or self.settings.split == "time" or bool(histories_of(self))
+        ordered = listed or self.settings.split == "time" or bool(self.layout.histories)
         return {self.settings.time} if self.settings.time and ordered else set()
 
     def content(self) -> None:
@@ -274,7 +271,7 @@ class Table(Dataset[TableSettings]):
         """Combine the files, and translate labels and blanks."""
         labels, roles = {label.name: label for label in self.labels}, self._roles
         more = [name for role in ("history.numbers", "list", "weights") for name in roles[role]]
-        chosen = {name: quoted(name) for name in (*reads_of(self.fields), *more)}
+        chosen = {name: quoted(name) for name in (*self.layout.reads, *more)}
         chosen |= self._outcomes(of_rows=True) | {name: label_of(name, labels) for name in labels}
         if time := self.settings.time:
             chosen[TIME] = quoted(time)
@@ -311,7 +308,7 @@ class Table(Dataset[TableSettings]):
     def values(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
         """Split the texts of a multi-valued field into values, without the blanks around a value."""
         bags = f"SELECT DISTINCT {quoted(field)} AS bag FROM ({self._all()})"
-        values = f"trim(unnest(string_split(bag, {literal(reads_of(self.fields)[field].separator)})))"
+        values = f"trim(unnest(string_split(bag, {literal(self.layout.reads[field].separator)})))"
         return db.sql(f"SELECT bag, {values} AS value FROM ({bags})").filter("value <> ''")
 
     def vectors(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
@@ -331,7 +328,7 @@ class Table(Dataset[TableSettings]):
 
     def _outcomes(self, of_rows: bool) -> dict[str, str]:
         """Return SQL for the outcomes that are texts of a column, of rows or of files of events."""
-        used = [o for h in histories_of(self) if h.of_rows == of_rows and not h.lists for o in h.outcomes]
+        used = [o for h in self.layout.histories if h.of_rows == of_rows and not h.lists for o in h.outcomes]
         return {name: outcome_of(name) for name in used if source_of(name)[1] is not None}
 
     def _all(self, logs: bool = False) -> str:

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from automtl_core.data.frames import hashes_of_rows
-from automtl_core.data.known import Hashes, Seen, digest_of, identity
-from automtl_core.dataset.dataset import Dataset, Label, list_columns, names_of, reads_of, weights_of
+from automtl_core.data.known import Hashes, Seen, digest_of
+from automtl_core.dataset.dataset import Dataset, Label, names_of
 from automtl_core.errors import RunExistsError
 from automtl_core.fields.encode import OWN, texts
 from automtl_core.prepare.examples import rows_of
@@ -25,7 +25,7 @@ def _bags(
 ) -> dict[str, str]:
     """Return SQL for the values of each multi-valued field of a table as one text."""
     texts = {}
-    for name, column in reads_of(dataset.fields).items():
+    for name, column in dataset.layout.reads.items():
         if column.how == "bag":
             db.register(f"bags of {name}", dataset.values(db, name))
             of_row = f"b.bag = {quoted(table)}.{quoted(name)}"
@@ -92,9 +92,9 @@ def export(
         of_files = {one.name: one.source for one in dataset.labels}  # columns by the names that files have
         if dataset.time and dataset.time_column:
             of_files[dataset.time] = dataset.time_column
-        names = [*reads_of(dataset.fields), *(names_of(dataset.labels) if labels else ())]
-        names += [*list_columns(dataset), *filter(None, (dataset.time, dataset.part))]
-        values = {of_files.get(n, n): quoted(n) for n in (*names, *weights_of(dataset).values())}
+        names = [*dataset.layout.reads, *(names_of(dataset.labels) if labels else ())]
+        names += [*dataset.layout.lists, *filter(None, (dataset.time, dataset.part))]
+        values = {of_files.get(n, n): quoted(n) for n in (*names, *dataset.layout.weights.values())}
         values |= {**_bags(db, dataset, "examples", "|"), **(_labels(dataset) if labels else {})}
         chosen = ", ".join(f"{value} AS {quoted(name)}" for name, value in values.items())
         written = work_dir / f"table{path.suffix}"
@@ -114,10 +114,10 @@ def _digests(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> Hashes:
     """Return the digests of the rows of the table `examples`, as preparation makes them, [R]."""
     relation, sign = db.sql("FROM examples"), "\x1f"
     kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
-    reads = reads_of(dataset.fields)
+    reads = dataset.layout.reads
     joined = [name for name, read in reads.items() if read.how == "bag"]
-    numbers = {name for name, read in identity(dataset).items() if read.how == "number"}
-    names = dict.fromkeys([*identity(dataset), *filter(None, [dataset.time])])
+    numbers = {name for name, read in dataset.layout.identity.items() if read.how == "number"}
+    names = dict.fromkeys([*dataset.layout.identity, *filter(None, [dataset.time])])
     values = {n: quoted(n) if n in numbers else category(quoted(n), kinds[n]) for n in names}
     values |= _bags(db, dataset, "examples", sign)
     types = {n: "DOUBLE" if n in numbers else "VARCHAR" for n in values}

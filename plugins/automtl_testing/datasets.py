@@ -15,7 +15,7 @@ import pandas as pd
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Part
 from automtl_core.data.store import PARTS, Prepared
-from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, declaration_faults, histories_of
+from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, declaration_faults
 from automtl_core.fields.field import FieldKind, kinds_of
 from automtl_core.prepare.prepare import prepare
 from automtl_export.encoder import exported, source
@@ -46,7 +46,7 @@ def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Pr
             assert not (ids < 0).any(), f"{field.name}: {name} ids must not be negative"
             assert not (ids >= size).any(), f"{field.name}: {name} ids must be below the size"
     json.dumps(dict(dataset.truth()))
-    if len(histories_of(dataset)) < len(dataset.histories) and dataset.settings.history_length:
+    if len(dataset.layout.histories) < len(dataset.histories) and dataset.settings.history_length:
         # A random split leaves out histories from a log.
         split = {"split": "time" if dataset.time else "user"}
         by_time = type(dataset)(dataset.settings.having(**split), dataset.kind_of)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.store import PARTS
-from automtl_core.dataset.dataset import dense_fields, names_of, sparse_fields
+from automtl_core.dataset.dataset import names_of
 from automtl_core.prepare.prepare import prepare
 from automtl_core.raw.connection import connect
 from automtl_core.raw.find import find
@@ -44,7 +44,7 @@ def rows_of(loaded):
             relation = dataset.rows(db)
             assert not isinstance(relation, pd.DataFrame)
             columns = [
-                f'"{column}"' for column in (*names_of(sparse_fields(dataset)), *names_of(dataset.labels))
+                f'"{column}"' for column in (*names_of(dataset.layout.sparse), *names_of(dataset.labels))
             ]
             return sorted(relation.project(", ".join(columns)).fetchall(), key=str)
 
@@ -76,7 +76,7 @@ def assert_prepared_as():
         train, validation, test = (_decoded(prepared, part, dataset) for part in PARTS)
         rows = _comparable(frame, dataset)
         given = frame[dataset.part] == "test" if dataset.part else pd.Series(False, frame.index)
-        known = {field: _values(train[field]) for field in names_of(sparse_fields(dataset))}
+        known = {field: _values(train[field]) for field in names_of(dataset.layout.sparse)}
         # What is not for training is for validation or the test, and values that training lacks are unknown.
         taken = _numbered(rows[~given]).isin(_numbered(train))
         assert taken.sum() == len(train)
@@ -99,7 +99,7 @@ def assert_prepared_as():
 def _decoded(prepared, name, dataset):
     """Return the rows of a part as the values that they were made of."""
     part, columns = prepared.part(name), {}
-    for place, field in enumerate(names_of(sparse_fields(dataset))):
+    for place, field in enumerate(names_of(dataset.layout.sparse)):
         values = np.array([None, *prepared.vocabulary(field)], dtype=object)
         if place in part.bags:
             starts, held = part.bags[place]
@@ -107,7 +107,7 @@ def _decoded(prepared, name, dataset):
             columns[field] = pd.Series(bags, dtype=object)
         else:
             columns[field] = pd.Series(values[part.ids[:, place]], dtype=object)
-    for place, field in enumerate(names_of(dense_fields(dataset))):
+    for place, field in enumerate(names_of(dataset.layout.dense)):
         scale = prepared.encoder.fields[field]
         columns[field] = pd.Series(part.dense[:, place].astype(float) * scale.width + scale.offset)
     for place, task in enumerate(names_of(dataset.labels)):
@@ -117,8 +117,8 @@ def _decoded(prepared, name, dataset):
 
 def _comparable(frame, dataset):
     """Return the columns of `_decoded`."""
-    columns = {field: frame[field].astype(object) for field in names_of(sparse_fields(dataset))}
-    for field in names_of(dense_fields(dataset)):
+    columns = {field: frame[field].astype(object) for field in names_of(dataset.layout.sparse)}
+    for field in names_of(dataset.layout.dense):
         columns[field] = frame[field].astype(float)
     return pd.DataFrame(columns | {task: frame[task].astype(int) for task in names_of(dataset.labels)})
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.dataset.dataset import Dense, Label, dense_fields, names_of, sparse_fields
+from automtl_core.dataset.dataset import Dense, Label, names_of
 from automtl_core.errors import DataError, InputMissingError
 from automtl_core.prepare.prepare import prepare
 from automtl_datasets.aliccp import AliCCP, AliCCPSettings
@@ -66,13 +66,13 @@ def made_of(loaded):
 
 
 def bags(dataset):
-    return {field.name for field in sparse_fields(dataset) if field.gives == "bags"}
+    return {field.name for field in dataset.layout.sparse if field.gives == "bags"}
 
 
 def test_fields_and_labels_of_the_paper():
     dataset = aliccp()
-    assert names_of(sparse_fields(dataset)) == SPARSE.split()
-    assert dense_fields(dataset) == tuple(Dense(name, "minmax") for name in DENSE.split())
+    assert names_of(dataset.layout.sparse) == SPARSE.split()
+    assert dataset.layout.dense == tuple(Dense(name, "minmax") for name in DENSE.split())
     assert dataset.labels == (Label("click"), Label("purchase", after="click"))
     assert (dataset.settings.min_count, dataset.settings.validation_fraction) == (10, 0.2)
     assert bags(dataset) == MULTI
@@ -168,7 +168,7 @@ def test_rows_share_bags(tmp_path):
     dataset = aliccp(min_count=1)
     train = prepare(dataset, "aliccp", tmp_path, tmp_path / "out").part("train")
     stored = {
-        field: len(train.bags[names_of(sparse_fields(dataset)).index(field)].values)
+        field: len(train.bags[names_of(dataset.layout.sparse).index(field)].values)
         for field in ("150_14", "210")
     }
     assert stored == {"150_14": 4, "210": 3}

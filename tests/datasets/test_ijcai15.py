@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.store import PARTS
-from automtl_core.dataset.dataset import names_of, sparse_fields
+from automtl_core.dataset.dataset import names_of
 from automtl_core.errors import DataError
 from automtl_core.prepare.prepare import prepare
 from automtl_datasets.ijcai15 import IJCAI15, IJCAI15Settings
@@ -99,9 +99,7 @@ def test_the_real_sample(real_data, tmp_path, least, assert_prepared_as):
     flags = log.assign(
         purchase=(log["action_type"] == "2").astype(int), favourite=(log["action_type"] == "3").astype(int)
     )
-    frame = flags.groupby(names_of(sparse_fields(dataset)[:5]), as_index=False)[
-        names_of(dataset.labels)
-    ].max()
+    frame = flags.groupby(names_of(dataset.layout.sparse[:5]), as_index=False)[names_of(dataset.labels)].max()
     counts = [frame.groupby(key)["purchase"].transform("sum") for key in ("user_id", "item_id")]
     frame = frame[(counts[0] >= least) & (counts[1] >= least)].merge(users, "left", "user_id")
     frame["age_range"] = frame["age_range"].replace("0", None).fillna("unknown")

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from automtl_core.dataset.dataset import names_of, sparse_fields
+from automtl_core.dataset.dataset import names_of
 from automtl_core.errors import UsageError
 from automtl_core.prepare.prepare import prepare
 from automtl_datasets.kuairand import LOG, LOGS, USERS, VIDEOS, KuaiRand, KuaiRandSettings
@@ -36,7 +36,7 @@ def files(*views, user=USER, video=VIDEO):
 def test_fields_of_user_and_video_are_joined(rows_of):
     dataset = kuairand()
     [row] = rows_of(dataset, files(VIEW))
-    named = dict(zip([*names_of(sparse_fields(dataset)), *names_of(dataset.labels)], row, strict=True))
+    named = dict(zip([*names_of(dataset.layout.sparse), *names_of(dataset.labels)], row, strict=True))
     assert {name: value for name, value in named.items() if value not in ("0", 0)} == {
         "user_id": "1", "video_id": "7", "tab": "4", "is_live_streamer": "-124",
         "fans_user_num_range": "[100,1k)", "author_id": "77", "is_click": 1,
@@ -82,7 +82,7 @@ def test_the_real_sample(real_data, tmp_path, assert_prepared_as):
     users = pd.read_csv(folder / "data/user_features_pure.csv", dtype=str)
     videos = pd.read_csv(folder / "data/video_features_basic_pure.csv", dtype=str)
     joined = log.drop_duplicates().merge(users, "left", "user_id").merge(videos, "left", "video_id")
-    used = joined[[*names_of(sparse_fields(dataset)), *names_of(dataset.labels)]]
+    used = joined[[*names_of(dataset.layout.sparse), *names_of(dataset.labels)]]
     assert_prepared_as(prepared, used.dropna().astype(dict.fromkeys(names_of(dataset.labels), int)), dataset)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.dataset.dataset import names_of, sparse_fields
+from automtl_core.dataset.dataset import names_of
 from automtl_core.errors import DataError, UsageError
 from automtl_core.prepare.prepare import prepare
 from automtl_datasets.qb_video import QBVideo, QBVideoSettings
@@ -38,7 +38,7 @@ def test_fields_and_labels_of_the_paper(rows_of):
         (3, 11, "8", 1, 0, 0, 1, 0, 0, 0),
     ]
     fields = ["user_id", "item_id", "video_category", "watching_times", "gender", "age"]
-    assert names_of(sparse_fields(qb_video())) == fields
+    assert names_of(qb_video().layout.sparse) == fields
     assert names_of(QBVideo.labels) == ["click", "follow", "like", "share"]
 
 

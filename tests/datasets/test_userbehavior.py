@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from automtl_core.dataset.dataset import names_of, sparse_fields
+from automtl_core.dataset.dataset import names_of
 from automtl_core.errors import DataError
 from automtl_core.prepare.prepare import prepare
 from automtl_datasets.userbehavior import UserBehavior, UserBehaviorSettings
@@ -68,10 +68,10 @@ def test_the_real_sample(real_data, tmp_path, least, assert_prepared_as):
     log = pd.read_csv(
         real_data / "userbehavior/UserBehavior.csv",
         dtype=str,
-        names=[*names_of(sparse_fields(dataset)), "action", "time"],
+        names=[*names_of(dataset.layout.sparse), "action", "time"],
     ).dropna()
     names = {"click": "pv", "buy": "buy", "cart": "cart", "favourite": "fav"}
     flags = log.assign(**{task: (log["action"] == action).astype(int) for task, action in names.items()})
-    frame = flags.groupby(names_of(sparse_fields(dataset)), as_index=False)[list(names)].max()
+    frame = flags.groupby(names_of(dataset.layout.sparse), as_index=False)[list(names)].max()
     buys = [frame.groupby(key)["buy"].transform("sum") for key in ("user_id", "item_id")]
     assert_prepared_as(prepared, frame[(buys[0] >= least) & (buys[1] >= least)], dataset)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from automtl_core.dataset.dataset import names_of, sparse_fields
+from automtl_core.dataset.dataset import names_of
 from automtl_core.system.strict_yaml import parse_yaml
 from automtl_datasets.table import Table
 from automtl_datasets.table_settings import TableSettings
@@ -197,7 +197,7 @@ def test_any_header_becomes_valid_settings_that_are_safe_to_print(automtl, here)
     chosen = parse_yaml(text, "odd.yaml")["dataset"]
     assert chosen.pop("name") == "table"
     found = Table(TableSettings.parse(chosen, "dataset"))
-    assert set(names_of(sparse_fields(found))) == set(HOSTILE) - {""}
+    assert set(names_of(found.layout.sparse)) == set(HOSTILE) - {""}
     made = automtl("data", "describe", "odd.yaml", "--rows", "1", "--json").json()["prepared"]
     assert made["fields"] == len(HOSTILE) - 1
 

@@ -12,11 +12,8 @@ from automtl_core.dataset.dataset import (
     Label,
     Sparse,
     declaration_faults,
-    dense_fields,
-    learned,
     names_of,
     schema_of,
-    sparse_fields,
 )
 from automtl_core.errors import PluginError
 from automtl_core.prepare.prepare import prepare
@@ -75,10 +72,10 @@ def test_what_follows_from_settings_is_checked_when_an_adapter_is_made():
 
 def test_fields_and_labels_in_their_order():
     shop = Shop(DatasetSettings(tasks=("buy",)))
-    assert names_of(sparse_fields(shop)) == ["user", "item"]
-    assert names_of(dense_fields(shop)) == ["price"]
-    assert names_of(learned(shop)) == ["buy"]
-    assert names_of(learned(Shop(DatasetSettings()))) == ["click", "buy"]
+    assert names_of(shop.layout.sparse) == ["user", "item"]
+    assert names_of(shop.layout.dense) == ["price"]
+    assert names_of(shop.layout.labels) == ["buy"]
+    assert names_of(Shop(DatasetSettings()).layout.labels) == ["click", "buy"]
 
 
 SYNTHETIC = load_registry().get(DATASETS, "synthetic")

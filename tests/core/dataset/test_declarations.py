@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from automtl_core.dataset.dataset import Bag, DatasetSettings, Dense, History, Label, Sparse, histories_of
+from automtl_core.dataset.dataset import Bag, Dataset, DatasetSettings, Dense, History, Label, Sparse
 from automtl_core.dataset.declarations import faults_of, faults_of_histories, names_of
 from automtl_core.dataset.schema import inputs_of_part, is_encoder, last_of
 from automtl_core.errors import UsageError
@@ -54,19 +54,21 @@ def test_shared_fields_do_not_have_names_of_inputs(name):
     assert f"shares {name!r}, which is the name of an input from events" in found
 
 
-class Shop:
+class Shop(Dataset):
     """As much of a dataset as counts here."""
 
+    version, rows = 1, None
     fields, labels, histories = (Sparse("user"), Sparse("item")), (Label("buy"),), (PAST,)
 
-    def __init__(self, **settings):
-        self.settings = DatasetSettings.parse(settings, "dataset")
+
+def shop(**settings):
+    return Shop(DatasetSettings.parse(settings, "dataset")).layout
 
 
 def test_settings_give_length_and_delay_and_a_random_split_has_none():
-    assert histories_of(Shop()) == ()
-    assert histories_of(Shop(split="time", history_length=0)) == ()
-    (found,) = histories_of(Shop(split="user", history_length=7, history_delay=3))
+    assert shop().histories == ()
+    assert shop(split="time", history_length=0).histories == ()
+    (found,) = shop(split="user", history_length=7, history_delay=3).histories
     assert (found.length, found.delay) == (7, 3)
 
 

@@ -168,15 +168,13 @@ def test_a_dataset_without_files_has_to_say_what_its_content_is(tmp_path, given,
 
 
 def test_where_a_task_between_is_not_learned_the_one_before_it_counts(tmp_path, given, rows):
-    dataset = given(rows | {"pay": rows["buy"]}, tasks=["click", "pay"])
-    dataset.labels = (
-        Label("click"), Label("buy", after="click", given="click"), Label("pay", after="buy", given="buy")
-    )  # fmt: skip
-    assert prepare(dataset, "given", None, tmp_path).schema.tasks == (
-        Task("click"), Task("pay", after="click", given="click")
-    )  # fmt: skip
-    dataset.settings = type(dataset.settings)(tasks=["pay"])
-    assert prepare(dataset, "given", None, tmp_path).schema.tasks == (Task("pay"),)
+    pay = Task("pay", after="click", given="click")
+    for tasks, expected in ((["click", "pay"], (Task("click"), pay)), (["pay"], (Task("pay"),))):
+        dataset = given(rows | {"pay": rows["buy"]}, tasks=tasks)
+        dataset.labels = (
+            Label("click"), Label("buy", after="click", given="click"), Label("pay", after="buy", given="buy")
+        )  # fmt: skip
+        assert prepare(dataset, "given", None, tmp_path).schema.tasks == expected
 
 
 def test_decoded_rows_are_those_of_the_raw_file(shop, shop_dir, tmp_path):

@@ -12,7 +12,8 @@ from automtl_core.raw.sql import count
 
 
 def source(db):
-    return Examples(db, type("Dataset", (), {"settings": DatasetSettings(), "fields": ()}), 0)
+    layout = type("Layout", (), {"reads": {}})
+    return Examples(db, type("Dataset", (), {"settings": DatasetSettings(), "layout": layout}), 0)
 
 
 class Tags:
