@@ -9,21 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import encoder_file
 from automtl_core.data.known import Hashes
-from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.layout import CODED, NUMBERS, key_of
-from automtl_core.dataset.lists import Formed
 from automtl_core.fields.encode import OWN, FieldEncoder
 from automtl_core.fields.field import FieldLearner
 from automtl_core.fields.numeric import Dense, Scale, Scaled
-from automtl_core.prepare.split import TRAIN, Parts, sizes_of
-from automtl_core.prepare.values import Examples, fetched
+from automtl_core.prepare.split import TRAIN
+from automtl_core.prepare.values import Examples, Parts, fetched
 from automtl_core.raw.sql import quoted
 
 ROW = f"{OWN}row"
@@ -55,27 +52,17 @@ class Encoding:
         return [*history.shared, *(name for name, column in columns.items() if column in history.shared)]
 
 
-def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, folder: Path) -> Encoding:
-    """Learn the encodings of fields and regression labels from the training rows of `examples`.
-
-    Args:
-        db: Database with the table `examples`.
-        dataset: The adapter.
-        parts: Part of each row, [R].
-        folder: Folder for the vocabularies.
-
-    """
-    source = Examples(db, dataset, sizes_of(parts)[TRAIN])
-    fields = [*dataset.layout.sparse, *dataset.layout.dense]
-    learners = {field.name: field.learner(source) for field in fields}
-    tasks, weights = dataset.layout.labels, dataset.layout.weight_keys
+def learn(table: Examples, folder: Path) -> Encoding:
+    """Learn the encodings of fields and labels from training rows; write vocabularies to a folder."""
+    layout, table.rows = table.layout, int((table.parts == TRAIN).sum())
+    learners = {one.name: one.learner(table) for one in (*layout.sparse, *layout.dense)}
     labels = {
-        task.name: Scaled(Dense(task.name), weights.get(task.name), by_size=task.type.scaled)
-        for task in tasks
+        task.name: Scaled(Dense(task.name), layout.weight_keys.get(task.name), by_size=task.type.scaled)
+        for task in layout.labels
         if task.type.scaled or task.type.standardised
     }
     all_of_them = [*learners.values(), *labels.values()]
-    for chunk, places in chunks(db, dataset, parts):
+    for chunk, places in chunks(table):
         train = places == TRAIN
         seen = {column: values[train] for column, values in chunk.items()}
         for learner in all_of_them:
@@ -85,40 +72,33 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, folder:
     return Encoding(learners, encoders, scales)
 
 
-def chunks(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, lists: Formed | None = None
-) -> Iterator[tuple[dict[str, NDArray[Any]], Parts]]:
+def chunks(table: Examples) -> Iterator[tuple[dict[str, NDArray[Any]], Parts]]:
     """Yield the columns of `examples` that fields and labels read, and the parts of the rows, by chunks.
 
-    A label of a training row is missing if its weight is 0.
-
-    Args:
-        db: Database with the table `examples`.
-        dataset: The adapter. Columns of codes are int32, code + 1, and 0 for a missing value; numbers are
-            float64, NaN where missing; others are texts.
-        parts: Part of each row, [R].
-        lists: The lists of the rows; None without lists.
-
+    Columns of codes are int32, code + 1, and 0 for a missing value; numbers are float64, NaN where missing;
+    others are texts. A label of a training row is missing if its weight is 0.
     """
-    chosen = {c: f"CAST(coalesce({quoted(c)} + 1, 0) AS INTEGER)" for c in dataset.layout.keys(*CODED)}
-    chosen |= {c: f"CAST({quoted(c)} AS DOUBLE)" for c in dataset.layout.keys(*NUMBERS)}
-    weights = dataset.layout.weight_keys
+    layout, lists = table.layout, table.lists
+    chosen = {c: f"CAST(coalesce({quoted(c)} + 1, 0) AS INTEGER)" for c in layout.keys(*CODED)}
+    chosen |= {c: f"CAST({quoted(c)} AS DOUBLE)" for c in layout.keys(*NUMBERS)}
+    weights = layout.weight_keys
     chosen |= {c: f"CAST(CAST({quoted(c)} AS FLOAT) AS DOUBLE)" for c in weights.values()}  # as stored
-    chosen |= {c: quoted(c) for c in dataset.layout.keys("text", "time")}
-    numbers = bool(dataset.layout.keys("list"))
+    chosen |= {c: quoted(c) for c in layout.keys("text", "time")}
+    numbers = bool(layout.keys("list"))
     of_lists: dict[str, NDArray[Any]] = {} if lists is None else {LIST: lists.numbers}
     if lists is not None and lists.begin is not None:
         of_lists[BEGIN] = lists.begin
     start = 0
-    for chunk in fetched(db, chosen, "examples"):
+    for chunk in fetched(table.db, chosen, "examples"):
         end = start + rows_of(chunk)
-        chunk |= {key_of("given", label.name): chunk[label.name] for label in dataset.layout.labels}
+        parts = table.parts[start:end]
+        chunk |= {key_of("given", label.name): chunk[label.name] for label in layout.labels}
         if numbers:
             chunk[ROW] = np.arange(start, end) + 1
         for task, key in weights.items():
-            chunk[task] = np.where((parts[start:end] == TRAIN) & (chunk[key] == 0), np.nan, chunk[task])
+            chunk[task] = np.where((parts == TRAIN) & (chunk[key] == 0), np.nan, chunk[task])
         chunk |= {name: values[start:end] for name, values in of_lists.items()}
-        yield chunk, parts[start:end]
+        yield chunk, parts
         start = end
 
 

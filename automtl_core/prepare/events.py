@@ -30,15 +30,14 @@ from automtl_core.data.event_log import (
     spans,
 )
 from automtl_core.data.store import PARTS, events_folder, write_array
-from automtl_core.dataset.dataset import LARGEST, Dataset
+from automtl_core.dataset.dataset import LARGEST
 from automtl_core.dataset.declarations import EventFacts, History, TimeForm
 from automtl_core.dataset.layout import key_of
-from automtl_core.dataset.lists import Formed
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled, outside
 from automtl_core.fields.field import FieldLearner
 from automtl_core.prepare.encode import BEGIN, ROW, Encoding, chunks, rows_of
-from automtl_core.prepare.split import TRAIN, Parts
+from automtl_core.prepare.split import TRAIN
 from automtl_core.prepare.values import Examples, codes, fetched, number_values
 from automtl_core.raw.sql import (
     TimeRange,
@@ -69,18 +68,14 @@ def log_table(history: History) -> str:
     return quoted(f"log of {history.name}")
 
 
-def make_events(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, rows: duckdb.DuckDBPyRelation
-) -> tuple[tuple[History, ...], list[str]]:
+def make_events(table: Examples, rows: duckdb.DuckDBPyRelation) -> tuple[tuple[History, ...], list[str]]:
     """Create a table of the events of each history, sorted by owner, time and all other columns.
 
     Values of shared fields are codes. Those that no row has get codes too, so that events with equal values
     can be recognised.
 
     Args:
-        db: Database with the table `examples`.
-        dataset: The adapter.
-        name: Its registered name.
+        table: The examples.
         rows: The rows of the dataset.
 
     Returns:
@@ -90,38 +85,36 @@ def make_events(
         DataError: a column is missing, a value is not as declared, or no event can be one of a row.
 
     """
-    histories, warnings = [], list[str]()
-    for declared in dataset.layout.histories:
-        history = replace(declared, facts=_facts(db, dataset, declared, rows))
+    histories, warnings, db, layout = [], list[str](), table.db, table.layout
+    for declared in layout.histories:
+        history = replace(declared, facts=_facts(table, declared, rows))
         form: TimeForm | None = None
         if history.lists:
-            query = _of_log(db, dataset, history, _unnested(db, history, name))
+            query = _of_log(table, history, _unnested(table, history))
         elif history.of_rows:
             values = {field: quoted(field) for field in history.shared}
             values |= {column: quoted(key_of("outcome", column)) for column in history.numeric}
-            owner, time = quoted(dataset.layout.owner(history.by)), quoted(key_of("time", history.time))
+            owner, time = quoted(layout.owner(history.by)), quoted(key_of("time", history.time))
             query = sorted_events(history, "examples", owner, time, values, order_by_time(history, values))
         else:
-            log, form = _log(db, dataset, history, name)
-            query = _of_log(db, dataset, history, log)
+            log, form = _log(table, history)
+            query = _of_log(table, history, log)
         db.execute(f"CREATE TEMP TABLE {event_table(history)} AS {query}")
         db.execute(f"DROP TABLE IF EXISTS {log_table(history)}")
         histories.append(history)
         if form:
-            column = f"dataset {name}: {dataset.layout.time_of(history)}"
-            warnings += _unread(db, history, form, column)
+            warnings += _unread(db, history, form, f"dataset {table.name}: {layout.time_of(history)}")
     return tuple(histories), warnings
 
 
-def _facts(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, rows: duckdb.DuckDBPyRelation
-) -> EventFacts:
+def _facts(table: Examples, history: History, rows: duckdb.DuckDBPyRelation) -> EventFacts:
     """Return the facts by which events of new rows are read."""
+    db = table.db
     kinds = {
         f: db.execute(f"SELECT typeof(value) FROM {codes(f)} LIMIT 1").fetchall() for f in history.shared
     }
     integers = tuple(name for name, kind in kinds.items() if kind and kind[0][0] != "VARCHAR")
-    buckets = {name: n for name, n in dataset.settings.hashed.items() if name in history.shared}
+    buckets = {name: n for name, n in table.hashed.items() if name in history.shared}
     if history.lists:
         return EventFacts("number", (0.0, 0.0), integers, buckets)
     key = quoted(key_of("time", history.time))
@@ -130,7 +123,7 @@ def _facts(
     return EventFacts(form, ends, integers, buckets)
 
 
-def _of_log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, log: str) -> str:
+def _of_log(table: Examples, history: History, log: str) -> str:
     """Return a query of the sorted events of a log, with codes in place of values.
 
     Events at one time are ordered by values, since codes of values that no row has follow all others, and
@@ -138,10 +131,10 @@ def _of_log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, l
     """
     owner, joins, values = f"l.{OWNER}", "", {}
     if not history.lists:  # of owners that a row has
-        joins, owner = f" JOIN {codes(dataset.layout.owner(history.by))} AS o ON o.value = {owner}", "o.code"
+        joins, owner = f" JOIN {codes(table.layout.owner(history.by))} AS o ON o.value = {owner}", "o.code"
     for n, name in enumerate(history.shared):
-        value, buckets = f"l.{event_key(name)}", dataset.settings.hashed.get(name)
-        number_values(db, name, f"SELECT {value} AS value FROM {log} AS l", buckets, more=True)
+        value, buckets = f"l.{event_key(name)}", table.hashed.get(name)
+        number_values(table.db, name, f"SELECT {value} AS value FROM {log} AS l", buckets, more=True)
         joins += f" LEFT JOIN {codes(name)} AS t{n} ON t{n}.value = {value}"
         values[name] = f"t{n}.code"
     order = {name: order_of(history, f"l.{event_key(name)}", name) for name in history.shared}
@@ -150,11 +143,10 @@ def _of_log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, l
     return sorted_events(history, f"{log} AS l{joins}", owner, f"l.{TIME}", values, by)
 
 
-def _log(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, name: str
-) -> tuple[str, TimeForm]:
+def _log(table: Examples, history: History) -> tuple[str, TimeForm]:
     """Create the table of a log; return its name, quoted, and the form of times."""
-    given = dataset.events(db, history.name)
+    db, name = table.db, table.name
+    given = table.dataset.events(db, history.name)
     if missing := [column for column in history.columns() if column not in given.columns]:
         what = f"dataset {name}: the events of history {history.name!r} lack {missing[0]!r}"
         raise DataError(what, "add the column to `events`")
@@ -178,13 +170,14 @@ def _log(
     return log_table(history), form_of(kinds[history.time])
 
 
-def _unnested(db: duckdb.DuckDBPyConnection, history: History, name: str) -> str:
+def _unnested(table: Examples, history: History) -> str:
     """Create the table of the events that rows hold as lists; return it as SQL. The owner is the row.
 
     Raises:
         DataError: lists differ in length, or an entry is not as declared.
 
     """
+    db, name = table.db, table.name
     lists = {key: quoted(key_of("list", column)) for key, column in history.lists.items()}
     lengths = {history.lists[key]: f"coalesce(len({one}), 0)" for key, one in lists.items()}
     (first, length), *others = lengths.items()
@@ -294,20 +287,15 @@ class EventLog:
 
 
 def event_logs(
-    db: duckdb.DuckDBPyConnection,
-    dataset: Dataset,
-    histories: Sequence[History],
-    parts: Parts,
-    lists: Formed | None,
-    encoders_in: Path,
+    table: Examples, histories: Sequence[History], encoders_in: Path
 ) -> tuple[list[EventLog], dict[str, FieldEncoder]]:
     """Return the events of all histories, and the encoders of their numbers.
 
     These are learned from the events of training rows.
     """
-    logs, encoders = [], dict[str, FieldEncoder]()
+    logs, encoders, db = [], dict[str, FieldEncoder](), table.db
     for history in histories:
-        owner = ROW if history.lists else dataset.layout.owner(history.by)
+        owner = ROW if history.lists else table.layout.owner(history.by)
         owners = count(db, "examples" if history.lists else codes(owner))
         times, starts, done = np.empty(count(db, event_table(history))), np.zeros(owners + 1, np.int64), 0
         for chunk in _chunks(db, history, ()):
@@ -317,7 +305,7 @@ def event_logs(
             done += rows
         log = EventLog(history, owner, times, starts.cumsum())
         if history.numbers:
-            log = replace(log, learners=_learners(db, dataset, log, parts, lists))
+            log = replace(log, learners=_learners(table, log))
         logs.append(log)
         for number, learner in log.learners.items():
             key = f"{history.name}:{number}"
@@ -325,16 +313,14 @@ def event_logs(
     return logs, encoders
 
 
-def _learners(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, log: EventLog, parts: Parts, lists: Formed | None
-) -> dict[str, FieldLearner]:
+def _learners(table: Examples, log: EventLog) -> dict[str, FieldLearner]:
     """Return the learners of numbers, which have seen the events that training rows read."""
-    spans_of = (log.spans(rows)[places == TRAIN] for rows, places in chunks(db, dataset, parts, lists))
+    spans_of = (log.spans(rows)[places == TRAIN] for rows, places in chunks(table))
     read = events_read(len(log.times), spans_of)
-    source = Examples(db, dataset, int(read.sum()))
-    learners = {number.name: number.learner(source) for number in log.history.numbers}
+    table.rows = int(read.sum())
+    learners = {number.name: number.learner(table) for number in log.history.numbers}
     done = 0
-    for chunk in _chunks(db, log.history, learners):
+    for chunk in _chunks(table.db, log.history, learners):
         some = read[done : done + len(chunk[TIME])]
         for name, learner in learners.items():
             learner.see({name: chunk[name][some]})

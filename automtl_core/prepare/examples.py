@@ -11,14 +11,14 @@ from automtl_core.dataset.layout import CODED, ExampleColumn, key_of
 from automtl_core.dataset.lists import USER
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST
-from automtl_core.prepare.values import codes, number_bags, number_values
+from automtl_core.prepare.values import Examples, codes, number_bags, number_values
 from automtl_core.raw.sql import any_time, as_seconds, category, check_names, create, literal, quoted
 
 JOINED = 50
 """Largest number of tables of codes in the joins of one query."""
 
 
-def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> duckdb.DuckDBPyRelation:
+def make_examples(table: Examples) -> duckdb.DuckDBPyRelation:
     """Create the table `examples` from the rows of `dataset`, sorted by all its columns.
 
     The sorting makes the result independent of the order of the raw files and of the number of threads.
@@ -34,22 +34,22 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
         UsageError: a setting names a field or task that does not exist.
 
     """
-    relation = rows_of(db, dataset, name)
-    columns = dataset.layout.columns
-    _create_unsorted(db, relation, dataset, name, columns)
-    _check_values(db, dataset, name, columns)
-    for field, column in {k: columns[k] for k in dataset.layout.keys(*CODED)}.items():
-        in_bags = column.how == "bag"
+    layout, relation = table.layout, rows_of(table)
+    _create_unsorted(table, relation)
+    _check_values(table)
+    for field in layout.keys(*CODED):
+        in_bags = layout.columns[field].how == "bag"
         values = f"SELECT {quoted(field)} AS value FROM unsorted"
-        number_values(db, field, values, None if in_bags else dataset.settings.hashed.get(field))
+        number_values(table.db, field, values, None if in_bags else layout.hashed.get(field))
         if in_bags:
-            number_bags(db, dataset, field)
-    _sort(db, dataset, columns)
+            number_bags(table, field)
+    _sort(table)
     return relation
 
 
-def rows_of(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> duckdb.DuckDBPyRelation:
+def rows_of(table: Examples) -> duckdb.DuckDBPyRelation:
     """Return the rows of a dataset with all declared columns; raises as `make_examples` does."""
+    db, dataset, name, columns = table.db, table.dataset, table.name, table.layout.columns.values()
     _check_declared(dataset, name)
     _check_lists(dataset, name)
     rows: object = dataset.rows(db)
@@ -67,9 +67,9 @@ def rows_of(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> duckd
                 f"{did_you_mean(column, known)}",
                 f"known: {listing(known)}",
             )
-    sources = dict.fromkeys(column.source for column in dataset.layout.columns.values())
+    sources = dict.fromkeys(column.source for column in columns)
     of_fields = ("code", "bag", "number", "text")
-    fields = [column.source for column in dataset.layout.columns.values() if column.how in of_fields]
+    fields = [column.source for column in columns if column.how in of_fields]
     check_names([*fields, *names_of(dataset.labels)], f"dataset {name}")
     missing = [f"{c!r}" + did_you_mean(c, relation.columns) for c in sources if c not in relation.columns]
     if missing:
@@ -77,16 +77,11 @@ def rows_of(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> duckd
     return relation
 
 
-def _create_unsorted(
-    db: duckdb.DuckDBPyConnection,
-    relation: duckdb.DuckDBPyRelation,
-    dataset: Dataset,
-    name: str,
-    columns: Mapping[str, ExampleColumn],
-) -> None:
+def _create_unsorted(table: Examples, relation: duckdb.DuckDBPyRelation) -> None:
     """Create the table `unsorted`: values of fields, numbers, labels."""
+    columns = table.layout.columns
     kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
-    flags = {label.name for label in dataset.layout.labels if label.type.two_classes}
+    flags = {label.name for label in table.layout.labels if label.type.two_classes}
     chosen = []
     for key, (source, how, missing) in columns.items():
         value, kind = quoted(source), kinds[source]
@@ -107,11 +102,11 @@ def _create_unsorted(
             value = f"coalesce({value}, {float(missing)!r})"
         chosen.append(f"{value} AS {quoted(key)}")
     try:
-        create(db, "unsorted", relation.project(", ".join(chosen)))
+        create(table.db, "unsorted", relation.project(", ".join(chosen)))
     except duckdb.ConversionException as error:
         words = printable(str(error).splitlines()[0])
         raise DataError(
-            f"dataset {name}: {words}",
+            f"dataset {table.name}: {words}",
             "dense fields, labels, weights and times of histories have to be numbers",
         ) from None
     except duckdb.InvalidInputException:
@@ -119,21 +114,24 @@ def _create_unsorted(
         floats = [source for source in single if kinds[source] in ("DOUBLE", "FLOAT")]
         if not floats:
             raise
-        what = f"dataset {name}: sparse fields hold text or integers, not fractions as in {listing(floats)}"
-        raise DataError(what, "convert them to text, or declare a dense field or buckets") from None
+        hold = f"sparse fields hold text or integers, not fractions as in {listing(floats)}"
+        raise DataError(
+            f"dataset {table.name}: {hold}", "convert them to text, or declare a dense field or buckets"
+        ) from None
 
 
-def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset, columns: Mapping[str, ExampleColumn]) -> None:
+def _sort(table: Examples) -> None:
     """Create `examples` from `unsorted`: values replaced by codes, sorted by all columns."""
-    fields = [field for field, column in columns.items() if column.how in CODED]
+    db, layout, columns = table.db, table.layout, table.layout.columns
+    fields = layout.keys(*CODED)
     # Different values share a bucket: these fields are sorted by the value.
-    hashed = [f for f in fields if f in dataset.settings.hashed and columns[f].how != "bag"]
+    hashed = [f for f in fields if f in layout.hashed and columns[f].how != "bag"]
     left = _number_most(db, [field for field in fields if field not in hashed], JOINED - len(hashed))
     joined = [*left, *hashed]
     code = {
         field: f"t{joined.index(field)}.code" if field in joined else _unsorted(field) for field in fields
     }
-    flags = {label.name for label in dataset.layout.labels if label.type.two_classes}
+    flags = {label.name for label in layout.labels if label.type.two_classes}
     others = {
         column: f"CAST({_unsorted(column)} AS TINYINT)" if column in flags else _unsorted(column)
         for column in columns
@@ -141,8 +139,8 @@ def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset, columns: Mapping[str,
     }
     chosen = [f"{sql} AS {quoted(column)}" for column, sql in (code | others).items()]
     # Rows of a list are neighbours.
-    lists = [code[dataset.layout.owner(name)] for name in dataset.layout.lists]
-    lists += [others[key_of("time", name)] for name in dataset.layout.times]
+    lists = [code[layout.owner(name)] for name in layout.lists]
+    lists += [others[key_of("time", name)] for name in layout.times]
     order = [*lists, *code.values(), *map(_unsorted, hashed), *others.values()]
     db.execute(
         f"CREATE TEMP TABLE examples AS SELECT {', '.join(chosen)} FROM unsorted {_joins(joined)} "
@@ -223,15 +221,11 @@ def _check_lists(dataset: Dataset, name: str) -> None:
         raise UsageError(f"{what}: no event comes before a list of all rows of a user", fix)
 
 
-def _check_values(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, columns: Mapping[str, ExampleColumn]
-) -> None:
+def _check_values(table: Examples) -> None:
     """Check labels, numbers, weights and parts; missing labels and numbers are allowed."""
-    tests = {}
-    for key, column in columns.items():
-        test, allowed, fix = _rule(dataset, key, column)
-        if test:
-            tests[key] = test, allowed, fix
+    db, columns = table.db, table.layout.columns
+    rules = {key: _rule(table.dataset, key, column) for key, column in columns.items()}
+    tests = {key: rule for key, rule in rules.items() if rule[0]}
     if not tests:
         return
     combined = ", ".join(f"bool_or({test})" for test, *_ in tests.values())
@@ -241,7 +235,7 @@ def _check_values(
             [value] = db.execute(f"SELECT {quoted(key)} FROM unsorted WHERE {test} LIMIT 1").fetchall()[0]
             source, how, _ = columns[key]
             what = f"{how} {source}" if how in ("label", "weight") else source
-            raise DataError(f"dataset {name}: {what} holds {printable(repr(value))}{allowed}", fix)
+            raise DataError(f"dataset {table.name}: {what} holds {printable(repr(value))}{allowed}", fix)
 
 
 def _rule(dataset: Dataset, key: str, column: ExampleColumn) -> tuple[str, str, str]:

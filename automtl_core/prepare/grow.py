@@ -30,7 +30,8 @@ from automtl_core.fields.encode import OUTSIDE, file_name, outside, texts_of
 from automtl_core.fields.lookup import hashes_of
 from automtl_core.prepare.new_values import ROWS, codes_of, grown
 from automtl_core.prepare.prepare import Accept, anything, write_rejected
-from automtl_core.prepare.split import LEFT_OUT, TRAIN, Parts, divided, ranks, sizes_of
+from automtl_core.prepare.split import LEFT_OUT, TRAIN, divided, ranks, sizes_of
+from automtl_core.prepare.values import Parts
 from automtl_core.prepare.write import facts_of_labels
 from automtl_core.raw.find import listed_files
 from automtl_core.system.documents import canonical, sha256

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.known import Hashes, digest_of, of_codes, of_numbers, of_texts, of_times
-from automtl_core.dataset.dataset import Dataset, names_of
+from automtl_core.dataset.dataset import names_of
 from automtl_core.dataset.layout import MOMENT, key_of
 from automtl_core.fields.lookup import mixed
 from automtl_core.prepare.values import Examples, codes, fetched, of_bags
@@ -17,37 +17,34 @@ Hash = Callable[[Any], Hashes]
 """Function that returns a hash for each value, [R]."""
 
 
-def digests(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, hashes: Mapping[str, Hashes]
-) -> Callable[[Mapping[str, NDArray[Any]]], Hashes]:
+def digests(table: Examples, hashes: Mapping[str, Hashes]) -> Callable[[Mapping[str, NDArray[Any]]], Hashes]:
     """Return the function for the digests of the rows of chunks of `examples`.
 
     Args:
-        db: Database with the tables of preparation.
-        dataset: The adapter.
+        table: The examples.
         hashes: Field with a vocabulary -> hash of the value of each code.
 
     """
-    columns, hashed = dict[str, tuple[str, Hash]](), dataset.settings.hashed
+    columns, layout = dict[str, tuple[str, Hash]](), table.layout
 
     def of_values(key: str) -> Hash:
-        table = hashes[key] if key in hashes else hashes_of_codes(db, key)
-        return lambda codes: of_codes(table[codes])
+        of = hashes[key] if key in hashes else hashes_of_codes(table.db, key)
+        return lambda codes: of_codes(of[codes])
 
-    fields, labels = dataset.layout.reads, names_of(dataset.layout.labels)
-    for name, read in dataset.layout.identity.items():
+    labels = names_of(layout.labels)
+    for name, read in layout.identity.items():
         if read.how == "number":
             columns[name] = key_of("given", name) if name in labels else name, of_numbers
         elif read.how == "bag":
-            columns[name] = name, _bags(Examples(db, dataset, 0), name).__getitem__
+            columns[name] = name, _bags(table, name).__getitem__
         elif read.how == "text":
             columns[name] = read.key(name), of_texts
-        elif name in hashed:
+        elif name in layout.hashed:
             columns[name] = name, of_buckets
         else:
-            key = name if name in fields else dataset.layout.owner(name)
+            key = name if name in layout.reads else layout.owner(name)
             columns[name] = key, of_values(key)
-    if dataset.time:
+    if layout.time:
         columns[MOMENT] = MOMENT, of_times
     return lambda chunk: digest_of({name: of(chunk[key]) for name, (key, of) in columns.items()})
 

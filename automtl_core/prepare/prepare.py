@@ -10,13 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REFIT, REJECTED, Prepared, write_manifest
 from automtl_core.dataset.dataset import Dataset, names_of, schema_of
 from automtl_core.dataset.declarations import History
-from automtl_core.dataset.lists import Formed, Lists
+from automtl_core.dataset.lists import Lists
 from automtl_core.errors import DataError, FaultyRowError, PluginError, listing
 from automtl_core.fields.field import kinds_of
 from automtl_core.prepare.encode import learn
@@ -26,14 +24,13 @@ from automtl_core.prepare.split import (
     LEFT_OUT,
     TRAIN,
     VALIDATION,
-    Parts,
     leave_out,
     lists_of,
     sizes_of,
     split,
     unit_of,
 )
-from automtl_core.prepare.values import make_vectors
+from automtl_core.prepare.values import Examples, make_vectors
 from automtl_core.prepare.write import facts_of_labels, write_bags, write_hashes, write_parts
 from automtl_core.raw.connection import workshop
 from automtl_core.raw.find import Sources, find
@@ -97,35 +94,35 @@ def prepare(
     with workshop(data_dir, prepared_root, memory_limit) as (db, work_dir):
         rejected = read(db, dataset, sources, work_dir, progress)
         progress("sort", 0.0)
+        table = Examples(db, dataset, name)
         try:
-            rows = make_examples(db, dataset, name)
-            make_vectors(db, dataset, name)
-            histories, warnings = make_events(db, dataset, name, rows)
+            rows = make_examples(table)
+            make_vectors(table)
+            histories, warnings = make_events(table, rows)
         except FaultyRowError as fault:
             where = place_of(db, sources[fault.table], fault.row)
             raise DataError(f"{where}: {fault}", fault.fix) from None
-        unit = unit_of(dataset, rows)
-        lists, formed = lists_of(db, dataset, name, unit) or (None, None)
-        parts = split(db, dataset, name, formed, unit)
-        leave_out(db, dataset, name, parts)
-        about = (parts, histories, lists, formed)
+        table.unit = unit_of(dataset, rows)
+        lists, table.lists = lists_of(table)
+        table.parts = split(table)
+        leave_out(table)
         facts = {
             "fingerprint": digest,
             "rejected": len(rejected),
             "truth": dict(dataset.truth()),
-            "time_unit": unit,
+            "time_unit": table.unit,
         }
         with publish_folder(path, same_content=True) as draft:
             if rejected:
                 write_rejected(draft / REJECTED, rejected)
-            content = _encode(db, dataset, name, draft, progress, *about)
+            content = _encode(table, histories, lists, draft, progress)
             content["warnings"] += warnings
             manifest = write_manifest(draft, {**origin, **content, **facts})
         if refit:
-            parts[parts == VALIDATION] = TRAIN
-            leave_out(db, dataset, name, parts)
+            table.parts[table.parts == VALIDATION] = TRAIN
+            leave_out(table)
             with publish_folder(path.with_name(names[1]), same_content=True) as draft:
-                content = _encode(db, dataset, name, draft, progress, *about)
+                content = _encode(table, histories, lists, draft, progress)
                 write_manifest(draft, {**origin, **content, **facts})
     return Prepared(path, manifest, kinds=kinds)
 
@@ -165,34 +162,27 @@ def _origin(dataset: Dataset, name: str, sources: Sources, progress: Progress) -
 
 
 def _encode(
-    db: duckdb.DuckDBPyConnection,
-    dataset: Dataset,
-    name: str,
-    draft: Path,
-    progress: Progress,
-    parts: Parts,
-    histories: Sequence[History],
-    lists: Lists | None,
-    formed: Formed | None,
+    table: Examples, histories: Sequence[History], lists: Lists | None, draft: Path, progress: Progress
 ) -> dict[str, Any]:
     progress("encode", 0.0)
     (draft / ENCODER).mkdir()
-    encoding = learn(db, dataset, parts, draft / ENCODER)
+    encoding = learn(table, draft / ENCODER)
     write_bags(encoding, draft)
-    encoding = write_hashes(db, encoding, draft)
-    logs, of_events = event_logs(db, dataset, histories, parts, formed, draft / ENCODER)
-    write_events(db, logs, encoding, draft)
-    write_parts(db, dataset, encoding, logs, parts, formed, draft, progress)
+    encoding = write_hashes(table.db, encoding, draft)
+    logs, of_events = event_logs(table, histories, draft / ENCODER)
+    write_events(table.db, logs, encoding, draft)
+    write_parts(table, encoding, logs, draft, progress)
     scales = {name: (scale.offset, scale.width) for name, scale in encoding.scales.items()}
-    schema = replace(schema_of(dataset, encoding.encoders, scales), histories=tuple(histories), lists=lists)
+    schema = replace(
+        schema_of(table.dataset, encoding.encoders, scales), histories=tuple(histories), lists=lists
+    )
     Encoder(schema, {**encoding.encoders, **of_events}).save(draft / ENCODER)
     labels = facts_of_labels(draft, schema.tasks)
-    _check_labels(dataset, name, labels["train"])
-    sizes = sizes_of(parts)
+    _check_labels(table, labels["train"])
     return {
         "schema": schema.to_json(),
-        "rows": dict(zip(PARTS, sizes, strict=True)),
-        "left_out": int((parts == LEFT_OUT).sum()),
+        "rows": dict(zip(PARTS, sizes_of(table.parts), strict=True)),
+        "left_out": int((table.parts == LEFT_OUT).sum()),
         "labels": labels,
         "joined": joined_histories(histories, draft),
         "warnings": [
@@ -206,13 +196,13 @@ def _encode(
     }
 
 
-def _check_labels(dataset: Dataset, name: str, found: Mapping[str, Mapping[str, Any]]) -> None:
+def _check_labels(table: Examples, found: Mapping[str, Mapping[str, Any]]) -> None:
     """Check that each task has labels to learn from."""
-    faults: dict[str, str] = {}
-    for task in dataset.layout.labels:
+    faults, layout, dataset = dict[str, str](), table.layout, table.dataset
+    for task in layout.labels:
         rows, ones = found[task.name]["rows"], found[task.name].get("positives")
         if rows == 0:
-            unweighted = ", or has the weight 0," if task.name in dataset.layout.weights else ""
+            unweighted = ", or has the weight 0," if task.name in layout.weights else ""
             faults[task.name] = f"is missing{unweighted} in all training rows"
         elif ones in (0, rows):
             faults[task.name] = f"is {int(ones > 0)} in all training rows"
@@ -221,7 +211,7 @@ def _check_labels(dataset: Dataset, name: str, found: Mapping[str, Mapping[str, 
                 faults[task.name] += f", because none has {' or '.join(map(repr, texts))}"
     if faults:
         problems = ", ".join(f"label {task} {fault}" for task, fault in faults.items())
-        tasks = names_of(dataset.layout.labels)
+        tasks = names_of(layout.labels)
         others = [label.name for label in dataset.labels if label.name not in tasks]
         fix = f"give rows with other values of {listing(faults)}, or another label: there is no other task"
         if left := [task for task in tasks if task not in faults]:
@@ -230,4 +220,4 @@ def _check_labels(dataset: Dataset, name: str, found: Mapping[str, Mapping[str, 
             fix = f"learn another task: --set dataset.tasks=[{', '.join(others)}]"
         elif any(label.positive for label in dataset.labels if label.name in faults):
             fix = f"correct the positive values of {listing(faults)}, or give rows with them"
-        raise DataError(f"dataset {name}: {problems}: nothing to learn", fix)
+        raise DataError(f"dataset {table.name}: {problems}: nothing to learn", fix)

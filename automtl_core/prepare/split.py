@@ -15,43 +15,31 @@ from automtl_core.dataset.layout import key_of
 from automtl_core.dataset.lists import USER, Formed, Lists, in_units
 from automtl_core.dataset.moments import in_times
 from automtl_core.errors import DataError, UsageError
-from automtl_core.prepare.values import codes, fetched
+from automtl_core.prepare.values import Examples, Parts, codes, fetched
 from automtl_core.raw.sql import Times, as_seconds, count, form_of, quoted
 from automtl_core.system.seeds import generator
-
-Parts = NDArray[np.int8]
-"""Index into `PARTS` for each row, or `LEFT_OUT`, [R]."""
 
 TRAIN, VALIDATION, TEST = range(3)
 LEFT_OUT = -1
 
 
-def split(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, lists: Formed | None = None, unit: float = 1.0
-) -> Parts:
+def split(table: Examples) -> Parts:
     """Return the part of each row of `examples`, in order.
 
     The rows of a list are in one part, unless the publisher or a split by user divides them. Under a split by
     time, the time of a row is that at which its list begins, and `split_seed` is the number of windows before
     the last one: rows later than the test part are left out.
 
-    Args:
-        db: Database with the table `examples`.
-        dataset: The adapter.
-        name: Its registered name.
-        lists: The lists of the rows.
-        unit: Seconds of the unit of times that are numbers; for dates 1.
-
     Raises:
         DataError: a part has no rows.
         UsageError: the dataset has no column to split by, or no times that a setting may name.
 
     """
-    chosen, rows = dataset.settings, count(db, "examples")
-    parts = np.zeros(rows, dtype=np.int8)
-    if dataset.part:
-        cases = " ".join(f"WHEN '{part}' THEN {place}" for place, part in enumerate(PARTS))
-        parts = values_of(db, f"CASE {quoted(dataset.part)} {cases} END").astype(np.int8)
+    chosen, name = table.settings, table.name
+    parts = np.zeros(count(table.db, "examples"), dtype=np.int8)
+    if part := table.layout.part:
+        cases = " ".join(f"WHEN '{one}' THEN {place}" for place, one in enumerate(PARTS))
+        parts = values_of(table.db, f"CASE {quoted(part)} {cases} END").astype(np.int8)
     free, *given = sizes_of(parts)
     fractions = chosen.validation_fraction, chosen.test_fraction
     shares = [0 if there else round(free * share) for there, share in zip(given, fractions, strict=True)]
@@ -61,10 +49,10 @@ def split(
         if any(given):
             what = f"dataset {name} has published test rows, and dataset.test_from names others"
             raise UsageError(what, "take out dataset.test_from and dataset.validation_from")
-        shares = _cut_sizes(db, dataset, name, lists, unit, free)
+        shares = _cut_sizes(table, free)
     if any(shares):
-        groups, left = _groups(db, dataset, name, lists), parts == TRAIN
-        parts[left] = divided(chosen.split, chosen.split_seed, shares, left, groups, lists)
+        groups, left = _groups(table), parts == TRAIN
+        parts[left] = divided(chosen.split, chosen.split_seed, shares, left, groups, table.lists)
     if all(sizes := sizes_of(parts)):
         return parts
     thresholds = [
@@ -77,28 +65,28 @@ def split(
     raise DataError(f"dataset {name}: {found}, too few for {', '.join(PARTS)}", fix)
 
 
-def leave_out(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, parts: Parts) -> None:
+def leave_out(table: Examples) -> None:
     """Take the training rows of `examples` whose weights are all 0 out of their part.
 
     Raises:
         DataError: no training row is left.
 
     """
-    keys = dataset.layout.weight_keys
-    if len(keys) < len(dataset.layout.labels):
+    keys, parts = table.layout.weight_keys, table.parts
+    if len(keys) < len(table.layout.labels):
         return  # some task gives all rows the weight 1
     none = " AND ".join(f"CAST({quoted(key)} AS FLOAT) = 0" for key in dict.fromkeys(keys.values()))
-    parts[(parts == TRAIN) & (values_of(db, none) == 1)] = LEFT_OUT
+    parts[(parts == TRAIN) & (values_of(table.db, none) == 1)] = LEFT_OUT
     if not sizes_of(parts)[TRAIN]:
-        fault = f"dataset {name}: the weights of all training rows are 0, so that nothing is left to learn"
+        fault = (
+            f"dataset {table.name}: the weights of all training rows are 0, so that nothing is left to learn"
+        )
         raise DataError(fault, "correct the columns that dataset.weights names")
 
 
-def _cut_sizes(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, lists: Formed | None, unit: float, free: int
-) -> list[int]:
+def _cut_sizes(table: Examples, free: int) -> list[int]:
     """Return the numbers of validation, of test and of later rows, by `validation_from` and `test_from`."""
-    chosen, column = dataset.settings, dataset.time
+    chosen, column, name, lists = table.settings, table.layout.time, table.name, table.lists
     if chosen.split != "time" or column is None:
         raise UsageError(
             f"dataset.test_from needs a split by time, and dataset.split is {chosen.split}",
@@ -106,17 +94,17 @@ def _cut_sizes(
         )
     if chosen.test_from is None:
         raise UsageError("dataset.validation_from needs dataset.test_from", "set both")
-    kind, seconds = seconds_of_codes(db, column)
+    kind, seconds = seconds_of_codes(table.db, column)
     if kind == "VARCHAR":
         raise DataError(
             f"dataset {name}: {column} has texts that are no times, and dataset.test_from names a time",
             "use dataset.test_fraction, or write numbers or dates",
         )
     began = None if lists is None else lists.begin
-    times = seconds[values_of(db, quoted(column))] if began is None else began
+    times = seconds[values_of(table.db, quoted(column))] if began is None else began
     windows, form = chosen.split_seed, form_of(kind)
     moments = {one: getattr(chosen, one) for one in ("test_from", "validation_from")}
-    first = {n: in_times(f"dataset.{n}", at, form, unit) for n, at in moments.items() if at is not None}
+    first = {n: in_times(f"dataset.{n}", at, form, table.unit) for n, at in moments.items() if at is not None}
     length = float(times.max()) - first["test_from"]
 
     def later(setting: str, back: int) -> int:
@@ -229,18 +217,16 @@ def divided(
     return found
 
 
-def _groups(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, lists: Formed | None
-) -> NDArray[np.integer[Any]] | None:
+def _groups(table: Examples) -> NDArray[np.integer[Any]] | None:
     """Return the ranks of the times of rows, or the numbers of their users, for `divided`."""
-    split = dataset.settings.split
-    if split == "random" or (split == "time" and lists is not None):
+    split = table.settings.split
+    if split == "random" or (split == "time" and table.lists is not None):
         return None
-    column = dataset.time if split == "time" else dataset.user
+    column = table.layout.time if split == "time" else table.dataset.user
     if column is None:
-        fault = f"dataset.split is {split}, but dataset {name} has no {split}"
+        fault = f"dataset.split is {split}, but dataset {table.name} has no {split}"
         raise UsageError(fault, "use another split")
-    return values_of(db, f"coalesce({quoted(column)}, -1)")
+    return values_of(table.db, f"coalesce({quoted(column)}, -1)")
 
 
 def ranks(values: NDArray[Any]) -> NDArray[np.integer[Any]]:
@@ -256,35 +242,26 @@ def values_of(db: duckdb.DuckDBPyConnection, expression: str, kind: str = "INTEG
     )  # the type of no value
 
 
-def lists_of(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, unit: float
-) -> tuple[Lists, Formed] | None:
-    """Return the lists of the rows of `examples`; None without lists.
-
-    Args:
-        db: Database with the table `examples`.
-        dataset: The adapter.
-        name: Its registered name.
-        unit: Seconds of the unit of times that are numbers; for dates 1.
+def lists_of(table: Examples) -> tuple[Lists, Formed] | tuple[None, None]:
+    """Return the rule of lists, and the lists of the rows of `examples`; None without lists.
 
     Raises:
         DataError: all rows are at one time, so that there are no periods.
 
     """
-    chosen = dataset.settings.list
+    chosen, layout, db = table.settings.list, table.layout, table.db
     if chosen is None:
-        return None
-    columns, timed = dataset.layout.lists, dataset.layout.times
-    keys = [quoted(dataset.layout.owner(column)) for column in columns]
+        return None, None
+    keys = [quoted(layout.owner(column)) for column in layout.lists]
     owners = together([values_of(db, f"coalesce({key}, -1)", "BIGINT") for key in keys])
-    if not timed:
-        return (found := Lists(tuple(columns))), found.form(owners, None)
-    [time] = timed
+    if not layout.times:
+        return (found := Lists(tuple(layout.lists))), found.form(owners, None)
+    [time] = layout.times
     times = values_of(db, quoted(key_of("time", time)), "DOUBLE")
-    gap, every = (None if one is None else in_units(one, unit) for one in (chosen.gap, chosen.every))
-    found = Lists(tuple(columns), dataset.time_column or time, gap, every)
+    gap, every = (None if one is None else in_units(one, table.unit) for one in (chosen.gap, chosen.every))
+    found = Lists(tuple(layout.lists), layout.time_column or time, gap, every)
     if chosen.by == (USER,) and gap is every is None:
-        found = _frozen(found, times, split(db, dataset, name, None, unit), name)
+        found = _frozen(found, times, split(table), table.name)
     return found, found.form(owners, times)
 
 

@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.dataset.dataset import Dataset, Vectors
+from automtl_core.dataset.lists import Formed
 from automtl_core.errors import DataError, UsageError, printable
 from automtl_core.fields.field import Codes
 from automtl_core.raw.sql import category, count, create, quoted
 
+Parts = NDArray[np.int8]
+"""Index into `PARTS` for each row, or `LEFT_OUT`, [R]."""
 LINES = 100_000
 """Number of values of a column that are fetched at a time."""
 
@@ -63,14 +66,15 @@ def of_bags(field: str) -> str:
     return f"values of {field}"
 
 
-def number_bags(db: duckdb.DuckDBPyConnection, dataset: Dataset, field: str) -> None:
+def number_bags(table: "Examples", field: str) -> None:
     """Create the table of the distinct values of each bag of a field, as codes.
 
     Raises:
         DataError: `Dataset.values` returns a table without a required column.
 
     """
-    values = dataset.values(db, field)
+    db = table.db
+    values = table.dataset.values(db, field)
     if missing := [name for name in ("bag", "value") if name not in values.columns]:
         raise DataError(
             f"the values of {field} lack {missing[0]!r}", "return the columns `bag` and `value` from `values`"
@@ -81,7 +85,7 @@ def number_bags(db: duckdb.DuckDBPyConnection, dataset: Dataset, field: str) -> 
         f"CREATE TEMP TABLE named AS SELECT DISTINCT b.code AS bag, held.value FROM held "
         f"JOIN {codes(field)} AS b ON b.value = held.bag WHERE held.value IS NOT NULL"
     )
-    number_values(db, of_bags(field), "SELECT value FROM named", dataset.settings.hashed.get(field))
+    number_values(db, of_bags(field), "SELECT value FROM named", table.hashed.get(field))
     db.execute(
         f"CREATE TEMP TABLE {_pairs(field)} AS SELECT DISTINCT bag, v.code AS code FROM named "
         f"JOIN {codes(of_bags(field))} AS v USING (value) ORDER BY bag, code"
@@ -94,7 +98,7 @@ def _pairs(field: str) -> str:
     return quoted(f"pairs of {field}")
 
 
-def make_vectors(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> None:
+def make_vectors(rows: "Examples") -> None:
     """Create a table of the values and vectors of each field of kind `Vectors`.
 
     Raises:
@@ -102,11 +106,12 @@ def make_vectors(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> 
         UsageError: the values are hashed.
 
     """
+    db, dataset = rows.db, rows.dataset
     for field in (one for one in dataset.fields if isinstance(one, Vectors)):
-        if field.column in dataset.settings.hashed:
+        if field.column in rows.hashed:
             what = f"dataset.hashed names {field.column!r}, whose values have vectors"
             raise UsageError(what, "take it out: hashed values cannot be found among vectors")
-        given, where = dataset.vectors(db, field.name), f"dataset {name}: the vectors of {field.name!r}"
+        given, where = dataset.vectors(db, field.name), f"dataset {rows.name}: the vectors of {field.name!r}"
         for column in ("id", "vector"):
             if column not in given.columns:
                 raise DataError(f"{where} lack the column {column!r}", "add it to `vectors`")
@@ -130,11 +135,20 @@ def make_vectors(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> 
 
 
 class Examples:
-    """Information for learners, in addition to chunks of training rows; see `fields.field.Source`."""
+    """The rows of a dataset in a database, as preparation knows them; and a `fields.field.Source`."""
 
-    def __init__(self, db: duckdb.DuckDBPyConnection, dataset: Dataset, rows: int) -> None:
-        self.db, self.rows = db, rows
-        self.hashed = dataset.settings.hashed
+    parts: Parts
+    """Part of each row, [R]."""
+    lists: Formed | None = None
+    """The lists of the rows; None without lists."""
+    rows = 0
+    """Number of training rows, or of their events, whose values are learned."""
+    unit = 1.0
+    """Seconds of the unit of times that are numbers; for dates 1."""
+
+    def __init__(self, db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str = "") -> None:
+        self.db, self.dataset, self.name, self.layout = db, dataset, name, dataset.layout
+        self.settings, self.hashed = dataset.settings, dataset.settings.hashed
         self.min_count = dataset.settings.min_count_of
         self.max_vocabulary = dataset.settings.max_vocabulary
         self.bags = [name for name, read in dataset.layout.reads.items() if read.how == "bag"]

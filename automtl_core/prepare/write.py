@@ -12,15 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.store import PARTS, write_array, write_header
-from automtl_core.dataset.dataset import Dataset
-from automtl_core.dataset.lists import Formed
 from automtl_core.dataset.schema import Task
 from automtl_core.fields.encode import file_name
 from automtl_core.fields.sparse import BagCounts
 from automtl_core.prepare.encode import BEGIN, LIST, Encoding, chunks, rows_of
 from automtl_core.prepare.events import EventLog, matched_values, stacked
 from automtl_core.prepare.known import digests, hashes_of_codes
-from automtl_core.prepare.split import Parts, seconds_of_codes, sizes_of
+from automtl_core.prepare.split import seconds_of_codes, sizes_of
+from automtl_core.prepare.values import Examples
 from automtl_core.system.progress import Progress
 
 
@@ -44,34 +43,15 @@ def facts_of_labels(folder: Path, tasks: Sequence[Task]) -> dict[str, dict[str, 
 
 
 def write_parts(
-    db: duckdb.DuckDBPyConnection,
-    dataset: Dataset,
-    encoding: Encoding,
-    logs: Sequence[EventLog],
-    parts: Parts,
-    lists: Formed | None,
-    draft: Path,
-    progress: Progress,
+    table: Examples, encoding: Encoding, logs: Sequence[EventLog], draft: Path, progress: Progress
 ) -> None:
-    """Write the arrays of all parts in one pass over `examples`.
-
-    Args:
-        db: Database with the table `examples`.
-        dataset: The adapter.
-        encoding: Encoders of the columns.
-        logs: The events of histories.
-        parts: Part of each row, [R].
-        lists: The lists of the rows; None without lists.
-        draft: Output folder, with a folder for each part.
-        progress: Receives the progress.
-
-    """
-    arrays_of, sizes = _arrays(db, dataset, encoding, logs), sizes_of(parts)
+    """Write the arrays of all parts in one pass over `examples`, in a folder for each part."""
+    arrays_of, sizes = _arrays(table, encoding, logs), sizes_of(table.parts)
     files, done = dict[tuple[str, str], BinaryIO](), 0
     with ExitStack() as stack:
         for part in PARTS:
             (draft / part).mkdir()
-        for chunk, places in chunks(db, dataset, parts, lists):
+        for chunk, places in chunks(table):
             for name, array in arrays_of(chunk).items():
                 for place, part in enumerate(PARTS):
                     if (part, name) not in files:
@@ -80,7 +60,7 @@ def write_parts(
                         files[part, name] = file
                     files[part, name].write(array[places == place].tobytes())
             done += len(places)
-            progress("write", done / len(parts))
+            progress("write", done / len(table.parts))
 
 
 def write_bags(encoding: Encoding, draft: Path) -> None:
@@ -105,30 +85,32 @@ def write_hashes(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft: Path)
 
 
 def _arrays(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]
+    table: Examples, encoding: Encoding, logs: Sequence[EventLog]
 ) -> Callable[[Mapping[str, NDArray[Any]]], dict[str, NDArray[Any]]]:
     """Return the function for the arrays of the rows of a chunk by file, [R, width] each."""
-    learners, scales, tasks = encoding.learners, encoding.scales, dataset.layout.labels
-    digest, weights = digests(db, dataset, encoding.hashes), dataset.layout.weight_keys
-    time = dataset.time if dataset.settings.split == "time" else None
-    seconds = seconds_of_codes(db, time)[1] if time else np.zeros(0)
+    learners, scales, layout = encoding.learners, encoding.scales, table.layout
+    digest, weights, time = digests(table, encoding.hashes), layout.weight_keys, layout.ranked
+    seconds = seconds_of_codes(table.db, time)[1] if time else np.zeros(0)
 
     def arrays(chunk: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         one = np.ones(rows_of(chunk))
         labels = [
             scales[task.name].encode(chunk[task.name]) if task.name in scales else chunk[task.name]
-            for task in tasks
+            for task in layout.labels
         ]
         found: dict[str, tuple[Sequence[NDArray[Any]], type[np.generic]]] = {
-            "ids": ([learners[field.name].encode(chunk) for field in dataset.layout.sparse], np.int32),
-            "dense": ([learners[field.name].encode(chunk) for field in dataset.layout.dense], np.float32),
+            "ids": ([learners[field.name].encode(chunk) for field in layout.sparse], np.int32),
+            "dense": ([learners[field.name].encode(chunk) for field in layout.dense], np.float32),
             "labels": (labels, np.float32),
             "rows": ([digest(chunk)], np.uint64),
         }
         if weights:
-            found["weights"] = [chunk.get(weights.get(task.name, ""), one) for task in tasks], np.float32
-        if dataset.user:
-            found["users"] = [chunk[dataset.user]], np.int32
+            found["weights"] = (
+                [chunk.get(weights.get(task.name, ""), one) for task in layout.labels],
+                np.float32,
+            )
+        if table.dataset.user:
+            found["users"] = [chunk[table.dataset.user]], np.int32
         if time:
             found["seconds"] = [seconds[chunk[time] - 1]], np.float64
         if LIST in chunk:

@@ -12,6 +12,7 @@ from automtl_core.dataset.dataset import Dataset, Label, names_of
 from automtl_core.errors import RunExistsError
 from automtl_core.fields.encode import OWN, texts
 from automtl_core.prepare.examples import rows_of
+from automtl_core.prepare.values import Examples
 from automtl_core.raw.connection import workshop
 from automtl_core.raw.find import find
 from automtl_core.raw.load import read
@@ -88,7 +89,7 @@ def export(
     with publish_file(path) as draft, opened as (db, work_dir):
         read(db, dataset, sources, work_dir, progress)
         progress("write", 0.0)
-        create(db, "examples", rows_of(db, dataset, name))
+        create(db, "examples", rows_of(Examples(db, dataset, name)))
         of_files = {one.name: one.source for one in dataset.labels}  # columns by the names that files have
         if dataset.time and dataset.time_column:
             of_files[dataset.time] = dataset.time_column

@@ -2,7 +2,7 @@ import pytest
 
 from automtl_core.errors import DataError, PluginError, UsageError
 from automtl_core.prepare.examples import make_examples
-from automtl_core.prepare.values import codes
+from automtl_core.prepare.values import Examples, codes
 from automtl_core.raw.connection import connect
 
 PAIRS = {"user": ["a", "b"], "city": [10, 9], "price": [1.0, None], "click": [0, 1], "buy": ["1", "0"]}
@@ -11,7 +11,7 @@ GOOD = {name: pair * 10 for name, pair in PAIRS.items()}
 
 def test_examples_are_sorted_and_hold_places_of_values(tmp_path, given):
     with connect(None, tmp_path) as db:
-        make_examples(db, given({**GOOD, "user": ["b", "a"] * 10}), "shop")
+        make_examples(Examples(db, given({**GOOD, "user": ["b", "a"] * 10}), "shop"))
         rows = db.sql("SELECT * FROM examples").fetchall()
         values = {name: db.sql(f"FROM {codes(name)} ORDER BY code").fetchall() for name in ("user", "city")}
     assert rows == [(0, 0, None, 1, 0)] * 10 + [(1, 1, 1.0, 0, 1)] * 10
@@ -30,7 +30,7 @@ def test_examples_are_sorted_and_hold_places_of_values(tmp_path, given):
 )
 def test_settings_that_name_what_is_not_there(tmp_path, given, settings, message):
     with pytest.raises(UsageError, match=message), connect(None, tmp_path) as db:
-        make_examples(db, given(GOOD, **settings), "shop")
+        make_examples(Examples(db, given(GOOD, **settings), "shop"))
 
 
 def test_hashed_values_do_not_depend_on_the_data(tmp_path, given):
@@ -38,7 +38,7 @@ def test_hashed_values_do_not_depend_on_the_data(tmp_path, given):
     for name, users in (("one", ["a", "b"] * 10), ("two", ["0", "b", "c", "d"] * 5)):
         (tmp_path / name).mkdir()
         with connect(None, tmp_path / name) as db:
-            make_examples(db, given({**GOOD, "user": users}, hashed={"user": 1000}), "shop")
+            make_examples(Examples(db, given({**GOOD, "user": users}, hashed={"user": 1000}), "shop"))
             found.append(dict(db.sql(f"FROM {codes('user')}").fetchall()))
     assert found[0]["b"] == found[1]["b"]
     assert len(set(found[1].values())) == 4
@@ -56,7 +56,7 @@ def test_hashed_values_do_not_depend_on_the_data(tmp_path, given):
 )
 def test_wrong_values_are_refused(tmp_path, given, change, message):
     with pytest.raises(DataError) as error, connect(None, tmp_path) as db:
-        make_examples(db, given({**GOOD, **change}), "shop")
+        make_examples(Examples(db, given({**GOOD, **change}), "shop"))
     assert str(error.value).startswith(f"dataset shop: {message}")
 
 
@@ -73,7 +73,7 @@ def test_wrong_values_are_refused(tmp_path, given, change, message):
 )
 def test_wrong_weights_are_refused(tmp_path, given, weights, values, message):
     with pytest.raises(DataError) as error, connect(None, tmp_path) as db:
-        make_examples(db, given({**GOOD, "w": values * 10}, weights=weights), "shop")
+        make_examples(Examples(db, given({**GOOD, "w": values * 10}, weights=weights), "shop"))
     assert str(error.value).startswith(f"dataset shop: {message}")
     assert "weights" in error.value.fix
 
@@ -83,7 +83,7 @@ def test_missing_columns_are_named(tmp_path, given):
         ("cost" if name == "price" else name): values for name, values in GOOD.items() if name != "user"
     }
     with pytest.raises(DataError, match="its rows lack 'user', 'price'"), connect(None, tmp_path) as db:
-        make_examples(db, given(columns), "shop")
+        make_examples(Examples(db, given(columns), "shop"))
 
 
 @pytest.mark.parametrize("missing", ["fields", "labels"])
@@ -94,11 +94,11 @@ def test_settings_that_leave_nothing(tmp_path, given, missing):
         pytest.raises(UsageError, match=f"dataset shop has no {missing} with"),
         connect(None, tmp_path) as db,
     ):
-        make_examples(db, dataset, "shop")
+        make_examples(Examples(db, dataset, "shop"))
 
 
 def test_rows_that_are_no_rows_are_the_plugins_fault(tmp_path, given):
     dataset = given(GOOD)
     dataset.rows = lambda db: None
     with connect(None, tmp_path) as db, pytest.raises(PluginError, match=r"shop: .*\.rows returns NoneType"):
-        make_examples(db, dataset, "shop")
+        make_examples(Examples(db, dataset, "shop"))

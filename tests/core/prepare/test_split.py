@@ -16,6 +16,7 @@ from automtl_core.prepare.split import (
     random_parts,
     split,
 )
+from automtl_core.prepare.values import Examples
 from automtl_core.raw.connection import connect
 from automtl_core.raw.sql import quoted
 from automtl_core.system.seeds import generator
@@ -31,8 +32,8 @@ def frame(**columns):
 def parts_of(tmp_path, dataset, columns=("city",)):
     """Return the part of each example, by the value of some columns."""
     with connect(None, tmp_path) as db:
-        make_examples(db, dataset, "shop")
-        parts = split(db, dataset, "shop")
+        make_examples(table := Examples(db, dataset, "shop"))
+        parts = split(table)
         rows = db.table("examples").project(", ".join(map(quoted, columns))).fetchall()
     return dict(zip(rows, parts.tolist(), strict=True))
 
@@ -88,15 +89,16 @@ def test_dates_and_numbers_cut_the_parts(tmp_path, given, times, unit, settings,
     dataset = given(frame(at=times), split="time", **settings)
     dataset.time = "at"
     with connect(None, tmp_path) as db:
-        make_examples(db, dataset, "shop")
+        make_examples(table := Examples(db, dataset, "shop"))
+        table.unit = unit
         if not all(sizes):
             with pytest.raises(
                 DataError,
                 match=r"no row is in the part that dataset.validation_from=149.5 begins; at is from 0 to 199",
             ):
-                split(db, dataset, "shop", None, unit)
+                split(table)
             return
-        parts = split(db, dataset, "shop", None, unit)
+        parts = split(table)
         order = [city for (city,) in db.sql("SELECT city FROM examples").fetchall()]
     of_cities = parts[np.argsort([int(city) for city in order])].tolist()
     assert of_cities == [TRAIN] * sizes[0] + [VALIDATION] * sizes[1] + [TEST] * sizes[2]
@@ -137,9 +139,9 @@ def test_cuts_that_cannot_be(tmp_path, given, times, settings, message, fix):
     dataset = given(frame(at=times), **{"split": "time", **settings})
     dataset.time = "at"
     with connect(None, tmp_path) as db:
-        make_examples(db, dataset, "shop")
+        make_examples(table := Examples(db, dataset, "shop"))
         with pytest.raises(AutoMTLError, match=message) as error:
-            split(db, dataset, "shop")
+            split(table)
     assert fix in error.value.fix
 
 
@@ -148,21 +150,22 @@ def test_training_rows_whose_weights_are_all_0_are_left_out(tmp_path, given, wei
     n = np.arange(ROWS)
     dataset = given(frame(w=n % 3 / 2, v=n % 2 * 1e-50), split_seed=1, weights=weights)
     with connect(None, tmp_path) as db:
-        make_examples(db, dataset, "shop")
-        parts = split(db, dataset, "shop")
-        kept = parts.copy()
-        leave_out(db, dataset, "shop", kept)
+        make_examples(table := Examples(db, dataset, "shop"))
+        parts = split(table)
+        table.parts = parts.copy()
+        leave_out(table)
         zero = np.array([city % 3 == 0 for (city,) in db.sql("SELECT city FROM examples").fetchall()])
     zero &= weights != {"click": "w"}  # which gives the weight 1 to all rows for `buy`
-    assert np.array_equal(kept, np.where((parts == TRAIN) & zero, LEFT_OUT, parts))
+    assert np.array_equal(table.parts, np.where((parts == TRAIN) & zero, LEFT_OUT, parts))
 
 
 def test_weights_that_leave_nothing_are_refused(tmp_path, given):
     dataset = given(frame(w=np.zeros(ROWS)), weights="w")
     with connect(None, tmp_path) as db:
-        make_examples(db, dataset, "shop")
+        make_examples(table := Examples(db, dataset, "shop"))
+        table.parts = split(table)
         with pytest.raises(DataError, match="the weights of all training rows are 0") as error:
-            leave_out(db, dataset, "shop", split(db, dataset, "shop"))
+            leave_out(table)
     assert error.value.fix == "correct the columns that dataset.weights names"
 
 

@@ -11,19 +11,19 @@ from automtl_core.prepare.values import Examples, codes, make_vectors, number_ba
 from automtl_core.raw.sql import count
 
 
-def source(db):
-    layout = type("Layout", (), {"reads": {}})
-    return Examples(db, type("Dataset", (), {"settings": DatasetSettings(), "layout": layout}), 0)
+class Given:
+    """Stands for a dataset: bags of tags, and items with vectors."""
 
+    fields, layout = (Sparse("item"), Vectors("item:vector", "item")), type("Layout", (), {"reads": {}})
 
-class Tags:
-    """Stands for a dataset: bags of tags."""
-
-    def __init__(self, frame, hashed=None):
-        self.frame = frame
-        self.settings = type("Settings", (), {"hashed": hashed or {}})
+    def __init__(self, frame=None, **settings):
+        self.frame, self.settings = frame, DatasetSettings(**settings)
 
     def values(self, db, field):
+        return db.from_df(self.frame)
+
+    def vectors(self, db, field):
+        assert field == "item:vector"
         return db.from_df(self.frame)
 
 
@@ -38,32 +38,20 @@ FRAME = pd.DataFrame({"bag": ["y", "x", "x", "x", "z", "unknown"], "value": ["b"
 
 
 def test_a_bag_holds_each_value_once_and_in_order_of_named_columns(db):
-    number_bags(db, Tags(FRAME), "tags")
-    bags, values = (np.concatenate(arrays).tolist() for arrays in zip(*source(db).held("tags"), strict=True))
+    number_bags(table := Examples(db, Given(FRAME)), "tags")
+    bags, values = (np.concatenate(arrays).tolist() for arrays in zip(*table.held("tags"), strict=True))
     # a, b and c are 0, 1 and 2: x holds a and c, y holds b; z is blank, and nobody names the last
     assert list(zip(bags, values, strict=True)) == [(0, 0), (0, 2), (1, 1)]
     assert count(db, codes(of_bags("tags"))) == 3
     assert sorted(db.execute(f"FROM {codes(of_bags('tags'))}").fetchall()) == [("a", 0), ("b", 1), ("c", 2)]
     with pytest.raises(DataError, match="the values of tags lack 'value'"):
-        number_bags(db, Tags(FRAME[["bag"]]), "tags")
-
-
-class Items:
-    """Stands for a dataset: items with vectors."""
-
-    def __init__(self, frame, hashed=None):
-        self.frame, self.fields = frame, (Sparse("item"), Vectors("item:vector", "item"))
-        self.settings = type("Settings", (), {"hashed": hashed or {}})
-
-    def vectors(self, db, field):
-        assert field == "item:vector"
-        return db.from_df(self.frame)
+        number_bags(Examples(db, Given(FRAME[["bag"]])), "tags")
 
 
 def made(frame, hashed=None):
     with duckdb.connect() as db:
-        make_vectors(db, Items(frame, hashed), "mine")
-        return [(list(ids), vectors.tolist()) for ids, vectors in source(db).vectors("item:vector")]
+        make_vectors(table := Examples(db, Given(frame, hashed=hashed or {}), "mine"))
+        return [(list(ids), vectors.tolist()) for ids, vectors in table.vectors("item:vector")]
 
 
 def frame(ids, *vectors):
