@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -33,6 +33,8 @@ from automtl_core.system.progress import Progress, silent
 
 ROWS, CHUNK = 1 << 16, 1 << 14
 """Number of rows that are read together for their digests, and about the number that is encoded together."""
+_Read = tuple[NDArray[Any], NDArray[np.bool_]]
+"""The values of a column, numbers, NaN where missing, or texts, None where missing; and whether each fits."""
 Examples = pd.DataFrame | Mapping[str, Values]
 """Column -> one value for each row; not modified."""
 
@@ -441,10 +443,10 @@ def _checked(
         for name, column in named.items()
     }
     checked = {name: _read(given.get(name, blank), column) for name, column in used.items()}
-    fits = np.logical_and.reduce([column.fits for column in checked.values()])
+    fits = np.logical_and.reduce([of for _, of in checked.values()])
     faults = []
     for row in np.flatnonzero(~fits)[: most + 1].tolist():
-        name = next(name for name, column in checked.items() if not column.fits[row])
+        name = next(name for name, (_, of) in checked.items() if not of[row])
         value, column = given.get(name, blank).iloc[row], used[name]
         if column.separator and pd.api.types.is_list_like(value):
             allowed = f"values without {column.separator!r}"
@@ -453,29 +455,20 @@ def _checked(
             allowed = (None if written is None else expected(written, column)) or "one text or number"
         reason = f"{printable(name)}: expected {allowed}, found {shown(str(value))}"
         faults.append(Fault(row + 1, name, reason, str(value)))
-    return pd.DataFrame({name: column.values for name, column in checked.items()}), faults
-
-
-class _Read(NamedTuple):
-    """The values of a column."""
-
-    values: NDArray[Any]
-    """Numbers, NaN where missing; or texts, None where missing; [R]."""
-    fits: NDArray[np.bool_]
-    """Whether each value fits the declaration, [R]."""
+    return pd.DataFrame({name: values for name, (values, _) in checked.items()}), faults
 
 
 def _read(series: "pd.Series[Any]", column: Column) -> _Read:
     """Return the values of a column, and whether each fits the declaration."""
     if column.required:
         values, fits = _read(series, replace(column, required=False))
-        return _Read(values, fits & ~pd.isna(values))
+        return values, fits & ~pd.isna(values)
     if column.kind != "number":
         return _texts(series, column)
     blanks = column.blanks
     numbers = floats([None if text(whole(v)) in blanks else v for v in series] if blanks else series)
     fits = ~(abs(numbers) > LARGEST)
-    return _Read(numbers, fits & _texts(series, column).fits if column.among or column.matching else fits)
+    return numbers, fits & _texts(series, column)[1] if column.among or column.matching else fits
 
 
 def _texts(series: "pd.Series[Any]", column: Column) -> _Read:
@@ -491,7 +484,7 @@ def _texts(series: "pd.Series[Any]", column: Column) -> _Read:
     pairs = [_text(value, column) for value in distinct]
     texts = np.fromiter((written for written, _ in pairs), object, len(pairs))
     fits = np.fromiter((fits for _, fits in pairs), bool, len(pairs))
-    return _Read(texts[places], fits[places])
+    return texts[places], fits[places]
 
 
 def _text(value: Any, column: Column) -> tuple[str | None, bool]:

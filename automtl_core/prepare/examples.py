@@ -1,19 +1,47 @@
 """Examples: the rows of a dataset as one checked, sorted table of numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf
 
 import duckdb
 import pandas as pd
 
 from automtl_core.dataset.dataset import Dataset, names_of
-from automtl_core.dataset.layout import CODED, ExampleColumn, key_of
+from automtl_core.dataset.layout import CODED, key_of
 from automtl_core.dataset.lists import USER
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST
 from automtl_core.prepare.values import Examples, codes, number_bags, number_values
-from automtl_core.raw.sql import any_time, as_seconds, category, check_names, create, literal, quoted
+from automtl_core.raw.sql import any_time, as_seconds, category, check_names, create, quoted
 
+EVENTS = "correct the column, or use --set dataset.history_length=0"
+RULES = {
+    "weight": (
+        f"NOT coalesce({{0}} BETWEEN 0 AND {LARGEST}, false)",
+        ", allowed are numbers from 0 on",
+        "repair the column that dataset.weights names; 0 takes a row out of the training",
+    ),
+    "number": ("NOT isfinite({0})", "", "use null for an unknown number"),
+    "time": ("NOT coalesce(isfinite({0}), false)", ", allowed are numbers", EVENTS),
+    "outcome": ("{0} NOT IN (0, 1)", ", allowed are 0, 1 and null", EVENTS),
+    "measure": (f"NOT abs({{0}}) <= {LARGEST}", ", allowed are numbers and null", EVENTS),
+    "part": (
+        "coalesce({0} NOT IN ('train', 'validation', 'test'), true)",
+        "",
+        "allowed are train, validation and test",
+    ),
+    "rank": ("{0} IS NULL", ", expected a time in each row", "drop the rows without a time, or fill it in"),
+}
+"""Content of a column -> SQL that is true for a wrong value, the allowed values, and the remedy."""
+SQL: Mapping[str, Callable[[str, str], str]] = {
+    **dict.fromkeys(("code", "owner"), category),
+    **dict.fromkeys(("number", "label", "weight"), lambda value, _: f"CAST({value} AS DOUBLE)"),
+    **dict.fromkeys(("time", "outcome", "measure"), as_seconds),
+    "text": lambda value, kind: f"coalesce(CAST({category(value, kind)} AS VARCHAR), '')",
+    "list": lambda value, _: f"CAST({value} AS VARCHAR[])",
+    "moment": any_time,
+}
+"""Content of a column -> SQL of its values, from those in the rows and their type."""
 JOINED = 50
 """Largest number of tables of codes in the joins of one query."""
 
@@ -84,22 +112,9 @@ def _create_unsorted(table: Examples, relation: duckdb.DuckDBPyRelation) -> None
     flags = {label.name for label in table.layout.labels if label.type.two_classes}
     chosen = []
     for key, (source, how, missing) in columns.items():
-        value, kind = quoted(source), kinds[source]
-        match how:
-            case "code" | "owner":
-                value = category(value, kind)
-            case "number" | "label" | "weight":
-                value = f"CAST({value} AS {'FLOAT' if key in flags else 'DOUBLE'})"
-            case "text":
-                value = f"coalesce(CAST({category(value, kind)} AS VARCHAR), '')"
-            case "list":
-                value = f"CAST({value} AS VARCHAR[])"
-            case "time" | "outcome" | "measure":
-                value = as_seconds(value, kind)
-            case "moment":
-                value = any_time(value, kind)
-        if missing is not None:
-            value = f"coalesce({value}, {float(missing)!r})"
+        value = SQL[how](quoted(source), kinds[source]) if how in SQL else quoted(source)
+        value = f"CAST({quoted(source)} AS FLOAT)" if key in flags else value
+        value = value if missing is None else f"coalesce({value}, {float(missing)!r})"
         chosen.append(f"{value} AS {quoted(key)}")
     try:
         create(table.db, "unsorted", relation.project(", ".join(chosen)))
@@ -223,54 +238,25 @@ def _check_lists(dataset: Dataset, name: str) -> None:
 
 def _check_values(table: Examples) -> None:
     """Check labels, numbers, weights and parts; missing labels and numbers are allowed."""
-    db, columns = table.db, table.layout.columns
-    rules = {key: _rule(table.dataset, key, column) for key, column in columns.items()}
-    tests = {key: rule for key, rule in rules.items() if rule[0]}
+    db, columns, labels = table.db, table.layout.columns, {one.name: one.type for one in table.layout.labels}
+    tests = {
+        key: [one.format(quoted(key)) for one in RULES[of.how]]
+        for key, of in columns.items()
+        if of.how in RULES
+    }
+    for key, kind in labels.items():
+        wrong = [f"NOT isfinite({quoted(key)})", *([f"{quoted(key)} <> floor({quoted(key)})"] * kind.whole)]
+        wrong += [f"{quoted(key)} < {kind.low}"] * (kind.low > -inf)
+        wrong += [f"{quoted(key)} > {kind.high}"] * (kind.high < inf)
+        fix = "repair the raw file, and use null for an unknown label"
+        tests[key] = [" OR ".join(wrong), f", allowed are {kind.allowed}", fix]
     if not tests:
         return
     combined = ", ".join(f"bool_or({test})" for test, *_ in tests.values())
-    results = db.execute(f"SELECT {combined} FROM unsorted").fetchall()[0]
-    for (key, (test, allowed, fix)), wrong in zip(tests.items(), results, strict=True):
-        if wrong:
-            [value] = db.execute(f"SELECT {quoted(key)} FROM unsorted WHERE {test} LIMIT 1").fetchall()[0]
-            source, how, _ = columns[key]
-            what = f"{how} {source}" if how in ("label", "weight") else source
-            raise DataError(f"dataset {table.name}: {what} holds {printable(repr(value))}{allowed}", fix)
-
-
-def _rule(dataset: Dataset, key: str, column: ExampleColumn) -> tuple[str, str, str]:
-    """Return SQL that is true for a wrong value of a column, the allowed values, and the remedy.
-
-    The SQL is empty for a column whose values are all allowed.
-    """
-    at = quoted(key)
-    events = "correct the column, or use --set dataset.history_length=0"
-    match column.how:
-        case "label":
-            kind = next(label.type for label in dataset.layout.labels if label.name == key)
-            tests = [f"NOT isfinite({at})", *([f"{at} <> floor({at})"] * kind.whole)]
-            tests += [f"{at} < {kind.low}"] * (kind.low > -inf) + [f"{at} > {kind.high}"] * (kind.high < inf)
-            fix = "repair the raw file, and use null for an unknown label"
-            return " OR ".join(tests), f", allowed are {kind.allowed}", fix
-        case "weight":
-            wrong = f"NOT coalesce({at} BETWEEN 0 AND {LARGEST}, false)"
-            fix = "repair the column that dataset.weights names; 0 takes a row out of the training"
-            return wrong, ", allowed are numbers from 0 on", fix
-        case "number":
-            return f"NOT isfinite({at})", "", "use null for an unknown number"
-        case "time":
-            return f"NOT coalesce(isfinite({at}), false)", ", allowed are numbers", events
-        case "outcome":
-            return f"{at} NOT IN (0, 1)", ", allowed are 0, 1 and null", events
-        case "measure":
-            return f"NOT abs({at}) <= {LARGEST}", ", allowed are numbers and null", events
-        case "part":
-            known = ", ".join(map(literal, ("train", "validation", "test")))
-            return f"coalesce({at} NOT IN ({known}), true)", "", "allowed are train, validation and test"
-        case "rank":
-            return (
-                f"{at} IS NULL",
-                ", expected a time in each row",
-                "drop the rows without a time, or fill it in",
-            )
-    return "", "", ""
+    results = dict(zip(tests, db.execute(f"SELECT {combined} FROM unsorted").fetchall()[0], strict=True))
+    for key in (key for key in columns if results.get(key)):
+        test, allowed, fix = tests[key]
+        [value] = db.execute(f"SELECT {quoted(key)} FROM unsorted WHERE {test} LIMIT 1").fetchall()[0]
+        source, how, _ = columns[key]
+        what = f"{how} {source}" if how in ("label", "weight") else source
+        raise DataError(f"dataset {table.name}: {what} holds {printable(repr(value))}{allowed}", fix)
