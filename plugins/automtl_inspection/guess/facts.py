@@ -127,6 +127,8 @@ class Facts:
     only_where: Sequence[str] = ()
     """Binary columns that hold their higher value in all rows where this column does, and in more; those with
     the fewest such rows first."""
+    jumps: str = ""
+    """Binary column whose mean differs between neighbouring integers by more than chance, as for codes."""
     panel: Literal["", "unit", "period"] = ""
     """Whether it holds the units or the periods of a panel, where nearly each unit has one row a period; a
     period alone, such as a year, if the rows are in its order."""
@@ -242,9 +244,9 @@ def _facts(facts: Facts, values: pd.DataFrame) -> Facts:
 
 
 def _related(db: duckdb.DuckDBPyConnection, known: Sequence[Facts]) -> list[Facts]:
-    """Return the facts with the relations of binary columns: `blank_where` and `only_where`."""
+    """Return the facts with the relations to binary columns: `blank_where`, `only_where` and `jumps`."""
     completed, places = list(known), [n for n, facts in enumerate(known) if facts.bits is not None]
-    if len(places) < 2:
+    if not places:
         return completed
     codes = []
     for n in places:
@@ -266,7 +268,28 @@ def _related(db: duckdb.DuckDBPyConnection, known: Sequence[Facts]) -> list[Fact
         fit = np.flatnonzero((both[k] == count[k]) & (count > count[k]) & (by_chance < 1e-3))
         names = [known[places[n]].name for n in fit[np.argsort(count[fit], kind="stable")]]
         completed[place] = replace(completed[place], blank_where=where, only_where=tuple(names))
+    for n, facts in enumerate(known):
+        if facts.kind == "integer" and 20 < facts.values < facts.rows / 4:
+            x = db.execute(f"SELECT TRY_CAST(c{n} AS DOUBLE) AS x FROM head").df()["x"].to_numpy()
+            jumps = (known[place].name for place, held in zip(places, rows, strict=True) if _jumps(x, held))
+            completed[n] = replace(facts, jumps=next(jumps, ""))
     return completed
+
+
+def _jumps(x: NDArray[Any], held: NDArray[Any]) -> bool:
+    """Return whether the mean of a binary column jumps between integers, in both halves of the rows."""
+    some = np.flatnonzero(~np.isnan(x) & ((held == 1) | (held == 2)))
+    values, place = np.unique(x[some], return_inverse=True)
+    cells, size = place + len(values) * (some % 2), 2 * len(values)
+    n, ones = np.bincount(cells, minlength=size), np.bincount(cells, held[some] == 2, size)
+    n, ones = n.reshape(2, -1), ones.reshape(2, -1)
+    around = n[:, :-2] + n[:, 2:]
+    known = np.minimum(n[:, 1:-1], around).min(0) > 0
+    near = (ones[:, :-2] + ones[:, 2:])[:, known] / around[:, known]
+    first, second = ones[:, 1:-1][:, known] / n[:, 1:-1][:, known] - near
+    # Frequent values do not decide alone.
+    both = first * second / (1 + 20 / n[:, 1:-1].sum(0)[known])
+    return bool(both.sum() > 3.5 * np.sqrt((both**2).sum()) > 0)
 
 
 def _described(values: pd.DataFrame, facts: Facts) -> Facts:

@@ -182,11 +182,6 @@ def _is_varied(facts: Facts) -> bool:
     return facts.values > max(FEW, facts.rows / 50)
 
 
-def _hardly_repeats(facts: Facts, seen: Glimpse) -> bool:
-    kinds = {"text": ("", "id", "amount"), "integer": ("id",)}
-    return facts.rows < 2 * facts.values and meaning(facts.name) in kinds.get(facts.kind, ())
-
-
 def _looks_coded(facts: Facts, seen: Glimpse) -> bool:
     """Return whether integers have gaps and equally many digits; without names, gaps, or begin far from 0."""
     low, high = float(facts.low), float(facts.high)
@@ -222,7 +217,9 @@ RULES = (
          "an id of events: new rows have other values"),
     Rule("unused", lambda f, s: f.kind == "text" and f.odd is not None and _is_varied(f),
          "numbers, except in {0.odd.rows:,} rows: if these are blanks, name their texts in `blanks`"),
-    Rule("unused", _hardly_repeats, "a different value in nearly each row"),
+    Rule("unused", lambda f, s: f.rows < 2 * f.values
+         and meaning(f.name) in {"text": ("", "id", "amount"), "integer": ("id",)}.get(f.kind, ()),
+         "a different value in nearly each row"),
     Rule("labels", lambda f, s: f.bits is not None and is_label(f.name, binary=True)),
     Rule("dense", lambda f, s: f.kind == "number" and f.name == "y" and "x" in {c.name for c in s.columns}),
     Rule("labels", lambda f, s: f.bits is None and f.kind in ("integer", "number") and f.values > 2
@@ -242,6 +239,8 @@ RULES = (
          doubt="integers that are recent times; if they are the time of the row, set `time`"),
     Rule("sparse", _looks_coded,
          doubt="integers with gaps or far from 0, as ids are; if they are amounts, move them to `dense`"),
+    Rule("sparse", lambda f, s: f.jumps,
+         doubt="integers whose neighbours differ in {0.jumps}, as codes do; if amounts, move to `dense`"),
     Rule("dense", lambda f, s: True,
          doubt="integers without a telling name; if they are ids or codes, move them to `sparse`"),
 )  # fmt: skip

@@ -1,4 +1,6 @@
 import duckdb
+import numpy as np
+import pandas as pd
 import pytest
 
 from automtl_inspection.guess.facts import Facts, Odd, facts_of
@@ -91,3 +93,14 @@ def test_how_a_column_tells_a_time(facts):
     assert facts(*NUMBERS).clock == ""
     found = facts(*(f"{1_500_000_000 + n}" for n in range(30)), "15")
     assert (found.clock, found.odd_clock, found.odd) == ("seconds", Odd(1, 32, "15"), None)
+
+
+@pytest.mark.parametrize(("values", "jumps"), [(range(40), ""), (range(0, 4000, 10), ""), (None, "y")])
+def test_integers_are_codes_where_a_binary_column_jumps_between_neighbours(values, jumps):
+    random = np.random.default_rng(0)
+    x = random.choice(300 if values is None else values, 6000)
+    rate = random.random(300)[x] if values is None else 0.5 + 0.4 * np.sin(x / max(values) * 6)
+    head = pd.DataFrame({"c0": x, "c1": random.random(6000) < rate, "line": range(6000)})  # noqa: F841
+    with duckdb.connect() as db:
+        db.execute("CREATE TABLE head AS SELECT c0::VARCHAR AS c0, c1::VARCHAR AS c1, line FROM head")
+        assert facts_of(db, [Facts("x"), Facts("y")])[0].jumps == jumps
