@@ -30,16 +30,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.earlier import FOLDS, Earlier, Floats, left, running
+from automtl_core.data.earlier import FOLDS, Earlier, left, running
 from automtl_core.data.part import Part, chunks
 from automtl_core.dataset.encodings import Aggregate
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import ArtifactError
+from automtl_core.fields.field import Codes, Floats, Ints, Singles
 from automtl_core.fields.lookup import Entries, Lookup, cells_of_key
 from automtl_core.fields.numeric import edges
 from automtl_core.system.documents import sha256
 
-Sums = tuple[NDArray[np.uint64], NDArray[np.float32]]
+Sums = tuple[NDArray[np.uint64], Singles]
 """Cells, [C], and for each the sums of `State.sums`, [C, 1 + 2 T]."""
 SHRINKAGE = 10.0
 """Pseudo-count of the prior in means, in rows."""
@@ -59,7 +60,7 @@ class State:
     edges: Mapping[str, Sequence[float]]
     """Numeric field of the key -> inner edges of its bins."""
     cells: NDArray[np.uint64]  # [C], sorted
-    sums: NDArray[np.float32]  # [C, 1 + 2 T]: rows; of each label the rows that have it, and its sum
+    sums: Singles  # [C, 1 + 2 T]: rows; of each label the rows that have it, and its sum
     totals: Floats  # [1 + 2 T]: the same sums over all rows
     time: float
     """Time of the newest row in the sums, from which half-lives count."""
@@ -153,7 +154,7 @@ class Aggregates:
         """The numbers of the cells of each aggregate."""
         return tuple(state.lookup(self.tasks) for state in self.states)
 
-    def numbers(self, fields: Mapping[str, Any], dense: Mapping[str, Any], rows: int) -> NDArray[np.float32]:
+    def numbers(self, fields: Mapping[str, Any], dense: Mapping[str, Any], rows: int) -> Singles:
         """Return the numbers of rows, [R, A]; see `Lookup`."""
         columns = [lookup(fields, dense) for lookup in self.lookups]
         return np.concatenate([np.zeros((rows, 0)), *columns], axis=1).astype(np.float32)
@@ -222,7 +223,7 @@ class Aggregates:
 NONE = Aggregates((), ())
 
 
-def fit(part: Part, schema: Schema, rule: Earlier, out: NDArray[np.float32]) -> Aggregates:
+def fit(part: Part, schema: Schema, rule: Earlier, out: Singles) -> Aggregates:
     """Compute the aggregates of training rows, and return their state.
 
     Args:
@@ -252,9 +253,7 @@ def fit(part: Part, schema: Schema, rule: Earlier, out: NDArray[np.float32]) -> 
     return Aggregates(tuple(states), schema.tasks)
 
 
-def numbers_as_of(
-    part: Part, schema: Schema, rule: Earlier, aggregates: Aggregates, rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
+def numbers_as_of(part: Part, schema: Schema, rule: Earlier, aggregates: Aggregates, rows: Ints) -> Singles:
     """Return the numbers of some rows, which see the rows before the times at which they look, [S, A].
 
     Args:
@@ -279,7 +278,7 @@ class _Earlier(NamedTuple):
     """The sums over earlier rows, whatever their cell; P: places of a rule, each of which sees other rows."""
 
     table: Floats  # [P, 1 + 2 T]
-    places: NDArray[np.int32]  # [R]
+    places: Codes  # [R]
     all: Floats  # [1 + 2 T]
     """The sums over all rows."""
     known: Floats  # [1 + 2 T]
@@ -315,7 +314,7 @@ def _earlier(part: Part, rule: Earlier, half_life: float | None) -> _Earlier:
 
 
 def _tell(
-    out: NDArray[np.float32], part: Part, schema: Schema, rule: Earlier, state: State, earlier: _Earlier
+    out: Singles, part: Part, schema: Schema, rule: Earlier, state: State, earlier: _Earlier
 ) -> Iterator["_Run"]:
     """Write the numbers of rows, [R, A], cells by cells, and yield the entries of each run."""
     one, scaling = state.aggregate, state.scaling
@@ -339,11 +338,11 @@ def _joined(sums: Sequence[Sums]) -> Sums:
 class _Run(NamedTuple):
     """Entries of rows in some of the cells of a key."""
 
-    rows: NDArray[np.int64]  # [E]
+    rows: Ints  # [E]
     shares: Floats | None  # [E]
     """One over the number of entries of the row; None where each row has one."""
     cells: NDArray[np.uint64]  # [C], sorted
-    places: NDArray[np.int64]  # [E]
+    places: Ints  # [E]
     """Place of each entry among the cells."""
     values: Floats  # [E, 1 + 2 T]
     """1, whether the row has each label, and these; all times its weights."""
@@ -384,19 +383,19 @@ def cells_of_rows(
 
 def _inputs(
     part: Part, schema: Schema, names: Collection[str]
-) -> tuple[dict[str, Entries], dict[str, NDArray[np.float32]]]:
+) -> tuple[dict[str, Entries], dict[str, Singles]]:
     """Return the hashes of the values of some fields, and the numbers of all numeric ones, [R]."""
     hashes = {f.name: part.entries(place) for place, f in enumerate(schema.sparse) if f.name in names}
     return hashes, {f.name: part.dense[:, place] for place, f in enumerate(schema.dense)}
 
 
-def key_edges(values: NDArray[np.float32]) -> list[float]:
+def key_edges(values: Singles) -> list[float]:
     """Return the inner edges of the bins of a numeric field in a key."""
     some = np.asarray(values[:: -(-len(values) // (1 << 20)) or 1], np.float64)
     return [float(np.float32(edge)) for edge in edges(some, BINS)]
 
 
-def _values(part: Part, rows: NDArray[np.int64] | slice) -> Floats:
+def _values(part: Part, rows: Ints | slice) -> Floats:
     """Return 1, whether a row has each label, and these, times its weights, [E, 1 + 2 T]."""
     labels = part.labels[rows].astype(np.float64)
     known = ~np.isnan(labels)
@@ -407,14 +406,14 @@ def _values(part: Part, rows: NDArray[np.int64] | slice) -> Floats:
     return np.asarray(found * np.concatenate([_weights(part, rows), of, of], axis=1))
 
 
-def _weights(part: Part, rows: NDArray[np.int64] | slice) -> Floats:
+def _weights(part: Part, rows: Ints | slice) -> Floats:
     """Return the weights of rows, the largest of those by task, [E, 1]."""
     if part.weights is None:
         return np.broadcast_to(np.float64(1), (len(part.ids[rows]), 1))
     return np.asarray(part.weights[rows].max(axis=1, keepdims=True), np.float64)
 
 
-def _standardise(out: NDArray[np.float32], part: Part) -> tuple[Floats, Floats]:
+def _standardise(out: Singles, part: Part) -> tuple[Floats, Floats]:
     """Standardise numbers of rows in place; return their means and deviations."""
     blocks = [slice(start, start + CHUNK) for start in range(0, len(out), CHUNK)]
     rows = sum(_weights(part, block).sum() for block in blocks) or 1.0

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from automtl_core.dataset.encodings import Refresh
+from automtl_core.fields.field import Bools, Codes, Floats, Ints
 from automtl_core.fields.lookup import mixed
 from automtl_core.system import seeds
 
-Floats = NDArray[np.float64]
 FOLDS = 5
 """Number of folds of the training rows where rows are not split by time."""
 PERIODS = 20
@@ -31,9 +30,9 @@ class Earlier:
     """Time before which a row sees the rows, from its own or that of its list, the delay and the refresh."""
     known_until: Floats | None = None  # [R]
     """Time before which labels are known at each row, where they come late or lists overlap; else None."""
-    folds: NDArray[np.int64] | None = None  # [R]
+    folds: Ints | None = None  # [R]
 
-    def some(self, rows: NDArray[np.int64]) -> "Earlier":
+    def some(self, rows: Ints) -> "Earlier":
         """Return the rule for some of the rows."""
         names = ("times", "seen_until", "known_until", "folds")
         arrays: dict[str, Any] = {name: getattr(self, name) for name in names}
@@ -44,17 +43,17 @@ class Earlier:
         return some
 
     @cached_property
-    def moments(self) -> tuple[Floats, NDArray[np.int32]]:
+    def moments(self) -> tuple[Floats, Codes]:
         """The times, at least those that occur, and the place of each row among them."""
         return _distinct(self.times)
 
     @cached_property
-    def ends(self) -> tuple[Floats, NDArray[np.int32]]:
+    def ends(self) -> tuple[Floats, Codes]:
         """The values of `seen_until`, at least those that occur, and the place of each row among them."""
         return _distinct(self.seen_until)
 
     @property
-    def seen(self) -> NDArray[np.int64]:
+    def seen(self) -> Ints:
         """The number of the times before each end, [ends]."""
         return np.searchsorted(self.moments[0], self.ends[0])
 
@@ -64,7 +63,7 @@ class Earlier:
         return self.moments[0][np.maximum(self.seen - 1, 0)]
 
     @cached_property
-    def known(self) -> NDArray[np.bool_] | None:
+    def known(self) -> Bools | None:
         """Mask of the rows whose labels are known when the last row sees others, [R]; None for all."""
         if self.times is None or self.known_until is None or not len(self.times):
             return None
@@ -82,7 +81,7 @@ class Earlier:
         time = float(self.times[known].max(initial=0.0))
         return left(np.maximum(time - self.times, 0.0), half_life) * known, time
 
-    def sums(self, cells: NDArray[np.int64], half_life: float | None = None) -> "EarlierSums":
+    def sums(self, cells: Ints, half_life: float | None = None) -> "EarlierSums":
         """Return the sums over earlier rows in the cell of each row, whose number is in `cells`, [E]."""
         return EarlierSums(self, cells, half_life)
 
@@ -97,7 +96,7 @@ class EarlierSums:
 
     """
 
-    def __init__(self, rule: Earlier, cells: NDArray[np.int64], half_life: float | None = None) -> None:
+    def __init__(self, rule: Earlier, cells: Ints, half_life: float | None = None) -> None:
         self.cells, self.folds, self.half_life = cells, rule.folds, half_life
         if rule.times is None:
             return
@@ -142,7 +141,7 @@ class EarlierSums:
         return found
 
 
-def _distinct(times: Floats | None) -> tuple[Floats, NDArray[np.int32]]:
+def _distinct(times: Floats | None) -> tuple[Floats, Codes]:
     assert times is not None  # noqa: S101 - rows of other folds have no times
     places, distinct = pd.factorize(times, sort=True)  # less memory than a sort takes, if many are equal
     return distinct, places.astype(np.int32)
@@ -191,7 +190,7 @@ def rule_of(
     rows: int,
     times: Floats | None,
     delay: float = 0.0,
-    users: NDArray[np.int32] | None = None,
+    users: Codes | None = None,
     refresh: Refresh = "never",
     began: Floats | None = None,
     overlap: bool = False,

@@ -39,6 +39,7 @@ from automtl_core.fields.encode import (
     numbers,
     read_encoder,
 )
+from automtl_core.fields.field import Bools, Floats, Singles
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.fields.lookup import entries
 from automtl_core.fields.vectors import VectorIds
@@ -165,7 +166,7 @@ class Encoder:
         }
         return self.with_numbers(Part(ids, dense, labels, bags, histories=tuple(histories), coded=coded))
 
-    def weights(self, columns: pd.DataFrame) -> NDArray[np.float32]:
+    def weights(self, columns: pd.DataFrame) -> Singles:
         """Return the weights of examples by task, [R, T]; 1 for a task without a column of weights.
 
         Raises:
@@ -265,7 +266,7 @@ class Encoder:
                 raise ArtifactError(f"{path}: missing or damaged", FIX)
         return encoder
 
-    def vectors(self) -> dict[str, NDArray[np.float32]]:
+    def vectors(self) -> dict[str, Singles]:
         """Return the pretrained vectors by field, memory-mapped, [V + 1, P] each."""
         return {name: one.vectors() for name, one in self.fields.items() if isinstance(one, VectorIds)}
 
@@ -313,9 +314,7 @@ def encoder_file(folder: Path, field: str, ending: str = ".txt") -> Path:
     return folder / f"{file_name(field)}{ending}"
 
 
-def _checked(
-    name: str, column: Column, wrong: Callable[[NDArray[np.float64]], NDArray[np.bool_]], what: str, fix: str
-) -> NDArray[np.float64]:
+def _checked(name: str, column: Column, wrong: Callable[[Floats], Bools], what: str, fix: str) -> Floats:
     """Return the numbers of a column, [R], none of which may be wrong."""
     try:
         found = numbers(column)

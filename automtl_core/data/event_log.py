@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -21,7 +20,10 @@ from automtl_core.dataset.declarations import History, source_of
 from automtl_core.dataset.lists import Lists
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import OWN, event_columns
+from automtl_core.fields.field import Bools, Floats, Ints
 from automtl_core.raw.sql import (
+    DB,
+    Relation,
     TimeRange,
     as_seconds,
     check_comparable,
@@ -60,9 +62,7 @@ def outcome_of(name: str) -> str:
     return f"CAST({quoted(column)} AS VARCHAR) = {literal(text)}" if text is not None else quoted(column)
 
 
-def events_of_file(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, table: str
-) -> duckdb.DuckDBPyRelation:
+def events_of_file(db: DB, dataset: Dataset, history: History, table: str) -> Relation:
     """Return the events of a log of new rows, with the columns of the history, as preparation reads them.
 
     Args:
@@ -141,13 +141,7 @@ def order_of(history: History, value: str, field: str) -> str:
     return f"TRY_CAST({text} AS BIGINT)" if facts and field in facts.integers else text
 
 
-def spans(
-    times: NDArray[np.float64],
-    starts: NDArray[np.int64],
-    owners: NDArray[np.int64],
-    now: NDArray[np.float64],
-    history: History,
-) -> NDArray[np.int64]:
+def spans(times: Floats, starts: Ints, owners: Ints, now: Floats, history: History) -> Ints:
     """Return the first event of each row and the one after its last, [R, 2].
 
     Args:
@@ -171,26 +165,24 @@ def spans(
     return np.stack([np.where(known, start, 0), np.where(known, end, 0)], axis=1)
 
 
-def events_read(events: int, of_rows: Iterable[NDArray[np.int64]]) -> NDArray[np.bool_]:
+def events_read(events: int, of_rows: Iterable[Ints]) -> Bools:
     """Return whether a row reads each event, [E], from the spans of rows, [R, 2] each."""
     changes = np.zeros(events + 1, np.int64)  # of the number of rows that read an event
     for bounds in of_rows:
         np.add.at(changes, bounds[:, 0], 1)
         np.add.at(changes, bounds[:, 1], -1)
-    read: NDArray[np.bool_] = changes.cumsum()[:-1] > 0
+    read: Bools = changes.cumsum()[:-1] > 0
     return read
 
 
-def newest_ages(
-    spans: NDArray[np.integer[Any]], now: NDArray[np.float64], times: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def newest_ages(spans: NDArray[np.integer[Any]], now: Floats, times: Floats) -> Floats:
     """Return the age of the newest event of each row that has one, from spans [R, 2] and row times [R]."""
     filled = spans[:, 1] > spans[:, 0]
-    ages: NDArray[np.float64] = now[filled] - times[spans[filled, 1] - 1]
+    ages: Floats = now[filled] - times[spans[filled, 1] - 1]
     return ages
 
 
-def joined(history: History, rows: int, ages: NDArray[np.float64]) -> str:
+def joined(history: History, rows: int, ages: Floats) -> str:
     """Return how many rows have events, and the age of the newest one, from `newest_ages`, as a sentence."""
     if not len(ages):
         return f"history {history.name}: none of {rows:,} rows has an event"
@@ -206,9 +198,9 @@ class NewEvents:
     """The events of new rows."""
 
     history: History
-    spans: NDArray[np.int64]  # [R, 2]
-    now: NDArray[np.float64]  # [R]
-    times: NDArray[np.float64]  # [E]
+    spans: Ints  # [R, 2]
+    now: Floats  # [R]
+    times: Floats  # [E]
     values: Mapping[str, NDArray[Any]]
     """List column -> the values of all events, [E], without those of ages."""
     apart: bool = False
@@ -224,7 +216,7 @@ class NewEvents:
         return found
 
     @property
-    def ages(self) -> NDArray[np.float64]:
+    def ages(self) -> Floats:
         """Age of the newest event of each row that has one."""
         return newest_ages(self.spans, self.now, self.times)
 
@@ -234,12 +226,7 @@ class NewEvents:
 
 
 def new_events(
-    db: duckdb.DuckDBPyConnection,
-    dataset: Dataset,
-    history: History,
-    rows: str,
-    log: str,
-    lists: Lists | None = None,
+    db: DB, dataset: Dataset, history: History, rows: str, log: str, lists: Lists | None = None
 ) -> NewEvents:
     """Return the events of rows from a log, those of a row in the order of preparation.
 
@@ -282,13 +269,7 @@ def new_events(
     return replace(needed, apart=apart)
 
 
-def _sort(
-    db: duckdb.DuckDBPyConnection,
-    history: History,
-    events: duckdb.DuckDBPyRelation,
-    kind: str,
-    owners: "pd.Index[Any]",
-) -> None:
+def _sort(db: DB, history: History, events: Relation, kind: str, owners: "pd.Index[Any]") -> None:
     """Create the table of the events of some owners, sorted as in preparation, with their places."""
     db.register("events of a log", events)
     numbers = {f"{OWN}name": owners.astype(object), f"{OWN}number": range(len(owners))}
@@ -307,13 +288,7 @@ def _sort(
         db.unregister(view)
 
 
-def _needed(
-    db: duckdb.DuckDBPyConnection,
-    history: History,
-    places: NDArray[np.int64],
-    now: NDArray[np.float64],
-    times: NDArray[np.float64],
-) -> NewEvents:
+def _needed(db: DB, history: History, places: Ints, now: Floats, times: Floats) -> NewEvents:
     """Return the events of rows without those that no row has."""
     needed = events_read(len(times), [places])
     before = np.concatenate([[0], needed.cumsum()])

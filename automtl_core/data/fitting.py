@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
-from numpy.typing import NDArray
 
 from automtl_core.data.aggregates import NONE, Aggregates, fit
 from automtl_core.data.earlier import Earlier
@@ -27,6 +26,7 @@ from automtl_core.data.part import Part, chunks
 from automtl_core.dataset.encodings import BINS
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError, AutoMTLError
+from automtl_core.fields.field import Singles
 from automtl_core.fields.numeric import edges
 from automtl_core.system.documents import canonical, read_signed, write_signed
 from automtl_core.system.files import publish_folder
@@ -39,7 +39,7 @@ ROWS = 1_000_000
 """Largest number of rows for the computation of edges."""
 
 
-def bin_edges(part: Part, schema: Schema) -> NDArray[np.float32] | None:
+def bin_edges(part: Part, schema: Schema) -> Singles | None:
     """Return the edges of bins of equal frequency, with the minimum and the maximum, [M + P, Q].
 
     Where numbers repeat, there are fewer bins, and the last edge is repeated. None if no field has bins, and
@@ -67,7 +67,7 @@ class Encoded:
     train: Part
     validation: Part
     """Held-out rows, whose aggregates see all training rows."""
-    edges: NDArray[np.float32] | None = None  # [M + P, Q]
+    edges: Singles | None = None  # [M + P, Q]
     """Bin edges of dense fields; None without bins."""
     aggregates: Aggregates = NONE
 
@@ -94,7 +94,7 @@ def encoded(
         return Encoded(train, validation, found)
     parts = {"train": train, "validation": validation}
     if path is None:
-        dense: Mapping[str, NDArray[np.float32]] = {
+        dense: Mapping[str, Singles] = {
             name: np.empty((len(part), schema.n_numbers), np.float32) for name, part in parts.items()
         }
         aggregates = _fill(parts, schema, rule, dense)
@@ -112,7 +112,7 @@ def encoded(
 
 def _kept(
     folder: Path, parts: Mapping[str, Part], schema: Schema, rule: Earlier
-) -> tuple[Mapping[str, NDArray[np.float32]], Aggregates]:
+) -> tuple[Mapping[str, Singles], Aggregates]:
     """Return the numbers in a folder, after they were computed if there is none, or it is damaged."""
     for attempt in range(2):
         if not folder.exists():
@@ -137,7 +137,7 @@ def _kept(
 
 
 def _fill(
-    parts: Mapping[str, Part], schema: Schema, rule: Earlier, dense: Mapping[str, NDArray[np.float32]]
+    parts: Mapping[str, Part], schema: Schema, rule: Earlier, dense: Mapping[str, Singles]
 ) -> Aggregates:
     """Write dense fields and numbers of aggregates into arrays; return the state."""
     fields = len(schema.dense)

@@ -26,14 +26,15 @@ from automtl_core.dataset.layout import MOMENT
 from automtl_core.dataset.lists import Lists
 from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, floats, text, texts, whole
+from automtl_core.fields.field import Bools, Codes, Floats
 from automtl_core.raw.load import Rejected
 from automtl_core.raw.records import Fault, expected, shown
-from automtl_core.raw.sql import TimeRange, Times, any_time, check_comparable, quoted, times_of
+from automtl_core.raw.sql import DB, TimeRange, Times, any_time, check_comparable, quoted, times_of
 from automtl_core.system.progress import Progress, silent
 
 ROWS, CHUNK = 1 << 16, 1 << 14
 """Number of rows that are read together for their digests, and about the number that is encoded together."""
-_Read = tuple[NDArray[Any], NDArray[np.bool_]]
+_Read = tuple[NDArray[Any], Bools]
 """The values of a column, numbers, NaN where missing, or texts, None where missing; and whether each fits."""
 Examples = pd.DataFrame | Mapping[str, Values]
 """Column -> one value for each row; not modified."""
@@ -200,17 +201,17 @@ class NewRows:
     """The events of the rows, from a log."""
     times: Times | None = None
     """The times of the rows, if they are read."""
-    lists: NDArray[np.int32] | None = None
+    lists: Codes | None = None
     """Number of the list of each row, 0 for none, [R]; None where lists are not needed."""
-    began: NDArray[np.float64] | None = None
+    began: Floats | None = None
     """Time at which the list of each row begins, [R]; None without lists or their times."""
-    db: duckdb.DuckDBPyConnection | None = None
+    db: DB | None = None
     """Database with the rows of files."""
 
     def __len__(self) -> int:
         return self.count
 
-    def later_than(self, newest: float, first: float, name: str) -> NDArray[np.bool_]:
+    def later_than(self, newest: float, first: float, name: str) -> Bools:
         """Return whether rows are later than a time, [R]; a sentence names the number of others.
 
         Args:
@@ -227,7 +228,7 @@ class NewRows:
         column, (form, seconds) = str(self.reading.time), self.times
         training = TimeRange("the training rows", form, first, newest)
         check_comparable(column, training, TimeRange("the new rows", form, seconds.min(), seconds.max()))
-        later: NDArray[np.bool_] = seconds > newest
+        later: Bools = seconds > newest
         at = f"later than {column} {self.times.in_words(newest)}, {name}"
         if not later.any():
             fix = "give later rows; to try an update, train a run without its newest days, and give them here"
@@ -259,7 +260,7 @@ class NewRows:
         ]
         return np.concatenate(found), blank
 
-    def beyond(self, known: Hashes, who: str) -> NDArray[np.bool_]:
+    def beyond(self, known: Hashes, who: str) -> Bools:
         """Return whether rows are not among known ones, [R]; a sentence names the number of others.
 
         Args:
@@ -313,7 +314,7 @@ class NewRows:
             start += len(chunk)
 
 
-def numbered(column: Values, numbers: dict[str, int]) -> NDArray[np.int32]:
+def numbered(column: Values, numbers: dict[str, int]) -> Codes:
     """Return the number of each user, 0 for a blank, [R]; users without a number get the next ones."""
     known = (numbers.setdefault(user, len(numbers) + 1) if user else 0 for user in texts(column))
     return np.fromiter(known, np.int32, len(column))
@@ -375,9 +376,7 @@ def frame_rows(reading: NewExamples) -> NewRows:
     return NewRows(reading, len(rows), tables, [Rejected("", fault) for fault in faults], **found)
 
 
-def in_tables(
-    db: duckdb.DuckDBPyConnection, reading: NewExamples, rows: str, log_of: Callable[[History], str]
-) -> dict[str, Any]:
+def in_tables(db: DB, reading: NewExamples, rows: str, log_of: Callable[[History], str]) -> dict[str, Any]:
     """Return the lists, events and times of new rows as attributes of `NewRows`.
 
     Args:
@@ -400,7 +399,7 @@ def in_tables(
     return found
 
 
-def _log(db: duckdb.DuckDBPyConnection, reading: NewExamples, history: History) -> str:
+def _log(db: DB, reading: NewExamples, history: History) -> str:
     """Return the table of the events of a history from a log in memory."""
     assert not isinstance(reading.log, Path | None)  # noqa: S101
     columns = reading.log_file("", history).columns

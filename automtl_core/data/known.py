@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.fields.encode import filled, numbers, seconds, texts
-from automtl_core.fields.field import Read
+from automtl_core.fields.field import Bools, Floats, Read
 from automtl_core.fields.lookup import hashes_of, mixed
 
 Hashes = NDArray[np.uint64]
@@ -26,13 +26,13 @@ def digest_of(columns: Mapping[str, Hashes]) -> Hashes:
     return found
 
 
-def of_numbers(values: NDArray[np.float64]) -> Hashes:
+def of_numbers(values: Floats) -> Hashes:
     """Return a hash of each number in single precision, as networks read it, 0 where missing."""
     with np.errstate(over="ignore"):
         return of_times(values.astype(np.float32).astype(np.float64))
 
 
-def of_times(values: NDArray[np.float64]) -> Hashes:
+def of_times(values: Floats) -> Hashes:
     """Return a hash of each number, 0 where missing."""
     found: Hashes = np.where(np.isnan(values), np.uint64(0), mixed((values + 0.0).view(np.uint64)))
     return found
@@ -70,7 +70,7 @@ def of_values(read: Read, values: Any, buckets: int | None = None) -> Hashes:
 class Seen(NamedTuple):
     """Which of some rows are among known rows."""
 
-    rows: NDArray[np.bool_]
+    rows: Bools
     """Whether a row is known, [R]; of equal rows as many as are known, the first ones."""
     equal: int
     """Number of these that equal other rows in all columns."""

@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-import duckdb
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from automtl_core.dataset.dataset import TEXT, Column
 from automtl_core.dataset.lists import Formed, Lists
-from automtl_core.raw.sql import quoted, times_of
+from automtl_core.fields.field import Ints
+from automtl_core.raw.sql import DB, quoted, times_of
 
 
-def lists_of_rows(db: duckdb.DuckDBPyConnection, lists: Lists, *tables: str) -> Formed:
+def lists_of_rows(db: DB, lists: Lists, *tables: str) -> Formed:
     """Return the lists of the rows of a table, in order; rows of further tables follow.
 
     Args:
@@ -46,7 +45,7 @@ def columns_of_rows(lists: Lists, declared: Mapping[str, Column]) -> dict[str, C
     return {**{name: used.get(name, TEXT) for name in lists.by}, **times}
 
 
-def together(columns: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+def together(columns: Sequence[Ints]) -> Ints:
     """Return a number for the values of a row in several columns, -1 where one has none, [R] each -> [R]."""
     found = columns[0]
     for column in columns[1:]:

@@ -10,19 +10,17 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import duckdb
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from automtl_core.data.frames import NewExamples, NewRows, frame_rows, in_tables, with_columns
 from automtl_core.dataset.dataset import TEXT, RawFile, columns_of_lists
 from automtl_core.dataset.declarations import History
 from automtl_core.errors import DataError, FaultyRowError, RunExistsError, UsageError, did_you_mean, listing
+from automtl_core.fields.field import Floats
 from automtl_core.raw.connection import connect
 from automtl_core.raw.find import listed_files, source_of
 from automtl_core.raw.load import load, place_of
-from automtl_core.raw.sql import count, literal, quoted
+from automtl_core.raw.sql import DB, count, literal, quoted
 from automtl_core.system.files import publish_file, remove_stale, scratch_folder
 
 FORMATS = {".csv": "FORMAT csv, HEADER", ".parquet": "FORMAT parquet"}
@@ -84,7 +82,7 @@ def new_rows(reading: NewExamples) -> Iterator[NewRows]:
         yield NewRows(reading, count(db, quoted(TABLE)), partial(_tables, db), rejected, db=db, **found)
 
 
-def _tables(db: duckdb.DuckDBPyConnection, size: int) -> Iterator[pd.DataFrame]:
+def _tables(db: DB, size: int) -> Iterator[pd.DataFrame]:
     """Yield the rows of files in order, `size` at a time."""
     table = db.table(quoted(TABLE))
     kinds = dict(zip(table.columns, map(str, table.types), strict=True))
@@ -105,9 +103,7 @@ def _tables(db: duckdb.DuckDBPyConnection, size: int) -> Iterator[pd.DataFrame]:
 
 
 @contextmanager
-def predictions_file(
-    rows: NewRows, path: Path, tasks: Sequence[str]
-) -> Iterator[Callable[[NDArray[np.float64]], None]]:
+def predictions_file(rows: NewRows, path: Path, tasks: Sequence[str]) -> Iterator[Callable[[Floats], None]]:
     """Yield a function that receives the predictions of the next rows, [R, T].
 
     The file is created when the block ends without an error.
@@ -130,7 +126,7 @@ def predictions_file(
     db = rows.db.cursor()  # a connection that reads rows cannot insert at the same time
     db.execute(f"CREATE TABLE predictions ({', '.join(f'{quoted(task)} DOUBLE' for task in tasks)})")
 
-    def add(predictions: NDArray[np.float64]) -> None:
+    def add(predictions: Floats) -> None:
         db.register("more", pd.DataFrame(predictions, columns=list(tasks)))
         db.execute("INSERT INTO predictions FROM more")
         db.unregister("more")

@@ -16,6 +16,7 @@ from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError
 from automtl_core.fields.encode import padded
+from automtl_core.fields.field import Bools, Codes, Ints, Singles
 from automtl_core.fields.lookup import Entries, mixed
 from automtl_core.system import seeds
 
@@ -30,10 +31,10 @@ WHOLE = 1 << 24
 class Bags(NamedTuple):
     """The values of all bags of a multi-valued field, as ids: bag b has values[starts[b]:starts[b + 1]]."""
 
-    starts: NDArray[np.int64]
-    values: NDArray[np.int32]
+    starts: Ints
+    values: Codes
 
-    def held(self, numbers: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def held(self, numbers: NDArray[np.integer[Any]]) -> tuple[Ints, Ints]:
         """Return the concatenated values of the bags with these numbers, and the length of each bag, [B]."""
         starts = self.starts[numbers]
         lengths = self.starts[numbers + 1] - starts
@@ -48,17 +49,17 @@ class Coded(NamedTuple):
     """Hash of the value of each code; see `fields.lookup`."""
 
 
-def ranges(starts: NDArray[Any], lengths: NDArray[Any]) -> NDArray[np.int64]:
+def ranges(starts: NDArray[Any], lengths: NDArray[Any]) -> Ints:
     """Return the places of ranges, one after the other."""
     before = np.cumsum(lengths) - lengths
-    places: NDArray[np.int64] = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+    places: Ints = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
     return places
 
 
 class Events(NamedTuple):
     """The events of a history, sorted by owner and time."""
 
-    ids: NDArray[np.int32]  # [E, F]
+    ids: Codes  # [E, F]
     """Values of shared fields: 0 where missing, above the vocabulary for values that no training row has."""
     numbers: NDArray[np.uint8 | np.float32]  # [E, A]
     """Outcomes, then other numbers, NaN where missing."""
@@ -68,12 +69,12 @@ class Events(NamedTuple):
 class Padded(NamedTuple):
     """The events of B rows, the latest first, padded to L. The entries of padding are arbitrary."""
 
-    ids: NDArray[np.int32]  # [B, L, F]
+    ids: Codes  # [B, L, F]
     numbers: NDArray[np.uint8 | np.float32]  # [B, L, A]
-    ages: NDArray[np.float32]  # [B, L], 0 for padding
+    ages: Singles  # [B, L], 0 for padding
     """Time since the event."""
-    known: NDArray[np.bool_]  # [B, L], False for padding
-    values: NDArray[np.int32]  # [B, F], the row's values of shared fields
+    known: Bools  # [B, L], False for padding
+    values: Codes  # [B, F], the row's values of shared fields
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,13 @@ class Histories:
     events: Events
     spans: NDArray[np.integer[Any]]  # [R, 2]
     times: NDArray[Any]  # [R]
-    values: NDArray[np.int32]  # [R, F]
+    values: Codes  # [R, F]
 
-    def some(self, rows: slice | NDArray[np.int64]) -> "Histories":
+    def some(self, rows: slice | Ints) -> "Histories":
         """Return the histories of some of the rows."""
         return Histories(self.events, self.spans[rows], self.times[rows], self.values[rows])
 
-    def padded(self, rows: slice | NDArray[np.int64]) -> Padded:
+    def padded(self, rows: slice | Ints) -> Padded:
         """Return the events of some of the rows."""
         start, end = self.spans[rows].T
         length = max(int((end - start).max(initial=0)), 1)
@@ -102,28 +103,28 @@ class Histories:
 class Part:
     """Encoded rows, such as those of one part of a dataset; one array row for each example, contiguous."""
 
-    ids: NDArray[np.int32]  # [R, N]
-    dense: NDArray[np.float32]  # [R, M], NaN where missing; the numbers of aggregates come last
-    labels: NDArray[np.float32]  # [R, T], NaN where a row lacks the label
+    ids: Codes  # [R, N]
+    dense: Singles  # [R, M], NaN where missing; the numbers of aggregates come last
+    labels: Singles  # [R, T], NaN where a row lacks the label
     bags: Mapping[int, Bags] = field(default_factory=dict)
     """Index of a column of `ids` that holds numbers of bags -> its bags."""
-    users: NDArray[np.int32] | None = None  # [R]
+    users: Codes | None = None  # [R]
     """Number of the user of each row, 0 for none; None without a user field."""
     histories: tuple[Histories, ...] = ()
     """Histories of the rows, in the order of the schema."""
     coded: Mapping[int, Coded] = field(default_factory=dict)
     """Index of a column of `ids` from a vocabulary -> the values of rows, also those outside of it."""
-    lists: NDArray[np.int32] | None = None  # [R]
+    lists: Codes | None = None  # [R]
     """Number of the list of each row, 0 for none; None without lists. See `DatasetSettings.list`."""
-    weights: NDArray[np.float32] | None = None  # [R, T]
+    weights: Singles | None = None  # [R, T]
     """Weight of each row in the losses of tasks; None if all are 1."""
 
     @property
-    def groups(self) -> NDArray[np.int32] | None:
+    def groups(self) -> Codes | None:
         """Numbers of the rows that are ranked against each other, 0 for none, [R]: lists, or else users."""
         return self.users if self.lists is None else self.lists
 
-    def some(self, rows: slice | NDArray[np.int64]) -> "Part":
+    def some(self, rows: slice | Ints) -> "Part":
         """Return some of the rows, with all bags."""
         arrays: dict[str, Any] = {n: of[rows] for n in COLUMNS if (of := getattr(self, n)) is not None}
         histories = tuple(history.some(rows) for history in self.histories)
@@ -140,7 +141,7 @@ class Part:
             return Entries(hashes[codes])
         return Entries(mixed(self.ids[:, place]))
 
-    def with_numbers(self, numbers: NDArray[np.float32]) -> "Part":
+    def with_numbers(self, numbers: Singles) -> "Part":
         """Return the rows with more columns of `dense`."""
         return replace(self, dense=np.concatenate([self.dense, numbers], axis=1))
 
@@ -188,7 +189,7 @@ def chunks(part: Part) -> Iterator[Part]:
         yield part.some(slice(start, start + CHUNK))
 
 
-def held(bags: Bags) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
+def held(bags: Bags) -> Iterator[tuple[Ints, Codes]]:
     """Yield the values of all bags in chunks: the number of each value's bag, [V], and the value, [V]."""
     for start in range(0, len(bags.values), CHUNK):
         values = np.asarray(bags.values[start : start + CHUNK])
@@ -198,12 +199,8 @@ def held(bags: Bags) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
 
 
 def some_rows(
-    rows: int,
-    count: int,
-    random: np.random.Generator,
-    groups: NDArray[np.int32] | None = None,
-    whole: int = WHOLE,
-) -> NDArray[np.int64]:
+    rows: int, count: int, random: np.random.Generator, groups: Codes | None = None, whole: int = WHOLE
+) -> Ints:
     """Return the sorted indices of `count` random rows, all of them if there are fewer, [S].
 
     With more rows than `whole`, the sample has one random row from each of `count` equal runs of rows, so
@@ -233,7 +230,7 @@ def some_rows(
     return bounds[:-1] + random.integers(np.diff(bounds))
 
 
-def units_of(groups: NDArray[np.int32]) -> NDArray[np.int64]:
+def units_of(groups: Codes) -> Ints:
     """Return numbers of what is drawn as a whole: the rows of a group, or a row without one, [R].
 
     Args:
@@ -265,9 +262,7 @@ def drawn(schema: Schema, count: int) -> Part:
     return Part(ids, dense, labels, bags, histories=histories)
 
 
-def drawn_history(
-    schema: Schema, history: History, ids: NDArray[np.int32], random: np.random.Generator
-) -> Histories:
+def drawn_history(schema: Schema, history: History, ids: Codes, random: np.random.Generator) -> Histories:
     """Return random events of rows with these ids; some rows have none, and some values are unseen."""
     ends = random.integers(0, min(history.length, 8) + 1, len(ids)).cumsum()
     spans, places = np.stack([np.append(0, ends[:-1]), ends], axis=1), schema.shared_fields(history)

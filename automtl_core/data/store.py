@@ -56,6 +56,7 @@ from automtl_core.dataset.encodings import Refresh
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError, StorageError
 from automtl_core.fields.encode import Kinds, file_name
+from automtl_core.fields.field import Codes, Floats
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.fields.sparse import vocabulary_of
 from automtl_core.system.documents import canonical, read_signed, sha256, write_signed
@@ -147,7 +148,7 @@ class Prepared:
         paths = {one.name: self.path / "hashes" / f"{file_name(one.name)}.npy" for one in self.schema.sparse}
         return {name: _mapped(path) for name, path in paths.items() if path.exists()}
 
-    def users(self, name: str) -> NDArray[np.int32] | None:
+    def users(self, name: str) -> Codes | None:
         """Return the number of the user of each row of a part, [R]; None without a user field.
 
         Users outside of the training rows have distinct numbers too, unlike unseen ids; 0 means no user.
@@ -165,7 +166,7 @@ class Prepared:
         made = Encoder.load(self.path / ENCODER, self.kinds)
         return replace(made, schema=self._judged(made.schema))
 
-    def times(self, name: str) -> NDArray[np.float64] | None:
+    def times(self, name: str) -> Floats | None:
         """Return the time at which the list of each row of a part begins, or else its own, [R].
 
         None without a split by time.
@@ -181,12 +182,12 @@ class Prepared:
         path = self.path / part / f"{name}.npy"
         return _mapped(path)[:, 0] if path.exists() else None
 
-    def seconds(self, name: str) -> NDArray[np.float64] | None:
+    def seconds(self, name: str) -> Floats | None:
         """Return the time of each row of a part, seconds if a date, [R]; None without a split by time."""
         return self._column(name, "seconds")
 
     @property
-    def drawn_together(self) -> NDArray[np.int32] | None:
+    def drawn_together(self) -> Codes | None:
         """Numbers of the training rows that random draws keep together, [R]: users or lists; else None."""
         users = self.manifest["settings"]["split"] == "user"
         return self.users("train") if users else self._column("train", "lists")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
+from automtl_core.fields.field import Codes, Floats, Ints
 from automtl_core.settings.settings import Settings
 from automtl_core.settings.words import Takes
 from automtl_core.system.documents import Value
@@ -89,9 +89,9 @@ def in_units(duration: float | str, unit: float) -> float:
 class Formed(NamedTuple):
     """The lists of rows."""
 
-    numbers: NDArray[np.int32]  # [R]
+    numbers: Codes  # [R]
     """Number of the list of each row, 0 for a row without a value in one of the columns."""
-    begin: NDArray[np.float64] | None  # [R]
+    begin: Floats | None  # [R]
     """Time at which the list of each row begins; without a list, the row's own or that of its period. None
     without times."""
 
@@ -121,7 +121,7 @@ class Lists(Value):
         """Whether lists begin with a period, whatever the times of their rows are: they do not overlap."""
         return self.every is not None
 
-    def form(self, owners: NDArray[np.int64], times: NDArray[np.float64] | None) -> Formed:
+    def form(self, owners: Ints, times: Floats | None) -> Formed:
         """Return the lists of rows.
 
         Args:

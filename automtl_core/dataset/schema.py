@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from automtl_core.dataset.declarations import ALL_EVENTS, LATEST, History
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
 from automtl_core.dataset.lists import Lists
 from automtl_core.errors import ArtifactError, UnknownNameError, UsageError, did_you_mean, listing, one_line
+from automtl_core.fields.field import Floats
 from automtl_core.system.documents import Value, reader
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import task_kind
@@ -84,7 +84,7 @@ class Task:
         """The kind of task: its loss, metrics and labels."""
         return task_kind(self.kind)
 
-    def predictions(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    def predictions(self, logits: Floats) -> Floats:
         """Return predictions in units of the label for logits of any shape."""
         return self.type.predictions(logits) * self.deviation + self.mean
 
@@ -311,7 +311,7 @@ def scores_of(tasks: Sequence[Task]) -> list[Score]:
     return found
 
 
-def products(scores: Sequence[Score], predictions: NDArray[np.float64]) -> NDArray[np.float64]:
+def products(scores: Sequence[Score], predictions: Floats) -> Floats:
     """Return the scores of predictions: [R, T] -> [R, S]."""
     return np.stack([predictions[:, list(score.tasks)].prod(axis=1) for score in scores], axis=1)
 

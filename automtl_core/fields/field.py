@@ -18,6 +18,9 @@ from automtl_core.settings.words import sentences
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Chunk = Mapping[str, NDArray[Any]]
 """Columns of consecutive rows, as requested by `FieldKind.reads`."""
 

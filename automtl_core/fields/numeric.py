@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.fields.encode import FieldEncoder, Gives, Reading, filled
-from automtl_core.fields.field import Chunk, FieldKind, FieldLearner, Read, Source
+from automtl_core.fields.field import Chunk, FieldKind, FieldLearner, Floats, Read, Source
 
-Floats = NDArray[np.float64]
 Scaling = Literal["standard", "minmax", "log", "none"]
 """Scaling of a dense field: to mean 0 and deviation 1, to [0, 1], that of sign(x) log(1 + |x|), or none."""
 

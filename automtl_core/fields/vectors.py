@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from automtl_core.fields.encode import FieldEncoder
-from automtl_core.fields.field import FieldKind, Read, Source
+from automtl_core.fields.field import FieldKind, Floats, Read, Source
 from automtl_core.fields.sparse import Counts, Vocabulary, write_vocabulary
 
 
@@ -110,7 +109,7 @@ class KnownVectors(Counts):
             of_vectors = hashlib.file_digest(file, "sha256").hexdigest()
         return VectorIds(len(known) + 1, digest, path, self.name, len(mean), of_vectors)
 
-    def _write_vectors(self, path: Path, count: int, mean: NDArray[np.float64], spread: float) -> None:
+    def _write_vectors(self, path: Path, count: int, mean: Floats, spread: float) -> None:
         shape = (count + 1, len(mean))
         # Plain bytes, because a full disk ends a write to mapped memory by a signal.
         with path.open("wb") as file:

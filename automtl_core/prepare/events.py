@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,11 +34,13 @@ from automtl_core.dataset.declarations import EventFacts, History, TimeForm
 from automtl_core.dataset.layout import key_of
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled, outside
-from automtl_core.fields.field import FieldLearner
+from automtl_core.fields.field import Codes, FieldLearner, Floats, Ints
 from automtl_core.prepare.encode import BEGIN, ROW, Encoding, chunks, rows_of
 from automtl_core.prepare.split import TRAIN
 from automtl_core.prepare.values import Examples, codes, fetched, number_values
 from automtl_core.raw.sql import (
+    DB,
+    Relation,
     TimeRange,
     as_seconds,
     category,
@@ -68,7 +69,7 @@ def log_table(history: History) -> str:
     return quoted(f"log of {history.name}")
 
 
-def make_events(table: Examples, rows: duckdb.DuckDBPyRelation) -> tuple[tuple[History, ...], list[str]]:
+def make_events(table: Examples, rows: Relation) -> tuple[tuple[History, ...], list[str]]:
     """Create a table of the events of each history, sorted by owner, time and all other columns.
 
     Values of shared fields are codes. Those that no row has get codes too, so that events with equal values
@@ -107,7 +108,7 @@ def make_events(table: Examples, rows: duckdb.DuckDBPyRelation) -> tuple[tuple[H
     return tuple(histories), warnings
 
 
-def _facts(table: Examples, history: History, rows: duckdb.DuckDBPyRelation) -> EventFacts:
+def _facts(table: Examples, history: History, rows: Relation) -> EventFacts:
     """Return the facts by which events of new rows are read."""
     db = table.db
     kinds = {
@@ -217,16 +218,14 @@ def _unnested(table: Examples, history: History) -> str:
     return f"(SELECT {columns} FROM {log_table(history)})"
 
 
-def _refuse(
-    db: duckdb.DuckDBPyConnection, history: History, column: str, test: str, allowed: str, hold: str, fix: str
-) -> None:
+def _refuse(db: DB, history: History, column: str, test: str, allowed: str, hold: str, fix: str) -> None:
     """Refuse a log with a value of a column for which the test is true."""
     wrong = f"SELECT {column} FROM {log_table(history)} WHERE {test.format(column)} LIMIT 1"
     if odd := db.execute(wrong).fetchall():
         raise DataError(f"{hold} {odd[0][0]!r}, allowed are {allowed}", fix)
 
 
-def _unread(db: duckdb.DuckDBPyConnection, history: History, form: TimeForm, column: str) -> Iterator[str]:
+def _unread(db: DB, history: History, form: TimeForm, column: str) -> Iterator[str]:
     """Yield a warning if events are later than the last row.
 
     Raises:
@@ -260,8 +259,8 @@ class EventLog:
     history: History
     owner: str
     """Key in a chunk of the owners of rows, from 1 on, 0 for none: a column, or the rows themselves."""
-    times: NDArray[np.float64]  # [E], of all events
-    starts: NDArray[np.int64]  # [O + 1]
+    times: Floats  # [E], of all events
+    starts: Ints  # [O + 1]
     learners: Mapping[str, FieldLearner] = field(default_factory=dict)
     """Learners of the numbers of events."""
 
@@ -270,7 +269,7 @@ class EventLog:
         """Type of places in the log."""
         return np.int32 if len(self.times) < np.iinfo(np.int32).max else np.int64
 
-    def spans(self, chunk: Chunk) -> NDArray[np.int64]:
+    def spans(self, chunk: Chunk) -> Ints:
         """Return the first event of each row and the one after its last, [R, 2]."""
         owners = chunk[self.owner].astype(np.int64) - 1
         # Events of lists have the times -age, and all are before their row.
@@ -281,7 +280,7 @@ class EventLog:
         """Return the times at which rows see their events, [R, 1]; 0 if they have lists of events."""
         return (np.zeros(len(chunk[ROW])) if self.history.lists else self._now(chunk))[:, None]
 
-    def _now(self, chunk: Chunk) -> NDArray[np.float64]:
+    def _now(self, chunk: Chunk) -> Floats:
         """Return the time at which the list of each row begins, or else the row's own, [R]."""
         return chunk[BEGIN if BEGIN in chunk else key_of("time", self.history.time)]
 
@@ -329,7 +328,7 @@ def _learners(table: Examples, log: EventLog) -> dict[str, FieldLearner]:
 
 
 def _chunks(
-    db: duckdb.DuckDBPyConnection, history: History, columns: Sequence[str] | Mapping[str, Any]
+    db: DB, history: History, columns: Sequence[str] | Mapping[str, Any]
 ) -> Iterator[dict[str, NDArray[Any]]]:
     """Yield `OWNER`, `TIME` and some columns of sorted events: codes + 1, 0 where missing, or numbers."""
     chosen = {OWNER: OWNER, TIME: TIME}
@@ -342,7 +341,7 @@ def _chunks(
         yield {name: filled(values, missing.get(name)) for name, values in chunk.items()}
 
 
-def matched_values(encoding: Encoding, history: History, chunk: Chunk) -> NDArray[np.int32]:
+def matched_values(encoding: Encoding, history: History, chunk: Chunk) -> Codes:
     """Return the values of shared fields, [R, F]: ids, or the numbers of `outside`; 0 is a missing value.
 
     The ids of the vectors of these values follow.
@@ -362,9 +361,7 @@ def stacked(columns: Sequence[NDArray[Any]], chunk: Chunk, dtype: type[np.generi
     return np.array(columns, dtype).reshape(len(columns), rows_of(chunk)).T
 
 
-def write_events(
-    db: duckdb.DuckDBPyConnection, logs: Sequence[EventLog], encoding: Encoding, draft: Path
-) -> None:
+def write_events(db: DB, logs: Sequence[EventLog], encoding: Encoding, draft: Path) -> None:
     """Write the events of all histories; see `data.store`."""
     for log in logs:
         history, events = log.history, len(log.times)
@@ -378,7 +375,7 @@ def write_events(
         write_array(folder / "times.npy", np.float64, (events,), [log.times])
 
 
-def _numbers(db: duckdb.DuckDBPyConnection, log: EventLog, kind: type[np.generic]) -> Iterator[NDArray[Any]]:
+def _numbers(db: DB, log: EventLog, kind: type[np.generic]) -> Iterator[NDArray[Any]]:
     """Yield the outcomes and the encoded numbers of events, in blocks."""
     for chunk in _chunks(db, log.history, log.history.numeric):
         numbers = [chunk[name] for name in log.history.outcomes]

@@ -12,7 +12,7 @@ from automtl_core.dataset.lists import USER
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST
 from automtl_core.prepare.values import Examples, codes, number_bags, number_values
-from automtl_core.raw.sql import any_time, as_seconds, category, check_names, create, quoted
+from automtl_core.raw.sql import DB, Relation, any_time, as_seconds, category, check_names, create, quoted
 
 EVENTS = "correct the column, or use --set dataset.history_length=0"
 RULES = {
@@ -46,7 +46,7 @@ JOINED = 50
 """Largest number of tables of codes in the joins of one query."""
 
 
-def make_examples(table: Examples) -> duckdb.DuckDBPyRelation:
+def make_examples(table: Examples) -> Relation:
     """Create the table `examples` from the rows of `dataset`, sorted by all its columns.
 
     The sorting makes the result independent of the order of the raw files and of the number of threads.
@@ -75,7 +75,7 @@ def make_examples(table: Examples) -> duckdb.DuckDBPyRelation:
     return relation
 
 
-def rows_of(table: Examples) -> duckdb.DuckDBPyRelation:
+def rows_of(table: Examples) -> Relation:
     """Return the rows of a dataset with all declared columns; raises as `make_examples` does."""
     db, dataset, name, columns = table.db, table.dataset, table.name, table.layout.columns.values()
     _check_declared(dataset, name)
@@ -105,7 +105,7 @@ def rows_of(table: Examples) -> duckdb.DuckDBPyRelation:
     return relation
 
 
-def _create_unsorted(table: Examples, relation: duckdb.DuckDBPyRelation) -> None:
+def _create_unsorted(table: Examples, relation: Relation) -> None:
     """Create the table `unsorted`: values of fields, numbers, labels."""
     columns = table.layout.columns
     kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
@@ -164,7 +164,7 @@ def _sort(table: Examples) -> None:
     db.execute("DROP TABLE unsorted")
 
 
-def _number_most(db: duckdb.DuckDBPyConnection, fields: list[str], left: int) -> list[str]:
+def _number_most(db: DB, fields: list[str], left: int) -> list[str]:
     """Replace values of fields in `unsorted` by codes, except in the last fields, which are returned.
 
     One query joins a limited number of tables, since the cost of its planning grows fast with this number.

@@ -27,6 +27,7 @@ from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, 
 from automtl_core.dataset.lists import Formed
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import OUTSIDE, file_name, outside, texts_of
+from automtl_core.fields.field import Codes
 from automtl_core.fields.lookup import hashes_of
 from automtl_core.prepare.new_values import ROWS, codes_of, grown
 from automtl_core.prepare.prepare import Accept, anything, write_rejected
@@ -160,7 +161,7 @@ class _Joined:
     """Name of a file to which rows refer -> what comes behind: bags, events and hashes."""
 
     @cached_property
-    def new_values(self) -> dict[int, NDArray[np.int32]]:
+    def new_values(self) -> dict[int, Codes]:
         """Place of a field -> 0, then the numbers `outside` of its new values, in the order of their ids."""
         found = {}
         for place, name in enumerate(one.name for one in self.before.schema.sparse):
@@ -251,7 +252,7 @@ class _Joined:
                     column[:] = self._ids_now(place, column) if place in self.new_values else column
             yield block
 
-    def _ids_now(self, place: int, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+    def _ids_now(self, place: int, numbers: Codes) -> Codes:
         """Return the ids of values of a field that have become known by their numbers; others stay."""
         places = codes_of(numbers, self.new_values[place])
         return np.where(places > 0, self.before.schema.sparse[place].size - 1 + places, numbers)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +11,7 @@ from automtl_core.dataset.dataset import names_of
 from automtl_core.dataset.layout import MOMENT, key_of
 from automtl_core.fields.lookup import mixed
 from automtl_core.prepare.values import Examples, codes, fetched, of_bags
+from automtl_core.raw.sql import DB
 
 Hash = Callable[[Any], Hashes]
 """Function that returns a hash for each value, [R]."""
@@ -55,7 +55,7 @@ def of_buckets(ids: NDArray[np.signedinteger[Any]]) -> Hashes:
     return found
 
 
-def hashes_of_codes(db: duckdb.DuckDBPyConnection, table: str) -> Hashes:
+def hashes_of_codes(db: DB, table: str) -> Hashes:
     """Return the hash of the text of each value in the order of their codes, after 0 for none, [C + 1]."""
     chosen = {"hash": "md5_number_lower(CAST(value AS VARCHAR))"}
     chunks = fetched(db, chosen, f"{codes(table)} ORDER BY code")

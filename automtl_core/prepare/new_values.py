@@ -17,6 +17,7 @@ from automtl_core.data.encoder import Encoder, encoder_file
 from automtl_core.data.frames import NewRows
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.fields.encode import FieldEncoder, lists, texts, texts_of
+from automtl_core.fields.field import Bools, Codes, Ints
 from automtl_core.fields.lookup import hashes_of
 from automtl_core.fields.sparse import BagEncoder, Vocabulary, frequent, vocabulary_of, write_vocabulary
 
@@ -24,9 +25,7 @@ ROWS = 1 << 14
 """Number of new rows that are read together."""
 
 
-def grown(
-    encoder: Encoder, base: Prepared, rows: NewRows, learned: NDArray[np.bool_], folder: Path
-) -> Encoder:
+def grown(encoder: Encoder, base: Prepared, rows: NewRows, learned: Bools, folder: Path) -> Encoder:
     """Return an encoder with the values of new rows, as `dataset.min_count` and `max_vocabulary` ask.
 
     A value that older rows have too, but was not in the vocabulary, counts with these rows.
@@ -71,7 +70,7 @@ def _values(name: str, encoder: FieldEncoder, columns: pd.DataFrame) -> list[str
     return texts_of(column, columns, None)
 
 
-def _unknown(base: Prepared, name: str, values: Sequence[str]) -> NDArray[np.int64]:
+def _unknown(base: Prepared, name: str, values: Sequence[str]) -> Ints:
     """Return how many older rows have each value of a field that its vocabulary lacks, [V]; 0 for bags."""
     if name not in base.hashes:
         return np.zeros(len(values), np.int64)
@@ -83,7 +82,7 @@ def _unknown(base: Prepared, name: str, values: Sequence[str]) -> NDArray[np.int
     return np.where(codes > 0, counts[codes], 0)
 
 
-def codes_of(values: NDArray[Any], table: NDArray[Any]) -> NDArray[np.int32]:
+def codes_of(values: NDArray[Any], table: NDArray[Any]) -> Codes:
     """Return the place of each value in a table of distinct ones that begins with 0; 0 if it lacks it."""
     order = np.argsort(table)
     places = order[np.searchsorted(table, values, sorter=order).clip(max=len(table) - 1)]

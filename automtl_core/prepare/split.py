@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,8 +14,9 @@ from automtl_core.dataset.layout import key_of
 from automtl_core.dataset.lists import USER, Formed, Lists, in_units
 from automtl_core.dataset.moments import in_times
 from automtl_core.errors import DataError, UsageError
+from automtl_core.fields.field import Bools, Codes, Floats, Ints
 from automtl_core.prepare.values import Examples, Parts, codes, fetched
-from automtl_core.raw.sql import Times, as_seconds, count, form_of, quoted
+from automtl_core.raw.sql import DB, Relation, Times, as_seconds, count, form_of, quoted
 from automtl_core.system.seeds import generator
 
 TRAIN, VALIDATION, TEST = range(3)
@@ -128,7 +128,7 @@ def _cut_sizes(table: Examples, free: int) -> list[int]:
     return [validation, test, after]
 
 
-def seconds_of_codes(db: duckdb.DuckDBPyConnection, time: str) -> tuple[str, NDArray[np.float64]]:
+def seconds_of_codes(db: DB, time: str) -> tuple[str, Floats]:
     """Return the type of times, and that of each code as a number; of texts that are no times the code."""
     [(kind,)] = db.execute(f"SELECT typeof(value) FROM {codes(time)} LIMIT 1").fetchall()
     value = "CAST(code AS DOUBLE)" if kind == "VARCHAR" else as_seconds("value", kind)
@@ -157,7 +157,7 @@ def random_parts(rows: int, shares: Sequence[int], seed: int, block: int = 1 << 
     return parts
 
 
-def parts_of_groups(sizes: NDArray[np.int64], order: NDArray[np.int32], shares: Sequence[int]) -> Parts:
+def parts_of_groups(sizes: Ints, order: Codes, shares: Sequence[int]) -> Parts:
     """Return a split of groups [G]: in `order` they are left out, for the test, for validation, for training.
 
     A part is full when another group would increase the distance from its wanted size.
@@ -185,7 +185,7 @@ def divided(
     split: str,
     seed: int,
     shares: Sequence[int],
-    free: NDArray[np.bool_],
+    free: Bools,
     groups: NDArray[np.integer[Any]] | None,
     lists: Formed | None,
 ) -> Parts:
@@ -234,7 +234,7 @@ def ranks(values: NDArray[Any]) -> NDArray[np.integer[Any]]:
     return np.unique(values, return_inverse=True)[1]
 
 
-def values_of(db: duckdb.DuckDBPyConnection, expression: str, kind: str = "INTEGER") -> NDArray[Any]:
+def values_of(db: DB, expression: str, kind: str = "INTEGER") -> NDArray[Any]:
     """Return the values of an expression for the rows of `examples`, in order, [R]."""
     chunks = fetched(db, {"value": f"CAST({expression} AS {kind})"}, "examples")
     return np.concatenate(
@@ -265,7 +265,7 @@ def lists_of(table: Examples) -> tuple[Lists, Formed] | tuple[None, None]:
     return found, found.form(owners, times)
 
 
-def unit_of(dataset: Dataset, rows: duckdb.DuckDBPyRelation) -> float:
+def unit_of(dataset: Dataset, rows: Relation) -> float:
     """Return the seconds of the unit of times as numbers; dates become seconds."""
     if dataset.time not in rows.columns:
         return 1.0
@@ -273,7 +273,7 @@ def unit_of(dataset: Dataset, rows: duckdb.DuckDBPyRelation) -> float:
     return 1.0 if dates else dataset.time_unit
 
 
-def _frozen(lists: Lists, times: NDArray[np.float64], parts: Parts, name: str) -> Lists:
+def _frozen(lists: Lists, times: Floats, parts: Parts, name: str) -> Lists:
     """Return the rule with periods as long as the test part of rows alone, which is one of them."""
     first, last, after = times[parts == TEST].min(), times.max(), times[parts == LEFT_OUT]
     if first == times.min():

@@ -3,15 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.dataset.dataset import Dataset, Vectors
 from automtl_core.dataset.lists import Formed
 from automtl_core.errors import DataError, UsageError, printable
-from automtl_core.fields.field import Codes
-from automtl_core.raw.sql import category, count, create, quoted
+from automtl_core.fields.field import Codes, Floats
+from automtl_core.raw.sql import DB, category, count, create, quoted
 
 Parts = NDArray[np.int8]
 """Index into `PARTS` for each row, or `LEFT_OUT`, [R]."""
@@ -24,9 +23,7 @@ def codes(field: str) -> str:
     return quoted(f"codes of {field}")
 
 
-def number_values(
-    db: duckdb.DuckDBPyConnection, field: str, values: str, buckets: int | None, more: bool = False
-) -> None:
+def number_values(db: DB, field: str, values: str, buckets: int | None, more: bool = False) -> None:
     """Create the table `codes(field)` of the distinct values of a query.
 
     Codes are INTEGER, from 0 on in the order of the values; or, with buckets, a hash of the text of the
@@ -52,9 +49,7 @@ def number_values(
     )
 
 
-def fetched(
-    db: duckdb.DuckDBPyConnection, chosen: Mapping[str, str], table: str
-) -> Iterator[dict[str, NDArray[Any]]]:
+def fetched(db: DB, chosen: Mapping[str, str], table: str) -> Iterator[dict[str, NDArray[Any]]]:
     """Yield columns of a table by chunks of 64 x 2048 rows; `chosen` has their SQL by name."""
     db.execute(f"SELECT {', '.join(chosen.values())} FROM {table}")
     while len(frame := db.fetch_df_chunk(64)):
@@ -146,7 +141,7 @@ class Examples:
     unit = 1.0
     """Seconds of the unit of times that are numbers; for dates 1."""
 
-    def __init__(self, db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str = "") -> None:
+    def __init__(self, db: DB, dataset: Dataset, name: str = "") -> None:
         self.db, self.dataset, self.name, self.layout = db, dataset, name, dataset.layout
         self.settings, self.hashed = dataset.settings, dataset.settings.hashed
         self.min_count = dataset.settings.min_count_of
@@ -178,7 +173,7 @@ class Examples:
         for chunk in fetched(self.db, {"bag": "bag", "code": "code"}, _pairs(column)):
             yield chunk["bag"], chunk["code"]
 
-    def vectors(self, field: str) -> Iterator[tuple[Sequence[str], NDArray[np.float64]]]:
+    def vectors(self, field: str) -> Iterator[tuple[Sequence[str], Floats]]:
         """Yield the values of a field that have vectors, and these, [V, P], sorted by value."""
         self.db.execute(f"SELECT id, vector FROM {_vectors(field)} ORDER BY id")
         while rows := self.db.fetchmany(10_000):

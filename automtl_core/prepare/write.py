@@ -7,7 +7,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +19,7 @@ from automtl_core.prepare.events import EventLog, matched_values, stacked
 from automtl_core.prepare.known import digests, hashes_of_codes
 from automtl_core.prepare.split import seconds_of_codes, sizes_of
 from automtl_core.prepare.values import Examples
+from automtl_core.raw.sql import DB
 from automtl_core.system.progress import Progress
 
 
@@ -73,7 +73,7 @@ def write_bags(encoding: Encoding, draft: Path) -> None:
             write_array(values, np.int32, (int(learner.starts[-1]),), learner.values())
 
 
-def write_hashes(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft: Path) -> Encoding:
+def write_hashes(db: DB, encoding: Encoding, draft: Path) -> Encoding:
     """Write the hash of the value of each code of fields with a vocabulary; return the encoders with them."""
     (draft / "hashes").mkdir()
     found = {}

@@ -9,10 +9,10 @@ import duckdb
 from automtl_core.dataset.dataset import RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, printable
 from automtl_core.raw.records import Fault, expected, shown
-from automtl_core.raw.sql import create, literal, numbered, one_file, own, quoted, value_and_test
+from automtl_core.raw.sql import DB, create, literal, numbered, one_file, own, quoted, value_and_test
 
 
-def load(db: duckdb.DuckDBPyConnection, table: str, path: Path, file: RawFile, most: int) -> list[Fault]:
+def load(db: DB, table: str, path: Path, file: RawFile, most: int) -> list[Fault]:
     """Create a table from a file, and return the faulty rows, which are skipped.
 
     Args:
@@ -37,9 +37,7 @@ def load(db: duckdb.DuckDBPyConnection, table: str, path: Path, file: RawFile, m
     return faults
 
 
-def faulty(
-    db: duckdb.DuckDBPyConnection, path: Path, file: RawFile, most: int, first: int | None = None
-) -> Iterator[Fault]:
+def faulty(db: DB, path: Path, file: RawFile, most: int, first: int | None = None) -> Iterator[Fault]:
     """Yield the faulty rows of a file, each with its first faulty column; raises as `load` does.
 
     Args:
@@ -74,7 +72,7 @@ def faulty(
         yield Fault(place + 1, name, reason, value or "")
 
 
-def rows_of(db: duckdb.DuckDBPyConnection, path: Path) -> int:
+def rows_of(db: DB, path: Path) -> int:
     """Return the number of rows of a file."""
     return int(db.execute(f"SELECT count(*) FROM {_parquet(path)}").fetchall()[0][0])
 
@@ -97,9 +95,7 @@ def _parquet(path: Path) -> str:
     return f"read_parquet({literal(one_file(path))})"
 
 
-def _expressions(
-    db: duckdb.DuckDBPyConnection, path: Path, file: RawFile
-) -> tuple[Mapping[str, str], Mapping[str, str]]:
+def _expressions(db: DB, path: Path, file: RawFile) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Return for each used column the SQL of its value, and of the test that a value fits the declaration."""
     with intact(path):
         described = db.execute(f"DESCRIBE SELECT * FROM {_parquet(path)}").fetchall()

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from automtl_core.errors import AutoMTLError, DataError, OutOfMemoryError, StorageError, printable
-from automtl_core.raw.sql import literal
+from automtl_core.raw.sql import DB, literal
 from automtl_core.system.files import scratch_folder
 
 
@@ -21,7 +21,7 @@ def connect(
     memory_limit: str | None = None,
     threads: int | None = None,
     more: Sequence[Path] = (),
-) -> Iterator[duckdb.DuckDBPyConnection]:
+) -> Iterator[DB]:
     """Open a database in `work_dir`; it can read and write there and in `data_dir`, and nowhere else.
 
     Tables are on disk, and queries spill to disk, so that data may be larger than memory.
@@ -70,9 +70,7 @@ def connect(
 
 
 @contextmanager
-def workshop(
-    data_dir: Path | None, parent: Path, memory_limit: str | None
-) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+def workshop(data_dir: Path | None, parent: Path, memory_limit: str | None) -> Iterator[tuple[DB, Path]]:
     """Yield a database that leaves some of a memory limit to Python, and its hidden folder in `parent`."""
     how = (None, None) if memory_limit is None else limits(memory_limit)
     with scratch_folder(parent) as folder, connect(data_dir, folder, *how) as db:

@@ -21,7 +21,7 @@ from automtl_core.raw import columnar
 from automtl_core.raw.delimited import LINE_LIMIT, NOT_UTF8, opened
 from automtl_core.raw.find import Source, Sources
 from automtl_core.raw.records import NOT_CONVERTED, Fault, Layout, Record, ambiguous, layout, located, records
-from automtl_core.raw.sql import check_names, create, one_file, quoted, typed
+from automtl_core.raw.sql import DB, check_names, create, one_file, quoted, typed
 from automtl_core.system.progress import Progress
 
 SKIP = (
@@ -48,9 +48,7 @@ class Rejected(NamedTuple):
         return located(self.file, self.fault)
 
 
-def read(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, sources: Sources, work_dir: Path, progress: Progress
-) -> list[Rejected]:
+def read(db: DB, dataset: Dataset, sources: Sources, work_dir: Path, progress: Progress) -> list[Rejected]:
     """Create the tables of a dataset, and return the skipped rows; raises as `load` does.
 
     Raises:
@@ -68,9 +66,7 @@ def read(
     return rejected
 
 
-def load(
-    db: duckdb.DuckDBPyConnection, table: str, sources: Sequence[Source], work_dir: Path, most: int | None
-) -> list[Rejected]:
+def load(db: DB, table: str, sources: Sequence[Source], work_dir: Path, most: int | None) -> list[Rejected]:
     """Create a table from the files of one declaration, and return the skipped rows.
 
     Integers become BIGINT, numbers DOUBLE, all other values text; blank values become NULL, and unused
@@ -112,7 +108,7 @@ def load(
     return rejected
 
 
-def place_of(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], row: int) -> str:
+def place_of(db: DB, sources: Sequence[Source], row: int) -> str:
     """Return the file and the line of a row of the table of some files, as text for a message.
 
     Args:
@@ -137,9 +133,7 @@ def place_of(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], row: int)
     return f"{sources[-1].path}"
 
 
-def _load_text(
-    db: duckdb.DuckDBPyConnection, table: str, source: Source, work_dir: Path, most: int, strict: bool
-) -> list[Fault]:
+def _load_text(db: DB, table: str, source: Source, work_dir: Path, most: int, strict: bool) -> list[Fault]:
     """Create a table from a delimited file, and return the faulty rows, at most one above `most`."""
     found = layout(source.path, source.file)
     if not ambiguous(found) and _read(db, table, found):
@@ -195,9 +189,7 @@ def _fix(file: RawFile, fault: Fault, many: bool) -> str:
     return remedy.replace("{value}", value)
 
 
-def load_copy(
-    db: duckdb.DuckDBPyConnection, table: str, layout: Layout, rows: Iterable[Sequence[str]], work_dir: Path
-) -> None:
+def load_copy(db: DB, table: str, layout: Layout, rows: Iterable[Sequence[str]], work_dir: Path) -> None:
     """Create a table from valid rows of a file, through a copy in `work_dir`.
 
     Raises:
@@ -214,7 +206,7 @@ def load_copy(
     clean.unlink()
 
 
-def _read(db: duckdb.DuckDBPyConnection, table: str, found: Layout, longest: int = LINE_LIMIT) -> bool:
+def _read(db: DB, table: str, found: Layout, longest: int = LINE_LIMIT) -> bool:
     """Create a table from a file, and return whether all rows fit the declaration."""
     end = CSVLineTerminator.CARRIAGE_RETURN_LINE_FEED if found.returns else CSVLineTerminator.LINE_FEED
     declared = found.file.columns

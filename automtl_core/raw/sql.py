@@ -9,12 +9,15 @@ from typing import NamedTuple
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 
 from automtl_core.dataset.dataset import LARGEST, Column
 from automtl_core.dataset.declarations import TimeForm
 from automtl_core.errors import DataError, FaultyRowError, printable
 from automtl_core.fields.encode import NAMED_DATES, OWN, TIME, as_number
+from automtl_core.fields.field import Floats
+
+DB = duckdb.DuckDBPyConnection
+Relation = duckdb.DuckDBPyRelation
 
 
 def quoted(column: str) -> str:
@@ -184,7 +187,7 @@ def category(value: str, kind: str) -> str:
     return value
 
 
-def create(db: duckdb.DuckDBPyConnection, table: str, rows: duckdb.DuckDBPyRelation) -> None:
+def create(db: DB, table: str, rows: Relation) -> None:
     """Create a temporary table, which DuckDB writes faster than a persistent one."""
     db.register("rows to keep", rows)
     try:
@@ -193,12 +196,12 @@ def create(db: duckdb.DuckDBPyConnection, table: str, rows: duckdb.DuckDBPyRelat
         db.unregister("rows to keep")
 
 
-def count(db: duckdb.DuckDBPyConnection, table: str) -> int:
+def count(db: DB, table: str) -> int:
     """Return the number of rows of a table."""
     return int(db.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
 
-def typed_time(db: duckdb.DuckDBPyConnection, column: str, rows: str, tables: Iterable[str]) -> str:
+def typed_time(db: DB, column: str, rows: str, tables: Iterable[str]) -> str:
     """Return SQL for a time, of the first type that reads all its texts: BIGINT, DOUBLE or a timestamp.
 
     Args:
@@ -277,7 +280,7 @@ class Times(NamedTuple):
     """The times of rows."""
 
     form: TimeForm
-    seconds: NDArray[np.float64]
+    seconds: Floats
     """As numbers, see `as_seconds`, [R]."""
 
     def in_words(self, seconds: float) -> str:
@@ -287,7 +290,7 @@ class Times(NamedTuple):
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}{' UTC' * (self.form != 'date')}"
 
 
-def times_of(db: duckdb.DuckDBPyConnection, column: str, table: str) -> Times:
+def times_of(db: DB, column: str, table: str) -> Times:
     """Return the times in a column of a table; raises as `typed_time`."""
     time = typed_time(db, column, f"FROM {quoted(table)}", [table])
     rows = db.sql(f"SELECT {time} AS time FROM {quoted(table)}")
