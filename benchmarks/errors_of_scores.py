@@ -27,6 +27,14 @@ KINDS = (
 )
 SIZES = ((600, 0), (3000, 0), (3000, 200))
 """Rows, and users; 0 for independent rows."""
+NULL = (
+    ("binary", 0),
+    ("binary", 150),
+    ("binary by gauc", 150),
+    ("binary by ndcg-10", 150),
+    ("regression", 0),
+)
+"""Kind, and users or lists, of comparisons of equal models."""
 
 
 def generated(
@@ -86,14 +94,14 @@ def ratios(task: Task, rows: int, users: int, datasets: int, draws: int) -> Floa
     return np.mean(found, axis=0)
 
 
-def told_apart(task: Task, models: int, seeds: int, cases: int) -> Mapping[str, float]:
+def told_apart(task: Task, users: int, models: int, seeds: int, cases: int) -> Mapping[str, float]:
     """Return how often one of equal models is told apart, and how often an interval holds 0.
 
     Some of several trainings of a model are better, by about as much as rows change a difference.
     """
     wrong, held = 0, []
     for case in range(cases):
-        labels, logits, user = generated(task.kind, 1500, 150, case, [0.6] * models * seeds)
+        labels, logits, user = generated(task.kind, 1500, users, case, [0.6] * models * seeds)
         known = [task.type.metrics(labels, of, user).values[task.type.score.key] for of in logits]
         by_training = by_unit(task, labels, logits, user)
         luck = np.random.default_rng(case).standard_normal(models * seeds) * (seeds > 1)
@@ -122,13 +130,11 @@ def main() -> None:
             if users or not task.type.of_groups:
                 cells = (f"{one:.3f}" for one in ratios(task, rows, users, datasets, draws))
                 print(f"| {' | '.join([kind, str(rows), str(users), *cells])} |", flush=True)
-    print("\n| kind | models | seeds | told apart | interval holds 0 |\n|---|---|---|---|---|")
-    for kind, models, seeds in product(("binary", "binary by gauc", "regression"), (2, 5), (1, 3)):
-        shares = told_apart(Task("task", kind=kind), models, seeds, 20 * datasets).values()
-        print(
-            f"| {kind} | {models} | {seeds} | {' | '.join(f'{100 * share:.1f} %' for share in shares)} |",
-            flush=True,
-        )
+    print("\n| kind | users | models | seeds | told apart | interval holds 0 |\n|---|---|---|---|---|---|")
+    for (kind, users), models, seeds in product(NULL, (2, 5, 8), (1, 3, 5)):
+        shares = told_apart(Task("task", kind=kind), users, models, seeds, 20 * datasets).values()
+        cells = (f"{100 * share:.1f} %" for share in shares)
+        print(f"| {' | '.join([kind, str(users), str(models), str(seeds), *cells])} |", flush=True)
 
 
 if __name__ == "__main__":

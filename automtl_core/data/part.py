@@ -124,6 +124,11 @@ class Part:
         """Numbers of the rows that are ranked against each other, 0 for none, [R]: lists, or else users."""
         return self.users if self.lists is None else self.lists
 
+    @property
+    def units(self) -> Codes | None:
+        """Numbers of the users, or else lists, whose rows a standard error takes as one, 0 for none, [R]."""
+        return self.lists if self.users is None else self.users
+
     def some(self, rows: slice | Ints) -> "Part":
         """Return some of the rows, with all bags."""
         arrays: dict[str, Any] = {n: of[rows] for n in COLUMNS if (of := getattr(self, n)) is not None}

@@ -3,15 +3,13 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import erfc, inf
+from math import inf
 from typing import Any, Literal
-
-from scipy.special import stdtr, stdtrit
 
 from automtl_core.choices import Decision
 from automtl_core.system.documents import Value
 from automtl_core.training.events import Event
-from automtl_core.training.significance import NORMAL, SIGNIFICANCE, SMALLEST, holm
+from automtl_core.training.significance import SIGNIFICANCE, Difference, holm
 
 Action = Literal["chosen", "closed", "kept"]
 Verdict = Literal["required", "better", "interchangeable", "no significant effect", "by logit", "at chance"]
@@ -63,18 +61,11 @@ class Evidence(Value):
     """Degrees of freedom of the difference, see `HeldOut.freedom`; None for a normal distribution."""
 
     @property
-    def half(self) -> float:
-        """Half of the 95 % interval of the difference; infinite without degrees of freedom."""
-        if not self.error or self.freedom is None:
-            return NORMAL * (self.error or 0.0)
-        return self.error * (float(stdtrit(self.freedom, 0.975)) if self.freedom else inf)
-
-    @property
     def interval(self) -> tuple[()] | tuple[float, float]:
         """The 95 % interval of the difference; nothing if it is unknown or infinite."""
-        if self.difference is None or self.error is None or self.half == inf:
-            return ()
-        return self.difference - self.half, self.difference + self.half
+        error = None if self.freedom == 0 else self.error
+        gap = Difference.of(self.difference or 0.0, error, freedom=self.freedom or inf)
+        return () if self.difference is None or gap.low is None or gap.high is None else (gap.low, gap.high)
 
 
 @dataclass(frozen=True)
@@ -96,7 +87,8 @@ def judged(evidence: Sequence[Evidence], comparisons: int, freedom: int | None =
 
     """
     tests = {(one.difference, one.error) for one in evidence if one.difference is not None}
-    adjusted = holm({test: _p_value(*test, freedom) for test in tests}, comparisons)
+    certain = {test: Difference.of(*test, freedom=freedom or inf).p or 0.0 for test in tests}
+    adjusted = holm({test: 1.0 if freedom == 0 else p for test, p in certain.items()}, comparisons)
     judged: list[Evidence] = []
     for one in evidence:
         if one.difference is None:
@@ -109,17 +101,6 @@ def judged(evidence: Sequence[Evidence], comparisons: int, freedom: int | None =
             verdict = "interchangeable" if one.interchangeable else verdict
         judged.append(replace(one, p=p, verdict=verdict, freedom=freedom))
     return judged
-
-
-def _p_value(difference: float, error: float | None, freedom: int | None) -> float:
-    """Return the two-sided p value of a difference; 1 for a difference of 0, or without freedom."""
-    if not difference or freedom == 0:
-        return 1.0
-    if not error:
-        return 0.0
-    score = abs(difference) / error
-    p = erfc(score / 2**0.5) if freedom is None else float(2 * stdtr(freedom, -score))
-    return max(SMALLEST, p)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from math import inf
 from typing import Literal, Self, TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
@@ -20,8 +21,6 @@ SIGNIFICANCE = 0.01
 any, if there is no effect at all."""
 SMALLEST = 1e-300
 """Smallest p value that is recorded; smaller ones are as significant, and not every program can read them."""
-NORMAL = 1.96
-"""Half of a 95 % interval, in standard errors."""
 
 
 def holm(p: Mapping[Name, float], comparisons: int | None = None) -> dict[Name, float]:
@@ -109,6 +108,25 @@ def losses_by_row(
     return [kind.losses_by_row(truth, one[known], of_rows) for one in outputs]
 
 
-def error_of_mean(by_row: Floats) -> float:
-    """Return the standard error of the mean of values by row."""
-    return float(by_row.std() / max(len(by_row) - 1, 1) ** 0.5)
+def clusters(rows: int, users: Groups) -> NDArray[np.int64]:
+    """Return the number of the unit of each row, [R]: its user, or the row where there are not two users."""
+    numbers = np.arange(rows) if users is None else pd.factorize(users)[0].astype(np.int64)
+    if users is None or not numbers.any():
+        return np.arange(rows)
+    alone = users == 0
+    numbers[alone] = numbers.max(initial=0) + 1 + np.arange(np.count_nonzero(alone))
+    return numbers
+
+
+def influence(by_row: Floats, unit: NDArray[np.int64], count: int = 0) -> Floats:
+    """Return the influence of at least `count` units on the mean of values by row, [U].
+
+    Its norm is the standard error of the mean over other units.
+    """
+    return np.bincount(unit, by_row - by_row.mean(), count) / len(by_row)
+
+
+def error_of_mean(by_row: Floats, users: Groups = None) -> float:
+    """Return the standard error of the mean of values by row, over other users, or rows without these."""
+    found = influence(by_row, clusters(len(by_row), users))
+    return float(np.linalg.norm(found) * (len(found) / max(len(found) - 1, 1)) ** 0.5)

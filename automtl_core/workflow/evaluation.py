@@ -96,7 +96,7 @@ def on_test_rows(job: Job, prepared: Prepared, result: SearchResult) -> tuple[Po
         found = dict(zip(result.models, np.mean(list(by_row.values()), axis=0), strict=True))
         for k, (name, one) in enumerate(found.items()):
             by_task = {task: float(of[k].mean()) for task, of in by_row.items()}
-            loss, error = float(one.mean()), error_of_mean(one - found[chosen[0]])
+            loss, error = float(one.mean()), error_of_mean(one - found[chosen[0]], part.units)
             points[name] = replace(points[name], test_loss=loss, test_error=error, test_losses=by_task)
     return tuple(points.values())
 

@@ -25,10 +25,9 @@ from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
 from automtl_core.system.state import load_state, save_state
 from automtl_core.tasks.kind import Floats, Groups, TaskKind
-from automtl_core.training.significance import Difference
+from automtl_core.training.significance import Difference, clusters, influence
 from automtl_core.workflow.evaluation import predict_logits
 from automtl_core.workflow.job import Job
-from automtl_inspection.shifts import clusters
 
 Place = tuple[int, int]
 """Seed of the split, and seed of the run."""
@@ -196,7 +195,7 @@ def _influence(
     kind: TaskKind, labels: Floats, logits: Floats, groups: Groups, unit: NDArray[np.intp], count: int
 ) -> Floats:
     if (by_row := kind.score_by_row(labels, logits, groups)) is not None:
-        return np.bincount(unit, by_row - by_row.mean(), count) / len(unit)
+        return influence(by_row, unit, count)
     parts = min(count, PARTS)
     rest = (unit % parts != part for part in range(parts))
     without = [_score(kind, labels[r], logits[r], None if groups is None else groups[r]) for r in rest]

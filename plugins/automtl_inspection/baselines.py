@@ -114,15 +114,16 @@ def baseline(
     known = ~np.isnan(labels)  # of both classes: no constant has a finite logit for one
     truth = labels[known].astype(np.float64)
     constant = np.full(len(truth), kind.constant(truth))
-    of_constant = kind.losses_by_row(truth, constant, None if users is None else users[known])
+    units = None if users is None else users[known]
+    of_constant = kind.losses_by_row(truth, constant, units)
     return Baseline(
         measure=kind.measure,
         score=1 - float(loss.mean()),
-        error=error_of_mean(loss),
-        p_constant=_p_value(of_constant - loss),
+        error=error_of_mean(loss, units),
+        p_constant=_p_value(of_constant - loss, units),
         field=field,
         field_score=None if alone is None else 1 - float(alone.mean()),
-        p_field=None if alone is None else _p_value(alone - loss),
+        p_field=None if alone is None else _p_value(alone - loss, units),
     )
 
 
@@ -135,7 +136,7 @@ def corrected(baselines: Mapping[str, Baseline]) -> dict[str, Baseline]:
     }
 
 
-def _p_value(gain: Floats) -> float:
+def _p_value(gain: Floats, units: Groups) -> float:
     """Return the one-sided p value of a mean gain above 0."""
-    mean, error = float(gain.mean()), error_of_mean(gain)
+    mean, error = float(gain.mean()), error_of_mean(gain, units)
     return max(SMALLEST, float(ndtr(-mean / error))) if error else float(mean <= 0)

@@ -23,7 +23,7 @@ from automtl_core.run_dir.identity import check_data
 from automtl_core.run_dir.run import Run
 from automtl_core.system import seeds
 from automtl_core.system.documents import Value
-from automtl_core.training.significance import NORMAL, error_of_mean, losses_by_row
+from automtl_core.training.significance import error_of_mean, half_interval, losses_by_row
 from automtl_core.workflow.new_rows import time_column
 from automtl_core.workflow.trained import Trained, of_finished, predictions
 from automtl_core.workflow.workflow import Workflow
@@ -145,7 +145,8 @@ def _day(name: str, tasks: Sequence[Task], part: Part, logits: NDArray[Any]) -> 
     scores = {}
     for t, task in enumerate(tasks):
         if losses := losses_by_row(task, part.labels[:, t], [logits[:, t]], part.groups):
-            scores[task.name] = 1 - float(losses[0].mean()), NORMAL * error_of_mean(losses[0])
+            users = None if part.units is None else part.units[~np.isnan(part.labels[:, t])]
+            scores[task.name] = 1 - float(losses[0].mean()), half_interval(error_of_mean(losses[0], users))
     return Day(name, len(part), scores)
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr
 
 from automtl_core.choices import Architecture
 from automtl_core.data.part import Part, some_rows
@@ -31,7 +31,7 @@ from automtl_core.system.documents import Value
 from automtl_core.system.progress import Progress, silent
 from automtl_core.tasks.kind import Floats
 from automtl_core.training.events import PhaseBegan, phase
-from automtl_core.training.significance import SIGNIFICANCE, SMALLEST, holm, losses_by_row
+from automtl_core.training.significance import SIGNIFICANCE, SMALLEST, half_interval, holm, losses_by_row
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.stage import OnTestRows, Stage
 
@@ -241,7 +241,7 @@ def _effect(task: Task, part: Part, column: int, by_row: Floats, partners: NDArr
     apart = np.where(known, by_row - drop, 0.0)
     squares = float(((apart + apart[partners]) ** 2).sum()) / 2  # each pair is there twice
     error = (squares / (count * (count - 1))) ** 0.5
-    half = float(stdtrit(freedom, 0.975)) * error
+    half = half_interval(error, freedom=freedom)
     low, high = drop - half, drop + half
     p = max(SMALLEST, float(stdtr(freedom, -drop / error))) if error else 1.0
     none = freedom + 1 >= LEAST and low > -MARGIN and high < MARGIN

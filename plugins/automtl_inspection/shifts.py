@@ -22,7 +22,7 @@ from automtl_core.data.part import Part
 from automtl_core.data.store import Prepared
 from automtl_core.run_dir.facts import Fact
 from automtl_core.system.documents import Value
-from automtl_core.training.significance import SMALLEST, half_interval, holm
+from automtl_core.training.significance import SMALLEST, clusters, half_interval, holm, influence
 from automtl_core.workflow.stage import OnTestRows, Stage
 from automtl_inspection.importance import sample
 from automtl_inspection.sections import Section, table
@@ -149,22 +149,11 @@ class _Difference(NamedTuple):
         return max(SMALLEST, 2 * float(ndtr(-self.z)))
 
 
-def clusters(rows: int, users: NDArray[Any] | None) -> NDArray[np.int64]:
-    """Return the number of the cluster of each row: its user, or the row itself without one, [R]."""
-    if users is None:
-        return np.arange(rows)
-    numbers = pd.factorize(users)[0].astype(np.int64)
-    alone = users == 0
-    numbers[alone] = numbers.max(initial=0) + 1 + np.arange(np.count_nonzero(alone))
-    return numbers
-
-
 def _mean(values: NDArray[np.float64], clusters: NDArray[np.int64]) -> tuple[float, float]:
     """Return the mean of the rows that are not NaN, and its variance by clusters."""
     known = ~np.isnan(values)
-    values, mean = values[known], float(values[known].mean())
-    sums = np.bincount(clusters[known], values - mean)
-    return mean, float((sums**2).sum() / len(values) ** 2)
+    of_units = influence(values[known], clusters[known])
+    return float(values[known].mean()), float(of_units @ of_units)
 
 
 def _indicators(

@@ -11,7 +11,7 @@ from automtl_core.search.encoding.rows import EncodingSearchSettings
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Verdict
 from automtl_core.tasks.kinds import distinct
-from automtl_core.training.significance import NORMAL, SIGNIFICANCE
+from automtl_core.training.significance import SIGNIFICANCE, Difference
 from automtl_inspection.sections import Block, Grid, Section, Text
 from automtl_report.numbers import change, interval, p_value, some
 from automtl_report.record import RunRecord
@@ -161,11 +161,9 @@ def encoding(result: EncodingSearchResult) -> str:
 def apart(result: EncodingSearchResult) -> Iterator[str]:
     """Yield a warning where the chosen feature encodings lose in the view that did not decide."""
     other = result.other_view
-    if other is None or not other.worse:
+    if other is None or (gap := Difference.of(other.gain, other.error)).standing() != "behind":
         return
-    half = NORMAL * other.error
-    gain = change(other.gain, other.gain - half, other.gain + half)
-    loses = f"lose {other.measure}: {gain}, 95 % interval"
+    loses = f"lose {other.measure}: {interval(gap)}, 95 % interval"
     advice = OVER_ALL_ROWS if other.measure == "AUC" else WITHIN_USERS
     yield f"the chosen inputs gain {result.gain:+.4f} {result.measure}, and {loses}; {advice}"
 

@@ -21,7 +21,7 @@ from automtl_core.run_dir.facts import Result, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import EventHandler
-from automtl_core.training.significance import SMALLEST, Difference
+from automtl_core.training.significance import SMALLEST, Difference, clusters, error_of_mean
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.work import Work
 from errors_of_scores import generated, ratios
@@ -153,6 +153,8 @@ def test_units_are_users_lists_or_rows():
     assert np.array_equal(influences([CLICK], *repeated, None, ten), by_user)
     unknown = influences([CLICK], labels[:, None], logits[:, None], np.arange(300).clip(249) - 249, None)
     assert np.linalg.norm(unknown) == pytest.approx(np.linalg.norm(by_row)), "users that are 0 are apart"
+    assert error_of_mean(np.repeat(logits, 10), ten) == pytest.approx(error_of_mean(logits))
+    assert np.array_equal(clusters(9, np.ones(9)), range(9)), "one user alone tells nothing of other users"
 
 
 def test_many_units_are_put_together(monkeypatch):

@@ -75,11 +75,6 @@ class OtherView(Value):
     error: float
     """Standard error of the gain."""
 
-    @property
-    def worse(self) -> bool:
-        """Whether the gain is below 0 beyond chance."""
-        return self.gain < -1.96 * self.error
-
 
 @dataclass(frozen=True)
 class EncodingSearchResult(Value):

@@ -57,9 +57,7 @@ def trials(problem):
 def spec(problem, trials):
     """Return a function that makes the spec of an architecture."""
     (architecture,) = sample_architectures(problem.space, 1)
-    return lambda epochs=None, rows=0: trials.placed(
-        Training("it", architecture, epochs=epochs, loss_rows=rows)
-    )
+    return lambda epochs=None, rows=0: trials.placed(Training("it", architecture, {}, epochs, rows))
 
 
 def same(one, other):
