@@ -70,7 +70,9 @@ def refresh(run: Run, made: Trained, reading: NewExamples, path: Path) -> Refres
     how["unread"] = [name for name in made.unread if name not in how["weights"]]
     with new_rows(replace(reading, **how)) as rows:
         if data.times:
-            newest = _newest(run, made, before, data)
+            last = "validation" if run.read(Result).refitted else "train"
+            seen = made.encoder.aggregates.states[0].time or data.times[last][1]  # 0 in an earlier version
+            newest = seen if before.newest is None else before.newest
             name = "the newest row that the aggregates have seen"
             later = rows.later_than(newest, data.times["train"][0], name)
             _note_gap(rows, later, newest, data)
@@ -98,14 +100,6 @@ def refresh(run: Run, made: Trained, reading: NewExamples, path: Path) -> Refres
         run.copied(path, encoder, fact, rows.digests[later])
         skipped = tuple(map(str, rows.rejected))
         return RefreshedRun(str(path), str(run.path), added, len(rows) - added, until, skipped)
-
-
-def _newest(run: Run, made: Trained, before: Refreshed, data: Data) -> float:
-    """Return the time of the newest row whose labels the aggregates have seen, as in `Data.times`."""
-    if before.newest is not None:
-        return before.newest
-    part = "validation" if run.read(Result).refitted else "train"
-    return made.encoder.aggregates.states[0].time or data.times[part][1]  # a state of earlier versions has 0
 
 
 def _note_gap(rows: NewRows, later: NDArray[np.bool_], newest: float, data: Data) -> None:

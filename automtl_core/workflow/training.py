@@ -79,7 +79,10 @@ def train(work: Work, found: SearchResult | None) -> None:
             refitted=again is not None,
         )
     )
-    _record_clock(work)
+    if (clock := work.clock) is not None:
+        earlier = made.read(Budget)
+        warned = tuple(dict.fromkeys([*earlier.warned, *clock.warned]))
+        made.write(replace(earlier, ended={**earlier.ended, **clock.ended}, warned=warned))
 
 
 def _first(work: Work, found: SearchResult | None) -> Fitted:
@@ -186,11 +189,3 @@ def _calibrated(job: Job, network: nn.Module, problem: Problem) -> tuple[Calibra
     logits = calibrated(scaling.scaling, tasks, logits)
     measured = metrics_of(tasks, labels, logits, rows.groups, registered) if registered else {}
     return scaling, with_others(validation, measured)
-
-
-def _record_clock(work: Work) -> None:
-    """Record what the time of a budget ended, and the warnings, beside those of earlier processes."""
-    if (clock := work.clock) is not None:
-        before = work.run.read(Budget)
-        warned = tuple(dict.fromkeys([*before.warned, *clock.warned]))
-        work.run.write(replace(before, ended={**before.ended, **clock.ended}, warned=warned))

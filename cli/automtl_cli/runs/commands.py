@@ -212,7 +212,7 @@ def show(
 
 
 def report(
-    path: Path = argument("RUN", "Folder of a run, or of a comparison.", default=...),
+    path: Path | None = argument("RUN", "Folder of a run, or of a comparison [the newest run]."),
     out: Path | None = option("FILE", "HTML file to write [report.html in the folder]."),
 ) -> Output:
     """Write a report of a run or of a comparison, as one HTML file.
@@ -225,6 +225,7 @@ def report(
     from automtl_inspection.sections import lines
     from automtl_report.html import write_page, write_report
 
+    path = path or options.newest_run()
     if (result := views.read(path)) is None:
         file = write_report(path, load_registry(), out)
     else:
