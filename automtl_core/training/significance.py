@@ -127,6 +127,6 @@ def influence(by_row: Floats, unit: NDArray[np.int64], count: int = 0) -> Floats
 
 
 def error_of_mean(by_row: Floats, users: Groups = None) -> float:
-    """Return the standard error of the mean of values by row, over other users, or rows without these."""
-    found = influence(by_row, clusters(len(by_row), users))
-    return float(np.linalg.norm(found) * (len(found) / max(len(found) - 1, 1)) ** 0.5)
+    """Return the standard error of the mean of values by row: over other users or, if larger, other rows."""
+    found = [influence(by_row, clusters(len(by_row), of)) for of in (users, None)]
+    return max(float(np.linalg.norm(one) * (len(one) / max(len(one) - 1, 1)) ** 0.5) for one in found)
