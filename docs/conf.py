@@ -42,8 +42,8 @@ OTHERS = ("_duckdb", "annotated_types", "collections", "contextlib", "duckdb", "
           "pathlib", "pd", "pydantic", "torch", "types", "typing")  # fmt: skip
 INTERNAL = (
     "data.aggregates.Aggregates", "data.part.Coded", "data.store.Prepared", "dataset.dataset.D",
-    "dataset.encodings.Aggregate", "fields.lookup.Entries", "fields.sparse.BagCounts",
-    "fields.numeric.Sample", "fields.numeric.Scaled", "fields.sparse.Counts",
+    "dataset.encodings.Aggregate", "dataset.layout.Layout", "fields.lookup.Entries",
+    "fields.sparse.BagCounts", "fields.numeric.Sample", "fields.numeric.Scaled", "fields.sparse.Counts",
     "fields.vectors.KnownVectors", "modules.histories.HistoryInputs", "modules.inputs.Numbers",
     "modules.sharing.Sharing", "search.parameters.Suggests",
     "search.relaxed_search.Item",

@@ -65,7 +65,7 @@ class Layout:
         """The fields of ids and bags, and the numeric ones, in the order of the columns of a batch."""
         self.reads = reads_of(dataset.fields)
         """The columns that fields read."""
-        self.labels = tuple(one for one in dataset.labels if one.name in (chosen.tasks or {one.name}))
+        self.labels = tuple(one for one in dataset.labels if not chosen.tasks or one.name in chosen.tasks)
         """The labels that the settings select, in the order of the dataset."""
         tasks = names_of(self.labels)
         weights = dict.fromkeys(tasks, named) if isinstance(named, str) else named or {}

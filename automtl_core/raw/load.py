@@ -20,7 +20,16 @@ from automtl_core.errors import DataError
 from automtl_core.raw import columnar
 from automtl_core.raw.delimited import LINE_LIMIT, NOT_UTF8, opened
 from automtl_core.raw.find import Source, Sources
-from automtl_core.raw.records import NOT_CONVERTED, Fault, Layout, Record, ambiguous, layout, located, records
+from automtl_core.raw.records import (
+    NOT_CONVERTED,
+    Fault,
+    FileLayout,
+    Record,
+    ambiguous,
+    file_layout,
+    located,
+    records,
+)
 from automtl_core.raw.sql import DB, check_names, create, one_file, quoted, typed
 from automtl_core.system.progress import Progress
 
@@ -124,7 +133,7 @@ def place_of(db: DB, sources: Sequence[Source], row: int) -> str:
                 return f"{source.path}: row {row + 1}"
         else:
             rows = 0
-            for record in records(layout(source.path, source.file)):
+            for record in records(file_layout(source.path, source.file)):
                 if record.fault is None:
                     if rows == row:
                         return f"{source.path}:{record.line}"
@@ -135,7 +144,7 @@ def place_of(db: DB, sources: Sequence[Source], row: int) -> str:
 
 def _load_text(db: DB, table: str, source: Source, work_dir: Path, most: int, strict: bool) -> list[Fault]:
     """Create a table from a delimited file, and return the faulty rows, at most one above `most`."""
-    found = layout(source.path, source.file)
+    found = file_layout(source.path, source.file)
     if not ambiguous(found) and _read(db, table, found):
         return []
     faults: list[Fault] = []
@@ -189,7 +198,7 @@ def _fix(file: RawFile, fault: Fault, many: bool) -> str:
     return remedy.replace("{value}", value)
 
 
-def load_copy(db: DB, table: str, layout: Layout, rows: Iterable[Sequence[str]], work_dir: Path) -> None:
+def load_copy(db: DB, table: str, layout: FileLayout, rows: Iterable[Sequence[str]], work_dir: Path) -> None:
     """Create a table from valid rows of a file, through a copy in `work_dir`.
 
     Raises:
@@ -201,12 +210,12 @@ def load_copy(db: DB, table: str, layout: Layout, rows: Iterable[Sequence[str]],
         csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
     whole = RawFile(clean.name, layout.file.columns, header=False)
     # Quotes make the rows of the copy longer.
-    if not _read(db, table, Layout(clean, whole, layout.columns, returns=False), 3 * LINE_LIMIT):
+    if not _read(db, table, FileLayout(clean, whole, layout.columns, returns=False), 3 * LINE_LIMIT):
         raise DataError(f"{layout.path}: cannot be read", "write it again with plain commas and line breaks")
     clean.unlink()
 
 
-def _read(db: DB, table: str, found: Layout, longest: int = LINE_LIMIT) -> bool:
+def _read(db: DB, table: str, found: FileLayout, longest: int = LINE_LIMIT) -> bool:
     """Create a table from a file, and return whether all rows fit the declaration."""
     end = CSVLineTerminator.CARRIAGE_RETURN_LINE_FEED if found.returns else CSVLineTerminator.LINE_FEED
     declared = found.file.columns

@@ -84,7 +84,7 @@ class Record(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layout:
+class FileLayout:
     """The layout of a delimited file."""
 
     path: Path
@@ -109,7 +109,7 @@ def located(path: Path | str, fault: Fault) -> str:
     return f"{path}:{fault.line}: {fault.reason}: {shown(fault.text)}"
 
 
-def layout(path: Path, file: RawFile) -> Layout:
+def file_layout(path: Path, file: RawFile) -> FileLayout:
     """Return the layout of a file, with columns from its header if it has one.
 
     Raises:
@@ -135,12 +135,12 @@ def layout(path: Path, file: RawFile) -> Layout:
                 f"declare the separator {other!r}, or write the file with {file.separator!r}",
             )
     if not file.header:
-        return Layout(path, file, tuple(file.columns), returns)
+        return FileLayout(path, file, tuple(file.columns), returns)
     if reason := _header_fault(first, file):
         raise DataError(f"{path}:1: {reason}", _header_fix(first, file))
     found = {name.lower(): name for name, c in file.columns.items() if c.optional and name not in first[2]}
     columns = (name if name in declared else found.pop(name.lower(), name) for name in distinct(first[2]))
-    return Layout(path, file, tuple(columns), returns)
+    return FileLayout(path, file, tuple(columns), returns)
 
 
 def distinct(names: Sequence[str]) -> list[str]:
@@ -148,7 +148,7 @@ def distinct(names: Sequence[str]) -> list[str]:
     return [f"{name}.{n}" if (n := names[:k].count(name)) else name for k, name in enumerate(names)]
 
 
-def records(laid_out: Layout) -> Iterator[Record]:
+def records(laid_out: FileLayout) -> Iterator[Record]:
     """Yield each record of a file, with its fault if it does not fit the declaration.
 
     After a quote that is not closed, or closed within a value, the next record starts in the next line.
@@ -172,7 +172,7 @@ def records(laid_out: Layout) -> Iterator[Record]:
                 yield record
 
 
-def ambiguous(laid_out: Layout) -> bool:
+def ambiguous(laid_out: FileLayout) -> bool:
     """Return whether DuckDB may read a file differently from `records`, without an error, as it does UTF-16.
 
     DuckDB reads NUL as text, ignores blank values after the last column, accepts spaces and more quotes

@@ -29,8 +29,7 @@ def judged(kind: str, name: str, metric: Metric) -> TaskKind:
 
     """
     base = task_kind(kind)
-    sign = 1 if metric.higher_is_better else -1
-    measure = Measure(name, metric.title, "z.4f", sign)
+    measure = Measure(name, metric.title, "z.4f", 1 if metric.higher_is_better else -1)
     attributes = {
         "measures": (measure, *(one for one in base.measures if one.key != name)),
         "evidence": base.evidence if metric.terms is None else name,

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -110,8 +110,7 @@ def losses_by_row(
 
 def clusters(rows: int, users: Groups) -> NDArray[np.int64]:
     """Return the number of the unit of each row, [R]: its user, or the row where there are not two users."""
-    numbers = np.arange(rows) if users is None else pd.factorize(users)[0].astype(np.int64)
-    if users is None or not numbers.any():
+    if users is None or not (numbers := pd.factorize(users)[0].astype(np.int64)).any():
         return np.arange(rows)
     alone = users == 0
     numbers[alone] = numbers.max(initial=0) + 1 + np.arange(np.count_nonzero(alone))
@@ -126,7 +125,16 @@ def influence(by_row: Floats, unit: NDArray[np.int64], count: int = 0) -> Floats
     return np.bincount(unit, by_row - by_row.mean(), count) / len(by_row)
 
 
-def error_of_mean(by_row: Floats, users: Groups = None) -> float:
-    """Return the standard error of the mean of values by row: over other users or, if larger, other rows."""
-    found = [influence(by_row, clusters(len(by_row), of)) for of in (users, None)]
+def error_of_mean(by_row: Floats, users: Groups = None, labels: NDArray[Any] | None = None) -> float:
+    """Return the standard error of the mean of values by row: over other users or, if larger, other rows.
+
+    Args:
+        by_row: Values of the rows with a label, [R].
+        users: Number of the user of each row, 0 for none, with or without a label.
+        labels: The label of each row, NaN where missing; None if all rows have one.
+
+    """
+    known = slice(None) if labels is None else ~np.isnan(labels)
+    units = [clusters(len(by_row), of) for of in ([None] if users is None else [None, users[known]])]
+    found = [influence(by_row, unit) for unit in units]
     return max(float(np.linalg.norm(one) * (len(one) / max(len(one) - 1, 1)) ** 0.5) for one in found)

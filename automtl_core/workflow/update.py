@@ -171,8 +171,8 @@ def gains(job: Job, part: Part, now: NDArray[Any]) -> dict[str, Gain]:
         losses = losses_by_row(task, part.labels[:, t], [before[:, t], now[:, t]], part.groups)
         if losses is not None:
             by_row, scores = losses[0] - losses[1], [1 - float(one.mean()) for one in losses]
-            users = None if part.units is None else part.units[~np.isnan(part.labels[:, t])]
-            gain, half = float(by_row.mean()), half_interval(error_of_mean(by_row, users), len(tasks))
+            error = error_of_mean(by_row, part.units, part.labels[:, t])
+            gain, half = float(by_row.mean()), half_interval(error, len(tasks))
             found[task.name] = Gain(task.type.measure, scores[0], scores[1], gain - half, gain + half)
     return found
 

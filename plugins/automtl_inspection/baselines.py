@@ -84,7 +84,8 @@ def baselines(prepared: Prepared, predicted: NDArray[Any]) -> dict[str, Baseline
         singles = repeat(None, len(places)) if field is None else predictions(prepared, field, places)
         for t, single in zip(places, singles, strict=True):
             alone_logits = None if single is None else tasks[t].type.logits_of(single)
-            found[t] = baseline(tasks[t], labels[:, t], predicted[:, t], field, alone_logits, part.groups)
+            of_rows = field, alone_logits, part.groups, part.units
+            found[t] = baseline(tasks[t], labels[:, t], predicted[:, t], *of_rows)
     return corrected({task.name: one for t, task in enumerate(tasks) if (one := found[t])})
 
 
@@ -94,6 +95,7 @@ def baseline(
     predicted: Floats,
     field: str | None,
     single: Floats | None,
+    groups: Groups = None,
     users: Groups = None,
 ) -> Baseline | None:
     """Return the comparison of one task; None if there are too few rows with the label.
@@ -104,26 +106,26 @@ def baseline(
         predicted: Output of the network, [R].
         field: The field that predicts the task best alone.
         single: Its predictions as logits, [R].
-        users: Number of the user of each row, [R].
+        groups: Number of the list or user whose rows are ranked against each other, of each row, [R].
+        users: Number of the user or list whose rows an error takes as one, of each row, [R].
 
     """
     outputs = [predicted] if single is None else [predicted, single]
-    if (losses := losses_by_row(task, labels, outputs, users)) is None:
+    if (losses := losses_by_row(task, labels, outputs, groups)) is None:
         return None
     kind, loss, alone = task.type, losses[0], losses[1] if single is not None else None
     known = ~np.isnan(labels)  # of both classes: no constant has a finite logit for one
     truth = labels[known].astype(np.float64)
     constant = np.full(len(truth), kind.constant(truth))
-    units = None if users is None else users[known]
-    of_constant = kind.losses_by_row(truth, constant, units)
+    of_constant = kind.losses_by_row(truth, constant, None if groups is None else groups[known])
     return Baseline(
         measure=kind.measure,
         score=1 - float(loss.mean()),
-        error=error_of_mean(loss, units),
-        p_constant=_p_value(of_constant - loss, units),
+        error=error_of_mean(loss, users, labels),
+        p_constant=_p_value(of_constant - loss, users, labels),
         field=field,
         field_score=None if alone is None else 1 - float(alone.mean()),
-        p_field=None if alone is None else _p_value(alone - loss, units),
+        p_field=None if alone is None else _p_value(alone - loss, users, labels),
     )
 
 
@@ -136,7 +138,7 @@ def corrected(baselines: Mapping[str, Baseline]) -> dict[str, Baseline]:
     }
 
 
-def _p_value(gain: Floats, units: Groups) -> float:
+def _p_value(gain: Floats, users: Groups, labels: NDArray[np.float32]) -> float:
     """Return the one-sided p value of a mean gain above 0."""
-    mean, error = float(gain.mean()), error_of_mean(gain, units)
+    mean, error = float(gain.mean()), error_of_mean(gain, users, labels)
     return max(SMALLEST, float(ndtr(-mean / error))) if error else float(mean <= 0)

@@ -145,8 +145,8 @@ def _day(name: str, tasks: Sequence[Task], part: Part, logits: NDArray[Any]) -> 
     scores = {}
     for t, task in enumerate(tasks):
         if losses := losses_by_row(task, part.labels[:, t], [logits[:, t]], part.groups):
-            users = None if part.units is None else part.units[~np.isnan(part.labels[:, t])]
-            scores[task.name] = 1 - float(losses[0].mean()), half_interval(error_of_mean(losses[0], users))
+            error = error_of_mean(losses[0], part.units, part.labels[:, t])
+            scores[task.name] = 1 - float(losses[0].mean()), half_interval(error)
     return Day(name, len(part), scores)
 
 

@@ -1,12 +1,13 @@
 """Drift: shares of values, and means of labels and scores, that differ between earlier and later rows.
 
 A column is a set of indicators: whether a row has a value or, of a numeric column, a value between two
-deciles of the earlier rows. Rows of a user are alike, so that standard errors are those of sums by user. The
-indicator of a column that differs most stands for it; p values are corrected by Holm for all of them.
+deciles of the earlier rows. Rows of a user are alike, so that an error takes them as one. The indicator of a
+column that differs most stands for it; p values are corrected by Holm for all of them.
 
 Letters: R rows, K indicators.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,7 +23,8 @@ from automtl_core.data.part import Part
 from automtl_core.data.store import Prepared
 from automtl_core.run_dir.facts import Fact
 from automtl_core.system.documents import Value
-from automtl_core.training.significance import SMALLEST, clusters, half_interval, holm, influence
+from automtl_core.tasks.kind import Groups
+from automtl_core.training.significance import SMALLEST, error_of_mean, half_interval, holm
 from automtl_core.workflow.stage import OnTestRows, Stage
 from automtl_inspection.importance import sample
 from automtl_inspection.sections import Section, table
@@ -119,12 +121,9 @@ def rows_of(encoder: Encoder, part: Part, scores: NDArray[np.float64] | None = N
 def shifts(before: Rows, now: Rows) -> list[Shift]:
     """Return the largest difference in each column that has one to compare, the largest first."""
     found: dict[tuple[str, str], _Difference] = {}
-    owners = [
-        clusters(len(next(iter({**of.columns, **of.means}.values()), ())), of.users) for of in (before, now)
-    ]
     for name, what, *sides in _indicators(before, now):
-        (earlier, variance), (later, other) = map(_mean, sides, owners)
-        found[name, what] = _Difference(earlier, later, (variance + other) ** 0.5)
+        (earlier, error), (later, other) = map(_mean, sides, (before.users, now.users))
+        found[name, what] = _Difference(earlier, later, math.hypot(error, other))
     p = holm({key: one.p for key, one in found.items()})
     largest: dict[str, Shift] = {}
     for (name, what), one in sorted(found.items(), key=lambda pair: -pair[1].z):
@@ -149,11 +148,10 @@ class _Difference(NamedTuple):
         return max(SMALLEST, 2 * float(ndtr(-self.z)))
 
 
-def _mean(values: NDArray[np.float64], clusters: NDArray[np.int64]) -> tuple[float, float]:
-    """Return the mean of the rows that are not NaN, and its variance by clusters."""
-    known = ~np.isnan(values)
-    of_units = influence(values[known], clusters[known])
-    return float(values[known].mean()), float(of_units @ of_units)
+def _mean(values: NDArray[np.float64], users: Groups) -> tuple[float, float]:
+    """Return the mean of the rows that are not NaN, and its standard error."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()), error_of_mean(known, users, values)
 
 
 def _indicators(

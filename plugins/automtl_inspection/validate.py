@@ -13,7 +13,7 @@ from automtl_core.raw.columnar import faulty, rows_of
 from automtl_core.raw.connection import connect
 from automtl_core.raw.find import Source, find
 from automtl_core.raw.load import PARQUET, Rejected
-from automtl_core.raw.records import layout, records
+from automtl_core.raw.records import file_layout, records
 from automtl_core.system.progress import Progress, silent
 
 
@@ -73,7 +73,7 @@ class Validation:
                 checked.problem, checked.fix = str(error), error.fix
 
     def _of_text(self, source: Source, checked: Checked) -> Iterator[Rejected]:
-        for record in islice(records(layout(source.path, source.file)), self._first):
+        for record in islice(records(file_layout(source.path, source.file)), self._first):
             if record.fault is None:
                 checked.accepted += 1
             else:

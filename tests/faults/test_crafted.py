@@ -11,7 +11,7 @@ import yaml
 from automtl_cli.settings import NAMED, PARTS, explained
 from automtl_core.dataset.dataset import INTEGER, NUMBER, TEXT, RawFile
 from automtl_core.errors import AutoMTLError
-from automtl_core.raw.records import layout, records
+from automtl_core.raw.records import file_layout, records
 from automtl_core.registry.plugins import load_registry
 from automtl_core.system.documents import parse_json
 from automtl_core.system.strict_yaml import parse_yaml
@@ -181,7 +181,7 @@ def test_generated_tables(tmp_path, part):
         separator, content = table(random.Random(seed))
         path.write_bytes(content)
         file = RawFile("a.csv", COLUMNS, others=True, separator=separator)
-        if found := problem(lambda: list(records(layout(path, file)))):
+        if found := problem(lambda: list(records(file_layout(path, file)))):
             return found
         return problem(lambda: guess(peek(str(path)))) if seed % 10 == 0 else None
 

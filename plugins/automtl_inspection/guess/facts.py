@@ -11,10 +11,15 @@ import duckdb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from automtl_core.fields.encode import EARLIEST_DATE, LATEST_DATE
 from automtl_core.raw.sql import date_of, is_number, literal, whole
 
+FEW = 20
+"""Integer columns with up to this number of distinct values are categorical."""
+CHANCE = 0.001
+"""Probability that an amount of a table is taken for codes where a binary column is independent of it."""
 PARTS = dict.fromkeys(("|", ";", ","), r"[^\[\](){}\"'']*") | {" ": "[0-9 ]+"}
 """Separator of multi-valued texts -> pattern of these texts."""
 LIST = "|"
@@ -268,28 +273,30 @@ def _related(db: duckdb.DuckDBPyConnection, known: Sequence[Facts]) -> list[Fact
         fit = np.flatnonzero((both[k] == count[k]) & (count > count[k]) & (by_chance < 1e-3))
         names = [known[places[n]].name for n in fit[np.argsort(count[fit], kind="stable")]]
         completed[place] = replace(completed[place], blank_where=where, only_where=tuple(names))
-    for n, facts in enumerate(known):
-        if facts.kind == "integer" and 20 < facts.values < facts.rows / 4:
-            x = db.execute(f"SELECT TRY_CAST(c{n} AS DOUBLE) AS x FROM head").df()["x"].to_numpy()
-            jumps = (known[place].name for place, held in zip(places, rows, strict=True) if _jumps(x, held))
-            completed[n] = replace(facts, jumps=next(jumps, ""))
+    repeated = (f.kind == "integer" and FEW < f.values < f.rows / 4 for f in known)
+    integers = np.flatnonzero([*repeated])
+    looks = len(integers) * len(places)
+    for n in integers.tolist():
+        x = db.execute(f"SELECT TRY_CAST(c{n} AS DOUBLE) AS x FROM head").df()["x"].to_numpy()
+        pairs = zip(places, rows, strict=True)
+        jumps = (known[place].name for place, held in pairs if _jumps(x, held, looks))
+        completed[n] = replace(known[n], jumps=next(jumps, ""))
     return completed
 
 
-def _jumps(x: NDArray[Any], held: NDArray[Any]) -> bool:
-    """Return whether the mean of a binary column jumps between integers, in both halves of the rows."""
+def _jumps(x: NDArray[Any], held: NDArray[Any], looks: int) -> bool:
+    """Return whether a mean jumps between integers in both halves of rows, beyond chance in so many looks."""
     some = np.flatnonzero(~np.isnan(x) & ((held == 1) | (held == 2)))
     values, place = np.unique(x[some], return_inverse=True)
     cells, size = place + len(values) * (some % 2), 2 * len(values)
-    n, ones = np.bincount(cells, minlength=size), np.bincount(cells, held[some] == 2, size)
-    n, ones = n.reshape(2, -1), ones.reshape(2, -1)
+    n, ones = (np.bincount(cells, of, size).reshape(2, -1) for of in (None, held[some] == 2))
     around = n[:, :-2] + n[:, 2:]
     known = np.minimum(n[:, 1:-1], around).min(0) > 0
     near = (ones[:, :-2] + ones[:, 2:])[:, known] / around[:, known]
     first, second = ones[:, 1:-1][:, known] / n[:, 1:-1][:, known] - near
     # Frequent values do not decide alone.
     both = first * second / (1 + 20 / n[:, 1:-1].sum(0)[known])
-    return bool(both.sum() > 3.5 * np.sqrt((both**2).sum()) > 0)
+    return bool(both.sum() > -ndtri(CHANCE / looks) * np.sqrt((both**2).sum()) > 0)
 
 
 def _described(values: pd.DataFrame, facts: Facts) -> Facts:

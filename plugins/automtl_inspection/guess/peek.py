@@ -20,7 +20,7 @@ from automtl_core.raw.connection import connect
 from automtl_core.raw.delimited import Lines, opened, rows
 from automtl_core.raw.find import listed_files
 from automtl_core.raw.load import load_copy, refused
-from automtl_core.raw.records import Fault, Layout, distinct, layout, located, records, shown
+from automtl_core.raw.records import Fault, FileLayout, distinct, file_layout, located, records, shown
 from automtl_core.raw.sql import count, literal, one_file, quoted
 from automtl_inspection.guess.facts import LIST, Facts, Glimpse, Kind, facts_of
 from automtl_inspection.guess.groups import with_groups
@@ -75,7 +75,7 @@ def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path, given:
 
     In the result, columns have their names alone, and the number of all rows is 0 where it is unknown.
     """
-    layout(path, RawFile(path.name, {"anything": TEXT}, header=False))  # raises if the file is not text
+    file_layout(path, RawFile(path.name, {"anything": TEXT}, header=False))  # raises if the file is not text
     encoding = _encoding(path)
     separator = _separator(path, encoding)
     first, size = _first(path, separator, encoding)
@@ -85,15 +85,15 @@ def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path, given:
         named = RawFile(
             path.name, dict.fromkeys(distinct(first[0]), TEXT), separator=separator, encoding=encoding
         )
-        names = layout(path, named).columns
+        names = file_layout(path, named).columns
     elif len(names) == len(given) == len({*given}):
         names = given
     most = min(ROWS, int(BYTES / size) + 1)
     file = RawFile(path.name, dict.fromkeys(names, TEXT), header, separator=separator, encoding=encoding)
-    laid_out = Layout(path, file, tuple(names), returns=False)
+    laid_out = FileLayout(path, file, tuple(names), returns=False)
     faults: list[Fault] = []
     columns = {**{f"c{n}": TEXT for n in range(len(names))}, "line": INTEGER}
-    copy = Layout(path, RawFile(path.name, columns, header=False), tuple(columns), returns=False)
+    copy = FileLayout(path, RawFile(path.name, columns, header=False), tuple(columns), returns=False)
 
     def accepted() -> Iterator[Sequence[str]]:
         """Yield the values of valid rows and their lines, and append the faults of others to `faults`."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from automtl_inspection.guess.facts import Facts, Glimpse, nearly
+from automtl_inspection.guess.facts import FEW, Facts, Glimpse, nearly
 
 Meaning = Literal["user", "event", "thing", "id", "amount", ""]
 """Content of a column: ids of users; of events, which new rows do not repeat; of other things, such as items;
@@ -119,8 +119,6 @@ def _stem(name: str) -> tuple[str, bool]:
 
 Role = Literal["labels", "sparse", "dense", "multi", "time", "list", "unused"]
 
-FEW = 20
-"""Integer columns with up to this number of distinct values are categorical."""
 UNDECIDED = (
     "two values: to predict it, name it in `labels`; if it is known before the prediction, in `sparse`"
 )
@@ -240,7 +238,7 @@ RULES = (
     Rule("sparse", _looks_coded,
          doubt="integers with gaps or far from 0, as ids are; if they are amounts, move them to `dense`"),
     Rule("sparse", lambda f, s: f.jumps,
-         doubt="integers whose neighbours differ in {0.jumps}, as codes do; if amounts, move to `dense`"),
+         doubt="unlike means of {0.jumps} at adjacent numbers; if they are amounts, move them to `dense`"),
     Rule("dense", lambda f, s: True,
          doubt="integers without a telling name; if they are ids or codes, move them to `sparse`"),
 )  # fmt: skip

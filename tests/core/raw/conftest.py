@@ -2,7 +2,7 @@
 
 import pytest
 
-from automtl_core.raw.records import layout, records
+from automtl_core.raw.records import file_layout, records
 
 from .logs import BARE
 
@@ -14,7 +14,7 @@ def read(tmp_path):
     def read(content, file=BARE):
         path = tmp_path / file.path
         path.write_bytes(content)
-        found = list(records(layout(path, file)))
+        found = list(records(file_layout(path, file)))
         faults = [f"{record.fault.line}: {record.fault.reason}" for record in found if record.fault]
         return [record.fields for record in found if not record.fault], faults
 

@@ -11,7 +11,7 @@ from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, WEI
 from automtl_core.errors import DataError, InputMissingError
 from automtl_core.raw import delimited
 from automtl_core.raw.delimited import LINE_LIMIT, opened
-from automtl_core.raw.records import layout, records
+from automtl_core.raw.records import file_layout, records
 
 from .logs import BARE, COLUMNS, LOG
 
@@ -38,7 +38,7 @@ def test_what_quoted_values_hold_and_quotes_amid_a_value(read):
 def test_lines_are_counted_as_editors_do(tmp_path):
     path = tmp_path / "log.csv"
     path.write_bytes(b'user,tag,click\n1,"a\nb",0\n\n2,b,1\r\n3,"c\r\n\n",1\n4,d\n')
-    assert [record.line for record in records(layout(path, LOG))] == [2, 5, 6, 9]
+    assert [record.line for record in records(file_layout(path, LOG))] == [2, 5, 6, 9]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_an_odd_row_costs_itself_alone(read, odd, reason):
 def test_the_text_of_a_fault_is_legible(tmp_path):
     path = tmp_path / "log.csv"
     path.write_bytes(b"1,caf\xe9 \xc3\xa9,0\n")
-    (record,) = records(layout(path, BARE))
+    (record,) = records(file_layout(path, BARE))
     assert record.fault is not None
     assert record.fault == (1, "tag", "tag: not UTF-8", r"1,caf\xe9 é,0")
     assert record.fields[1] == r"caf\xe9 é"
@@ -101,7 +101,7 @@ def test_the_longest_rows(read):
 def test_a_line_of_many_megabytes_is_one_fault_and_not_kept(tmp_path):
     path = tmp_path / "log.csv"
     path.write_bytes(b"x" * (5 * LINE_LIMIT) + b"\n1,a,0\n")
-    first, second = records(layout(path, BARE))
+    first, second = records(file_layout(path, BARE))
     assert first.fault is not None
     assert first.fault.reason == f"longer than {LINE_LIMIT} bytes"
     assert len(first.fault.text) < 1.5 * LINE_LIMIT
@@ -178,7 +178,7 @@ def test_a_header_may_name_other_columns_in_any_order(read, tmp_path):
     file = RawFile("log.csv", COLUMNS, others=True)
     content = b'click,"more, or less",user,,tag\n0,?,1,?,a\n7,?,2,?,b\n1,?,3,a\n'
     rows, faults = read(content, file)
-    assert layout(tmp_path / "log.csv", file).columns == ("click", "more, or less", "user", "", "tag")
+    assert file_layout(tmp_path / "log.csv", file).columns == ("click", "more, or less", "user", "", "tag")
     assert rows == [["0", "?", "1", "?", "a"]]
     assert faults == ['3: click: expected 0 or 1, found "7"', "4: expected 5 columns, found 4"]
     with pytest.raises(DataError, match="the header lacks 'tag'") as error:
@@ -207,7 +207,7 @@ def test_any_separator_can_be_declared(read):
 def test_the_end_of_the_first_line_is_seen(tmp_path, length):
     for end in (b"\n", b"\r\n"):
         (tmp_path / "x.csv").write_bytes(b"a" * length + end + b"b" + end)
-        found = layout(tmp_path / "x.csv", RawFile("x.csv", {"c": TEXT}, header=False))
+        found = file_layout(tmp_path / "x.csv", RawFile("x.csv", {"c": TEXT}, header=False))
         assert found.returns == (end == b"\r\n")
         assert found.columns == ("c",)
 

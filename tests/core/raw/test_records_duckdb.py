@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, Column, RawFile
 from automtl_core.errors import DataError
-from automtl_core.raw.records import ambiguous, layout, records
+from automtl_core.raw.records import ambiguous, file_layout, records
 from automtl_core.raw.sql import typed
 
 from .logs import BARE, COLUMNS
@@ -86,15 +86,15 @@ def duck(tmp_path_factory):
     ],
 )
 def test_what_duckdb_may_misread(duck, content, expected):
-    assert ambiguous(layout(duck.write(content), BARE)) == expected
+    assert ambiguous(file_layout(duck.write(content), BARE)) == expected
 
 
 @pytest.mark.parametrize("tail", [b"3", b"3,c", b"3,c\n", b"3,c,1", b"3,c,1\n"])
 def test_a_cut_last_line_is_not_ambiguous(duck, tail):
     file = RawFile("log.csv", COLUMNS, header=False, cut_tail=True)
-    assert not ambiguous(layout(duck.write(b"1,a,0\n2,b,1\n" + tail), file))
-    assert ambiguous(layout(duck.write(b"1,a,0\n2,b,1,\n" + tail), file))
-    assert ambiguous(layout(duck.write(b"1,a,0\n2,b,1\n3,c,1,"), file))
+    assert not ambiguous(file_layout(duck.write(b"1,a,0\n2,b,1\n" + tail), file))
+    assert ambiguous(file_layout(duck.write(b"1,a,0\n2,b,1,\n" + tail), file))
+    assert ambiguous(file_layout(duck.write(b"1,a,0\n2,b,1\n3,c,1,"), file))
 
 
 texts = st.text(
@@ -133,7 +133,7 @@ def test_any_table_with_any_quoting_reads_back_equal(duck, table, header):
     rows, content, line_end = table
     file = RawFile("any.csv", {f"c{n}": TEXT for n in range(len(rows[0]))}, header=header)
     path = duck.write((",".join(file.columns) + line_end).encode() * header + content)
-    found = list(records(layout(path, file)))
+    found = list(records(file_layout(path, file)))
     assert [record.fault for record in found] == [None] * len(rows)
     assert [record.fields for record in found] == rows
     assert duck.read(path, file, line_end) == rows
@@ -155,7 +155,7 @@ def test_any_damage_is_read_or_told(duck, table, header, cut_tail, edits):
         content = content[:at] + odd + content[at + length :]
     path = duck.write(content)
     try:
-        found = list(records(layout(path, file)))
+        found = list(records(file_layout(path, file)))
     except DataError:
         return
     lines = [record.line for record in found]
@@ -163,7 +163,7 @@ def test_any_damage_is_read_or_told(duck, table, header, cut_tail, edits):
     assert all(record.fault.line == record.line for record in found if record.fault)
     assert all(len(record.fields) == len(columns) for record in found if not record.fault)
     taken = duck.read(path, file, line_end)
-    if taken is not None and not ambiguous(layout(path, file)):
+    if taken is not None and not ambiguous(file_layout(path, file)):
         assert [record.fields for record in found] == taken[: len(found)]
         assert len(taken) - len(found) <= cut_tail  # a last row whose values do not fit
     accepted = [record.fields for record in found if not record.fault]
@@ -186,7 +186,7 @@ def test_sql_takes_the_same_values(duck, column, value):
     content = io.StringIO()
     csv.writer(content, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow([value])
     path = duck.write(content.getvalue().encode())
-    (record,) = records(layout(path, RawFile("x.csv", {"c": column}, header=False)))
+    (record,) = records(file_layout(path, RawFile("x.csv", {"c": column}, header=False)))
     try:
         duck.db.execute(f"SELECT {typed('c', column)} FROM (SELECT ? AS c)", [value]).fetchall()  # noqa: S608
     except duckdb.InvalidInputException:
