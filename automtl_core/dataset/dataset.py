@@ -367,15 +367,6 @@ class Dataset(ABC, Configured[D]):
         """
         return None
 
-    def truth(self) -> Mapping[str, Any]:
-        """Return the true structure of generated data as JSON; it is stored with prepared data and runs.
-
-        Views of a search use two keys: `noise`, the names of fields without effect, and `tasks`, for each
-        task `fields`, the names of fields (or of inputs from histories, such as `past:last1`) that affect it,
-        and `pairs`, the pairs or triples of fields that affect it together.
-        """
-        return {}
-
 
 def event_columns_of(dataset: Dataset, history: History, raw: Mapping[str, Column]) -> dict[str, Column]:
     """Return the columns of files of events: the owner, the time, and those of `History.fields`.

@@ -73,7 +73,8 @@ def grow(
         with publish_folder(path, same_content=True) as draft:
             if rows.rejected:
                 write_rejected(draft / REJECTED, rows.rejected)
-            facts = {name: base.manifest[name] for name in ("truth", "time_unit", "left_out")}
+            kept = ("time_unit", "left_out", "unread")
+            facts = {name: base.manifest[name] for name in kept if name in base.manifest}
             facts |= {"fingerprint": digest, "rejected": len(rows.rejected)}
             facts |= _written(base, rows, parts, draft)
             said = {"joined": False, "warnings": True}

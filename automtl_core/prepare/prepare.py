@@ -34,7 +34,7 @@ from automtl_core.prepare.values import Examples, make_vectors
 from automtl_core.prepare.write import facts_of_labels, write_bags, write_hashes, write_parts
 from automtl_core.raw.connection import workshop
 from automtl_core.raw.find import Sources, find
-from automtl_core.raw.load import Rejected, place_of, read
+from automtl_core.raw.load import Rejected, place_of, read, unread
 from automtl_core.system.documents import canonical, sha256
 from automtl_core.system.files import publish_folder, remove_stale
 from automtl_core.system.progress import Progress, silent
@@ -109,8 +109,8 @@ def prepare(
         facts = {
             "fingerprint": digest,
             "rejected": len(rejected),
-            "truth": dict(dataset.truth()),
             "time_unit": table.unit,
+            "unread": unread(db, sources),
         }
         with publish_folder(path, same_content=True) as draft:
             if rejected:

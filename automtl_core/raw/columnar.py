@@ -72,6 +72,11 @@ def faulty(db: DB, path: Path, file: RawFile, most: int, first: int | None = Non
         yield Fault(place + 1, name, reason, value or "")
 
 
+def types_of(db: DB, path: Path) -> dict[str, str]:
+    """Return the type of each column of a file."""
+    return {name: kind for name, kind, *_ in db.execute(f"DESCRIBE FROM {_parquet(path)}").fetchall()}
+
+
 def rows_of(db: DB, path: Path) -> int:
     """Return the number of rows of a file."""
     return int(db.execute(f"SELECT count(*) FROM {_parquet(path)}").fetchall()[0][0])
@@ -98,8 +103,7 @@ def _parquet(path: Path) -> str:
 def _expressions(db: DB, path: Path, file: RawFile) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Return for each used column the SQL of its value, and of the test that a value fits the declaration."""
     with intact(path):
-        described = db.execute(f"DESCRIBE SELECT * FROM {_parquet(path)}").fetchall()
-        types = {name: kind for name, kind, *_ in described}
+        types = types_of(db, path)
         schema = f"SELECT name FROM parquet_schema({literal(one_file(path))})"
         names = {name for (name,) in db.execute(schema).fetchall()}
     for name in sorted(types.keys() - names):  # DuckDB adds a number to the second of two equal names

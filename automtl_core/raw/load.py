@@ -117,6 +117,18 @@ def load(db: DB, table: str, sources: Sequence[Source], work_dir: Path, most: in
     return rejected
 
 
+def unread(db: DB, sources: Sources) -> list[str]:
+    """Return the columns of raw files that no declaration names, by the first file of each table."""
+    declared, found = set[str](), list[str]()
+    for source, *_ in sources.values():
+        declared |= source.file.columns.keys()
+        if source.path.suffix == PARQUET:
+            found += columnar.types_of(db, source.path)
+        else:
+            found += file_layout(source.path, source.file).columns
+    return [name for name in dict.fromkeys(found) if name not in declared]
+
+
 def place_of(db: DB, sources: Sequence[Source], row: int) -> str:
     """Return the file and the line of a row of the table of some files, as text for a message.
 

@@ -122,19 +122,18 @@ class Data(Fact):
     schema: dict[str, Any]
     rows: dict[str, int]
     """Part -> number of rows."""
-    truth: dict[str, Any] = field(default_factory=dict)
-    """True structure of generated data."""
     times: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Part -> the times of its first and its last row, those of dates in seconds since 1970; empty without a
     split by time."""
     seen: Mapping[str, str] = field(default_factory=dict)
     """Part -> SHA-256 of the digests of its rows, see `Run.rows`; empty in runs of earlier versions."""
+    unread: list[str] = field(default_factory=list)
+    """Columns of the raw files that no field or label reads."""
 
     @classmethod
     def of(cls, prepared: Prepared) -> Self:
         """Return the data of a manifest."""
-        names = [one.name for one in fields(cls) if one.name not in ("times", "seen")]
-        known = {name: prepared.manifest[name] for name in names}
+        known = {one.name: of for one in fields(cls) if (of := prepared.manifest.get(one.name)) is not None}
         sums = prepared.manifest["files"]
         seen = {part: sums[f"{part}/rows.npy"] for part in SEEN if f"{part}/rows.npy" in sums}
         return cls(**known, times=prepared.times_of_parts, seen=seen)

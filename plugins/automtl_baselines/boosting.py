@@ -267,7 +267,7 @@ class BoostedTrees(Learner):
     def __init__(self, inputs: Inputs, sizes: Sequence[int], tasks: int, grower: Grower) -> None:
         super().__init__()
         self.inputs = inputs
-        self.numbers = inputs.width + inputs.embedding.vector_width
+        self.numbers = inputs.width + inputs.embedding.vector_width + len(sizes)
         end = inputs.width - sum(inputs.widths.histories)
         self.hiding = np.zeros(self.numbers + len(sizes), np.float32)  # [F], NaN for aggregates, else 0
         self.hiding[end - sum(inputs.widths.aggregates) : end] = np.nan
@@ -378,6 +378,7 @@ class BoostedTrees(Learner):
             features.dense,
             *vectors,
             *histories,
+            features.ids,  # in the order of the values
             self.ranks[features.ids + self.offsets],
         ]
         return torch.cat([part.float() for part in parts], dim=1)

@@ -99,7 +99,7 @@ def rank(record: RunRecord) -> Iterator[Text]:
     both = (leads, contest.leads(validation=True))
     level = [p for p in ranked if all(p.name in of and of[p.name].standing() == "level" for of in both)]
     least = min(level, key=lambda point: point.cost, default=chosen)
-    if least.cost < 0.9 * chosen.cost < inf:
+    if least.cost < 0.9 * chosen.cost < inf and not record.in_vain:
         place, share = record.search.front.index(least) + 1, percent(least.cost / chosen.cost)
         command = f"automtl train --model {shlex.quote(f'{record.path}@{place}')}"
         yield Text(f"`{least.name}` has {share} of its FLOPs, with {LEVEL}: `{command}`")

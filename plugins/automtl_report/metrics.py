@@ -72,14 +72,14 @@ def by_user(test: Metrics, least: int | None = None) -> Iterator[str]:
         for other in m.others.values():
             if other.by_user and other.value is not None:
                 ranked.setdefault(other.title, []).append((task, other.sign, other.value, other.by_user))
+    faults: dict[str, list[str]] = {}  # fault -> metrics and tasks with their values
     for title, of_tasks in ranked.items():
         yield from _of_users(title, [users for *_, users in of_tasks])
-        faults: dict[str, list[str]] = {}  # fault -> tasks with their values
         for task, sign, value, users in of_tasks:
             if least is not None and (fault := _fault(sign * (value - users.random), users, least)):
                 chance = f"random {users.random:.4f} ± {users.spread:.4f}, {users.users:,} {users.unit}"
-                faults.setdefault(fault, []).append(f"{task} {value:.4f} ({chance})")
-        yield from (f"warning: {title} {fault}: {', '.join(values)}" for fault, values in faults.items())
+                faults.setdefault(fault, []).append(f"{title} of {task} {value:.4f} ({chance})")
+    yield from (f"warning: {fault}: {', '.join(values)}" for fault, values in faults.items())
 
 
 def _of_users(title: str, users: Sequence[ByUser]) -> Iterator[str]:
@@ -102,10 +102,10 @@ def _fault(above: float, users: ByUser, least: int) -> str | None:
     """Return the fault of a value that is so much better than a random order; None if it says something."""
     chance = 1e-9 + 2 * users.spread  # about 95 % of random orders
     if above < -chance:
-        return "is worse than a random order, beyond chance"
+        return "worse than a random order, beyond chance"
     if users.users < least:
-        return f"is over fewer than {least} {users.unit}, too few to be reliable"
-    return "does not differ from a random order beyond chance" if above <= chance else None
+        return f"over fewer than {least} {users.unit}, too few to be reliable"
+    return "no different from a random order, beyond chance" if above <= chance else None
 
 
 def _range(values: Sequence[float], form: str) -> str:

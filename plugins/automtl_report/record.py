@@ -16,14 +16,15 @@ from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import Budget, Data, EncodingSearch, Fact, Refreshed, Result, Search, Updated
-from automtl_core.run_dir.run import FORMAT, Run
+from automtl_core.run_dir.run import Run
 from automtl_core.settings.settings import Component
 from automtl_core.space import SearchSpace
-from automtl_core.system.documents import Value, plain, read_signed
+from automtl_core.system.documents import Value, plain
 from automtl_core.training.events import EpochEnded
 from automtl_inspection.baselines import Baseline, Baselines
 from automtl_inspection.behaviour import Behaviour
 from automtl_inspection.importance import Importance
+from automtl_report.numbers import some
 
 F = TypeVar("F", bound=Fact)
 
@@ -110,12 +111,12 @@ class RunRecord:
     @cached_property
     def baselines(self) -> Mapping[str, Baseline] | None:
         """Task -> comparison with a constant and with the best single field; None before the test."""
-        if found := self.get(Baselines):
-            return found.tasks
-        file = self.path / "result.json"  # in runs of automtl 0.3
-        content = read_signed(file, FORMAT, "restore it from a copy") if file.exists() else {}
-        old = content.get("baselines")
-        return None if old is None else Baselines.from_json({"tasks": old}, file).tasks
+        return None if (found := self.get(Baselines)) is None else found.tasks
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether no task is beyond chance better than a constant prediction on the test rows."""
+        return bool(self.baselines) and not any(b.beats_constant for b in (self.baselines or {}).values())
 
     @property
     def trained_again(self) -> str:
@@ -137,9 +138,11 @@ class RunRecord:
 
     @property
     def remarks(self) -> list[str]:
-        """Remarks on early ends, in words."""
-        budget, result = self.get(Budget), self.get(Result)
+        """Remarks on columns that are not read and on early ends, in words."""
+        budget, result, data = self.get(Budget), self.get(Result), self.get(Data)
         remarks = list[str]()
+        if data and data.unread:
+            remarks.append(f"columns that are not read: {some(data.unread)}; the file of settings says why")
         if budget:
             remarks += [f"time budget: time ended phase {p!r} in epoch {e}" for p, e in budget.ended.items()]
             remarks += [f"time budget: {sentence}" for sentence in budget.warned]

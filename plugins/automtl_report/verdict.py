@@ -26,8 +26,11 @@ def first(record: RunRecord) -> Iterator[Section]:
     contest, importance = contested(record), record.get(Importance)
     values, charts = dict[str, tuple[str, str]](), dict[str, Bars]()
     said, *more = [t.text for t in rank(record)] or ["One training without another model beside it"]
+    texts = [*notes(record), *map(Text, [f"{said}. One seed: compare before you ship", *more])]
     share = contest.share if contest else None
-    if contest and (rival := contest.rival):
+    if record.in_vain:
+        values["gain"] = "none", "no task is predicted better than by a constant, beyond chance"
+    elif contest and (rival := contest.rival):
         lead, losses = contest.leads()[rival.name], contest.chosen.test_losses
         gain, _, ends = interval(lead).partition(" ")
         of = score_name(record, "validation" if contest.chosen.test_loss is None else "test", losses)
@@ -46,8 +49,7 @@ def first(record: RunRecord) -> Iterator[Section]:
         )
         values["fields"] = f"{len(matter)} of {len(importance.effects)} matter", note
     values["next"] = "", " ".join(f"`{command}`" for command in _next(record))
-    texts = [Text(f"{said}. One seed: compare before you ship"), *notes(record)]
-    yield Section("", [*texts, *map(Text, [*more, *record.remarks]), Figures(values, charts)])
+    yield Section("", [*texts, *map(Text, record.remarks), Figures(values, charts)])
 
 
 def intervals(record: RunRecord) -> Iterator[Section]:
@@ -76,8 +78,10 @@ def steps(record: RunRecord) -> Iterator[Section]:
 
 
 def _next(record: RunRecord) -> list[str]:
-    """Return the commands to run after a report: no export while a simple model may be as good."""
+    """Return the commands to run after a report: no export without a gain over simple models."""
     run, contest = shlex.quote(str(record.path)), contested(record)
+    if record.in_vain:
+        return [f"automtl data describe {shlex.quote(str(record.path / 'config.yaml'))}"]
     simple = {name: contest.leads()[name].standing() for name in contest.simple} if contest else {}
     tied = [name for name, standing in simple.items() if standing != "ahead"]
     models = ",".join([*(tied or [*simple][:1] or ["mmoe"]), run])

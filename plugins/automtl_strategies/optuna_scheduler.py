@@ -1,8 +1,8 @@
-"""Samplers of Optuna suggest candidates in batches, and successive halving trains each batch."""
+"""The sampler TPE of Optuna suggests candidates in batches, and successive halving trains each batch."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 from warnings import catch_warnings, simplefilter
 
 from pydantic import Field
@@ -11,7 +11,6 @@ from automtl_core.plugin import Proposals, Scheduler, Settings, Training, TrialR
 from automtl_strategies.halving import Halving, HalvingSettings
 
 if TYPE_CHECKING:
-    from optuna.samplers import BaseSampler
     from optuna.trial import Trial
 
 TRIALS = 30
@@ -27,9 +26,6 @@ class OptunaSettings(Settings):
     batch: int = Field(4, ge=1)
     """Number of trials that are chosen at once, and may run side by side. The result depends on it, but not
     on the number of workers. A smaller value lets each trial learn from more others."""
-    sampler: Literal["tpe", "gp", "random"] = "tpe"
-    """Optuna's sampler. tpe: tree-structured Parzen estimator, for any number of parameters. gp: Gaussian
-    process, for few. random: random search."""
     rung_epochs: int = Field(8, ge=0)
     """Number of epochs after which the worse half of the trials of a batch ends for the first time, on large
     data fewer: those of 600 training steps. Each rung has twice the epochs of the one before, and the best
@@ -37,6 +33,7 @@ class OptunaSettings(Settings):
     value takes longer. With 0, no trial ends early."""
     removed: ClassVar[Mapping[str, Any]] = {
         "pruner": "auto", "seeds": 1, "rung_steps": 600, "storage": None, "flops": False,
+        "sampler": "tpe",
     }  # fmt: skip
 
 
@@ -56,7 +53,7 @@ def quiet() -> Iterator[None]:
 
 
 class OptunaScheduler(Scheduler[OptunaSettings]):
-    """Samplers of Optuna (Akiba et al., KDD 2019; extra `study`), and successive halving of each batch."""
+    """TPE of Optuna (Akiba et al., KDD 2019; extra `study`), and successive halving of each batch."""
 
     def __init__(self, settings: OptunaSettings, proposals: Proposals) -> None:
         import optuna
@@ -64,7 +61,9 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         super().__init__(settings, proposals)
         with quiet():
             self._study = optuna.create_study(
-                sampler=_sampler(settings, seeds.derive(proposals.seed, "study") % 2**32, proposals.startup),
+                sampler=optuna.samplers.TPESampler(
+                    seed=seeds.derive(proposals.seed, "study") % 2**32, n_startup_trials=proposals.startup
+                ),
                 direction="maximize",
             )
             for parameters in proposals.parameters[: settings.trials]:
@@ -145,13 +144,3 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
             if value is not None:
                 trial.report(value, self.results[name].epochs)
             self._study.tell(trial, state=TrialState.PRUNED)
-
-
-def _sampler(settings: OptunaSettings, seed: int, startup: int) -> "BaseSampler":
-    from optuna import samplers
-
-    if settings.sampler == "tpe":
-        return samplers.TPESampler(seed=seed, n_startup_trials=startup)
-    if settings.sampler == "gp":
-        return samplers.GPSampler(seed=seed)
-    return samplers.RandomSampler(seed=seed)

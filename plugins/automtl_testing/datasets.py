@@ -1,6 +1,5 @@
 """The contracts of datasets and of kinds of fields."""
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -45,7 +44,6 @@ def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Pr
                 (_, ids), size = part.bags[place], field.size
             assert not (ids < 0).any(), f"{field.name}: {name} ids must not be negative"
             assert not (ids >= size).any(), f"{field.name}: {name} ids must be below the size"
-    json.dumps(dict(dataset.truth()))
     if len(dataset.layout.histories) < len(dataset.histories) and dataset.settings.history_length:
         # A random split leaves out histories from a log.
         split = {"split": "time" if dataset.time else "user"}

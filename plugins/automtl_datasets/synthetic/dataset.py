@@ -64,7 +64,3 @@ class Synthetic(Dataset[SyntheticSettings]):
     def content(self) -> Mapping[str, Any]:
         """Return the parameters of the random draws."""
         return self.kind.content()
-
-    def truth(self) -> Mapping[str, Any]:
-        """Return the groups of tasks, the effects of fields and pairs on each task, and the noise fields."""
-        return self.kind.truth()
