@@ -144,10 +144,14 @@ def test_embeddings_of_values_that_no_new_row_has_stay_as_they_are(first, second
         assert not np.array_equal(before, now)
 
 
-def test_older_rows_are_drawn_as_often_as_asked(first):
-    run = first.update("day1.csv", "runs/replayed", replay=0.5)
+@pytest.mark.parametrize(
+    ("how", "expected"), [({"replay": 0.5}, (600, 300, False)), ({"retrain": True}, (600, 1800, True))]
+)
+def test_older_rows_are_drawn_as_often_as_asked_or_all_are_learned_anew(first, how, expected):
+    run = first.update("day1.csv", f"runs/{next(iter(how))}", **how)
     fact = run._folder.read(Updated)
-    assert (fact.rows, fact.older) == (600, 300)
+    assert (fact.rows, fact.older, fact.from_scratch) == expected
+    assert (len(run._folder.reports()) > 1) == fact.from_scratch
 
 
 def test_several_passes_are_taken_if_asked_and_the_best_one_counts(first):
@@ -158,13 +162,6 @@ def test_several_passes_are_taken_if_asked_and_the_best_one_counts(first):
     assert run._folder.read(Result).best_epochs == (1 + int(np.argmax(scores)),)
 
 
-def test_a_network_may_be_trained_anew_on_all_rows(first):
-    run = first.update("day1.csv", "runs/from_scratch", retrain=True)
-    fact = run._folder.read(Updated)
-    assert (fact.rows, fact.older, fact.from_scratch) == (600, 1800, True)
-    assert len(run._folder.reports()) > 1
-
-
 def test_gains_over_the_run_before_have_an_interval(first, second):
     (gain,) = second._folder.read(Updated).gains.values()
     assert gain.measure == "AUC"
@@ -173,11 +170,6 @@ def test_gains_over_the_run_before_have_an_interval(first, second):
     newest = table()[CUT + 450 : CUT + 500]
     assert gain.before == pytest.approx(first.evaluate(newest).loc["click", "auc"], abs=1e-6)
     assert gain.low < gain.now - gain.before < gain.high
-
-
-def test_rows_that_the_run_has_seen_are_refused(first):
-    with pytest.raises(DataError, match="none of the 2,000 rows is later than at"):
-        first.update("first.csv", "runs/again")
 
 
 def test_an_update_needs_the_weights_of_its_begin(here, first):
@@ -206,17 +198,6 @@ def test_labels_of_test_rows_reach_neither_weights_nor_aggregates(here, first, s
     assert run.metrics.loc["click", "auc"] == pytest.approx(1 - second.metrics.loc["click", "auc"], abs=1e-6)
     cells = [one._folder.encoder().aggregates.states[0].sums for one in (second, run)]
     assert np.array_equal(*cells)
-
-
-def test_without_times_rows_that_the_run_has_seen_are_left_out(here):
-    dataset = {**SETTINGS["dataset"], "split": "random"}
-    settings = {**SETTINGS, "dataset": dataset, "training": {**SETTINGS["training"], "epochs": 1}}
-    run = automtl.train("first.csv", ["click"], model="shared-bottom", settings=settings, name="drawn")
-    with pytest.raises(DataError, match="has seen all of the"):
-        run.update("first.csv")
-    later = run.update("day1.csv")
-    with pytest.raises(DataError, match="has seen all of the"):
-        later.update("day1.csv")
 
 
 def test_faulty_rows_are_an_error_or_are_left_out(here, first):
