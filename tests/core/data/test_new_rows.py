@@ -310,19 +310,14 @@ def test_blanks_bags_and_columns_with_a_value_for_blanks():
         (good(price=[1, "old"]), r'row 1 \(the first one is 0\): price: expected a number, found "old"'),
         (good(price=[1, 1e39]), r"row 1 .*price: expected a number of at most 1e\+38, found"),
         (good(price=[np.inf, 1]), r"row 0 .*price: expected a finite number, found"),
-        (good(price=[1, "nan"]), r"row 1 .*price: expected a finite number"),
-        (good(age=["x", 1], price=["y", 2]), r"row 0 .*age: expected a number"),
         (good(user=[["u"], "v"]), r"row 0 .*user: expected one text or number, found"),
-        (good(user=[b"u", "v"]), r"row 0 .*user: expected one text or number, found"),
         (good(tags=[["a"], ["b c"]]), r"row 1 .*tags: expected values without ' ', found"),
-        (good(tags=[["a"], [["b"]]]), r"row 1 .*tags: expected values without ' ', found"),
         (
             good().drop(columns=["tags", "user"]).assign(usr=1),
             r"lack 'user' \(did you mean 'usr'\?\), 'tags'",
         ),
         (pd.concat([good(), good()[["user"]]], axis=1), "two columns of the examples are called 'user'"),
         ({**good(), "user": "u1"}, "column 'user' is one value"),
-        ({**good(), "user": ["u1"]}, "column 'tags' has 2 rows, and 'user' has 1"),
     ],
 )
 def test_what_is_wrong_is_named(frame, told):

@@ -145,7 +145,6 @@ POSITIVE = [Label("click", positive=("ja", "oui"))]
     ("columns", "changes", "message", "fix"),
     [
         ({"click": [0] * 200}, {}, "label click is 0 in all training rows: nothing to learn", OUT),
-        ({"click": [1, None] * 100}, {}, "label click is 1 in all training rows: nothing to learn", OUT),
         ({"click": [None] * 200}, {}, "label click is missing in all training rows", OUT),
         ({"w": 0}, {"weights": {"click": "w"}}, "click is missing, or has the weight 0, in all", OUT),
         ({"click": 0}, {"tasks": ["click"]}, "is 0 in", "learn another task: --set dataset.tasks=[buy]"),

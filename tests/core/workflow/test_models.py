@@ -62,7 +62,6 @@ def test_settings_go_to_every_model_that_has_them(resolve):
         ),
         (["mmoe", "ple"], {"space": {"blocks": 2}}, r"space\.blocks is not .* of mmoe, ple", "; ple takes"),
         (["mmoe"], {"strategy": {"epochs": 2}}, r"strategy\.epochs is not", "strategy: none"),
-        (["mmoe"], {"retrain": "scratch"}, "retrain is not a setting of mmoe", "leave it out"),
         (["desan:darts"], {"decisions": {"a": "b"}}, "decisions is not", "leave it out"),
         (
             ["mmoe"],
@@ -70,8 +69,6 @@ def test_settings_go_to_every_model_that_has_them(resolve):
             "space 'desan' is not .* mmoe",
             "leave it out with all settings of that space; mmoe takes for space: dropout",
         ),
-        (["mmoe"], {"space": {"name": "mmoe", "expert": 2}}, "did you mean 'experts'", "out, or correct it;"),
-        (["mmoe"], {"space": [1]}, "space is not a setting of mmoe", "leave it out"),
     ],
 )  # fmt: skip
 def test_a_setting_that_no_model_has_is_an_error(resolve, names, settings, message, fix):

@@ -166,15 +166,6 @@ def test_new_rows_count_by_their_weights(tmp_path, monkeypatch):
         made.refresh(later.assign(w=-1), "new")
 
 
-def test_new_values_are_known_afterwards(run, tmp_path):
-    unseen = table(2).assign(time=lambda rows: rows["time"] + 30 * 86_400)
-    unseen.loc[::2, ["item", "shop", "click"]] = ["new", "west", 1]
-    with pytest.warns(UserWarning, match="have not seen the validation and test rows"):
-        again = run.refresh(unseen, tmp_path / "unseen")
-    before, after = (one.predict(unseen)["click"][::2].mean() for one in (run, again))
-    assert after != pytest.approx(before, abs=1e-3)
-
-
 def test_a_refresh_that_cannot_be_made_is_refused(run, tmp_path):
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").touch()

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import shutil
 from itertools import product
 
 import duckdb
@@ -34,7 +33,7 @@ training: {{epochs: 1}}
 data_dir: .
 """
 SPLITS = ("random", "user", "time")
-ACTIONS = ("evaluate", "compare", "refresh", "update")
+ACTIONS = ("evaluate", "refresh", "update")
 
 
 def table():
@@ -68,7 +67,7 @@ def command(*arguments):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Return a folder with a run for each kind of split, its copy, and rows in several forms."""
+    """Return a folder with a run for each kind of split, and rows in several forms."""
     path = tmp_path_factory.mktemp("unseen")
     with contextlib.chdir(path):
         for name, rows in FORMS.items():
@@ -79,7 +78,6 @@ def folder(tmp_path_factory):
             (path / f"{split}.yaml").write_text(SETTINGS.format(split=split))
             settings = f"{split}.yaml"
             command("train", "--model", "shared-bottom", settings, "--name", split)
-            shutil.copytree(path / "runs" / split, path / "runs" / f"copy of {split}")
             for part in ("train", "validation", "test"):
                 command("data", "export", settings, "--part", part, "--out", f"{split}-{part}.csv")
     return path
@@ -89,7 +87,7 @@ def expected(folder, split, form, action):
     """Return the ids of the rows of a form that are new."""
     parts = {p: {*pd.read_csv(folder / f"{split}-{p}.csv")["id"]} for p in ("train", "validation", "test")}
     assert sum(map(len, parts.values())) == OLD == len(set.union(*parts.values()))
-    chosen = {"evaluate": 2, "compare": 2, "refresh": 2 if split == "time" else 1, "update": 3}[action]
+    chosen = {"evaluate": 2, "refresh": 2 if split == "time" else 1, "update": 3}[action]
     seen = set.union(*list(parts.values())[:chosen])
     rows = FORMS[form]
     if split == "time" and action != "evaluate":
@@ -99,8 +97,7 @@ def expected(folder, split, form, action):
 
 def counted(folder, split, form, action, capsys):
     """Return the number of rows that an action used, 0 where it says that none is new."""
-    one, other = f"runs/{split}", f"runs/copy of {split}"
-    file, out = f"{form}{ENDINGS.get(form, '.csv')}", f"runs/{split} {form} {action}"
+    one, file, out = f"runs/{split}", f"{form}{ENDINGS.get(form, '.csv')}", f"runs/{split} {form} {action}"
     if form == "frame":
         loaded = automtl.load(one)
         if action == "evaluate":
@@ -109,7 +106,6 @@ def counted(folder, split, form, action, capsys):
     else:
         how = {
             "evaluate": ("evaluate", one, file),
-            "compare": ("compare", "--on", file, "--models", f"{one},{other}"),
             "refresh": ("update", "--refresh", one, file, "--out", out),
             "update": ("update", one, file, "--out", out),
         }[action]
@@ -120,9 +116,8 @@ def counted(folder, split, form, action, capsys):
             said = ("has seen all of the", "rows is later than", "1 new rows are too few")
             assert any(one in printed.err for one in said)
             return int("1 new rows" in printed.err)
-        if action in ("evaluate", "compare"):
-            document = json.loads(printed.out)
-            return document["rows"] if action == "evaluate" else document["splits"]["0"]["rows"]["test"]
+        if action == "evaluate":
+            return json.loads(printed.out)["rows"]
     made = automtl.load(out)._folder
     if action == "refresh":
         return made.read(Refreshed).rows
