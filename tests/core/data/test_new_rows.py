@@ -71,17 +71,6 @@ def test_rows_come_in_their_order_in_chunks_of_the_size_that_is_asked_for(file, 
     assert list(chunks[0]["tags"].iloc[0]) == ["a", "b"]
 
 
-def test_blanks_further_columns_and_columns_with_a_value_for_blanks(file, tmp_path):
-    path = file("other,price,tags,user\nx,,,\ny,1,b  c ,9007199254740993\n")
-    with new_rows(NewExamples(shop(), path, tmp_path)) as rows:
-        read = read_all(rows)
-    assert list(read.columns) == ["user", "tags", "age", "price"]
-    assert pd.isna(read["user"].iloc[0])
-    assert read["user"].iloc[1] == "9007199254740993"
-    assert list(read["tags"].iloc[1]) == ["b", "c"]
-    assert read["age"].isna().all()
-
-
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
 def test_what_is_written_stands_beside_what_is_kept_row_by_row(file, tmp_path, ending):
     path = file("id,user,tags,age,price\n007,u,a,1,1\n,v,b,2,2\n009,w,,3,3\n")
@@ -338,17 +327,6 @@ def test_what_is_wrong_is_named(frame, told):
 def test_values_are_as_they_are_declared(frame, told):
     with pytest.raises(DataError, match=told):
         frame_rows(NewExamples(shop(Numbered), frame, labelled="click" in frame))
-
-
-def test_faulty_rows_are_left_out_up_to_a_number():
-    frame = good(price=["old", 1])
-    rows = frame_rows(NewExamples(shop(), frame, most=100))
-    assert [fault.line for _, fault in rows.rejected] == [1]
-    assert len(rows) == 1
-    assert next(rows.chunks(5))["user"].tolist() == ["v"]
-    with pytest.raises(DataError, match="price: expected a number"):
-        frame_rows(NewExamples(shop(), frame, most=0))
-    assert len(frame_rows(NewExamples(shop(), frame.head(1), most=100))) == 0
 
 
 def test_examples_are_not_modified():

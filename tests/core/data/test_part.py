@@ -1,6 +1,7 @@
 """Encoded rows: some of them, chunks, samples; bin edges and numbers of aggregates."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,20 +22,14 @@ SCHEMA = Schema(
 )
 
 
-def test_some_rows_have_their_users():
-    ids, labels = np.arange(4, dtype=np.int32)[:, None], np.zeros((4, 1), np.float32)
-    part = Part(ids, np.zeros((4, 0), np.float32), labels, users=np.array([7, 0, 7, 9], np.int32))
-    assert part.some(slice(1, 3)).users.tolist() == [0, 7]
-    assert part.some(np.array([3, 0])).users.tolist() == [9, 7]
-    assert Part(ids, part.dense, labels).some(slice(2)).users is None
-
-
-def test_some_rows_have_their_weights_and_lists():
+def test_some_rows_have_their_weights_lists_and_users():
     labels = np.zeros((3, 2), np.float32)
     weights, lists = np.arange(6, dtype=np.float32).reshape(3, 2), np.array([5, 5, 6], np.int32)
     part = Part(np.zeros((3, 1), np.int32), labels[:, :0], labels, lists=lists, weights=weights)
     found = part.some(np.array([2, 0]))
-    assert (found.weights.tolist(), found.lists.tolist()) == ([[4, 5], [0, 1]], [6, 5])
+    assert (found.weights.tolist(), found.lists.tolist(), found.users) == ([[4, 5], [0, 1]], [6, 5], None)
+    found = replace(part, users=np.array([7, 0, 9], np.int32)).some(slice(1, 3))
+    assert (found.users.tolist(), found.lists.tolist()) == ([0, 9], [5, 6])
 
 
 def test_a_mapped_file_that_was_cut_is_an_error(tmp_path):

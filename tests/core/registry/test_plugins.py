@@ -19,17 +19,7 @@ from automtl_core.registry.plugin_guard import SuppliedOp
 from automtl_core.registry.plugins import load_registry
 from automtl_core.system.lazy import names_of_stub
 
-BUILT_IN = {
-    "ops": {"identity", "zero", "mlp-*"},
-    "spaces": {"desan"},
-    "strategies": {"pd-darts"},
-    "balancers": {"weighted-mean", "uncertainty", "pcgrad"},
-    "datasets": {"ijcai15", "userbehavior", "kuairand", "synthetic"},
-    "engines": {"processes"},
-    "listeners": {"tensorboard"},
-    "metrics": {"pr-auc", "gauc", "ndcg-*"},
-    "presets": {"default", "paper"},
-}
+BUILT_IN = {plural: {*load_registry().names(kind)} for plural, kind in KINDS.items()}
 
 OP = """
 from automtl_core import hookimpl
