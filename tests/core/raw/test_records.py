@@ -342,24 +342,6 @@ def test_a_file_that_is_not_there(tmp_path):
             pass
 
 
-@pytest.mark.parametrize(
-    ("text", "values", "end"),
-    [
-        ("a,b", ["a", "b"], "whole"),
-        ("", [""], "whole"),
-        (",", ["", ""], "whole"),
-        ('"a,b",c', ["a,b", "c"], "whole"),
-        ('"a ""b""",c', ['a "b"', "c"], "whole"),
-        ('a "b",c', ['a "b"', "c"], "whole"),
-        ('a,"b', ["a", "b"], "open"),
-        ('a,"b"c,d', ["a", "b"], "broken"),
-    ],
-)
-def test_a_row_is_split_outside_of_quotes(text, values, end):
-    found = split(text, ",")
-    assert (found.values, found.end) == (values, end)
-
-
 def test_bare_carriage_returns_and_other_encodings():
     assert split("a,b\rc", ",").bare_return == 1
     assert split('a,"b\rc"', ",").bare_return is None

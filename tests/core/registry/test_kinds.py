@@ -95,11 +95,6 @@ def test_a_preset_is_a_mapping_of_settings(value):
     PRESETS.check("mine", "package:folder/mine.yaml")
 
 
-def test_what_documents_itself_by_no_text_has_no_description():
-    assert STRATEGIES.describe(type("Odd", (), {"__doc__": 5})) == ""
-    assert STRATEGIES.describe(type("Told", (), {"__doc__": "It searches.\n\nMore."})) == "It searches."
-
-
 @pytest.mark.parametrize(
     ("value", "message"),
     [

@@ -38,17 +38,13 @@ def create(path, config=CONFIG):
     return Run.create(path, config, [], Encoder(SCHEMA, {"x": Scale("none", 0.0, 1.0)}))
 
 
-def test_a_run_is_never_overwritten(tmp_path):
+def test_a_run_is_never_overwritten_nor_made_in_place_of_a_link_that_leads_nowhere(tmp_path):
     with create(tmp_path / "run"):
         pass
-    with pytest.raises(RunExistsError, match="exists already"), create(tmp_path / "run"):
-        pass
-
-
-def test_nothing_is_made_in_place_of_a_link_that_leads_nowhere(tmp_path):
-    (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(RunExistsError, match="exists already"), create(tmp_path / "run"):
-        pass
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    for name in ("run", "link"):
+        with pytest.raises(RunExistsError, match="exists already"), create(tmp_path / name):
+            pass
 
 
 def test_two_processes_cannot_work_on_one_run(tmp_path):

@@ -2,7 +2,6 @@
 
 import pickle
 from collections import deque
-from contextlib import nullcontext
 from dataclasses import fields, replace
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 from automtl_core.choices import Architecture
 from automtl_core.errors import DivergedError
 from automtl_core.search.scheduler import Proposals, Scheduler, TrialLoop
-from automtl_core.search.trial import Engine, Serial, Training, TrialResult, Trials
+from automtl_core.search.trial import Serial, Training, TrialResult, Trials
 from automtl_core.settings.settings import Settings
 from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import SILENT, EpochEnded, StepEnded, Warned
@@ -81,23 +80,6 @@ def test_trials_run_in_turn_until_a_listener_has_enough():
     results = list(Serial(run).run(deque(specs), lambda spec, event: spec.epochs < 2))
     assert ran == [1, 2]
     assert [spec for spec, _ in results] == specs[:2]
-
-
-class Queues(Settings):
-    queue: str = "all"
-
-
-class Queued(Engine[Queues]):
-    """One trial after the other."""
-
-    def executor(self, run_trial):
-        return nullcontext(Serial(run_trial))
-
-
-def test_an_engine_has_settings_and_a_number_of_workers():
-    assert Queued.settings_class is Queues
-    engine = Queued(Queues(queue="night"), 3)
-    assert (engine.settings.queue, engine.workers) == ("night", 3)
 
 
 METRICS = {"click": binary_metrics(0.7, 0.5, 100, 400)}

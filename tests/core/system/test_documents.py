@@ -103,7 +103,6 @@ def test_the_digest_of_no_file_is_none(tmp_path):
     assert sha256(tmp_path / "missing") is None
     (tmp_path / "empty").touch()
     assert sha256(tmp_path / "empty").startswith("e3b0c44298fc1c14")
-    assert json.loads(json.dumps(sha256(tmp_path / "empty")))
 
 
 DENORMAL = {"p": 1.158e-309}

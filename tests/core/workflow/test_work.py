@@ -1,6 +1,7 @@
 """The stages of a run tell and save their epochs; trials are whole runs, made once."""
 
 import pickle
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.trained import trained
-from automtl_core.search.trial import Training, TrialBegan, TrialEnded, TrialResult
+from automtl_core.search.trial import Engine, Serial, Training, TrialBegan, TrialEnded, TrialResult
+from automtl_core.settings.settings import Settings
 from automtl_core.system.state import CHECKPOINTS, load_state, save_checkpoint
 from automtl_core.training.events import SILENT, EpochEnded, PhaseBegan, RunBegan, RunListener, Warned
 from automtl_core.workflow import pipeline, run_trial, work as module
@@ -26,7 +28,6 @@ from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.work import Recorder, Work, observed
 from automtl_core.workflow.workflow import Workflow
 
-from ..search.test_trial import Queued
 from .lines import REGISTRY, contents, start
 
 REPORT = EpochEnded("train", 1, {}, {})
@@ -212,6 +213,9 @@ def test_listeners_follow_a_run_to_its_test_and_change_no_byte_of_it(registry, t
     assert [w for w in warnings if "left out" in w] == [
         "the listener 'fails' of plugin 'script' failed and is left out: ValueError: no connection"
     ]
+    job = Workflow(registry).model("mmoe", [LAYER, {"prepared_dir": tmp_path / "prepared"}])
+    with observed(Work(job, run, job.prepare(), lambda event: False), PhaseBegan(TEST)) as stream:
+        assert stream(Warned("x")) is False, "the answer is that of the main listener"
 
 
 @pytest.mark.parametrize(
@@ -242,15 +246,6 @@ def test_an_interrupted_run_leaves_its_progress_and_continues_with_its_epochs(
     (_, began), *_ = SEEN
     assert isinstance(began, RunBegan)
     assert [report.epoch for report in began.reports] == [1]
-
-
-def test_the_answer_is_that_of_the_main_listener(registry, tmp_path):
-    run = listened(registry, tmp_path, "run")
-    flow = Workflow(registry)
-    job = flow.model("mmoe", [LAYER, {"prepared_dir": tmp_path / "prepared"}])
-    work = Work(job, run, job.prepare(), lambda event: False)
-    with observed(work, PhaseBegan(TEST)) as stream:
-        assert stream(Warned("x")) is False
 
 
 BOTTOM = {
@@ -340,6 +335,17 @@ def test_a_spec_alone_gives_the_training_in_memory(job, prepared, spec, tmp_path
     travelled = pickle.loads(pickle.dumps(replace(spec, **how)))  # noqa: S301 - our own bytes
     found = TrialRunner(REGISTRY)(travelled, SILENT)
     assert replace(found, seconds=0) == replace(expected, seconds=0)
+
+
+class Queues(Settings):
+    queue: str = "all"
+
+
+class Queued(Engine[Queues]):
+    """One trial after the other."""
+
+    def executor(self, run_trial):
+        return nullcontext(Serial(run_trial))
 
 
 KNOWN = REGISTRY.adding(ENGINES, "queued", Queued)

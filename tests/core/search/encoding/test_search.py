@@ -186,18 +186,12 @@ FOUND = EncodingSearchResult(
 )
 
 
-def test_all_answers_of_the_encoding_search():
+def test_a_domain_is_of_an_answer_that_was_found_and_that_the_data_has_fields_for():
     assert encoding_domains(FOUND, sample_schema(histories=True)) == {
         "numbers": Search(choices=("standard", "bins")),
         "aggregates": Search(choices=((), CHOSEN)),
         "history": Search(choices=((), *HISTORY)),
     }
-
-
-def test_what_the_data_has_no_fields_for_is_left_out():
     assert encoding_domains(FOUND, sample_schema(dense=0)).keys() == {"aggregates"}
-
-
-def test_what_the_user_has_set_or_was_not_selected_is_left_out():
-    found = EncodingSearchResult({"numbers": "bins", "aggregates": ()})
-    assert encoding_domains(found, sample_schema()).keys() == {"numbers"}
+    given = EncodingSearchResult({"numbers": "bins", "aggregates": ()})
+    assert encoding_domains(given, sample_schema()).keys() == {"numbers"}
