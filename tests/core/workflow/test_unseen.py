@@ -14,6 +14,7 @@ from automtl_cli.app import run
 from automtl_cli.errors import Stop
 from automtl_core.errors import DataError
 from automtl_core.run_dir.facts import Data, Refreshed
+from automtl_core.run_dir.run import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* are left out", "ignore:id")
 OLD, ALL = 2000, 2600
@@ -58,6 +59,10 @@ FORMS = {
     "frame": ROWS,
 }
 ENDINGS = {"tabs": ".tsv", "parquet": ".parquet"}
+
+
+def folder_of(run):
+    return Run.open(run.path)
 
 
 def command(*arguments):
@@ -118,7 +123,7 @@ def counted(folder, split, form, action, capsys):
             return int("1 new rows" in printed.err)
         if action == "evaluate":
             return json.loads(printed.out)["rows"]
-    made = automtl.load(out)._folder
+    made = folder_of(automtl.load(out))
     if action == "refresh":
         return made.read(Refreshed).rows
     return sum(made.read(Data).rows.values()) - OLD
@@ -143,7 +148,7 @@ def test_what_aggregates_have_taken_in_counts_once(folder, monkeypatch):
     once = automtl.load("runs/random").refresh(ROWS[OLD : OLD + 90], "runs/once")
     with pytest.raises(DataError, match="once has seen all of the 90 rows"):
         once.refresh(ROWS[OLD : OLD + 90], "runs/twice")
-    assert once.refresh(ROWS[OLD:], "runs/twice")._folder.read(Refreshed).rows == ALL - OLD
+    assert folder_of(once.refresh(ROWS[OLD:], "runs/twice")).read(Refreshed).rows == ALL - OLD
 
 
 def test_of_equal_rows_as_many_are_known_as_were_seen(folder, monkeypatch):
