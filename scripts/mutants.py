@@ -27,10 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from size import PRODUCT, ROOMS, ROOT, files, room
 
 TESTS = {
-    "modules, space, ops, choices, tasks": (
-        *("core/modules", "core/tasks", "core/test_space.py", "core/test_ops.py", "core/test_choices.py"),
-        *("core/test_outputs.py", "contract"),
-    ),
+    "modules, space, ops, choices, tasks": ("core/modules", "core/tasks", "core/test_space.py", "contract"),
     "the rest of the core": ("core/registry", "core/settings", "core/system", "core/test_errors.py"),
     "search plugins": (
         *("desan", "strategies", "baselines", "balancers", "losses"),

@@ -8,14 +8,44 @@ import pytest
 
 from automtl_core.data import aggregates
 from automtl_core.data.aggregates import LEAST, SHRINKAGE, Aggregates, fit
-from automtl_core.data.earlier import rule_of
+from automtl_core.data.earlier import FOLDS, PERIODS, Earlier, rule_of
 from automtl_core.data.part import Bags, Coded, Part
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import ArtifactError
 from automtl_core.fields.lookup import hashes_of, lookups_of
 
-from .rules import DELAY, ROWS, RULES, TIMES, sees
+ROWS = 240
+TIMES = np.random.default_rng(5).integers(0, 40, ROWS) * 9000.0  # many at one time, and several each day
+USERS = np.random.default_rng(6).integers(0, 30, ROWS).astype(np.int32)
+DELAY = 63_000.0
+BEGAN = TIMES // 100_000 * 100_000  # of lists in periods, which begin within a day
+STARTS = [sorted(TIMES)[place * (ROWS - 1) // PERIODS] for place in range(PERIODS)]
+LOOKS = {
+    "never": lambda time: max(start for start in STARTS if start <= time),
+    "1d": lambda time: time // 86_400 * 86_400,
+    "1h": lambda time: time // 3600 * 3600,
+    "always": lambda time: time,
+}
+RULES = {
+    **{refresh: rule_of(ROWS, TIMES, refresh=refresh) for refresh in LOOKS},
+    "delay": rule_of(ROWS, TIMES, DELAY, refresh="always"),
+    "period": rule_of(ROWS, TIMES, refresh="1d", began=BEGAN, overlap=False),
+    "random": rule_of(ROWS, None),
+    "users": rule_of(ROWS, None, users=USERS),
+}
+
+
+def sees(name, row, other):
+    """Return whether a training row sees another one."""
+    if name == "delay":
+        return bool(TIMES[other] < TIMES[row] - DELAY)
+    if name == "period":
+        return bool(TIMES[other] < LOOKS["1d"](BEGAN[row]))
+    if name in LOOKS:
+        return bool(TIMES[other] < LOOKS[name](TIMES[row]))
+    return bool(RULES[name].folds[other] != RULES[name].folds[row])
+
 
 FIELDS = (SparseField("a", 4), SparseField("tags", 6, "bag"), SparseField("b", 5))
 SCHEMA = Schema(
@@ -206,3 +236,33 @@ def test_damage_of_a_state_is_an_error(made, tmp_path, damage):
         path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(ArtifactError, match="missing or damaged"):
         Aggregates.load(content, tmp_path, schema.tasks)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_row_sees_rows_of_its_cell_and_never_itself(name):
+    of_cells = np.random.default_rng(0).integers(5, size=ROWS)
+    found = RULES[name].sums(of_cells).of(np.eye(ROWS))
+    same = of_cells[:, None] == of_cells
+    expected = [[sees(name, row, other) for other in range(ROWS)] for row in range(ROWS)]
+    assert np.array_equal(found, same & expected)
+    assert not np.diag(found).any()
+    some = np.arange(0, ROWS, 3)
+    again = RULES[name].some(some).sums(of_cells[some]).of(np.eye(len(some)))
+    assert np.array_equal(again, found[np.ix_(some, some)])
+
+
+def test_folds_are_of_one_size_and_hold_whole_users():
+    counts = np.bincount(rule_of(50_000, None, 0.0, None).folds)
+    assert len(counts) == FOLDS
+    assert np.abs(counts - 10_000).max() < 500
+    folds = RULES["users"].folds
+    assert all(len({*folds[user == USERS]}) == 1 for user in range(1, 30))
+    assert len({*folds[USERS == 0]}) > 1, "rows without a user are on their own"
+    assert len({*folds}) == FOLDS
+
+
+def test_labels_within_the_delay_are_no_part_of_the_state():
+    assert RULES["always"].known is None
+    assert RULES["random"].known is None
+    assert np.array_equal(RULES["delay"].known, TIMES.max() - DELAY > TIMES)
+    assert Earlier(np.empty(0), np.empty(0), np.empty(0)).known is None

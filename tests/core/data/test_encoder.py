@@ -106,18 +106,13 @@ def test_decoding_gives_back_what_is_known(encoder):
     ("change", "message"),
     [
         ({"user": None, "usr": [1] * 4}, r"the examples lack 'user' \(did you mean 'usr'\?\)"),
-        ({"user": None, "price": None}, "the examples lack 'user', 'price'"),
         ({"user": "u1"}, "column 'user' is one value"),
         ({"price": [1, 2]}, "column 'price' has 2 rows, and 'user' has 4"),
-        ({"click": [0]}, "column 'click' has 1 rows, and 'user' has 4"),
         ({"price": [1, 2, "old", 4]}, "column 'price', row 2 .*'old' is not a number of at most 1e"),
-        ({"price": [1, 2, 1e200, 4]}, "column 'price', row 2 .*1e.200 is not a number of at most 1e"),
         ({"price": [1, "-1e39", 3, 4]}, "column 'price', row 1 .*'-1e39' is not a number of at most"),
-        ({"price": [1, [2], 3, 4]}, r"column 'price', row 1 .*\[2\] is not a number of at most"),
         ({"tags": [["x"], "x|y", [], []]}, r"column 'tags', row 1 .*'x\|y' is not a list"),
         ({"tags": [["x", "x", "z"], [["y"]], [], []]}, r"column 'tags', row 1 .*\['y'\] is not one value"),
         ({"click": [0, 1, 0.5, 1]}, r"column 'click', row 2 .*0\.5 is not a label"),
-        ({"rating": [0, 1, "good", 1]}, "column 'rating', row 2 .*'good' is not a number of at most"),
     ],
 )
 def test_what_is_wrong_is_named(encoder, change, message):

@@ -1,14 +1,35 @@
-"""Files of new examples: found, read in their order in whole batches, and predictions written beside them."""
+"""New examples in files and frames: read alike, their lists, which are known, and predictions beside them."""
+
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.frames import NewExamples
+from automtl_core.data.frames import NewExamples, frame_rows, with_events
+from automtl_core.data.known import Seen, digest_of, of_numbers, of_texts, of_times, of_values
+from automtl_core.data.lists import columns_of_rows, lists_of_rows, together
 from automtl_core.data.new_rows import check_output, new_rows, predictions_file
-from automtl_core.dataset.dataset import Bag, Dataset, Dense, Label, Sparse
-from automtl_core.errors import DataError, InputMissingError, RunExistsError, UsageError
+from automtl_core.dataset.dataset import (
+    BIT,
+    TEXT,
+    UNUSED,
+    Bag,
+    Column,
+    Dataset,
+    Dense,
+    Label,
+    RawFile,
+    Sparse,
+)
+from automtl_core.dataset.declarations import History
+from automtl_core.dataset.lists import Lists
+from automtl_core.dataset.recorded import RecordedDataset, RowFormat
+from automtl_core.errors import DataError, FaultyRowError, InputMissingError, RunExistsError, UsageError
+from automtl_core.fields.field import Read
 
 
 class Shop(Dataset):
@@ -23,11 +44,11 @@ class Shop(Dataset):
         raise NotImplementedError
 
 
-def shop(**settings):
-    return Shop(Shop.settings_class.parse(settings, "dataset"))
+def shop(cls=Shop, **settings):
+    return cls(cls.settings_class.parse(settings, "dataset"))
 
 
-def frame(rows):
+def read_all(rows):
     return pd.concat(list(rows.chunks(2)), ignore_index=True)
 
 
@@ -48,17 +69,6 @@ def test_rows_come_in_their_order_in_chunks_of_the_size_that_is_asked_for(file, 
     assert [len(chunk) for chunk in chunks] == [300] * 133 + [101]
     assert [int(u) for chunk in chunks for u in chunk["user"]] == list(range(40_001, 0, -1))
     assert list(chunks[0]["tags"].iloc[0]) == ["a", "b"]
-
-
-def test_blanks_further_columns_and_columns_with_a_value_for_blanks(file, tmp_path):
-    path = file("other,price,tags,user\nx,,,\ny,1,b  c ,9007199254740993\n")
-    with new_rows(NewExamples(shop(), path, tmp_path)) as rows:
-        read = frame(rows)
-    assert list(read.columns) == ["user", "tags", "age", "price"]
-    assert pd.isna(read["user"].iloc[0])
-    assert read["user"].iloc[1] == "9007199254740993"
-    assert list(read["tags"].iloc[1]) == ["b", "c"]
-    assert read["age"].isna().all()
 
 
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
@@ -101,13 +111,15 @@ def test_faulty_rows_are_an_error_or_are_left_out(file, tmp_path):
         new_rows(NewExamples(shop(bad_rows="skip"), path, tmp_path)).__enter__()
     with new_rows(NewExamples(shop(), path, tmp_path, most=100)) as rows:
         assert [str(row).partition(": expected")[0] for row in rows.rejected] == ["new.csv:3: age"]
-        assert list(frame(rows)["user"]) == ["u", "w"]
+        assert list(read_all(rows)["user"]) == ["u", "w"]
 
 
-def test_columns_that_are_not_read_may_lack_and_are_not_checked(file, tmp_path):
+@pytest.mark.parametrize("form", ["file", "frame"])
+def test_columns_that_are_not_read_may_lack_and_are_not_checked(file, tmp_path, form):
     path = file("user,age,price\nu,1,dear\nv,2,1\n")
-    with new_rows(NewExamples(shop(), path, tmp_path, keep=["price"], unread=["tags", "price"])) as rows:
-        read = frame(rows)
+    examples, keep = (path, ["price"]) if form == "file" else (pd.read_csv(path), [])
+    with new_rows(NewExamples(shop(), examples, tmp_path, keep=keep, unread=["tags", "price"])) as rows:
+        read = read_all(rows)
     assert list(read["user"]) == ["u", "v"]
     assert list(read["tags"]) == [[], []]
     assert read["price"].isna().all()
@@ -116,7 +128,7 @@ def test_columns_that_are_not_read_may_lack_and_are_not_checked(file, tmp_path):
 def test_labels_are_read_where_they_are_asked_for(file, tmp_path):
     path = file("click,user,tags,age,price,spent\n1,u,a,1,1,2.5\n,u,a,1,1,\n")
     with new_rows(NewExamples(shop(), path, tmp_path, labelled=True)) as rows:
-        read = frame(rows)
+        read = read_all(rows)
     assert float(read["click"].iloc[0]) == 1
     assert pd.isna(read["click"].iloc[1])
     path = file("click,user,tags,age,price,spent\n2,u,a,1,1,2\n")
@@ -133,7 +145,7 @@ def test_lists_in_parquet_are_bags_unless_a_value_holds_the_separator(tmp_path):
 
     write("['a', 'b']")
     with new_rows(NewExamples(shop(), tmp_path / "n.parquet", tmp_path)) as rows:
-        assert list(frame(rows)["tags"].iloc[0]) == ["a", "b"]
+        assert list(read_all(rows)["tags"].iloc[0]) == ["a", "b"]
     write("['a b', 'c']")
     with pytest.raises(DataError, match="row 1: tags"):
         new_rows(NewExamples(shop(), tmp_path / "n.parquet", tmp_path)).__enter__()
@@ -143,7 +155,7 @@ def test_a_pattern_stands_for_files_in_the_order_of_their_names(file, tmp_path):
     for name in ("b.csv", "a.csv"):
         file(f"user,tags,age,price\n{name},a,1,1\n", name)
     with new_rows(NewExamples(shop(), tmp_path / "?.csv", tmp_path)) as rows:
-        assert list(frame(rows)["user"]) == ["a.csv", "b.csv"]
+        assert list(read_all(rows)["user"]) == ["a.csv", "b.csv"]
     with pytest.raises(InputMissingError, match=r"c\*.csv: no such file"):
         new_rows(NewExamples(shop(), tmp_path / "c*.csv", tmp_path)).__enter__()
     file("user,tags,age,price\nu,a,1,1\n", "a[1].csv")
@@ -188,3 +200,273 @@ def test_a_column_to_keep_that_the_file_lacks_is_corrected_on_the_command_line(f
     with pytest.raises(DataError, match=r"lacks 'event_di' \(did you mean 'event_id'\?\)") as error:
         new_rows(NewExamples(shop(), path, tmp_path, keep=["event_di"])).__enter__()
     assert error.value.fix.startswith("correct --keep")
+
+
+class Numbered(Shop):
+    """Users are whole numbers, and cities are some."""
+
+    fields = (Sparse("user"), Sparse("city"))
+
+    def new_file(self, path, labelled):
+        columns = {"user": Column("integer"), "city": Column(among=("kiel", "ulm")), "idle": Column("unused")}
+        return RawFile(path, columns | ({"click": BIT} if labelled else {}), others=True)
+
+
+def good(**changes):
+    return pd.DataFrame({"user": ["u", "v"], "tags": ["a b", ""], "age": [3, 4], "price": [0.5, 1]} | changes)
+
+
+def taken(dataset, frame, labelled=False):
+    """Return what the encoder is given, without indices."""
+    return read_all(frame_rows(NewExamples(dataset, frame, labelled=labelled)))
+
+
+DATES = pd.to_datetime(["2024-01-31", "2024-01-31 10:00:00.5", None], format="mixed")
+TEXTS = {
+    "text": (pd.Series(["a", "", None, "nan", " b "]), ["a", None, None, "nan", " b "]),
+    "boolean": (pd.Series([True, False]), ["1", "0"]),
+    "boolean with gaps": (pd.Series([True, None], dtype="boolean"), ["1", None]),
+    "objects of truth": (pd.Series([True, None], dtype=object), ["1", None]),
+    "integer": (pd.Series([7, -1]), ["7", "-1"]),
+    "integer with gaps": (pd.Series([2**60 + 1, None], dtype="Int64"), [str(2**60 + 1), None]),
+    "double": (
+        pd.Series([1.0, 0.1, 1e15, 1e16, 1e-5, 1e300, np.inf, np.nan, -0.0]),
+        ["1.0", "0.1", "1000000000000000.0", "1e+16", "1e-05", "1e+300", "inf", None, "-0.0"],
+    ),
+    "single": (
+        pd.Series([1.0, 0.1, 1e15, 1e16, 1e-4, np.nan], dtype="float32"),
+        ["1.0", "0.1", "1000000000000000.0", "1e+16", "0.0001", None],
+    ),
+    "moment": (pd.Series(DATES), ["2024-01-31 00:00:00", "2024-01-31 10:00:00.5", None]),
+    "nanoseconds": (
+        pd.Series(pd.to_datetime(["2024-01-31 10:00:00.123456789"])),
+        ["2024-01-31 10:00:00.123456789"],
+    ),
+    "zoned": (
+        pd.Series(DATES.tz_localize("Asia/Kolkata")),
+        ["2024-01-30 18:30:00+00", "2024-01-31 04:30:00.5+00", None],
+    ),
+    "date": (pd.Series([date(2024, 1, 31)]), ["2024-01-31"]),
+    "decimal": (pd.Series([Decimal("1.50")]), ["1.50"]),
+    "uuid": (pd.Series([UUID(int=5)]), ["00000000-0000-0000-0000-000000000005"]),
+    "category": (pd.Series(["a", None], dtype="category"), ["a", None]),
+}
+
+
+@pytest.mark.parametrize("users", [["5.0", None, "-7.0"], [5.0, np.nan, -7.0], ["5", "", "-7"]])
+def test_integers_as_data_frames_write_them(users, tmp_path):
+    frame = pd.DataFrame({"user": users, "city": "kiel", "idle": 1})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    duckdb.from_df(frame).write_parquet(str(tmp_path / "a.parquet"))
+    for name in ("a.csv", "a.parquet"):
+        with new_rows(NewExamples(shop(Numbered), tmp_path / name, tmp_path)) as rows:
+            (read,) = rows.chunks(100)
+        assert [None if pd.isna(text) else text for text in read["user"]] == ["5", None, "-7"]
+    assert taken(shop(Numbered), frame)["user"].fillna("").tolist() == ["5", "", "-7"]
+
+
+@pytest.mark.parametrize(("column", "expected"), TEXTS.values(), ids=TEXTS)
+def test_values_become_the_same_texts_as_in_a_file_whatever_the_zone_of_the_machine(
+    column, expected, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TZ", "America/New_York")
+    frame = pd.DataFrame({"user": column, "tags": "a", "age": 1, "price": 1})
+    path = tmp_path / "new.parquet"
+    with duckdb.connect() as db:
+        db.register("frame", frame)
+        db.execute(f"COPY (FROM frame) TO '{path}' (FORMAT parquet)")
+    with new_rows(NewExamples(shop(), path, tmp_path)) as rows:
+        (read,) = rows.chunks(100)
+    assert [None if pd.isna(text) else text for text in read["user"]] == expected
+    direct = taken(shop(), frame)["user"]
+    assert [None if pd.isna(text) else text for text in direct] == expected
+
+
+def test_blanks_bags_and_columns_with_a_value_for_blanks():
+    examples = {"price": [None, "1"], "tags": [["x", None, 7], "b  c "], "user": ["", 9007199254740993]}
+    read = taken(shop(), examples)
+    assert pd.isna(read["user"].iloc[0])
+    assert read["user"].iloc[1] == "9007199254740993"
+    assert read["tags"].tolist() == [["x", "7"], ["b", "c"]]
+    assert np.isnan(read["price"].iloc[0])
+    assert read["price"].iloc[1] == 1
+    assert read["age"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        (good(price=[1, "old"]), r'row 1 \(the first one is 0\): price: expected a number, found "old"'),
+        (good(price=[1, 1e39]), r"row 1 .*price: expected a number of at most 1e\+38, found"),
+        (good(price=[np.inf, 1]), r"row 0 .*price: expected a finite number, found"),
+        (good(user=[["u"], "v"]), r"row 0 .*user: expected one text or number, found"),
+        (good(tags=[["a"], ["b c"]]), r"row 1 .*tags: expected values without ' ', found"),
+        (
+            good().drop(columns=["tags", "user"]).assign(usr=1),
+            r"lack 'user' \(did you mean 'usr'\?\), 'tags'",
+        ),
+        (pd.concat([good(), good()[["user"]]], axis=1), "two columns of the examples are called 'user'"),
+        ({**good(), "user": "u1"}, "column 'user' is one value"),
+    ],
+)
+def test_what_is_wrong_is_named(frame, told):
+    with pytest.raises(DataError, match=told) as error:
+        frame_rows(NewExamples(shop(), frame))
+    assert error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        ({"user": [1, 2.5], "city": ["ulm", "ulm"]}, r'row 1 .*user: expected an integer, found "2.5"'),
+        ({"user": ["01"], "city": ["ulm"]}, "user: expected an integer without plus or leading zeros"),
+        ({"user": [1], "city": ["bonn"]}, 'city: expected kiel or ulm, found "bonn"'),
+        ({"user": [1], "city": ["ulm"], "click": [2]}, 'click: expected 0 or 1, found "2"'),
+    ],
+)
+def test_values_are_as_they_are_declared(frame, told):
+    with pytest.raises(DataError, match=told):
+        frame_rows(NewExamples(shop(Numbered), frame, labelled="click" in frame))
+
+
+def test_examples_are_not_modified():
+    frame = good(price=pd.Series(["1", ""], dtype=object), tags=[["a", None], np.array(["b"])])
+    before = frame.copy(deep=True)
+    taken(shop(), frame)
+    pd.testing.assert_frame_equal(frame, before)
+    assert frame["tags"].iloc[0] == ["a", None]
+
+
+PAST = History("past", "user", "at", ("item",), ("buy",), length=3, delay=10.0)
+
+
+def test_files_have_list_columns_unless_they_have_no_header():
+    file = with_events(RawFile("new.csv", {}), shop(), [PAST], False)
+    assert list(file.columns) == ["past:item", "past:buy", "past:automtl:age"]
+    with pytest.raises(DataError, match="files without a header cannot hold lists of events"):
+        with_events(RawFile("new.csv", {}, header=False), shop(), [PAST], False)
+
+
+ROWS = {"user": ["a", "b", "a", None, "a"], "page": [1, 1, 1, 1, 2], "at": ["10", "11", "12", "13", "50"]}
+
+
+def formed(rule, **columns):
+    with duckdb.connect() as db:
+        db.register("rows", pd.DataFrame(ROWS | columns))
+        return lists_of_rows(db, rule, "rows")
+
+
+def test_rows_with_equal_values_form_a_list_and_blanks_none():
+    assert formed(Lists(("user",))).numbers.tolist() == [1, 2, 1, 0, 1]
+    numbers = formed(Lists(("user", "page"))).numbers
+    assert numbers[0] == numbers[2] != numbers[4]
+    assert numbers[3] == 0
+    assert len(set(numbers.tolist())) == 4
+
+
+def test_times_divide_lists():
+    numbers, begin = formed(Lists(("user",), "at", gap=30))
+    assert numbers.tolist() == [1, 3, 1, 0, 2]
+    assert begin.tolist() == [10, 11, 10, 13, 50]
+
+
+def test_a_time_in_another_form_is_a_faulty_row():
+    with pytest.raises(FaultyRowError, match="the time at holds"):
+        formed(Lists(("user",), "at", gap=30), at=["10", "11", "12", "2024-01-31", "50"])
+
+
+def test_columns_of_files():
+    declared = {"page": Column(blanks=("NA",)), "shop": UNUSED, "other": TEXT}
+    found = columns_of_rows(Lists(("page", "shop"), "at"), declared)
+    assert found == {"page": declared["page"], "shop": TEXT, "at": Column("time", required=True)}
+    assert [*columns_of_rows(Lists(("page",)), {})] == ["page"]
+
+
+def test_numbers_of_several_columns_differ_as_pairs_do():
+    one, two = np.array([0, 0, 1, -1, 1]), np.array([0, 1, 0, 0, -1])
+    found = together([one, two])
+    assert (found < 0).tolist() == [False, False, False, True, True]
+    assert len(set(found[:3].tolist())) == 3
+
+
+CODE, BAG, NUMBER = Read(), Read("bag", separator="|"), Read("number", missing=7.0)
+
+
+@pytest.mark.parametrize(
+    ("read", "one", "other"),
+    [
+        (CODE, ["a", "", "12"], ["a", None, 12.0]),
+        (NUMBER, ["0.5", None, -0.0], [0.5, 7, 0.0]),
+        (NUMBER, [10.16], [float(np.float32(10.16))]),
+        (BAG, [["a", "b"], []], [["b", "a", "b"], []]),
+        (Read("text"), ["2024-01-01", "2024-01-01 00:00:00"], ["2024-01-01T00:00:00", "2024-01-01"]),
+    ],
+)
+def test_equal_values_have_equal_hashes_in_any_form(read, one, other):
+    assert of_values(read, one).tolist() == of_values(read, other).tolist()
+
+
+def test_other_values_have_other_hashes():
+    assert len({*of_values(CODE, ["a", "b", "", "A"]).tolist()}) == 4
+    assert len({*of_values(BAG, [["a"], ["b"], ["a", "b"], []]).tolist()}) == 4
+    assert len({*of_numbers(np.array([1.0, 2.0, np.nan, 1.5])).tolist()}) == 4
+    assert len({*of_times(np.array([1.7e9, 1.7e9 + 1])).tolist()}) == 2, "times are not rounded"
+    assert len({*of_texts(["monday", "tuesday"]).tolist()}) == 2
+    assert of_values(CODE, ["a", "b"], buckets=1).tolist() == of_values(CODE, ["b", "a"], buckets=1).tolist()
+
+
+def test_a_digest_depends_on_the_column_of_a_value_and_not_on_the_order_of_columns():
+    one, other = of_texts(["x", "y"]), of_texts(["y", "x"])
+    assert digest_of({"a": one, "b": other}).tolist() == digest_of({"b": other, "a": one}).tolist()
+    assert digest_of({"a": one, "b": other})[0] != digest_of({"a": one, "b": other})[1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "known", "seen", "equal"),
+    [
+        ([1, 2, 3], [2], [False, True, False], 0),
+        ([1, 1, 1], [1, 1], [True, True, False], 2),
+        ([1, 2], [], [False, False], 0),
+        ([], [1], [], 0),
+        ([3, 1], [1, 1, 3], [True, True], 1),
+    ],
+)
+def test_of_equal_rows_as_many_are_known_as_there_are(rows, known, seen, equal):
+    found = Seen.of(np.array(rows, np.uint64), np.array(known, np.uint64))
+    assert (found.rows.tolist(), found.equal) == (seen, equal)
+
+
+class Given(Shop):
+    labels = (Label("click", positive=("yes",)), Label("spent", "regression", given="click"))
+    user = "user"
+
+
+class Converting(Given):
+    def new_rows(self, rows, labelled):
+        return rows
+
+
+def recorded():
+    """Return the dataset of a format that was written as JSON and read back."""
+    return RecordedDataset(RowFormat.from_json(RowFormat.of(shop(Given)).to_json(), "rows.json"))
+
+
+FRAME = pd.DataFrame({"user": ["u", None], "tags": ["a b", ""], "price": [0.5, None]})
+
+
+def test_rows_and_files_have_the_same_format_unless_a_dataset_converts_rows():
+    found, expected = (
+        next(frame_rows(NewExamples(one, FRAME)).chunks(9)) for one in (recorded(), shop(Given))
+    )
+    pd.testing.assert_frame_equal(found, expected)
+    assert recorded().user == "user"
+    for path in ("new.csv", "new.tsv"):
+        assert recorded().new_file(path, False) == shop(Given).new_file(path, False)
+    assert RowFormat.of(shop(Converting)) is None
+
+
+def test_texts_of_labels_are_translated_and_labels_without_their_condition_are_blank():
+    labelled = {"click": ["yes", "no", None], "spent": [3.0, 4.0, 5.0]}
+    rows = recorded().new_rows(pd.DataFrame(labelled), labelled=True)
+    expected = {"click": [1.0, 0.0, None], "spent": [3.0, None, None]}
+    pd.testing.assert_frame_equal(rows, pd.DataFrame(expected))

@@ -1,14 +1,19 @@
-"""Declarations of histories."""
+"""Declarations of datasets: fields, labels, histories, lists and moments, and their faults."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from automtl_core.dataset.dataset import Bag, Dataset, DatasetSettings, Dense, History, Label, Sparse
 from automtl_core.dataset.declarations import faults_of, faults_of_histories, names_of
+from automtl_core.dataset.lists import Lists, in_units
+from automtl_core.dataset.moments import in_times
 from automtl_core.dataset.schema import inputs_of_part, is_encoder, last_of
 from automtl_core.errors import UsageError
 from automtl_core.fields.field import field_from_settings
+from automtl_core.system.strict_yaml import parse_yaml
 
 PAST = History("past", "user", "at", ("item",), ("buy",))
 
@@ -96,21 +101,12 @@ def test_what_fits_together_has_no_fault_and_all_faults_are_told_at_once():
     ("changed", "message"),
     [
         ({"fields": "user"}, "`fields` is 'user': let it be a tuple of fields, such as Sparse and Dense"),
-        ({"fields": Sparse("user")}, "`fields` is Sparse("),
         ({"fields": ("user",)}, "`fields` holds 'user': allowed are fields, such as Sparse and Dense"),
-        ({"labels": (Sparse("user"),)}, "`labels` holds Sparse("),
         ({"labels": (Label(""),)}, "give it a name"),
         ({"fields": (Sparse("user"), Dense("user"))}, "'user' is named twice"),
-        ({"labels": (Label("item"),)}, "'item' is named twice"),
         ({"fields": (Dense("price", missing="0"),)}, "missing: expected a number or null, given '0'"),
-        (
-            {"fields": (Dense("price", missing=float("nan")),)},
-            "missing: expected a finite number or null, given nan",
-        ),
         ({"time": "price"}, "'price' is named twice"),
-        ({"labels": (Label("click"), Label("buy", after="clik"))}, "'clik', which is not a label (did you"),
         ({"labels": (Label("buy", given="view"),)}, "label 'buy': given names 'view', which is not a label"),
-        ({"labels": (Label("buy", after="buy"),)}, "'buy': after or given leads back to this label"),
         ({"labels": (Label("a", after="b"), Label("b", after="a"))}, "'a': after or given leads back"),
         (
             {"labels": (Label("a", "regression"), Label("b", given="a"))},
@@ -122,12 +118,10 @@ def test_what_fits_together_has_no_fault_and_all_faults_are_told_at_once():
             "user names 'usr', which is not a field (did you mean 'user'?): allowed are item, user",
         ),
         ({"user": "price"}, "user names 'price', which is not a single-valued sparse field"),
-        ({"user": "tags"}, "user names 'tags', which is not a single-valued sparse field"),
         (
             {"fields": (Sparse("user"), Dense("p", "logg"))},
             "'p': scaling: expected standard, minmax, log or none, given 'logg' (did you",
         ),
-        ({"fields": (Sparse("user"), Bag("p", ""))}, "'p': separator: expected a text"),
         ({"holds_bags": False}, "field 'tags' holds bags: define `values(db, field)`"),
     ],
 )
@@ -147,3 +141,85 @@ def test_wrong_settings_are_named(values):
     with pytest.raises(UsageError, match=f"here.{next(iter(values))}") as caught:
         field_from_settings(Dense, "age", values, "here", "dense")
     assert caught.value.fix == "the field kind dense takes: missing, scaling"
+
+
+def parsed(value):
+    return DatasetSettings.parse({"list": value}, "dataset").list
+
+
+@pytest.mark.parametrize(
+    ("value", "by", "gap", "every"),
+    [
+        ("page", ("page",), None, None),
+        (["user", "page"], ("user", "page"), None, None),
+        ({"user": None, "gap": "30m"}, ("user",), "30m", None),
+        ({"page": None, "shop": None, "every": 5}, ("page", "shop"), None, 5),
+        ({"by": ["page"], "gap": 1.5}, ("page",), 1.5, None),
+    ],
+)
+def test_short_forms(value, by, gap, every):
+    found = parsed(value)
+    assert (found.by, found.gap, found.every) == (by, gap, every)
+    assert found.timed == (gap is not None or every is not None)
+
+
+@pytest.mark.parametrize("value", [{"user": None, "gap": "30x"}, {"user": None, "gap": 0}, [], 3])
+def test_other_values_are_errors(value):
+    with pytest.raises(UsageError, match=r"dataset\.list"):
+        parsed(value)
+
+
+def test_user_is_the_user_field():
+    assert parsed(["user", "page"]).columns("uid") == ["uid", "page"]
+    assert parsed(["user", "page"]).columns(None) == ["page"]
+
+
+def test_durations_in_the_unit_of_times():
+    assert [in_units(one, 0.001) for one in ("1.5s", "30m", "2h", "1d", 7)] == [1500, 1.8e6, 7.2e6, 8.64e7, 7]
+
+
+def test_rows_without_an_owner_are_in_no_list():
+    owners, times = np.array([1, 0, -1, 1, 0, 1]), np.array([5.0, 1, 2, 4, 9, 20])
+    numbers, begin = Lists(("user",), "at", gap=5).form(owners, times)
+    assert numbers.tolist() == [3, 1, 0, 3, 2, 4]
+    assert begin.tolist() == [4, 1, 2, 4, 9, 20]
+    assert Lists(("user",)).form(owners, None).numbers.tolist() == [2, 1, 0, 2, 1, 2]
+
+
+def test_periods_begin_at_the_origin():
+    found = Lists(("user",), "at", every=10, origin=3)
+    numbers, begin = found.form(np.zeros(4, np.int64), np.array([2.0, 3, 12, 13]))
+    assert numbers.tolist() == [1, 2, 2, 3]
+    assert begin.tolist() == [-7, 3, 3, 13]
+    assert found.of_periods
+    assert found.timed
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2024-01-31", 1706659200.0),
+        ("2024-01-31 12:00:00", 1706702400.0),
+        ("2024-01-31T12:00:00+08:00", 1706673600.0),
+        ("1.5e9", 1.5e9),
+        ("12", 12.0),
+    ],
+)
+def test_a_moment_of_a_file_is_a_number_of_times(text, seconds):
+    settings = DatasetSettings.parse(parse_yaml(f"test_from: {text}", "a.yaml"), "dataset")
+    assert in_times("dataset.test_from", settings.test_from, "number", 1.0) == seconds
+    again = DatasetSettings.parse(settings.model_dump(mode="json"), "dataset")
+    assert again == settings
+    if isinstance(settings.test_from, datetime):
+        assert in_times("x", settings.test_from, "number", 0.001) == pytest.approx(1000 * seconds)
+        assert in_times("x", settings.test_from, "date with offset", 1.0) == seconds
+
+
+def test_a_date_without_an_offset_is_in_utc():
+    assert in_times("x", datetime(2024, 1, 31), "date", 1.0) == datetime(2024, 1, 31, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize("value", ["soon", "2024-13-01", [1]])
+def test_what_is_no_moment(value):
+    with pytest.raises(UsageError, match=r"dataset.test_from: expected a number in the unit of the times"):
+        DatasetSettings.parse({"test_from": value}, "dataset")

@@ -1,14 +1,29 @@
-"""The schema: its checks, the order of its tasks, and its form as JSON."""
+"""The schema: its checks, its tasks and encodings, its form as JSON, and what a dataset declares of it."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from automtl_core.dataset.dataset import (
+    Dataset,
+    DatasetSettings,
+    Dense,
+    Label,
+    Sparse,
+    declaration_faults,
+    names_of,
+    schema_of,
+)
 from automtl_core.dataset.declarations import History
-from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.encodings import PLAIN, Encodings, in_full, plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task, products, scores_of
-from automtl_core.errors import ArtifactError, UsageError
+from automtl_core.errors import ArtifactError, PluginError, UsageError
+from automtl_core.prepare.prepare import prepare
+from automtl_core.registry.kinds import DATASETS
+from automtl_core.registry.plugins import load_registry
 
 FIELDS = (SparseField("user", 3), SparseField("item", 5))
 
@@ -133,3 +148,108 @@ def test_events_have_the_products_of_probabilities_and_names_of_their_own():
     tasks = [Task("a"), Task("b", given="a"), Task("a_and_b")]
     assert [score.name for score in scores_of(tasks)] == ["a", "b_given_a", "a_and_b_", "a_and_b"]
     assert [score.name for score in scores_of([Task("buy", given="click")])] == ["buy"]
+
+
+def test_a_word_stands_for_all_and_what_is_not_answered_is_to_be_looked_up():
+    assert Encodings.model_validate(in_full("auto")) == Encodings()
+    assert Encodings.model_validate(in_full("ids")) == plain()
+    assert in_full({"numbers": "bins"}) == {"numbers": "bins"}
+    assert Encodings().unanswered() == tuple(PLAIN)
+    assert Encodings(aggregates=()).unanswered() == ("numbers", "derived", "history")
+    assert not plain().auto
+    assert plain().plain
+    assert not plain().with_answers(numbers="bins").plain
+
+
+def test_an_aggregate_is_its_key_alone_or_has_means_too():
+    one, two, more = Encodings(aggregates=["a", ["b", "a"], {"key": ["c"], "half_life": 2}]).keys
+    assert (one.key, two.key, more.key, more.half_life) == (("a",), ("b", "a"), ("c",), 2)
+    assert [each.name for each in (one, two, more)] == ["by a", "by b*a", "by c with half-life 2"]
+    assert Encodings().keys == ()
+    for wrong in ([], ["a", "b", "c", "d"]):
+        with pytest.raises(UsageError, match="aggregates"):
+            Encodings.parse({"aggregates": [wrong]}, "features")
+
+
+def test_a_schema_keeps_its_encodings():
+    schema = Schema((SparseField("a", 3), SparseField("b", 3)), (), (Task("click"),))
+    schema = schema.encoded(plain().with_answers(aggregates=(("a", "b"),), numbers="bins"))
+    assert Schema.from_json(schema.to_json()) == schema
+    with pytest.raises(ArtifactError):
+        Schema.from_json({**schema.to_json(), "encodings": {"numbers": "roman"}})
+
+
+class Shop(Dataset):
+    version = 1
+    fields: Sequence[Sparse | Dense] = (Dense("price"), Sparse("user"), Sparse("item"))
+    labels: Sequence[Label] = (Label("click"), Label("buy", after="click"))
+
+    def rows(self, db):
+        raise NotImplementedError
+
+
+class FromSettings(Shop):
+    user, fields = "nobody", ()
+
+    def declare(self):
+        self.fields = [Sparse(f"f{self.settings.split_seed}")]
+
+
+class Misspelt(Shop):
+    labels = (Label("click"), Label("buy", after="clik"))
+
+
+class Empty(Shop):
+    fields = ()
+    labels = ()
+
+
+class Versionless(Shop):
+    version = None
+
+
+@pytest.mark.parametrize(
+    ("declared", "fault"),
+    [
+        (Misspelt, r"label 'buy': after names 'clik', which is not a label \(did you mean 'click'\?\)"),
+        (Empty, "`fields` is empty; `labels` is empty"),
+        (Versionless, "`version` has to be a whole number"),
+    ],
+)
+def test_a_class_is_checked_when_it_is_registered(declared, fault):
+    with pytest.raises(PluginError, match=f"^dataset 'shop': {fault}$"):
+        DATASETS.check("shop", declared)
+    DATASETS.check("shop", Shop)
+
+
+def test_what_follows_from_settings_is_checked_when_an_adapter_is_made():
+    assert declaration_faults(FromSettings) == []
+    with pytest.raises(PluginError, match="FromSettings: user names 'nobody', which is not a field"):
+        FromSettings(DatasetSettings())
+
+
+def test_fields_and_labels_in_their_order():
+    shop = Shop(DatasetSettings(tasks=("buy",)))
+    assert names_of(shop.layout.sparse) == ["user", "item"]
+    assert names_of(shop.layout.dense) == ["price"]
+    assert names_of(shop.layout.labels) == ["buy"]
+    assert names_of(Shop(DatasetSettings()).layout.labels) == ["click", "buy"]
+
+
+SYNTHETIC = load_registry().get(DATASETS, "synthetic")
+
+
+@pytest.mark.parametrize("kind", ["pairs", "history"])
+def test_it_differs_from_the_prepared_schema_only_in_what_rows_define(kind, tmp_path):
+    dataset = SYNTHETIC(SYNTHETIC.settings_class.parse({"kind": kind, "rows": 300}))
+    expected = schema_of(dataset)
+    prepared = prepare(dataset, "synthetic", None, tmp_path).schema
+    assert {field.size for field in expected.sparse} == {2}
+    sizes = [field.size for field in prepared.sparse]
+    fields = tuple(replace(f, size=size) for f, size in zip(expected.sparse, sizes, strict=True))
+    assert replace(expected, sparse=fields, dense=prepared.dense) == prepared
+
+
+def test_relations_of_tasks_skip_those_that_are_not_learned():
+    dataset = SYNTHETIC(SYNTHETIC.settings_class.parse({"tasks": ["like"]}))
+    assert [(task.name, task.after) for task in schema_of(dataset).tasks] == [("like", None)]

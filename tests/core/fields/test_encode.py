@@ -1,11 +1,16 @@
-"""Columns become texts, numbers and lists, as DuckDB and preparation would have it."""
+"""Columns become texts, numbers, lists and cells, as DuckDB and preparation would have it."""
+
+from dataclasses import dataclass
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
+from automtl_core.data.encoder import Encoder
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.fields.encode import (
+    FieldEncoder,
     WrongValueError,
     encode,
     file_name,
@@ -16,8 +21,13 @@ from automtl_core.fields.encode import (
     read_encoder,
     texts,
 )
+from automtl_core.fields.field import FieldKind, FieldLearner, Read
 from automtl_core.fields.kinds import BUILT_IN
-from automtl_core.fields.sparse import Hashed
+from automtl_core.fields.lookup import Entries, Lookup, bins_of, cells_of, hashes_of, lookups_of, mixed
+from automtl_core.fields.numeric import Scale
+from automtl_core.fields.sparse import BagEncoder, Hashed
+from automtl_export.encoder import exported, source
+from automtl_export.exporter import inputs
 
 TEXTS = ["a", "ünï", "-5", "日本\n", " ", "9223372036854775807", "x" * 1000, "true"]
 CITIES = ["köln", None, "new", "", "5", "köln"]
@@ -152,3 +162,136 @@ def test_a_number_may_stand_for_blanks_and_an_unknown_kind_is_refused(tmp_path):
     assert filled(values, None) is values
     with pytest.raises(ValueError, match="no plugin registers the kind of field 'pickle'"):
         read_encoder({"kind": "pickle"}, tmp_path, BUILT_IN)
+
+
+@dataclass(frozen=True)
+class Length(FieldEncoder):
+    """Ids by the length of two texts."""
+
+    size: int = 9
+    kind = "length"
+
+    def encode(self, first, second):
+        return np.array([len(one) + len(two) for one, two in zip(first, second, strict=True)])
+
+
+def test_a_learner_of_nothing_encodes_chunks_and_a_kind_needs_a_learner():
+    learner = FieldLearner({"a": Read("text"), "b": Read("number")}, Length())
+    learner.see({})
+    chunk = {"automtl:text of a": ["x", ""], "b": ["yy", "z"], "a": [1, 0]}
+    assert learner.learn(None) == Length()
+    assert learner.encode(chunk).tolist() == [3, 1]
+    assert not learner.constant
+    with pytest.raises(TypeError, match="learner"):
+        FieldKind("user")
+
+
+SCHEMA = Schema(
+    (SparseField("user", 8), SparseField("tags/all", 6, "bag")),
+    (DenseField("price"), DenseField("views")),
+    (Task("click"),),
+)
+ENCODER = Encoder(
+    SCHEMA,
+    {
+        "user": Hashed(7),
+        "tags/all": BagEncoder(Hashed(5)),
+        "price": Scale("standard", 2.0, 0.5),
+        "views": Scale("log", 0.0, 1.0, missing=3.0),
+    },
+)
+COLUMNS = {
+    "user": ["u", 7, 7.0, True, None, "", float("nan"), "ü\ud800"],
+    "tags/all": [["a", "b", "a"], None, [], ["", None], [1, 2.0], ["c"], ["a"], ["b"]],
+    "price": [1, "2.5", None, "", float("nan"), -3, 0, 4],
+    "views": [0, -10, None, "7", 1e6, 3, 2, 1],
+}
+
+
+def encoded(encoder, folder, columns):
+    """Return what the encoder of an exported folder makes of columns."""
+    encoder.save(folder)
+    (folder / "encode.py").write_text(source(encoder.fields.values()))
+    return exported(folder / "encode.py", folder)(columns)
+
+
+def test_values_are_taken_as_a_run_takes_them(tmp_path):
+    found = encoded(ENCODER, tmp_path, COLUMNS)
+    expected = inputs(ENCODER.encode(COLUMNS), ENCODER.schema)
+    assert list(found) == list(expected) == ["ids", "dense", "tags/all:values", "tags/all:starts"]
+    for array, tensor in zip(found.values(), expected.values(), strict=True):
+        np.testing.assert_array_equal(array, tensor.numpy())
+    assert np.isnan(found["dense"]).tolist() == [[k in (2, 3, 4), False] for k in range(8)]
+
+
+HASHED = ["", "a", "7", "07", "7.0", "köln\n", "日本", "a" * 1000, "a"]
+
+
+def test_a_text_has_the_hash_that_preparation_computes():
+    with duckdb.connect() as db:
+        query = "SELECT md5_number_lower(text) FROM (SELECT unnest(?) AS text)"
+        expected = [value for (value,) in db.execute(query, [HASHED]).fetchall()]
+    found = hashes_of(HASHED)
+    assert found.tolist() == [0, *expected[1:]]
+    assert len({*found.tolist()}) == len({*HASHED})
+    assert hashes_of(["\ud800"]).dtype == np.uint64, "half of a surrogate pair"
+
+
+def test_integers_have_hashes_of_their_own_of_any_type():
+    numbers = np.arange(-1000, 100_000)
+    found = mixed(numbers)
+    assert len(np.unique(found)) == len(numbers)
+    assert np.array_equal(mixed(numbers.astype(np.int32)), found)
+    counts = np.bincount((found >> np.uint64(60)).astype(int))
+    assert counts.min() > 0.95 * counts.mean(), "the highest bits are even"
+
+
+def test_a_bin_starts_at_its_edge_and_missing_numbers_have_one_of_their_own():
+    numbers = np.array([np.nan, -9.0, 0.1, np.float32(0.1), 1.0, 9.0])
+    assert bins_of(numbers, [0.1, 1.0]).tolist() == [0, 1, 2, 2, 3, 3]
+    assert bins_of(numbers, []).tolist() == [0, 1, 1, 1, 1, 1]
+
+
+def test_a_key_tells_its_fields_apart_and_has_a_cell_for_each_value_of_a_bag():
+    a, b = Entries(mixed(np.array([1, 1, 2, 2]))), Entries(mixed(np.array([1, 2, 1, 2])))
+    found = cells_of([a, b])
+    assert found.counts is None
+    assert len({*found.hashes.tolist()}) == 4
+    assert found.hashes[1] != cells_of([b, a]).hashes[1]
+    bag = Entries(mixed(np.array([5, 6, 5, 6])), np.array([2, 0, 1, 1]))
+    one = Entries(np.repeat(a.hashes, bag.counts))
+    for fields, by_entry in (([a, bag], [one, bag]), ([bag, a], [bag, one])):
+        cells, counts = cells_of(fields)
+        assert counts.tolist() == [2, 0, 1, 1]
+        assert np.array_equal(cells, cells_of([Entries(each.hashes) for each in by_entry]).hashes)
+        assert len({*cells.tolist()}) == 4
+
+
+BOTH = cells_of([Entries(mixed(np.array([3, 4]))), Entries(mixed(np.array([1, 1])))]).hashes
+ORDER = np.argsort(BOTH)
+NUMBERS = np.array([[1.0, 10.0], [2.0, 20.0], [0.5, 5.0]], np.float32)
+
+
+def lookup():
+    """Return a lookup in which the value 3 has the numbers (1, 10), the value 4 (2, 20), others (.5, 5)."""
+    return Lookup(("tags", "x"), {"x": [0.0]}, BOTH[ORDER], NUMBERS[[*ORDER, 2]])
+
+
+def test_examples_have_the_numbers_of_their_cells_and_those_of_no_rows_in_other_cells():
+    x = {"x": np.array([-1.0, -1.0, -1.0, 1.0, -1.0])}
+    single = {"tags": Entries(mixed(np.array([3, 4, 9, 3, 4])))}
+    assert lookup()(single, x).tolist() == [[1, 10], [2, 20], [0.5, 5], [0.5, 5], [2, 20]]
+    bags = {"tags": Entries(mixed(np.array([3, 4, 4, 9, 4])), np.array([2, 0, 2, 1, 0]))}
+    found = lookup()(bags, x)
+    assert found.tolist() == [[1.5, 15], [0.5, 5], [1.25, 12.5], [0.5, 5], [0.5, 5]]
+
+
+@pytest.mark.parametrize("value", [0, 3])
+def test_without_cells_all_examples_have_the_numbers_of_no_rows(value):
+    empty = Lookup(("a",), {}, np.empty(0, np.uint64), NUMBERS[2:])
+    assert empty({"a": Entries(np.full(2, value, np.uint64))}, {}).tolist() == [[0.5, 5]] * 2
+    assert empty({"a": Entries(np.empty(0, np.uint64))}, {}).shape == (0, 2)
+
+
+def test_an_export_without_aggregates_needs_no_arrays(tmp_path):
+    assert lookups_of({}, tmp_path) == []

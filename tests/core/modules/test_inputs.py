@@ -1,9 +1,15 @@
+"""What layers read and give: inputs, dropout, scales of members, gates; by hand."""
+
 import pytest
 import torch
+from torch import nn
 
+from automtl_baselines.parts import GatingNetwork, GatingNetworks
 from automtl_core.data.fitting import bin_edges
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
+from automtl_core.modules.batch_ensemble import BatchEnsemble, Scales, keep_lists
+from automtl_core.modules.dropout import Dropout, dropout
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import Inputs, Numbers, Widths
 from automtl_testing.samples import sample_part
@@ -66,3 +72,117 @@ def test_a_number_comes_first_then_the_embedding_of_its_bin(bins):
     found = numbers(3)
     rows = [[1 + 1, 4 + 1 + 0], [0, 4 + 1 + 2], [1 + 2, 4], [1 + 0, 4 + 1 + 1]]
     assert torch.equal(found(DENSE)[:, :, 1:], found.table.weight[torch.tensor(rows)])
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_an_observer_sees_weights_and_outputs_of_a_pass(together):
+    torch.manual_seed(0)
+    gate = GatingNetworks(4, ["a", "b"], ["x", "y"]) if together else GatingNetwork(4, ["a", "b"], "x")
+    gates = list(gate) if together else [gate]
+    seen = []
+    for one in gates:
+        one.observer = seen.append
+    x, experts = torch.randn(5, 4), torch.randn(5, 2, 3)
+    out = gate(x, experts) if together else gate(x, experts).unsqueeze(1)
+    assert [mixed.reader for mixed in seen] == ["x", "y"][: len(gates)]
+    for t, mixed in enumerate(seen):
+        assert list(mixed.experts) == ["a", "b"]
+        combined = sum(mixed.weights[:, k, None] * mixed.outputs[k] for k in range(2))
+        assert torch.allclose(combined, out[:, t])
+
+
+@pytest.mark.parametrize(
+    ("p", "bits"), [(0.01, 16), (0.1, 8), (0.15, 8), (0.2, 8), (0.5, 8), (0.9, 8), (0.98, 16)]
+)
+def test_a_share_is_dropped_and_the_mean_stays(p, bits):
+    torch.manual_seed(1)
+    x = torch.ones(1000, 999)
+    found = dropout(x, p, training=True)
+    error, near = (p * (1 - p) / x.numel()) ** 0.5, round(p * 2**bits) / 2**bits
+    assert abs(near - p) <= 0.02 * p
+    assert (found == 0).double().mean().item() == pytest.approx(near, abs=4 * error)
+    assert found[found > 0].unique().tolist() == pytest.approx([1 / (1 - near)])
+    assert found.double().mean().item() == pytest.approx(1, abs=5 * error / (1 - p))
+
+
+def test_values_are_dropped_independently():
+    torch.manual_seed(1)
+    kept = (dropout(torch.ones(2000, 64), 0.5, training=True) > 0).double() - 0.5
+    across, along = (kept.T @ kept / 2000, kept[:-1].mul(kept[1:]).mean())
+    assert (across - 0.25 * torch.eye(64)).abs().max() < 0.25 * 5 / 2000**0.5
+    assert abs(along) < 0.25 * 5 / kept.numel() ** 0.5
+
+
+def test_masks_follow_the_seed_of_torch_in_the_order_of_the_tensor():
+    def drawn(seed):
+        torch.manual_seed(seed)
+        return [dropout(torch.ones(33), 0.5, training=True) for _ in range(2)]
+
+    (one, two), (again, _), (other, _) = drawn(1), drawn(1), drawn(2)
+    assert torch.equal(one, again)
+    assert not torch.equal(one, two)
+    assert not torch.equal(one, other)
+    torch.manual_seed(3)
+    x = torch.arange(1.0, 7.0).view(2, 3)
+    straight = dropout(x.T.contiguous(), 0.5, training=True)
+    torch.manual_seed(3)
+    assert torch.equal(dropout(x.T, 0.5, training=True), straight)
+
+
+def test_gradients_reach_what_is_kept_alone():
+    torch.manual_seed(3)
+    x = torch.full((40,), 2.0, requires_grad=True)
+    found = dropout(x, 0.25, training=True)
+    found.sum().backward()
+    assert torch.equal(x.grad, found.detach() / 2)
+
+
+@pytest.mark.parametrize(("p", "training"), [(0.0, True), (0.5, False)])
+def test_nothing_changes_without_training_or_share(p, training):
+    x = torch.randn(5)
+    assert dropout(x, p, training) is x
+    assert Dropout(p).train(training)(x) is x
+
+
+@pytest.mark.parametrize("rows", [6, 7])
+def test_row_i_has_the_scales_of_member_i_mod_k(rows):
+    scales, x = Scales(3, 4, "ones"), torch.randn(rows, 4)
+    with torch.no_grad():
+        scales.scale.copy_(torch.randn(3, 4))
+    expected = torch.stack([x[i] * scales.scale[i % 3] for i in range(rows)])
+    assert torch.equal(scales(x), expected)
+
+
+def test_scales_begin_with_ones_or_random_signs_and_those_of_a_column_do_not_depend_on_the_others():
+    assert (Scales(3, 4, "ones").scale == 1).all()
+    torch.manual_seed(0)
+    signs = Scales(8, 50, "signs")
+    assert set(signs.scale.unique().tolist()) == {-1.0, 1.0}
+    assert 100 < (signs.scale == 1).sum() < 300
+    torch.manual_seed(0)
+    some = Scales(8, 50, "signs", columns=[7, 3])
+    assert torch.equal(some(torch.ones(8, 2)), signs(torch.ones(8, 50))[:, [7, 3]])
+
+
+def test_the_first_scales_make_rows_of_all_members_side_by_side_in_prediction():
+    x, scales = torch.arange(6.0).view(3, 2), Scales(2, 2, "ones", first=True)
+    with torch.no_grad():
+        scales.scale.copy_(torch.tensor([[1.0, 1.0], [3.0, 3.0]]))
+    assert len(scales.train()(x)) == 3
+    rows = scales.eval()(x)
+    assert rows[:, 0].tolist() == [0, 0, 2, 6, 4, 12]
+    network = BatchEnsemble(2)
+    assert network.mean_of_members(x) is x
+    assert torch.equal(network.eval().mean_of_members(rows), 2 * x)
+
+
+def test_all_rows_of_a_list_belong_to_one_member_of_a_training():
+    scales = Scales(2, 3, "signs")
+    with torch.no_grad():
+        scales.scale.copy_(torch.tensor([[1.0, 1, 1], [2, 2, 2]]))
+    network, numbers = nn.Sequential(scales), torch.tensor([4, 4, 4, 9, 9, 0, 0, 5])
+    keep_lists(network, numbers)
+    assert scales(torch.ones(8, 3))[:, 0].tolist() == [2, 2, 2, 1, 1, 2, 1, 2]
+    assert scales.eval()(torch.ones(8, 3))[:, 0].tolist() == [1, 2] * 4, "a prediction has rows of all"
+    keep_lists(network.train(), None)
+    assert scales(torch.ones(8, 3))[:, 0].tolist() == [1, 2] * 4

@@ -46,11 +46,7 @@ def test_parts_read_the_next_group_and_see_fields_in_their_order():
         "layer1/expert1": ("layer0/expert0", "layer0/expert1"),
     }
     assert FOUND.sees == {"layer0/expert0": ("user", "item"), "layer0/expert1": ()}
-
-
-def test_what_is_closed():
-    assert FOUND.fields == ("user", "item", "tab")
-    assert FOUND.closed() == ("tab",)
+    assert (FOUND.fields, FOUND.closed()) == (("user", "item", "tab"), ("tab",))
 
 
 def test_what_is_asked_of_all_is_of_the_network_and_names_may_be_of_no_part():

@@ -1,14 +1,17 @@
-"""Decisions for a while, for good, and along one path; reuse of outputs. Toy spaces, by hand."""
+"""Supernets: relaxed choices, decisions for a while and for good, reuse of outputs, and what answers cost."""
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from automtl_core.choices import Architecture
+from automtl_core.choices import AnyOf, Architecture, OneOf
+from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import ArtifactError
+from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow
 from automtl_core.modules.features import Features
-from automtl_core.modules.relaxation import Softmax
+from automtl_core.modules.network import Ensemble
+from automtl_core.modules.relaxation import Gate, MixedOp, Relaxation, Softmax, Weighed, mixture
 from automtl_core.modules.supernet import Reuse
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
@@ -264,3 +267,172 @@ def test_a_supernet_that_was_fixed_otherwise_cannot_be_inherited_from(space):
     message = "the architecture has 'mlp-16', but the supernet is fixed to zero"
     with pytest.raises(ArtifactError, match=message):
         space.network(wanted, inherit=supernet)
+
+
+def test_candidates_start_almost_equal_and_all_count():
+    torch.manual_seed(0)
+    start = Softmax().start(OneOf("op", tuple("abcdefgh")))
+    assert 0 < start.abs().max() < 5e-3
+    assert Softmax().start(AnyOf("fields", ("a", "b"))).tolist() == [0, 0]
+    places, weights = Softmax().one_of(torch.tensor([2.0, 2.0]), training=True)
+    assert list(places) == [0, 1]
+    assert weights.tolist() == [0.5, 0.5]
+
+
+def test_bits_are_drawn_in_training_alone_and_if_they_are_sampled():
+    relaxation, logits = Softmax(), torch.tensor([30.0, -30.0, 0.0], requires_grad=True)
+    drawn = torch.stack([relaxation.any_of(logits, training=True) for _ in range(200)])
+    assert drawn[:, 0].eq(1).all()
+    assert drawn[:, 1].eq(0).all()
+    assert 0.35 < drawn[:, 2].mean() < 0.65
+    drawn[0].sum().backward()
+    assert logits.grad.tolist() == pytest.approx([0, 0, 0.25], abs=1e-6)
+    logits = torch.tensor([3.0, -3.0, 0.0])
+    assert Softmax(sampling=False).any_of(logits, training=True).tolist() == [1, 1, 1]
+    assert Softmax().any_of(logits, training=False).tolist() == [1, 0, 1]
+    assert Softmax().opened(logits).tolist() == [True, False, True]
+    assert Softmax().best(logits) == 0
+
+
+def test_draws_follow_from_the_seed_and_not_from_torchs_own():
+    relaxation, like = Softmax(), torch.zeros(5)
+    relaxation.seed(3)
+    first = relaxation.uniform(like)
+    assert not torch.equal(relaxation.uniform(like), first)
+    torch.rand(3)
+    relaxation.seed(3)
+    assert torch.equal(relaxation.uniform(like), first)
+
+
+class Times(nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor, self.calls = factor, 0
+
+    def forward(self, x):
+        self.calls += 1
+        return self.factor * x
+
+
+class Second(Relaxation):
+    """Takes the second candidate, twice."""
+
+    def one_of(self, logits, training):
+        return Weighed([1], torch.tensor([2.0]))
+
+    def any_of(self, logits, training):
+        return torch.tensor([0.0, 0.5])
+
+
+def mixed(relaxation):
+    return MixedOp(OneOf("op", ("a", "b")), {"a": Times(1.0), "b": Times(10.0)}, relaxation)
+
+
+def test_what_a_relaxation_leaves_out_is_not_computed():
+    op = mixed(Second())
+    assert op(torch.ones(1, 1)).item() == 20
+    assert op.candidates["a"].calls == 0
+
+
+def test_fixed_ops_and_gates_keep_their_decision_alone():
+    op = mixed(Softmax())
+    op.fix("b")
+    assert list(op.candidates) == ["b"]
+    assert op.logits is None
+    assert op.favourite() == "b"
+    assert op(torch.ones(1, 1)).item() == 10
+    gate = Gate(AnyOf("fields", ("a", "b")), Softmax())
+    gate.fix(("b",))
+    assert gate.logits is None
+    assert gate.favourite() == ("b",)
+    assert gate(torch.ones(1, 2), dim=1).tolist() == [[0, 1]]
+
+
+def test_a_gate_multiplies_the_dimension_of_its_options():
+    gate = Gate(AnyOf("fields", ("a", "b")), Second())
+    assert gate(torch.ones(1, 2, 3), dim=1).tolist() == [[[0, 0, 0], [0.5, 0.5, 0.5]]]
+    assert gate(torch.ones(1, 2), dim=1).tolist() == [[0, 0.5]]
+    assert gate.kept == (0, 1)
+
+
+def test_classes_that_can_are_evaluated_together():
+    class Joint(Times):
+        @classmethod
+        def mixture(cls, ops, weights, x):
+            return torch.full_like(x, 100.0 * len(ops))
+
+    ops = [Joint(1.0), Times(1.0), Joint(2.0)]
+    assert mixture(ops, torch.tensor([0.1, 0.2, 0.7]), torch.ones(1, 1)).item() == pytest.approx(200.2)
+    assert mixture(ops[:2], torch.tensor([0.5, 0.5]), torch.ones(1, 1)).item() == 1, "one alone is called"
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(5, 3)
+        self.linear = nn.Linear(3, 4)
+        self.norm = nn.BatchNorm1d(4)
+
+    def forward(self, features):
+        return self.norm(self.linear(self.table(features.ids[:, 0])))
+
+
+SCHEMA = Schema((SparseField("user", 5),), (), (Task("click"),))
+
+
+def test_products_count_twice_and_embeddings_apart():
+    cost = cost_of(Net(), blank_features(SCHEMA, CPU.device))
+    assert cost == Cost(15 + 16 + 8, 24, 2 * 3 * 4)
+    assert cost.to_json() == {"parameters": 39, "parameters_beside_embeddings": 24, "flops_per_row": 24}
+    assert cost - Cost(9, 4, 4) == Cost(30, 20, 20)
+
+
+def test_the_products_of_an_ensemble_are_unknown_if_those_of_a_member_are():
+    net, trees = Net(), nn.Identity()
+    trees.forward = lambda features: torch.zeros(2, 4)
+    features = blank_features(SCHEMA, CPU.device)
+    assert cost_of(Ensemble([net, Net()]), features) == Cost(78, 48, 48)
+    assert cost_of(Ensemble([net, trees]), features) == Cost(39, 24, 0)
+
+
+def test_a_space_knows_what_each_answer_costs():
+    sizes = DESANSettings(
+        embedding_dim=4, experts=2, layers=1, blocks=1, expert_width=8, tower_width=8, members=1,
+        ops=("identity", "mlp-16", "mlp-32"),
+    )  # fmt: skip
+    space = DESAN(plain_schema(), sizes, load_registry().op)
+    costs = space.costs()
+    assert costs.keys() == space.choices().keys()
+    # three single fields of 4, the machine's 4 and a dense value go into a block: 17 inputs
+    assert costs["layer0/expert0/block0"] == {
+        "identity": Cost(17 * 8, 17 * 8, 2 * 17 * 8),
+        "mlp-16": Cost(*2 * (17 * 16 + 16 + 32 + 16 * 8 + 8,), 2 * (17 * 16 + 16 * 8)),
+        "mlp-32": Cost(*2 * (17 * 32 + 32 + 64 + 32 * 8 + 8,), 2 * (17 * 32 + 32 * 8)),
+    }
+    # identity reads 3 * 4 columns less, and without the machine 4
+    assert costs["layer0/expert0/single"] == {"all": Cost(12 * 8, 12 * 8, 2 * 12 * 8)}
+    assert costs["layer0/expert0/interaction"] == {"all": Cost(4 * 8, 4 * 8, 2 * 4 * 8)}
+
+
+def test_an_architecture_costs_what_its_answers_do_against_the_least():
+    ops = ("mlp-32", "identity")
+    sizes = DESANSettings(embedding_dim=4, experts=2, blocks=1, expert_width=8, ops=ops, members=1)
+    space = DESAN(plain_schema(), sizes, load_registry().op)
+    architecture = space.landmarks()["shared-bottom"]
+    costs = space.costs_of(architecture)
+    # three fields of 4 and a dense value, no machine; without the op a projection to 8
+    mlp, projection = 13 * 32 + 32 + 64 + 32 * 8 + 8, 13 * 8
+    assert costs["layer0/expert0/block0"].parameters == mlp - projection
+    assert costs["layer0/expert0/block0"].flops_per_row == 2 * (13 * 32 + 32 * 8 - 13 * 8)
+    assert costs["layer0/expert0/single"].flops_per_row == 2 * 12 * 32
+    assert costs["layer0/expert0/interaction"] == Cost(0, 0, 0), "nothing is open"
+    assert costs["layer0/expert1/block0"] == Cost(0, 0, 0), "nobody reads it"
+
+
+def test_what_is_counted_takes_no_memory():
+    with torch.device("meta"):
+        net = nn.ModuleDict({"a": nn.Embedding(10**12, 3), "b": nn.Linear(3, 4)})
+        net["c"] = nn.Sequential(net["b"])  # the same weights twice
+    made = hollow(net)
+    assert sum(p.numel() for p in made.parameters()) == 3 * 10**12 + 16
+    assert made["a"](torch.tensor([10**11])).tolist() == [[0.0, 0.0, 0.0]]

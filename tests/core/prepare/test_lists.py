@@ -1,6 +1,5 @@
 """Lists of prepared rows, and all that they see, against plain loops over rows."""
 
-import json
 import math
 
 import numpy as np
@@ -213,15 +212,6 @@ def test_random_splits_draw_whole_lists_and_folds_hold_whole_lists(tmp_path):
     assert len(data.part("test")) / ROWS == pytest.approx(0.2, abs=0.02)
     folds = pd.Series(data.rule("never").folds).groupby(data.part("train").lists).nunique()
     assert (folds.drop(0) == 1).all()
-
-
-def test_the_order_of_rows_and_their_texts_do_not_matter(tmp_path):
-    class Other(Shown):
-        frame = Shown.frame.sample(frac=1, random_state=5)
-
-    one, other = prepared(tmp_path / "one", "gap"), prepared(tmp_path / "other", "gap", Other)
-    assert one.manifest["files"] == other.manifest["files"]
-    assert json.loads(json.dumps(one.schema.to_json())) == one.schema.to_json()
 
 
 class Untimed(Shown):

@@ -97,16 +97,12 @@ FIRST_LINE = "let the first line name [a-z_,]*user_id,"
 
 ROW_LENGTHS = [
     bad_row("short row", "3,12,1.5", 'expected 6 columns, found 3: "3,12,1.5"'),
-    bad_row("single value", "3", 'expected 6 columns, found 1: "3"'),
     bad_row("long row", "3,12,1.5,red,1,0,7", "expected 6 columns, found 7"),
     bad_row("row shifted to the left", "3,1.5,red,1,0,", 'item_id: expected an integer, found "1.5"'),
-    bad_row("decimal comma", "3,12,1,5,red,1,0", "expected 6 columns, found 7"),
-    bad_row("header once more", HEADER, 'user_id: expected an integer, found "user_id"'),
     bad_rows("cut last line", table() + b"3,12,1.", ':42: expected 6 columns, found 3: "3,12,1."'),
 ]
 BYTES = [
     bad_row("Latin-1", "3,12,1.5,café,1,0".encode("latin-1"), r'tag: not UTF-8: "3,12,1.5,caf\\xe9,1,0"'),
-    bad_row("NUL in a text", "3,12,1.5,r\0d,1,0", r'tag: holds a NUL byte: "3,12,1.5,r\\x00d,1,0"'),
     bad_rows("zeroed end", table() + bytes(512), ":42: user_id: holds a NUL byte"),
     fine("UTF-16", TEXT_OF_ROWS.encode("utf-16")),
     refused(
@@ -117,23 +113,17 @@ BYTES = [
 ]
 QUOTES = [
     bad_row("open quote", OPEN, 'tag: a quoted value does not end: "3,12,1.5,"red,1,0"'),
-    bad_rows("open quote in the last row", table([*ROWS, OPEN]), ":42: tag: a quoted value does not end"),
     bad_rows(
         "open quote before megabytes", with_rows(OPEN, *LONG), ":22: tag: a quoted value does not end", 65
     ),
     bad_row(
         "giant value", f'3,12,1.5,"{"x" * 2_000_000}",1,0', 'longer than 2000000 bytes: "3,12,1.5,"x{70}'
     ),
-    bad_row("text behind a quote", '3,12,1.5,"re"d,1,0', "tag: text follows a closing quote"),
 ]
 LINES = [
-    fine("Windows", table(end="\r\n")),
     fine("mixed line ends", table(ROWS[:20]) + table(ROWS[20:], end="\r\n").split(b"\n", 1)[1]),
     fine("blank lines", with_rows("", "") + b"\n\r\n\n"),
     refused("old Macintosh", table(end="\r"), ":1: its lines end in carriage returns", "line feeds"),
-    bad_row(
-        "carriage return in a row", "3,12,1.5,r\red,1,0", r'tag: holds a carriage return .*"3,12,1.5,r\\red'
-    ),
 ]
 HEADERS = [
     refused("empty", b"", ":1: the file is empty", COPY),
@@ -145,21 +135,6 @@ HEADERS = [
         ":1: the header lacks 'buy'",
         FIRST_LINE,
     ),
-    refused(
-        "misspelt column",
-        table(header=HEADER.replace("click", "clik")),
-        r":1: the header lacks 'click' \(did you mean 'clik'\?\)",
-        FIRST_LINE,
-    ),
-    refused(
-        "column twice", table([f"{row},1" for row in ROWS], f"{HEADER},buy"), "names 'buy' twice", FIRST_LINE
-    ),
-    refused(
-        "blanks around names",
-        table(header=HEADER.replace(",", ", ")),
-        ":1: the header has blanks around ' item_id'",
-        FIRST_LINE,
-    ),
     refused("blank line before the header", b"\n" + table(), ":1: the first line is blank", FIRST_LINE),
     fine("columns in another order", table([backwards(row) for row in ROWS], backwards(HEADER))),
 ]
@@ -168,17 +143,10 @@ SEPARATORS = [
 ]
 VALUES = [
     bad_row("fraction as an id", "9.5,12,1.5,red,1,0", 'user_id: expected an integer, found "9.5"'),
-    bad_row(
-        "id over 64 bits",
-        "3,9223372036854775808,1.5,red,1,0",
-        'item_id: expected an integer of 64 bits, found "9223372036854775808"',
-    ),
-    bad_row("not a number", "3,12,nan,red,1,0", 'price: expected a finite number, found "nan"'),
     bad_row("label 2", "3,12,1.5,red,2,0", 'click: expected 0, 1, 0.0 or 1.0, found "2"'),
 ]
 COMPRESSED = [
     refused("cut gzip", PACKED[:-20], ": cut off", COPY, "log.csv.gz"),
-    refused("text named .gz", table(), r": not a \.gz file, or damaged", COPY, "log.csv.gz"),
     refused("gzip named .csv", PACKED, ":1: holds gzip data", r"name end in \.gz"),
 ]
 TABLES = [

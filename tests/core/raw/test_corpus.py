@@ -3,7 +3,6 @@
 import json
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import yaml
@@ -21,72 +20,48 @@ def path(case, tmp_path):
     return path
 
 
-class Ended(NamedTuple):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-PREPARE = ("data", "describe", "FILE", "--rows", "1")
 SKIP = ("--set", "dataset.bad_rows=skip")
 
 
 @pytest.fixture
-def automtl(case, path, capsys, monkeypatch):
-    """Run a command on the table of a case, in its folder; FILE is its settings."""
+def describe(case, path, capsys, monkeypatch):
+    """Return a function that prepares and describes the table of a case; it returns exit code and outputs."""
     monkeypatch.chdir(path.parent)
     dataset = {"name": "table", "files": case.file_name, **SETTINGS, **case.settings}
     config = path.with_name("my.yaml")
     config.write_text(yaml.safe_dump({"data_dir": str(path.parent), "dataset": dataset}))
 
-    def automtl(*words):
-        code = run([str(config) if word == "FILE" else word for word in words], Stop())
-        ended = Ended(code, *capsys.readouterr())
-        assert "Traceback" not in ended.err
-        assert code == 0 or ended.err.splitlines()[-2].startswith("error: "), ended.err
-        assert all(line.isprintable() for line in ended.err.splitlines())
-        return ended
+    def describe(*more):
+        code = run(["data", "describe", str(config), "--rows", "1", *more], Stop())
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        assert code == 0 or err.splitlines()[-2].startswith("error: "), err
+        assert all(line.isprintable() for line in err.splitlines())
+        return code, out, err
 
-    return automtl
+    return describe
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_preparation_refuses_what_is_wrong_and_says_what_to_do(case, path, automtl):
-    ended = automtl(*PREPARE)
-    assert ended.code == case.exit_code, ended.err
-    assert re.search(case.pattern(path), ended.err)
+def test_preparation_refuses_what_is_wrong_and_says_what_to_do(case, path, describe):
+    code, _, err = describe()
+    assert code == case.exit_code, err
+    assert re.search(case.pattern(path), err)
     if case.exit_code:
-        assert re.search(case.fix, ended.err.split("  fix: ")[1])
+        assert re.search(case.fix, err.split("  fix: ")[1])
         assert not list(path.parent.glob("prepared/*"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_preparation_leaves_out_the_rejected_rows_and_no_others(case, path, automtl):
-    ended = automtl(*PREPARE, *SKIP, "--json")
+def test_preparation_leaves_out_the_rejected_rows_and_no_others(case, path, describe):
+    code, out, _ = describe(*SKIP, "--json")
     if case.exit_code and not case.rejected:
-        assert ended.code == case.exit_code
+        assert code == case.exit_code
         return
-    made = json.loads(ended.out)["prepared"]
+    made = json.loads(out)["prepared"]
     assert sum(made["rows"].values()) == case.accepted
     assert made["rejected"] == case.rejected
     assert (Path(made["path"]) / "rejected.csv").exists() == bool(case.rejected)
     if case.rejected:
         fewer = f"dataset.max_bad_rows={case.rejected - 1}"
-        assert automtl(*PREPARE, *SKIP, "--set", fewer).code == 65
-
-
-@pytest.mark.parametrize("case", CASES[::4], ids=lambda case: case.name)
-def test_a_check_counts_every_record(case, path, automtl):
-    out = path.with_name("faulty.csv")
-    ended = automtl("check", "FILE", "--out", str(out), "--json")
-    found = {check["name"]: check for check in json.loads(ended.out)}.get("dataset table")
-    if case.exit_code == 2 and found is None:
-        assert ended.code == 78
-        return
-    assert found["status"] == ("problem" if case.accepted is None or case.rejected else "ok")
-    if case.rejected and case.accepted is not None:
-        assert f"{case.rejected:,} of {case.accepted + case.rejected:,} are written" in found["result"]
-    elif case.accepted is not None:
-        assert f"({case.accepted:,})" in found["result"]
+        assert describe(*SKIP, "--set", fewer)[0] == 65

@@ -5,7 +5,6 @@ import re
 import pytest
 
 from automtl_core.errors import UsageError
-from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import (
@@ -124,14 +123,6 @@ def test_a_loss_for_all_tasks_replaces_those_of_earlier_layers(layers, found):
 def test_bad_assignments(text):
     with pytest.raises(UsageError):
         assignments([text])
-
-
-def test_the_preset_of_the_paper():
-    config = load_config(default(REGISTRY), REGISTRY.get(PRESETS, "paper"))
-    assert config.training.batch_size == 2048
-    assert config.training.epochs == 10  # of the found network, after the search
-    assert config.training.learning_rate == 1e-3
-    assert config.training.weight_decay == config.training.embedding_decay == 1e-5
 
 
 def test_a_config_survives_yaml_and_settings_of_earlier_versions():

@@ -15,7 +15,6 @@ from automtl_core.run_dir.progress import (
     Progress,
     StageProgress,
     reduced,
-    remove,
 )
 from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.search.trial import TrialEnded, TrialResult
@@ -241,13 +240,6 @@ def test_the_tests_of_a_command_are_not_as_slow_as_its_trainings(events):
     assert events.left == pytest.approx(6, rel=0.01)
 
 
-def test_a_trial_whose_result_was_there_is_not_at_work(events):
-    events.send(OfTrial("a"), TrialEnded(TrialResult("done", {})))
-    events.send(OfTrial("b"), PhaseBegan(TRAINING, (TEN,))).epoch("train", 1)
-    assert list(events.state.runs) == ["b"]
-    assert events.left == pytest.approx(90)
-
-
 def test_the_speed_is_measured_after_the_first_step_of_an_epoch(events):
     events.send(PhaseBegan(TRAINING, (TEN,)))
     for done in (1, 2, 3):
@@ -271,29 +263,13 @@ def test_the_latest_decisions_are_kept_and_the_state_before_an_event_stays(event
     )
 
 
-def test_the_file_of_a_run_that_is_over_is_removed(tmp_path):
-    (tmp_path / "progress.json").write_text("{}")
-    remove(tmp_path)
-    remove(tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
 TINY = (Planned(TEST, rows=9333.0),)
 RECORDED = {
     "a search that early stopping ends after five epochs": (
         (Planned(SEARCH, 358, 16000.0, 5, (51, 98)), *TINY),
         [
-            *[
-                6.2,
-                ("warm-up", 20, 4.9),
-                0.8,
-                ("search", 1, 0.6),
-                0.4,
-                ("search", 1, 0.3),
-                1.5,
-                (42, 70),
-                0.5,
-            ],
+            *[6.2, ("warm-up", 20, 4.9), 0.8, ("search", 1, 0.6), 0.4],
+            *[("search", 1, 0.3), 1.5, (42, 70), 0.5],
             *[("searched", 6, 1.5), (48, 70), ("other", 6, 1.2), (54, 70), ("boosting", 1, 2.2), (50, 59)],
             *[("linear", 1, 2.0), (46, 54), ("searched", 6, 1.3), (52, 56), ("other", 6, 1.0), (58, 58)],
             *[("searched", 4, 0.9), (57, 57), ("other", 3, 0.5), (55, 55), 0.7],
@@ -302,17 +278,8 @@ RECORDED = {
     "one of fifteen epochs": (
         (Planned(SEARCH, 358, 16000.0, 15, (98, 138)), *TINY),
         [
-            *[
-                7.6,
-                ("warm-up", 20, 5.7),
-                1.3,
-                ("search", 1, 0.5),
-                0.6,
-                ("search", 1, 0.3),
-                1.9,
-                (70, 90),
-                0.4,
-            ],
+            *[7.6, ("warm-up", 20, 5.7), 1.3, ("search", 1, 0.5), 0.6],
+            *[("search", 1, 0.3), 1.9, (70, 90), 0.4],
             *[("searched", 6, 1.7), (76, 90), ("other", 6, 1.4), (82, 90), ("boosting", 1, 2.2), (71, 79)],
             *[("linear", 1, 2.1), (66, 74), ("searched", 6, 1.6), (72, 76), ("other", 6, 1.3), (78, 78)],
             *[("searched", 14, 3.1), (77, 77), ("other", 13, 2.7), (75, 75), 0.8],

@@ -1,22 +1,31 @@
-"""A run directory is made once, and one process at a time works in it."""
+"""A run is a folder: made once, held by one, and what it holds is neither lost nor exchanged."""
 
-import errno
-import logging
+import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from unittest.mock import Mock
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
 from automtl_core.dataset.schema import DenseField, Schema, Task
-from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
+from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError, UsageError
 from automtl_core.fields.numeric import Scale
 from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.facts import Calibration, Identity, Result, Search, Status, without_places
+from automtl_core.run_dir.folders import (
+    default_raw_folder,
+    is_locked,
+    locked,
+    no_links,
+    prepared_folder,
+    raw_folder,
+)
 from automtl_core.run_dir.run import Run, numbered
 from automtl_core.training.calibration import Platt
 
@@ -29,17 +38,13 @@ def create(path, config=CONFIG):
     return Run.create(path, config, [], Encoder(SCHEMA, {"x": Scale("none", 0.0, 1.0)}))
 
 
-def test_a_run_is_never_overwritten(tmp_path):
+def test_a_run_is_never_overwritten_nor_made_in_place_of_a_link_that_leads_nowhere(tmp_path):
     with create(tmp_path / "run"):
         pass
-    with pytest.raises(RunExistsError, match="exists already"), create(tmp_path / "run"):
-        pass
-
-
-def test_nothing_is_made_in_place_of_a_link_that_leads_nowhere(tmp_path):
-    (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(RunExistsError, match="exists already"), create(tmp_path / "run"):
-        pass
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    for name in ("run", "link"):
+        with pytest.raises(RunExistsError, match="exists already"), create(tmp_path / name):
+            pass
 
 
 def test_two_processes_cannot_work_on_one_run(tmp_path):
@@ -221,14 +226,6 @@ def test_the_moments_of_an_update_are_neither_lost_nor_exchanged(tmp_path):
             run.moments()
 
 
-def test_a_log_on_a_full_disk_prints_nothing(tmp_path, monkeypatch, capfd):
-    with create(tmp_path / "run"):
-        [handler] = [one for one in logging.getLogger("automtl").handlers if type(one).__name__ == "_Log"]
-        monkeypatch.setattr(handler, "format", Mock(side_effect=OSError(errno.ENOSPC, "no space")))
-        logging.getLogger("automtl").error("lost")
-    assert capfd.readouterr().err == ""
-
-
 def test_an_architecture_that_was_edited_during_the_training_is_refused(tmp_path):
     with create(tmp_path / "run") as run:
         run.write_architecture(Architecture({"gate": "open"}))
@@ -249,3 +246,77 @@ def test_no_command_believes_a_configuration_that_was_changed(text, tmp_path):
         for read in (run.config, run.initial_config):
             with pytest.raises(ArtifactError, match=r"config.yaml"):
                 read()
+
+
+READS = SimpleNamespace(files=lambda: {"log": "log.csv"})
+READS_NOTHING = SimpleNamespace(files=dict)
+
+
+@pytest.fixture(autouse=True)
+def unset(monkeypatch):
+    for name in ("AUTOMTL_DATA", "AUTOMTL_PREPARED"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("told", "folders"), [(None, ("data", "prepared")), ("", ("data", "prepared")), ("/a", ("/a", "/a"))]
+)
+def test_folders_are_below_the_working_one_unless_the_environment_says_otherwise(monkeypatch, told, folders):
+    if told is not None:
+        monkeypatch.setenv("AUTOMTL_DATA", told)
+        monkeypatch.setenv("AUTOMTL_PREPARED", told)
+    assert (default_raw_folder("shop"), prepared_folder()) == (Path(folders[0], "shop"), Path(folders[1]))
+
+
+def test_looks_at_a_lock_do_not_keep_a_process_from_it(tmp_path):
+    ended = threading.Event()
+
+    def look():
+        while not ended.is_set():
+            is_locked(tmp_path)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(300):
+            with locked(tmp_path):
+                pass
+    finally:
+        ended.set()
+        looking.join()
+
+
+def test_a_folder_that_is_given_comes_first_and_is_no_address(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert raw_folder(READS, "shop", Path("mine")) == tmp_path / "mine"
+    assert raw_folder(READS, "shop", None) == tmp_path / "data" / "shop"
+    assert raw_folder(READS_NOTHING, "shop", Path("mine")) is None
+    with pytest.raises(UsageError, match=r"^s3://bucket/feed: is an address") as caught:
+        raw_folder(READS, "shop", Path("s3://bucket/feed"))
+    assert "copy the files" in caught.value.fix
+
+
+def test_a_folder_is_held_by_one_and_may_be_moved_meanwhile(tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    assert not is_locked(here)
+    with locked(here):
+        here.rename(there)
+        assert is_locked(there)
+        with pytest.raises(RunInUseError, match="another process works on this run"), locked(there):
+            pass
+    assert not is_locked(there)
+    with locked(there):
+        pass
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, lambda path: path.symlink_to("nowhere"), lambda path: path.symlink_to("/")]
+)
+def test_files_and_folders_are_no_links_and_anything_else_is_refused(tmp_path, make):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").touch()
+    no_links(tmp_path)
+    make(tmp_path / "folder" / "other")
+    with pytest.raises(ArtifactError, match="folder/other: a link, or no plain file"):
+        no_links(tmp_path)

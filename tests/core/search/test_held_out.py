@@ -65,11 +65,13 @@ def test_a_path_is_scored_as_the_network_of_it(both):
 
 
 def test_rows_are_drawn_once_where_there_are_more(both):
-    p, _ = both
-    few = HeldOut(p, 100)
-    assert len(few) == 100
-    assert np.array_equal(few._labels, HeldOut(p, 100)._labels, equal_nan=True)
-    assert not np.array_equal(few._labels, HeldOut(replace(p, seed=1), 100)._labels, equal_nan=True)
+    p, supernet = both
+    decisions = next(sample_architectures(p.space, 1)).decisions
+    drawn = [HeldOut(replace(p, seed=seed), 100) for seed in (p.seed, p.seed, p.seed + 1)]
+    assert [len(one) for one in drawn] == [100] * 3
+    same, again, other = (one.score(supernet, decisions).losses for one in drawn)
+    assert np.array_equal(same, again)
+    assert not np.array_equal(same, other)
 
 
 def test_a_sample_has_whole_lists_and_whole_users_where_a_metric_of_users_judges(both):

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import pytest
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ErrorType
 
@@ -55,12 +55,8 @@ class Outer(Settings):
     """Of the rows."""
     rate: float = 0.1
     """Any number."""
-    most: int = Field(5, ge=1, le=9)
-    """At most."""
     name: str = "x"
     """What it is called."""
-    sign: str = Field("|", min_length=1, max_length=1)
-    """Between values."""
     word: str = Field("ab", pattern="^a")
     """With a pattern."""
     on: bool = True
@@ -84,13 +80,6 @@ class Outer(Settings):
     even: Annotated[int, BeforeValidator(_even), Takes("an even number")] = 2
     """With a validator."""
 
-    @field_validator("name")
-    @classmethod
-    def _no_blank(cls, value: str) -> str:
-        if " " in value:
-            raise ValueError("no blanks are allowed")
-        return value
-
     @model_validator(mode="after")
     def _fit(self) -> "Outer":
         if self.count == 8:
@@ -101,31 +90,22 @@ class Outer(Settings):
 FAULTS = {
     "unknown": ({"cuont": 1}, "it.cuont is not a setting (did you mean 'count'?)"),
     "unknown inside": ({"alone": {"knd": 1}}, "it.alone.knd is not a setting (did you mean 'kind'?)"),
-    "unknown in a mapping": (
-        {"inner": {"a": {"wdth": 1}}},
-        "it.inner.a.wdth is not a setting (did you mean 'width'?)",
-    ),
     "text for a whole number": ({"count": "many"}, "it.count: expected a whole number from 1, given 'many'"),
     "too small": ({"count": 0}, "it.count: expected a whole number from 1, given 0"),
-    "true for a number": ({"count": True}, "it.count: expected a whole number from 1, given true"),
-    "too large": ({"most": 10}, "it.most: expected a whole number from 1 to 9, given 10"),
     "open ends": ({"share": 1}, "it.share: expected a number above 0 and below 1, given 1"),
     "infinite": ({"rate": float("inf")}, "it.rate: expected a finite number, given inf"),
     "number for a text": ({"name": 3}, "it.name: expected a text, given 3"),
-    "too long": ({"sign": "ab"}, "it.sign: expected one character, given 'ab'"),
     "pattern": ({"word": "b"}, "it.word: string should match pattern '^a', given 'b'"),
     "text for a truth": ({"on": "maybe"}, "it.on: expected true or false, given 'maybe'"),
     "choice": (
         {"way": "secnd"},
         "it.way: expected first, second or null, given 'secnd' (did you mean 'second'?)",
     ),
-    "path": ({"folder": 3}, "it.folder: expected a path, given 3"),
     "number for a list": (
         {"widths": 3},
         "it.widths: expected a list of whole numbers, at least one, given 3 (a list is written as [3])",
     ),
     "empty": ({"widths": []}, "it.widths: expected a list of whole numbers, at least one, given []"),
-    "item": ({"widths": [1, "b"]}, "it.widths[1]: expected a whole number, given 'b'"),
     "text for a mapping": (
         {"weights": "a"},
         "it.weights: expected a mapping of names to numbers from 0, given 'a'",
@@ -135,12 +115,6 @@ FAULTS = {
         "it.part: expected train or test as key, given 'tets' (did you mean 'test'?)",
     ),
     "alternatives": ({"answers": {"a": 3}}, "it.answers.a: expected a text or a list of texts, given 3"),
-    "number for settings": ({"alone": 3}, "it.alone: expected a mapping of settings, given 3"),
-    "optional inside": (
-        {"inner": {"a": {"width": 1}}},
-        "it.inner.a.width: expected a whole number from 2 or null, given 1",
-    ),
-    "words of a class": ({"name": "a b"}, "it.name: no blanks are allowed, given 'a b'"),
     "words of an annotation": ({"even": "odd"}, "it.even: YAML has no odd numbers, given 'odd'"),
     "said by Takes": ({"even": [1]}, "it.even: expected an even number, given [1]"),
     "of all": ({"count": 8}, "it: count does not go with on"),

@@ -81,13 +81,6 @@ def test_folder_of_the_same_content_stays(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["b"]
 
 
-def test_folder_in_place_of_a_file_is_refused(tmp_path):
-    (tmp_path / "b").write_text("theirs")
-    with pytest.raises(RunExistsError), publish_folder(tmp_path / "b"):
-        pass
-    assert (tmp_path / "b").read_text() == "theirs"
-
-
 def test_a_folder_replaces_an_empty_one_and_no_file(tmp_path):
     (tmp_path / "b").mkdir()
     with publish_folder(tmp_path / "b") as draft:

@@ -1,4 +1,4 @@
-"""Denormal numbers are zeros where networks compute, and libraries have no side effects."""
+"""The state of a process: numbers that count as zeros, caches, environment and seeds."""
 
 import os
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from automtl_core.system import seeds
 from automtl_core.system.process_state import CACHE, flushed, flushes, own_cache
 from automtl_core.training.process import set_up
 
@@ -56,9 +57,6 @@ def test_exact_numbers_within_a_block():
         assert not flushes()
 
 
-ROOT = Path(__file__).parents[2]
-
-
 def test_statistics_are_off_unless_the_environment_turns_them_on(monkeypatch):
     name = "ORT_DISABLE_TELEMETRY"
     for before, after in ((None, "1"), ("0", "0")):
@@ -74,3 +72,25 @@ def test_the_compiler_has_a_cache_folder_of_its_own(monkeypatch):
             folder = Path(os.environ[CACHE])
             assert list(folder.iterdir()) == []
         assert (folder.exists(), os.environ.get(CACHE)) == (False, before)
+
+
+def test_a_seed_follows_from_the_seed_of_the_run_and_from_every_word_of_the_purpose():
+    found = [
+        seeds.derive(0, "shuffle", 1),
+        seeds.derive(0, "shuffle", 2),
+        seeds.derive(1, "shuffle", 1),
+        seeds.derive(0, "train", 1),
+        seeds.derive(0, "shuffle"),
+    ]
+    assert len(set(found)) == len(found)
+    assert all(0 <= seed < 2**63 for seed in found)
+
+
+def test_seeds_are_the_same_on_every_machine_and_torch_draws_by_their_purpose():
+    assert seeds.derive(7, "shuffle", 3) == 1607239670037233798
+    seeds.seed_torch(0, "train", 1)
+    first = torch.rand(3)
+    seeds.seed_torch(0, "train", 2)
+    assert not torch.equal(torch.rand(3), first)
+    seeds.seed_torch(0, "train", 1)
+    assert torch.equal(torch.rand(3), first)

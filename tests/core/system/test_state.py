@@ -108,14 +108,8 @@ def test_a_state_that_is_replaced_while_it_is_read_is_read_again(tmp_path, monke
         def __exit__(self, *error):
             return None
 
-        def metadata(self):
-            return self.first.metadata()
-
-        def keys(self):
-            return self.first.keys()
-
-        def get_tensor(self, name):
-            return self.second.get_tensor(name)
+        def __getattr__(self, name):
+            return getattr(self.second if name == "get_tensor" else self.first, name)
 
     monkeypatch.setattr(safetensors, "safe_open", Late)
     assert torch.equal(load_state(path)["a"], torch.ones(3))

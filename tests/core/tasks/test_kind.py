@@ -1,11 +1,18 @@
-"""The defaults of the interface of kinds of tasks."""
+"""Kinds of tasks: those built in, those of plugins, and their losses."""
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import assume, given, strategies as st
+from scipy import stats
 
-from automtl_core.tasks.builtin import Regression
+from automtl_core.errors import UnknownNameError
+from automtl_core.registry.kinds import LOSSES
+from automtl_core.settings.settings import Settings
+from automtl_core.tasks.builtin import Binary, Regression, auc, log_loss, shortfall_by_row
 from automtl_core.tasks.kind import TaskKind
-from automtl_core.tasks.kinds import task_kind
+from automtl_core.tasks.kinds import distinct, kind_names, supply, task_kind
+from automtl_core.tasks.loss import Loss
 from automtl_tasks.poisson import Poisson
 from automtl_testing import check_task_kind
 
@@ -65,3 +72,96 @@ class WrongLink(Poisson):
 def test_the_contract_finds_faults(made, error, message):
     with pytest.raises(error, match=message):
         check_task_kind(made)
+
+
+def test_a_supplied_kind_is_known_by_its_name_and_an_unknown_one_an_error():
+    supply({"visits": lambda: Poisson})
+    assert "visits" in kind_names()
+    assert (type(task_kind("visits")), task_kind("visits").name) == (Poisson, "visits")
+    assert task_kind("visits") is task_kind("visits")
+    with pytest.raises(UnknownNameError, match="no kind of task is called 'binry' \\(did you mean 'binary'"):
+        task_kind("binry")
+
+
+def test_kinds_with_a_mean_over_tasks_come_first():
+    assert [kind.name for kind in distinct(["regression", "binary", "regression"])] == [
+        "binary",
+        "regression",
+    ]
+
+
+@pytest.mark.parametrize("kind", [Binary, Regression])
+def test_it_keeps_the_contract(kind):
+    check_task_kind(kind)
+
+
+def test_auc_by_hand_where_ties_count_half():
+    # positives score 3 and 1, negatives 2 and 0: of four pairs (3,2) (3,0) (1,0) are right
+    assert auc(np.array([1, 1, 0, 0]), np.array([3.0, 1.0, 2.0, 0.0])) == 0.75
+    assert auc(np.array([1, 0]), np.array([1.0, 1.0])) == 0.5
+    assert auc(np.array([1, 1, 0, 0]), np.array([2.0, 1.0, 1.0, 0.0])) == 0.875
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=2, max_size=40))
+def test_auc_is_the_chance_that_a_positive_scores_higher(rows):
+    labels, scores = (np.array(column) for column in zip(*rows, strict=True))
+    positives, negatives = scores[labels], scores[~labels]
+    area = auc(labels.astype(float), scores.astype(float))
+    if len(positives) == 0 or len(negatives) == 0:
+        assert area is None
+    else:
+        wins = (positives[:, None] > negatives).mean() + 0.5 * (positives[:, None] == negatives).mean()
+        assert area == pytest.approx(wins)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=2, max_size=40))
+def test_shortfall_by_row_has_the_mean_and_the_error_of_the_area(rows):
+    """The error is that of DeLong, of placements in each class."""
+    labels, scores = (np.array(column) for column in zip(*rows, strict=True))
+    assume(0 < labels.sum() < len(labels))
+    by_row = shortfall_by_row(labels, scores)
+    assert by_row.mean() == pytest.approx(1 - auc(labels, scores), abs=1e-12)
+    above = scores[labels][:, None] > scores[~labels]
+    wins = above + 0.5 * (scores[labels][:, None] == scores[~labels])
+    variance = sum(wins.mean(axis).var() / wins.shape[1 - axis] for axis in (0, 1))
+    assert by_row.var() / len(rows) == pytest.approx(variance, abs=1e-12)
+
+
+def test_log_loss_by_hand_and_without_overflow():
+    assert log_loss(np.array([1.0, 0.0]), np.array([0.0, np.log(3.0)])) == pytest.approx(
+        (np.log(2) + np.log(4)) / 2
+    )
+    assert log_loss(np.array([1.0]), np.array([1000.0])) == 0.0
+    assert log_loss(np.array([0.0]), np.array([1000.0])) == 1000.0
+
+
+def test_the_best_line_has_the_squared_correlation_as_its_r2():
+    draw = np.random.default_rng(0)
+    x = draw.standard_normal(200)
+    labels = 0.7 * x + draw.standard_normal(200)
+    fitted = stats.linregress(x, labels)
+    found = Regression("price").metrics(labels, fitted.intercept + fitted.slope * x, None)
+    assert found.values["r2"] == pytest.approx(fitted.rvalue**2)
+    assert found.values["rmse"] == pytest.approx(labels.std() * (1 - fitted.rvalue**2) ** 0.5)
+
+
+def test_each_row_is_a_term_by_its_weight():
+    class Distance(Loss):
+        kinds = ("regression",)
+
+        def row_losses(self, logits, labels):
+            return (logits - labels).abs()
+
+    logits, labels = torch.tensor([[1.0], [5.0], [2.0]]), torch.tensor([[0.0], [0.0], [4.0]])
+    sums, numbers = Distance(Settings()).sums(logits, labels, torch.tensor([[1.0], [0.0], [2.5]]), None)
+    assert (sums.tolist(), numbers.tolist()) == ([1 + 5.0], [3.5])
+    with pytest.raises(NotImplementedError, match="Loss defines neither `sums` nor `row_losses`"):
+        Loss(Settings()).row_losses(logits, labels)
+
+
+@pytest.mark.parametrize("kinds", [(), "binary", (3,), None])
+def test_a_loss_names_kinds(kinds):
+    made = type("Odd", (Loss,), {"kinds": kinds})
+    assert "must name kinds of tasks" in LOSSES.fault("odd", made)
+    made.kinds = ("binary",)
+    assert LOSSES.fault("odd", made) is None

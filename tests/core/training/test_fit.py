@@ -1,5 +1,6 @@
-"""Fits: epochs, early stopping, separate tasks, and continuation from a state."""
+"""Fits: epochs, early stopping, separate tasks, lessons of a learner, and continuation from a state."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,13 +13,13 @@ from automtl_baselines.mlps import SingleTask
 from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, Task
-from automtl_core.errors import UsageError
-from automtl_core.registry.kinds import LOSSES
+from automtl_core.errors import DivergedError, UsageError
 from automtl_core.registry.plugins import load_registry
+from automtl_core.system.state import load_state, save_state
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
-from automtl_core.training.learner import TrainingData
+from automtl_core.training.learner import Learner, TrainingData
 from automtl_core.training.recipe import Recipe
 from automtl_testing.samples import sample_part, sample_schema
 
@@ -64,15 +65,20 @@ def test_a_listener_that_has_enough_ends_training_with_what_there_is(problem):
         assert not torch.equal(fit.network.tasks[0].tower[-1].weight, untrained)
 
 
-@pytest.mark.parametrize("average", [False, True])
-@pytest.mark.parametrize("stop", [1, 2, 3])
-def test_goes_on_from_a_state_to_the_same_bytes(problem, tmp_path, stop, average):
-    assert_resumes(problem, tmp_path / "state", stop, epochs=5, patience=2, average_weights=average)
-
-
 @pytest.mark.parametrize("stop", [1, 3])
-def test_real_and_missing_labels_go_on_from_a_state_to_the_same_bytes(mixed, tmp_path, stop):
-    assert_resumes(mixed, tmp_path / "state", stop, epochs=4, patience=4)
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("problem", {"epochs": 5, "patience": 2}),
+        ("problem", {"epochs": 5, "patience": 2, "average_weights": True}),
+        ("problem", {"chosen": (4,)}),
+        ("mixed", {"epochs": 4, "patience": 4}),
+        ("separate", {"epochs": 5, "patience": 2}),
+    ],
+    ids=["plain", "averaged weights", "refit", "real and missing labels", "separate tasks"],
+)
+def test_goes_on_from_a_state_to_the_same_bytes(kind, how, stop, tmp_path, request):
+    assert_resumes(request.getfixturevalue(kind), tmp_path / "state", stop, **how)
 
 
 def test_a_regression_is_learned_beside_tasks_of_which_labels_are_missing(mixed):
@@ -169,51 +175,6 @@ def test_a_refit_keeps_the_chosen_epochs_and_reads_no_validation_rows(problem, s
     assert not ended.exhausted
 
 
-def test_a_refit_goes_on_from_a_state_to_the_same_bytes(problem, tmp_path):
-    assert_resumes(problem, tmp_path / "state", 2, chosen=(3,))
-
-
-class Small(nn.Module):
-    """A network without batch normalisation and dropout, in double precision."""
-
-    def __init__(self, tasks):
-        super().__init__()
-        generator = torch.Generator().manual_seed(0)
-        self.first = nn.Parameter(torch.randn(2, 8, generator=generator, dtype=torch.float64))
-        self.last = nn.Parameter(torch.randn(8, tasks, generator=generator, dtype=torch.float64))
-
-    def forward(self, features):
-        return (features.dense.double().nan_to_num() @ self.first).tanh() @ self.last
-
-
-@pytest.mark.parametrize("name", [*REGISTRY.names(LOSSES), "own"])
-def test_a_row_of_weight_2_is_two_rows_and_one_of_weight_0_is_none(name):
-    schema = sample_schema(dense=2, multi=False)
-    part, draw = sample_part(schema, 200, seed=1), np.random.default_rng(0)
-    part = replace(part, lists=(np.arange(200) // 10).astype(np.int32))  # list 0 is none
-    times = draw.integers(0, 3, 200)
-    weights = np.repeat(times[:, None], 3, axis=1).astype(np.float32)
-
-    def trained(rows):
-        own = {} if name == "own" else {"losses": name}
-        recipe = Recipe.parse(
-            {"batch_size": 1000, "epochs": 10, "average_weights": False, "min_positives": 1, **own}
-        )
-        recipe = recipe.knowing(losses={} if name == "own" else {name: REGISTRY.get(LOSSES, name)})
-        data = TrainingData(rows, part, schema.tasks)
-        fit = Fit(Small(3), data, recipe, 0, CPU, chosen=(10,))
-        fit.run(EventHandler())
-        return fit.network.state_dict()
-
-    weighted = trained(replace(part, weights=weights))
-    repeated = trained(part.some(np.repeat(np.arange(200), times)))
-    plain, start = trained(part), Small(3).state_dict()
-    for key, value in weighted.items():
-        assert torch.allclose(value, repeated[key], rtol=1e-7, atol=1e-9), key
-        assert not torch.allclose(value, plain[key], rtol=1e-4), key
-        assert not torch.allclose(value, start[key], rtol=1e-4), key
-
-
 def only(part, task):
     return Part(part.ids, part.dense, part.labels[:, task : task + 1])
 
@@ -238,6 +199,120 @@ def test_separate_tasks_are_trained_as_if_alone(separate, task, average):
         assert torch.allclose(left, right, rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("stop", [1, 3])
-def test_separate_tasks_go_on_from_a_state_to_the_same_bytes(separate, tmp_path, stop):
-    assert_resumes(separate, tmp_path / "state", stop, epochs=5, patience=2)
+class Counts(Learner):
+    """Predicts how many pieces of work each task was given, out of four."""
+
+    def __init__(self, tasks, scale=1.0):
+        super().__init__()
+        self.register_buffer("pieces", torch.zeros(tasks))
+        self.scale = scale
+        self.lessons = 0
+
+    refits = True
+
+    def refit(self, chosen, data, seed, going_on):
+        self.pieces = chosen.pieces + 1
+        self.seen = (data, seed)
+        going_on(1.0, 1.0)
+
+    def learn(self, data, seed, going_on):
+        self.lessons += 1
+        self.seen = (data, seed)
+        for t in range(len(self.pieces)):
+            for piece in range(1, 5):
+                self.pieces[t] += 1
+                if not going_on((t + piece / 4) / len(self.pieces), (t + 1) / len(self.pieces)):
+                    break
+
+    def forward(self, features):
+        return self.pieces.expand(len(features.dense), -1) * self.scale
+
+
+class Steps(EventHandler):
+    def __init__(self, last=math.inf):
+        self.steps, self.reports, self.last = [], [], last
+
+    def step(self, event):
+        self.steps.append((event.phase, event.epoch, event.steps, event.done, event.rows))
+        return len(self.steps) < self.last
+
+    def epoch(self, report):
+        self.reports.append(report)
+        return True
+
+
+@pytest.fixture
+def lesson(problem):
+    def make(model=None, compute=CPU, **how):
+        model = Counts(2) if model is None else model
+        return Fit(model, problem.data, problem.recipe, problem.seed, compute, **how)
+
+    return make
+
+
+def test_a_lesson_is_one_epoch_with_validation_metrics(lesson, problem):
+    taught, watch = lesson(), Steps()
+    metrics = taught.run(watch)
+    assert taught.network.seen == (problem.data, problem.seed)
+    (report,) = watch.reports
+    assert (report.phase, report.epoch, taught.best_epoch) == ("train", 1, 1)
+    assert report.losses == {"click": None, "like": None}
+    assert report.metrics == metrics
+    assert {task: m.values["auc"] for task, m in metrics.items()} == {"click": 0.5, "like": 0.5}, (
+        "constants order nothing"
+    )
+
+
+def test_steps_tell_how_far_it_is(lesson, problem):
+    watch = Steps()
+    lesson().run(watch)
+    rows = len(problem.data.train)
+    assert [step[:3] for step in watch.steps] == [("train", 1, 1000)] * 8
+    assert [step[3:] for step in watch.steps[3:]] == [
+        (share * 1000 // 8, share * rows // 8) for share in (4, 5, 6, 7, 8)
+    ]
+
+
+def test_each_part_has_its_share_of_a_short_time_and_who_is_told_to_end_is_not_asked_again(lesson):
+    taught = lesson(lasts=lambda share: share > 0.5)
+    taught.run(EventHandler())
+    assert taught.network.pieces.tolist() == [1, 4]
+    taught, watch = lesson(), Steps(last=2)
+    taught.run(watch)
+    assert taught.network.pieces.tolist() == [2, 1], "each part has a first try"
+    assert len(watch.steps) == 2
+
+
+def test_what_was_learned_is_not_learned_again(lesson, tmp_path):
+    whole = lesson()
+    whole.run(EventHandler())
+    save_state(tmp_path / "state", whole.state_dict())
+    rest, watch = lesson(), Steps()
+    rest.load_state_dict(load_state(tmp_path / "state"))
+    assert rest.run(watch) == whole.best
+    assert (rest.network.lessons, watch.reports) == (0, [])
+    assert torch.equal(rest.network.pieces, whole.network.pieces)
+
+
+def test_predictions_have_to_be_finite(lesson):
+    with pytest.raises(DivergedError):
+        lesson(Counts(2, scale=math.inf)).run(EventHandler())
+
+
+def test_a_refit_takes_what_was_chosen_and_reads_no_validation_rows(lesson, problem, monkeypatch, tmp_path):
+    before = lesson()
+    before.run(EventHandler())
+    monkeypatch.setattr("automtl_core.training.fit.evaluate", None)
+    again, watch = lesson(chosen=(1,), before=lambda: before.network), Steps()
+    assert again.run(watch) == {}
+    assert again.network.pieces.tolist() == [5, 5]
+    assert again.network.seen == (problem.data, problem.seed)
+    assert [(report.phase, report.metrics) for report in watch.reports] == [("refit", {})]
+    assert ([step[0] for step in watch.steps], again.exhausted) == (["refit"], True)
+    save_state(tmp_path / "state", again.state_dict())
+    rest = lesson(chosen=(1,))
+    rest.load_state_dict(load_state(tmp_path / "state"))
+    assert rest.run(EventHandler()) == {}, "it is trained"
+    ended = lesson(chosen=(1,), before=lambda: before.network)
+    ended.run(Steps(last=1))
+    assert not ended.exhausted

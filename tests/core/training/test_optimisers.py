@@ -151,15 +151,6 @@ def test_the_rows_of_a_large_table_are_averaged_as_any_weight(monkeypatch):
     assert torch.equal(average.network.weight, other.network.weight)
 
 
-def test_nobody_is_kept_alive_by_the_table_that_he_watches():
-    table = RowTable(4, 2)
-    average = WeightAverage(table, span=3, compute=CPU)
-    assert not average.network.lazy
-    del average
-    table.read(torch.tensor([1, 1, 3]))
-    assert [lazy() for lazy in table.lazy.values()] == [None]
-
-
 def test_buffers_are_those_of_the_network_after_each_step():
     net = Net()
     net.register_buffer("seen", torch.zeros(1))

@@ -1,9 +1,12 @@
-"""Holm's correction; networks against a constant and the best single field, with a known truth."""
+"""Holm's correction, networks against simple ones, and kinds of tasks that a metric judges."""
 
 import numpy as np
 import pytest
 
 from automtl_core.dataset.schema import Task
+from automtl_core.registry.plugins import load_registry
+from automtl_core.tasks.kinds import task_kind
+from automtl_core.training.metrics import metrics_of
 from automtl_core.training.significance import holm, losses_by_row
 from automtl_inspection.baselines import baseline, corrected
 
@@ -72,3 +75,85 @@ def test_labels_of_one_class_have_no_losses_and_no_constant():
     for labels in (np.zeros(200, np.float32), np.full(200, np.nan, np.float32)):
         assert losses_by_row(CLICK, labels, [outputs]) is None
         assert baseline(CLICK, labels, outputs, None, None) is None
+
+
+REGISTRY = load_registry()
+"""Its metrics judge the kinds of this process."""
+NAMES = ("gauc", "gauc-by-positives", "ndcg-3", "ndcg-of-all-3", "map-3", "mrr-3", "hit-2")
+
+
+def rows(count=600, seed=0):
+    """Return labels, logits of two models and lists, of which some have one row, and 0 for none."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, count).astype(np.float64)
+    logits = np.round(random.normal(size=(2, count)) + 0.5 * labels, 1)  # some are equal
+    return labels, logits, random.integers(0, count // 4, count).astype(np.int32)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_score_is_the_metric_and_rows_have_their_share(name):
+    labels, (logits, other), lists = rows()
+    kind = task_kind(f"binary by {name}")
+    assert (kind.score.key, kind.evidence, kind.two_classes) == (name, name, True)
+    assert [one.key for one in kind.measures] == [name, "auc", "log_loss"]
+    values, _, error, groups = kind.metrics(labels, logits, lists)
+    task = Task("click", kind=f"binary by {name}")
+    found = metrics_of([task], labels[:, None], logits[:, None], lists)["click"]
+    assert (found.score, found.evidence, found.error, found.groups) == (
+        values[name],
+        values[name],
+        error,
+        groups,
+    )
+    losses = kind.losses_by_row(labels, logits, lists)
+    assert losses.mean() == pytest.approx(1 - values[name])
+    assert not losses[lists == 0].any()
+    # Each list is at one row, so that the error is that of a mean over lists.
+    for number in np.unique(lists[lists > 0]):
+        assert np.count_nonzero(losses[lists == number]) <= 1
+    by_row = kind.score_by_row(labels, logits, lists)
+    assert by_row.mean() == pytest.approx(values[name])
+    assert by_row.std() / len(labels) ** 0.5 == pytest.approx(error)
+    gain = kind.losses_by_row(labels, other, lists) - losses
+    influence = by_row - kind.score_by_row(labels, other, lists)
+    assert gain.std() == pytest.approx(influence.std(), rel=0.1)
+    assert groups == kind.effective_rows(labels, lists) or kind.effective_rows(labels, lists) < groups
+
+
+def test_gauc_of_lists_is_the_mean_of_their_aucs():
+    labels, (logits, _), lists = rows()
+    areas, weights = [], []
+    for number in np.unique(lists[lists > 0]):
+        mine = lists == number
+        above, below = logits[mine & (labels == 1)], logits[mine & (labels == 0)]
+        if len(above) and len(below):
+            wins = [(a > b) + (a == b) / 2 for a in above for b in below]
+            areas.append(np.mean(wins))
+            weights.append(mine.sum())
+    kind = task_kind("binary by gauc")
+    values, _, _, groups = kind.metrics(labels, logits, lists)
+    assert values["gauc"] == pytest.approx(np.average(areas, weights=weights))
+    assert groups == len(areas)
+
+
+def test_a_metric_without_terms_stops_trainings_and_leaves_searches_to_the_kind():
+    labels, (logits, _), lists = rows()
+    kind = task_kind("binary by pr-auc")
+    assert (kind.score.key, kind.evidence) == ("pr-auc", "auc")
+    plain = task_kind("binary")
+    assert np.array_equal(
+        kind.losses_by_row(labels, logits, lists), plain.losses_by_row(labels, logits, lists)
+    )
+    values, _, error, groups = kind.metrics(labels, logits, lists)
+    assert (values["auc"], error, groups) == (plain.metrics(labels, logits, lists).values["auc"], None, None)
+
+
+def test_without_lists_of_both_classes_the_score_is_undefined():
+    labels, (logits, _), lists = rows(40)
+    kind = task_kind("binary by gauc")
+    found = kind.metrics(labels, logits, np.arange(1, 41, dtype=np.int32))
+    assert (found.values["gauc"], found.reason) == (None, "no user has rows of both classes")
+    assert kind.effective_rows(labels, np.arange(1, 41, dtype=np.int32)) == 0
+    assert not kind.has_evidence(labels, np.arange(1, 41, dtype=np.int32))
+    assert kind.metrics(labels, logits, None).values["gauc"] is None
+    assert lists.any()

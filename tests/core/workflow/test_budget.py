@@ -76,9 +76,6 @@ def test_a_training_without_epochs_has_time_for_its_parts_by_their_share(clock):
     assert later.ended == {"train": 4}, "the epoch that ended before"
 
 
-EVIDENCE = {"strategy": {"name": "pd-darts", "epochs": 50}}
-
-
 def test_a_stopped_run_goes_on_with_the_rows_it_had(tmp_path):
     job = make_job(tmp_path, {"time_budget": 600.0})
     run = stopped(job, tmp_path / "run", 2)
@@ -102,15 +99,12 @@ def test_some_rows_are_drawn_by_the_seed_and_validation_rows_as_large_a_share(tm
     job = make_job(tmp_path)
     problem = job.problem(job.prepare())
     some, again = with_rows(problem, 300), with_rows(problem, 300)
-    assert len(some.data.train) == 300
+    count = len(problem.data.validation)
+    assert (len(some.data.train), len(some.data.validation)) == (300, count)
     assert np.array_equal(some.data.train.ids, again.data.train.ids)
     other = with_rows(replace(problem, seed=1), 300)
     assert not np.array_equal(some.data.train.ids, other.data.train.ids)
     assert with_rows(problem, 800) is problem
-    assert len(some.data.validation) == len(problem.data.validation)
-    job = make_job(tmp_path)
-    problem = job.problem(job.prepare())
-    count = len(problem.data.validation)
     monkeypatch.setattr(module, "VALIDATION_ROWS", 10)
     assert len(with_rows(problem, len(problem.data.train) // 2).data.validation) == count // 2
     monkeypatch.setattr(module, "VALIDATION_ROWS", count - 1)
@@ -118,6 +112,8 @@ def test_some_rows_are_drawn_by_the_seed_and_validation_rows_as_large_a_share(tm
 
 
 def test_the_last_training_reads_all_rows(tmp_path, monkeypatch):
+    job = make_job(tmp_path, EVIDENCE)
+    assert "training" not in {stage.stage for stage in to_come(job, job.prepare())}, "trials read them all"
     monkeypatch.setattr(module, "TRIAL_ROWS", 79)
     read = []
 
@@ -126,7 +122,6 @@ def test_the_last_training_reads_all_rows(tmp_path, monkeypatch):
         return trained(problem, spec, listener)
 
     monkeypatch.setattr(run_trial, "trained", watched)
-    job = make_job(tmp_path, EVIDENCE)
     run = begin(job, tmp_path / "run")
     phases = [report["phase"] for report in run.reports()]
     assert {*read} == {(79, 79)}
@@ -136,10 +131,3 @@ def test_the_last_training_reads_all_rows(tmp_path, monkeypatch):
     again = stopped(job, tmp_path / "again", len(phases) - 1)
     go_on(job, again)
     assert contents(again) == contents(run)
-
-
-def test_the_trials_of_other_tables_read_all_rows(tmp_path):
-    job = make_job(tmp_path, EVIDENCE)
-    run = begin(job, tmp_path / "run")
-    assert "train" not in [report["phase"] for report in run.reports()]
-    assert "training" not in {stage.stage for stage in to_come(job, job.prepare())}

@@ -11,9 +11,8 @@ from automtl_core.choices import OneOf
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Budget, Data, Decided, Result
-from automtl_core.run_dir.progress import IMPORTANCE, TRAINING
 from automtl_core.run_dir.run import Run
-from automtl_core.training.events import SILENT, EventHandler, PhaseBegan
+from automtl_core.training.events import SILENT
 from automtl_core.workflow.evaluation import evaluate_run
 from automtl_core.workflow.stage import OnTestRows, measured
 from automtl_core.workflow.workflow import Workflow
@@ -134,46 +133,21 @@ def test_it_can_be_turned_off_and_limited(tmp_path, whole):
         make_job(tmp_path, {"importance": {"rows": -1}})
 
 
-def test_a_time_budget_limits_the_rows(job, whole):
+def test_a_time_budget_limits_the_rows(job, whole, tmp_path):
     prepared, made = job.prepare(), Workflow(load_registry()).trained(whole)
     space = job.space(prepared)
     fields = len(whole.read(Importance).effects)
 
-    def rows(seconds, seconds_per_row=0.001):
-        run = Limited(whole.path, seconds)
-        on = OnTestRows(job, run, prepared, space, made, np.zeros(()), seconds_per_row, SILENT)
+    run = Run.open(shutil.copytree(whole.path, tmp_path / "run"))
+
+    def rows(seconds):
+        run.write(Budget(seconds, 0.5, 0.9, 0.9))
+        on = OnTestRows(job, run, prepared, space, made, np.zeros(()), 0.001, SILENT)
         return [found.rows for found in ImportanceStage().measure(on)]
 
     assert rows(1e6) == [100]
     assert rows(20 * (fields + 1) * 0.001 * 50.5) == [50]
     assert rows(0.001) == []
-
-
-class Limited(Run):
-    """A run under a time budget."""
-
-    def __init__(self, path, seconds):
-        super().__init__(path)
-        object.__setattr__(self, "budget", Budget(seconds, 0.5, 0.9, 0.9))
-
-    def has(self, kind):
-        return kind is Budget or super().has(kind)
-
-    def read(self, kind):
-        return self.budget if kind is Budget else super().read(kind)
-
-
-def test_progress_is_reported(tmp_path):
-    phases = []
-
-    class Watch(EventHandler):
-        def other(self, event):
-            if isinstance(event, PhaseBegan):
-                phases.append(event.phase)
-            return True
-
-    begin(make_job(tmp_path, {"training": {"epochs": 1}}), tmp_path / "run", Watch())
-    assert phases == [TRAINING, IMPORTANCE]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -205,16 +179,3 @@ def test_planted_fields_matter_and_no_other_field_does(tmp_path, seed):
     assert not any(
         one.verdict == "no effect" for task in planted for f in planted[task] if (one := found[f][task])
     )
-
-
-@pytest.mark.parametrize("name", ["ple", "boosting"])
-def test_models_of_other_kinds_have_it_too(tmp_path, name):
-    if name == "boosting":
-        pytest.importorskip("lightgbm")
-    line = Workflow(load_registry())
-    layer = small(tmp_path, **({"training": {}} if name == "boosting" else {}))
-    run = Run.open(line.search(line.model(name, [layer]), tmp_path).path)
-    found = run.read(Importance)
-    names = [f["name"] for kind in ("sparse", "dense") for f in run.read(Data).schema[kind]]
-    assert list(found.effects) == names
-    assert any(one.drop for by_task in found.effects.values() for one in by_task.values())

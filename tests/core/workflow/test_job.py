@@ -1,5 +1,6 @@
-"""What a job makes of its configuration."""
+"""What a job makes of its configuration, and what it says that it depends on."""
 
+from importlib.metadata import version
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,15 +8,16 @@ import pytest
 import yaml
 from torch import nn
 
-from automtl_core.errors import PluginError, UsageError
-from automtl_core.registry.kinds import SPACES
+from automtl_core.errors import PluginError, UnknownNameError, UsageError
+from automtl_core.registry.kinds import OPS, SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.space import SearchSpace
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
-from automtl_core.workflow.versions import plugins
+from automtl_core.workflow.versions import environment, origin, plugins, versions
+from automtl_desan.ops import Zero
 from automtl_testing import plain_schema
 
 REGISTRY = load_registry()
@@ -54,14 +56,12 @@ def test_losses_are_named_by_task_and_what_is_wrong_with_them_is_told(small):
     assert "losses" in plugins(job, job.space(plain_schema()))
     for losses, message in (
         ("focla", r"no loss is called 'focla' \(did you mean 'focal'"),
-        ({"click": "focla"}, r"no loss is called 'focla' \(did you mean 'focal'"),
         (
             {"click": {"name": "focal", "gamma": -1}},
             r"training\.losses\.click\.gamma: expected a number from 0",
         ),
         ({"name": "focal", "beta": 2}, r"training\.losses\.beta is not a setting"),
         ({"click": 3}, r"training\.losses\.click: expected a name, or {name: NAME, SETTING: VALUE, ...}"),
-        (3, "training.losses: expected a name, {name: NAME, SETTING: VALUE, ...}, or a mapping of tasks"),
     ):
         with pytest.raises(UsageError, match=message):
             small(training={"losses": losses})
@@ -119,3 +119,52 @@ def test_a_configuration_can_be_used_again_also_with_defaults_that_a_model_does_
     recipe = Recipe().model_dump(mode="json")
     jobs = models(["boosting"], REGISTRY, {"dataset": "synthetic"}, {"training": recipe, "precision": "fp32"})
     assert jobs["boosting"].config.training == Recipe()
+
+
+def job_with(registry, *ops):
+    return Job.resolve(load_config(default(registry), {"space": {"name": "desan", "ops": ops}}), registry)
+
+
+def space_of(job):
+    return job.space(SimpleNamespace(schema=plain_schema()))
+
+
+def test_an_architecture_names_the_plugins_of_its_space_and_of_ops_in_use():
+    job = job_with(REGISTRY.adding(OPS, "mine", Zero, plugin="workbench"), "identity", "mine")
+    assert set(origin(job, space_of(job)).plugins) == {"desan", "workbench"}
+    assert "plugin workbench" in versions(job, space_of(job))
+    job = job_with(REGISTRY.adding(OPS, "mine", Zero, plugin="workbench"), "identity", "zero")
+    assert set(origin(job, space_of(job)).plugins) == {"desan"}
+
+
+@pytest.mark.parametrize("within", [False, True], ids=["alone", "in a mean"])
+def test_libraries_and_plugins_of_a_space_are_named_as_far_as_they_are_there(within):
+    class Depends(REGISTRY.get(SPACES, "mmoe")):
+        libraries = ("pandas", "no-such-library")
+
+    registry = REGISTRY.adding(SPACES, "depends", Depends, plugin="workbench")
+    mean = {"name": "average", "models": ["depends", {"name": "desan", "ops": ["identity"]}]}
+    layer = {"space": mean if within else "depends"}
+    job = Job.resolve(load_config(default(registry), layer), registry)
+    named = {"baselines", "workbench", "desan"} if within else {"workbench"}
+    assert set(origin(job, space_of(job)).plugins) >= named
+    assert versions(job, space_of(job))["pandas"] == version("pandas")
+    assert environment(job, space_of(job)).libraries == {"pandas": version("pandas")}
+
+
+def test_a_plugin_that_is_gone_is_named(common):
+    registry = REGISTRY.adding(OPS, "mine", Zero, plugin="workbench")
+    job = job_with(registry, "identity", "mine")
+    recorded = origin(job, space_of(job)).plugins
+    with (
+        pytest.raises(UnknownNameError, match=r"op is called 'mine'.* not available: workbench") as error,
+        REGISTRY.expecting(recorded),
+    ):
+        space_of(job_with(REGISTRY, "identity", "mine"))
+    assert "install them again" in error.value.fix
+    with (
+        pytest.raises(UnknownNameError, match="no op is called 'other'") as error,
+        registry.expecting(recorded),
+    ):
+        space_of(job_with(registry, "other"))
+    assert "not available" not in str(error.value)

@@ -1,4 +1,4 @@
-"""What names of models stand for, and which of them the settings of all go to."""
+"""What names of models stand for, which of them the settings of all go to, and settings of components."""
 
 import pytest
 
@@ -10,6 +10,7 @@ from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
 from automtl_core.settings.settings import Component
+from automtl_core.workflow.components import check_model, parsed, parts, run_of
 from automtl_core.workflow.models import layer, models
 from automtl_core.workflow.versions import origin
 
@@ -61,7 +62,6 @@ def test_settings_go_to_every_model_that_has_them(resolve):
         ),
         (["mmoe", "ple"], {"space": {"blocks": 2}}, r"space\.blocks is not .* of mmoe, ple", "; ple takes"),
         (["mmoe"], {"strategy": {"epochs": 2}}, r"strategy\.epochs is not", "strategy: none"),
-        (["mmoe"], {"retrain": "scratch"}, "retrain is not a setting of mmoe", "leave it out"),
         (["desan:darts"], {"decisions": {"a": "b"}}, "decisions is not", "leave it out"),
         (
             ["mmoe"],
@@ -69,8 +69,6 @@ def test_settings_go_to_every_model_that_has_them(resolve):
             "space 'desan' is not .* mmoe",
             "leave it out with all settings of that space; mmoe takes for space: dropout",
         ),
-        (["mmoe"], {"space": {"name": "mmoe", "expert": 2}}, "did you mean 'experts'", "out, or correct it;"),
-        (["mmoe"], {"space": [1]}, "space is not a setting of mmoe", "leave it out"),
     ],
 )  # fmt: skip
 def test_a_setting_that_no_model_has_is_an_error(resolve, names, settings, message, fix):
@@ -102,15 +100,19 @@ def balancers(jobs):
 def test_models_may_differ_in_their_balancers(resolve, tmp_path):
     (tmp_path / "mine.yaml").write_text("space: mmoe\ntraining: {balancer: {name: cagrad, c: 0.3}}\n")
     mine = str(tmp_path / "mine.yaml")
-    found = resolve("mmoe", "mmoe+uncertainty", "desan:darts+mgda", mine, f"{mine}+upgrad")
+    names = ["mmoe", "mmoe+uncertainty", "desan:darts+mgda", "ple+cagrad", mine, f"{mine}+upgrad"]
+    found, own = resolve(*names), {"c": 0.3}
     assert {name: each.name for name, each in balancers(found).items()} == {
         "mmoe": "weighted-mean", "mmoe+uncertainty": "uncertainty", "desan:darts+mgda": "mgda",
-        "mine.yaml": "cagrad", "mine.yaml+upgrad": "upgrad",
+        "ple+cagrad": "cagrad", "mine.yaml": "cagrad", "mine.yaml+upgrad": "upgrad",
     }  # fmt: skip
-    assert found["mine.yaml"].config.training.balancer.settings == {"c": 0.3}
+    assert found["mine.yaml"].config.training.balancer.settings == own
+    all_have = balancers(resolve(*names[:4], training={"balancer": {"name": "cagrad", **own}}))
+    assert [each.settings for each in all_have.values()] == [own, {}, {}, own], "it gives way"
+    assert all_have["mmoe"].name == "cagrad"
     assert "strategy" in found["desan:darts+mgda"].components
     rest = [job.config.training.model_copy(update={"balancer": None}) for job in found.values()]
-    assert rest == rest[:1] * 5, "the rest of the recipe is that of all"
+    assert rest == rest[:1] * len(names), "the rest of the recipe is that of all"
 
 
 def test_models_may_differ_in_their_losses(resolve, tmp_path):
@@ -121,17 +123,6 @@ def test_models_may_differ_in_their_losses(resolve, tmp_path):
     assert losses == {
         "mmoe": {"*": focal}, "ranks.yaml": {"*": focal, "click": Component(name="pairwise")},
     }  # fmt: skip
-    (tmp_path / "more.yaml").write_text("space: mmoe\ntraining: {losses: focal, epochs: 3}\n")
-    with pytest.raises(UsageError, match="sets training, which all models of a comparison share"):
-        resolve(str(tmp_path / "more.yaml"))
-
-
-def test_the_balancer_of_all_gives_way_to_that_of_a_model(resolve):
-    training = {"epochs": 1, "balancer": {"name": "cagrad", "c": 0.3}}
-    found = balancers(resolve("mmoe", "ple+mgda", "ple+cagrad", training=training))
-    assert [(each.name, each.settings) for each in found.values()] == [
-        ("cagrad", {"c": 0.3}), ("mgda", {}), ("cagrad", {"c": 0.3}),
-    ]  # fmt: skip
 
 
 def test_a_run_is_its_architecture_with_its_space(small, resolve, tmp_path):
@@ -260,3 +251,32 @@ def test_a_shared_layer_may_hold_settings_of_other_models_but_none_that_nothing_
         return
     with pytest.raises(UsageError, match=f"{wrong} is not a setting of mmoe"):
         models(["mmoe"], REGISTRY, Shared(settings), data)
+
+
+def test_the_dataset_adds_the_errors_that_only_it_knows():
+    _, (error,) = parsed({"dataset": {"name": "table", "split": "user"}}, REGISTRY)
+    assert "dataset.split: user needs a column" in str(error)
+    assert parsed({"dataset": "synthetic"}, REGISTRY)[1] == parsed({}, REGISTRY)[1] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["mmoe", "mmoe+uncertainty", "desan:pd-darts", "random-architecture", "a.yaml"]
+)
+def test_known_names_pass(name):
+    check_model(name, load_registry())
+
+
+@pytest.mark.parametrize("name", ["mmoee", "mmoe+x", "desan:x", "x:pd-darts", "a.yml+x"])
+def test_unknown_names_are_errors(name):
+    with pytest.raises(UnknownNameError, match=r"is called '(mmoee|x)'"):
+        check_model(name, load_registry())
+
+
+def test_a_run_is_a_model_of_any_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a+b").mkdir()
+    check_model("a+b", load_registry())
+    check_model("a+b+uncertainty", load_registry())
+    assert parts("a+b") == ("a+b", "")
+    assert parts("a+b+uncertainty") == ("a+b", "uncertainty")
+    assert [path and path[1] for path in map(run_of, ("a+b", "a+b@2", "mmoe"))] == [None, "2", None]

@@ -1,25 +1,31 @@
-"""The settings that a search of a run may choose; and a run whose encodings a study chose."""
+"""A search that answers with settings and encodings too: the training has them, and each one that follows."""
 
 from collections import deque
 
 import numpy as np
 import pytest
 
+from automtl_core.choices import Architecture, OneOf
+from automtl_core.errors import PluginError
+from automtl_core.modules.dropout import Dropout
 from automtl_core.registry.kinds import STRATEGIES
+from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.facts import EncodingSearch, Search
 from automtl_core.run_dir.run import Run
-from automtl_core.search.evidence import Point
+from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.search.trained import trained_fit
 from automtl_core.search.trial import Training
 from automtl_core.settings.settings import Search as Domain
-from automtl_core.training.events import EpochEnded
+from automtl_core.training.events import EpochEnded, EventHandler
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, layer
 from automtl_core.workflow.search_inputs import changed, domains_of, trials, values_of
 from automtl_core.workflow.trained import Trained
+from automtl_core.workflow.workflow import Workflow
+from automtl_report.record import read_record
 
-from .lines import REGISTRY, begin, contents, go_on, make_job, start, stopped
+from .lines import REGISTRY, SMALL, begin, contents, go_on, make_job, start, stopped
 
 KEYS = [["engage_left", "engage_right"]]
 OWN = {"training": {"learning_rate": 0.002}, "features": {"numbers": "standard", "aggregates": []}}
@@ -121,3 +127,109 @@ def test_a_point_of_the_front_is_trained_with_its_own_settings(whole):
     assert common(own, TUNING)["training"]["learning_rate"] == 0.002
     assert layer(own, TUNING)["decisions"].keys() < layer(other, TUNING)["decisions"].keys()
     assert layer(f"{whole.path}@1000ms", TUNING)["decisions"], "networks of both are timed"
+
+
+OVERRIDES = {"training": {"learning_rate": 0.007, "epochs": 2}, "space": {"dropout": 0.3}}
+
+
+def registry(overrides):
+    """Return a registry with a strategy that takes an epoch, and finds these settings."""
+
+    class Settling(SearchStrategy):
+        """Takes the first options, and settings."""
+
+        epoch = 0
+
+        def search(self, listener):
+            assert self.problem.recipe.learning_rate == 2e-3, "the search has the settings of the run"
+            if not self.epoch:
+                self.epoch = 1
+                listener(EpochEnded("search", 1, {}, {}))
+            choices = self.problem.space.choices()
+            found = {n: c.options[0] if isinstance(c, OneOf) else c.options[:1] for n, c in choices.items()}
+            told = [Evidence(n, c.options[0], "chosen", "at chance", epoch=1) for n, c in choices.items()]
+            return SearchResult(Architecture(found), evidence=told, overrides=overrides)
+
+        def state_dict(self):
+            return {"epoch": self.epoch}
+
+        def load_state_dict(self, state):
+            self.epoch = state["epoch"]
+
+    return REGISTRY.adding(STRATEGIES, "settling", Settling)
+
+
+def settling(folder, *layers, overrides=OVERRIDES):
+    made = registry(overrides)
+    given = ({"strategy": "settling", "prepared_dir": folder / "prepared"}, *layers)
+    return Job.resolve(load_config(default(made), {**SMALL, "strategy": "settling"}, *given), made)
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory):
+    """A finished run of such a search."""
+    folder = tmp_path_factory.mktemp("settled")
+    return begin(settling(folder), folder / "run")
+
+
+def test_the_training_has_the_settings_that_were_found(settled, tmp_path):
+    assert [report["phase"] for report in settled.reports()] == ["search", "train", "train"]
+    job = Workflow(REGISTRY).model(str(settled.path), [{"prepared_dir": tmp_path}])
+    assert (job.config.training.learning_rate, job.components["space"].dropout) == (0.007, 0.3)
+    again = begin(job, tmp_path / "again")
+    weights = [(run.path / "weights.safetensors").read_bytes() for run in (again, settled)]
+    assert weights[0] == weights[1]
+
+
+def test_the_run_keeps_them_and_what_it_began_with_and_is_used_with_them(settled):
+    kept = settled.read(Search)
+    assert [(e.choice, e.epoch) for e in kept.evidence] == [(n, 1) for n in settled.architecture().decisions]
+    assert kept.overrides == OVERRIDES
+    assert read_record(settled.path, REGISTRY).to_json()["overrides"] == OVERRIDES
+    began, ended = settled.initial_config(), settled.config()
+    assert (began.training.learning_rate, ended.training.learning_rate) == (2e-3, 0.007)
+    assert (began.space.settings["dropout"], ended.space.settings["dropout"]) == (0.1, 0.3)
+    assert ended.training.batch_size == began.training.batch_size == 256
+    assert settled.architecture().origin.settings["dropout"] == 0.3
+    assert common(str(settled.path), REGISTRY)["training"]["learning_rate"] == 0.007
+    made = registry(OVERRIDES)
+    network = Trained.of(settled, made).network
+    assert {module.p for module in network.modules() if isinstance(module, Dropout)} == {0.3}
+    assert Workflow(made).evaluate(settled.path).repeats
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_a_search_that_was_stopped_goes_on_to_the_same_bytes(settled, tmp_path, epochs):
+    run = stopped(settling(tmp_path), tmp_path / "run", epochs)
+    go_on(Job.resolve(Run.open(run.path).initial_config(), registry(OVERRIDES)), run)
+    assert contents(run) == contents(settled)
+
+
+def test_a_run_that_was_stopped_between_search_and_training_searches_as_it_began(settled, tmp_path):
+    class Killed(EventHandler):
+        def step(self, event):
+            if event.phase == "train":
+                raise KeyboardInterrupt
+            return True
+
+    with pytest.raises(KeyboardInterrupt):
+        begin(settling(tmp_path), tmp_path / "run", Killed())
+    run = Run.open(tmp_path / "run")
+    assert run.read(Search).overrides == OVERRIDES
+    go_on(Job.resolve(run.initial_config(), registry(OVERRIDES)), run)
+    assert contents(run) == contents(settled)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        ({"training": {"rate": 1}}, "training.rate is not a setting"),
+        ({"space": {"dropout": 2}}, "space.dropout: expected a number from 0 and below 1, given 2"),
+        ({"dataset": {"rows": 500}}, "dataset cannot be overridden"),
+    ],
+)
+def test_settings_that_there_are_not_are_a_fault_of_the_strategy(tmp_path, overrides, problem):
+    with pytest.raises(
+        PluginError, match=f"the strategy 'settling' of plugin 'script': overrides: {problem}"
+    ):
+        begin(settling(tmp_path, overrides=overrides), tmp_path / "run")

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import shutil
 from itertools import product
 
 import duckdb
@@ -15,6 +14,7 @@ from automtl_cli.app import run
 from automtl_cli.errors import Stop
 from automtl_core.errors import DataError
 from automtl_core.run_dir.facts import Data, Refreshed
+from automtl_core.run_dir.run import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* are left out", "ignore:id")
 OLD, ALL = 2000, 2600
@@ -34,7 +34,7 @@ training: {{epochs: 1}}
 data_dir: .
 """
 SPLITS = ("random", "user", "time")
-ACTIONS = ("evaluate", "compare", "refresh", "update")
+ACTIONS = ("evaluate", "refresh", "update")
 
 
 def table():
@@ -61,6 +61,10 @@ FORMS = {
 ENDINGS = {"tabs": ".tsv", "parquet": ".parquet"}
 
 
+def folder_of(run):
+    return Run.open(run.path)
+
+
 def command(*arguments):
     """Run a command, and return its exit code."""
     return run([str(one) for one in arguments], Stop())
@@ -68,7 +72,7 @@ def command(*arguments):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Return a folder with a run for each kind of split, its copy, and rows in several forms."""
+    """Return a folder with a run for each kind of split, and rows in several forms."""
     path = tmp_path_factory.mktemp("unseen")
     with contextlib.chdir(path):
         for name, rows in FORMS.items():
@@ -79,7 +83,6 @@ def folder(tmp_path_factory):
             (path / f"{split}.yaml").write_text(SETTINGS.format(split=split))
             settings = f"{split}.yaml"
             command("train", "--model", "shared-bottom", settings, "--name", split)
-            shutil.copytree(path / "runs" / split, path / "runs" / f"copy of {split}")
             for part in ("train", "validation", "test"):
                 command("data", "export", settings, "--part", part, "--out", f"{split}-{part}.csv")
     return path
@@ -89,7 +92,7 @@ def expected(folder, split, form, action):
     """Return the ids of the rows of a form that are new."""
     parts = {p: {*pd.read_csv(folder / f"{split}-{p}.csv")["id"]} for p in ("train", "validation", "test")}
     assert sum(map(len, parts.values())) == OLD == len(set.union(*parts.values()))
-    chosen = {"evaluate": 2, "compare": 2, "refresh": 2 if split == "time" else 1, "update": 3}[action]
+    chosen = {"evaluate": 2, "refresh": 2 if split == "time" else 1, "update": 3}[action]
     seen = set.union(*list(parts.values())[:chosen])
     rows = FORMS[form]
     if split == "time" and action != "evaluate":
@@ -99,8 +102,7 @@ def expected(folder, split, form, action):
 
 def counted(folder, split, form, action, capsys):
     """Return the number of rows that an action used, 0 where it says that none is new."""
-    one, other = f"runs/{split}", f"runs/copy of {split}"
-    file, out = f"{form}{ENDINGS.get(form, '.csv')}", f"runs/{split} {form} {action}"
+    one, file, out = f"runs/{split}", f"{form}{ENDINGS.get(form, '.csv')}", f"runs/{split} {form} {action}"
     if form == "frame":
         loaded = automtl.load(one)
         if action == "evaluate":
@@ -109,7 +111,6 @@ def counted(folder, split, form, action, capsys):
     else:
         how = {
             "evaluate": ("evaluate", one, file),
-            "compare": ("compare", "--on", file, "--models", f"{one},{other}"),
             "refresh": ("update", "--refresh", one, file, "--out", out),
             "update": ("update", one, file, "--out", out),
         }[action]
@@ -120,10 +121,9 @@ def counted(folder, split, form, action, capsys):
             said = ("has seen all of the", "rows is later than", "1 new rows are too few")
             assert any(one in printed.err for one in said)
             return int("1 new rows" in printed.err)
-        if action in ("evaluate", "compare"):
-            document = json.loads(printed.out)
-            return document["rows"] if action == "evaluate" else document["splits"]["0"]["rows"]["test"]
-    made = automtl.load(out)._folder
+        if action == "evaluate":
+            return json.loads(printed.out)["rows"]
+    made = folder_of(automtl.load(out))
     if action == "refresh":
         return made.read(Refreshed).rows
     return sum(made.read(Data).rows.values()) - OLD
@@ -148,7 +148,7 @@ def test_what_aggregates_have_taken_in_counts_once(folder, monkeypatch):
     once = automtl.load("runs/random").refresh(ROWS[OLD : OLD + 90], "runs/once")
     with pytest.raises(DataError, match="once has seen all of the 90 rows"):
         once.refresh(ROWS[OLD : OLD + 90], "runs/twice")
-    assert once.refresh(ROWS[OLD:], "runs/twice")._folder.read(Refreshed).rows == ALL - OLD
+    assert folder_of(once.refresh(ROWS[OLD:], "runs/twice")).read(Refreshed).rows == ALL - OLD
 
 
 def test_of_equal_rows_as_many_are_known_as_were_seen(folder, monkeypatch):

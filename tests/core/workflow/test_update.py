@@ -12,7 +12,7 @@ from automtl_core.errors import ArtifactError, DataError, RunExistsError, UsageE
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result, Status, Updated
-from automtl_core.run_dir.run import Run as Folder
+from automtl_core.run_dir.run import Run
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.update import inherit
 from automtl_core.workflow.workflow import Workflow
@@ -29,6 +29,12 @@ SETTINGS = {
     "training": {"epochs": 3, "min_positives": 1, "batch_size": 128, "embedding_decay": 0.001},
     "importance": {"rows": 0},
 }
+
+
+def folder_of(run):
+    return Run.open(run.path)
+
+
 ROWS, CUT = 3000, 2000
 
 
@@ -67,7 +73,7 @@ def second(first):
 
 def embedding_of(run, field, value):
     """Return the embedding of a value in the network of a run."""
-    made = Trained.of(run._folder, load_registry())
+    made = Trained.of(folder_of(run), load_registry())
     (table,) = [one for one in made.network.modules() if isinstance(one, FieldEmbedding)]
     place = [one.name for one in made.encoder.schema.sparse].index(field)
     (number,) = made.encoder.fields[field].encode([value])
@@ -75,16 +81,16 @@ def embedding_of(run, field, value):
 
 
 def test_a_run_goes_on_with_later_rows(first, second):
-    folder = Folder.open(second.path)
+    folder = folder_of(second)
     fact, config = folder.read(Updated), folder.config()
     assert fact.parent == str(first.path.absolute())
-    assert fact.weights == first._folder.read(Result).files["weights.safetensors"]
+    assert fact.weights == folder_of(first).read(Result).files["weights.safetensors"]
     # 200 test rows of before were not trained on; validation rows were, in its refit.
     assert (fact.rows, fact.older, fact.from_scratch) == (200 + 400, 0, False)
     assert config.decisions == dict(first.architecture.decisions)
     assert (config.strategy, config.refit, config.retrain) == (None, False, "inherit")
     assert second.metrics.loc["click", "rows"] == 50
-    assert len(second._folder.reports()) == 1
+    assert len(folder_of(second).reports()) == 1
     assert second.path.parent == first.path.parent
     assert not list(second.path.glob("checkpoint*"))  # nothing is left to resume
     with pytest.raises(RunExistsError):
@@ -92,13 +98,13 @@ def test_a_run_goes_on_with_later_rows(first, second):
 
 
 def test_values_of_the_new_rows_are_known_and_old_ones_keep_their_ids(first, second):
-    old, new = first._folder.encoder(), second._folder.encoder()
+    old, new = folder_of(first).encoder(), folder_of(second).encoder()
     for name in ("user", "item"):
         before, now = old.fields[name], new.fields[name]
         assert now.values[: before.size - 1] == before.values
         added = {*table()[name][: CUT + 400]} - {*before.values}
         assert {*now.values[before.size - 1 :]} == added
-        assert second._folder.read(Updated).values[name] == len(added) > 0
+        assert folder_of(second).read(Updated).values[name] == len(added) > 0
         value = now.values[-1]
         # A value that got an id has learned an embedding of its own.
         assert not np.allclose(embedding_of(second, name, value), embedding_of(second, name, "never seen"))
@@ -107,7 +113,7 @@ def test_values_of_the_new_rows_are_known_and_old_ones_keep_their_ids(first, sec
 
 
 def test_growth_alone_changes_no_prediction(first, second):
-    runs = (first._folder, second._folder)
+    runs = (folder_of(first), folder_of(second))
     before, after = (replace(Trained.of(run, load_registry()), scaling={}) for run in runs)
     inherit(before.network, after.network)
     rows = table()[CUT : CUT + 300]  # many values are unknown before
@@ -125,16 +131,16 @@ def test_updates_follow_each_other_and_each_is_named_by_its_number(first, second
         third.update(table()[CUT + 500 :].assign(at=lambda t: t["at"] + 10**6)).path.name
         == "second-updated-2"
     )
-    fact = third._folder.read(Updated)
+    fact = folder_of(third).read(Updated)
     assert fact.rows == 100 + 400  # validation and test rows of the run before, and the new training rows
-    moments = [Folder.open(run.path).moments() for run in (second, third)]
+    moments = [folder_of(run).moments() for run in (second, third)]
     steps = [int(next(iter(of.values()))["step"]) for of in moments]
     assert steps[0] < steps[1]  # the optimiser goes on
 
 
 def test_embeddings_of_values_that_no_new_row_has_stay_as_they_are(first, second):
     seen = {*table()["user"][CUT - 200 : CUT + 400]}
-    values = [value for value in first._folder.encoder().fields["user"].values if value not in seen]
+    values = [value for value in folder_of(first).encoder().fields["user"].values if value not in seen]
     assert len(values) > 5
     for value in values:
         before, now = (embedding_of(run, "user", value) for run in (first, second))
@@ -144,29 +150,26 @@ def test_embeddings_of_values_that_no_new_row_has_stay_as_they_are(first, second
         assert not np.array_equal(before, now)
 
 
-def test_older_rows_are_drawn_as_often_as_asked(first):
-    run = first.update("day1.csv", "runs/replayed", replay=0.5)
-    fact = run._folder.read(Updated)
-    assert (fact.rows, fact.older) == (600, 300)
+@pytest.mark.parametrize(
+    ("how", "expected"), [({"replay": 0.5}, (600, 300, False)), ({"retrain": True}, (600, 1800, True))]
+)
+def test_older_rows_are_drawn_as_often_as_asked_or_all_are_learned_anew(first, how, expected):
+    run = first.update("day1.csv", f"runs/{next(iter(how))}", **how)
+    fact = folder_of(run).read(Updated)
+    assert (fact.rows, fact.older, fact.from_scratch) == expected
+    assert (len(folder_of(run).reports()) > 1) == fact.from_scratch
 
 
 def test_several_passes_are_taken_if_asked_and_the_best_one_counts(first):
     run = first.update("day1.csv", "runs/passes", epochs=3)
-    reports = run._folder.reports()
+    reports = folder_of(run).reports()
     scores = [report["validation"]["click"]["auc"] for report in reports]
     assert len(scores) == 3
-    assert run._folder.read(Result).best_epochs == (1 + int(np.argmax(scores)),)
-
-
-def test_a_network_may_be_trained_anew_on_all_rows(first):
-    run = first.update("day1.csv", "runs/from_scratch", retrain=True)
-    fact = run._folder.read(Updated)
-    assert (fact.rows, fact.older, fact.from_scratch) == (600, 1800, True)
-    assert len(run._folder.reports()) > 1
+    assert folder_of(run).read(Result).best_epochs == (1 + int(np.argmax(scores)),)
 
 
 def test_gains_over_the_run_before_have_an_interval(first, second):
-    (gain,) = second._folder.read(Updated).gains.values()
+    (gain,) = folder_of(second).read(Updated).gains.values()
     assert gain.measure == "AUC"
     assert gain.now == pytest.approx(second.metrics.loc["click", "auc"], abs=1e-6)
     # The run before, as it would have predicted these rows.
@@ -175,14 +178,9 @@ def test_gains_over_the_run_before_have_an_interval(first, second):
     assert gain.low < gain.now - gain.before < gain.high
 
 
-def test_rows_that_the_run_has_seen_are_refused(first):
-    with pytest.raises(DataError, match="none of the 2,000 rows is later than at"):
-        first.update("first.csv", "runs/again")
-
-
 def test_an_update_needs_the_weights_of_its_begin(here, first):
     run = first.update("day1.csv", "runs/changed")
-    folder = run._folder
+    folder = folder_of(run)
     folder.write(replace(folder.read(Updated), weights="0" * 64))
     (folder.path / "result.json").unlink()
     folder.write(Status("stopped"))
@@ -200,23 +198,12 @@ def test_labels_of_test_rows_reach_neither_weights_nor_aggregates(here, first, s
     rows = pd.read_csv("day1.csv")
     rows.loc[450:, "click"] = 1 - rows.loc[450:, "click"]
     run = first.update(rows, "runs/other-test", replay=0.0)
-    weights = [one._folder.weights() for one in (second, run)]
+    weights = [folder_of(one).weights() for one in (second, run)]
     assert weights[0].keys() == weights[1].keys()
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert run.metrics.loc["click", "auc"] == pytest.approx(1 - second.metrics.loc["click", "auc"], abs=1e-6)
-    cells = [one._folder.encoder().aggregates.states[0].sums for one in (second, run)]
+    cells = [folder_of(one).encoder().aggregates.states[0].sums for one in (second, run)]
     assert np.array_equal(*cells)
-
-
-def test_without_times_rows_that_the_run_has_seen_are_left_out(here):
-    dataset = {**SETTINGS["dataset"], "split": "random"}
-    settings = {**SETTINGS, "dataset": dataset, "training": {**SETTINGS["training"], "epochs": 1}}
-    run = automtl.train("first.csv", ["click"], model="shared-bottom", settings=settings, name="drawn")
-    with pytest.raises(DataError, match="has seen all of the"):
-        run.update("first.csv")
-    later = run.update("day1.csv")
-    with pytest.raises(DataError, match="has seen all of the"):
-        later.update("day1.csv")
 
 
 def test_faulty_rows_are_an_error_or_are_left_out(here, first):
@@ -226,4 +213,4 @@ def test_faulty_rows_are_an_error_or_are_left_out(here, first):
     with pytest.raises(DataError, match=r"faulty.csv:5: price: expected a number"):
         first.update("faulty.csv", "runs/faulty")
     run = first.update("faulty.csv", "runs/faulty", max_bad_rows=100)
-    assert run._folder.read(Updated).rows == 599
+    assert folder_of(run).read(Updated).rows == 599

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -7,7 +5,6 @@ import torch
 from automtl_baselines.mlps import SharedBottom
 from automtl_core.choices import Architecture
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
-from automtl_core.dataset.schema import Task
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.encoding import aggregates
 from automtl_core.search.encoding.aggregates import SelectedKey
@@ -189,27 +186,12 @@ FOUND = EncodingSearchResult(
 )
 
 
-def test_all_answers_of_the_encoding_search():
+def test_a_domain_is_of_an_answer_that_was_found_and_that_the_data_has_fields_for():
     assert encoding_domains(FOUND, sample_schema(histories=True)) == {
         "numbers": Search(choices=("standard", "bins")),
         "aggregates": Search(choices=((), CHOSEN)),
         "history": Search(choices=((), *HISTORY)),
     }
-
-
-def test_what_the_data_has_no_fields_for_is_left_out():
     assert encoding_domains(FOUND, sample_schema(dense=0)).keys() == {"aggregates"}
-
-
-def test_what_the_user_has_set_or_was_not_selected_is_left_out():
-    found = EncodingSearchResult({"numbers": "bins", "aggregates": ()})
-    assert encoding_domains(found, sample_schema()).keys() == {"numbers"}
-
-
-def of_lists(rows, tasks):
-    """Return rows whose tasks a metric of lists judges, in lists of five."""
-    load_registry()
-    schema = replace(rows.schema, tasks=tuple(Task(name, kind="binary by gauc") for name in tasks))
-    both = replace(rows.both, labels=np.repeat(rows.both.labels[:, :1], len(tasks), 1))
-    lists = 1 + np.arange(len(both), dtype=np.int32) // 5
-    return replace(rows, schema=schema, both=replace(both, lists=lists))
+    given = EncodingSearchResult({"numbers": "bins", "aggregates": ()})
+    assert encoding_domains(given, sample_schema()).keys() == {"numbers"}
