@@ -58,12 +58,8 @@ def use(kind):
 def test_models_learn_predict_and_are_served(automtl, log, kind, model):
     use(kind)
     label = LABELS[kind]
-    assert (
-        automtl(
-            "train", "--model", model, "table.yaml", "--name", "mine", *(MMOE if model == "mmoe" else ())
-        ).code
-        == 0
-    )
+    how = MMOE if model == "mmoe" else ()
+    assert automtl("train", "--model", model, "table.yaml", "--name", "mine", *how).code == 0
     test = automtl("show", "runs/mine", "--json").json()["test"][label]
     assert test["kind"] == kind
     assert test[MEASURES[kind]] > (0.1 if kind != "censored" else 0.6)
