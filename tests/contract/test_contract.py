@@ -9,7 +9,19 @@ from automtl_core.choices import AnyOf, Architecture
 from automtl_core.data.fitting import bin_edges
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Pretrained, SparseField
-from automtl_core.registry.kinds import BALANCERS, DATASETS, HISTORY_ENCODERS, OPS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import (
+    BALANCERS,
+    DATASETS,
+    EXPORTERS,
+    HISTORY_ENCODERS,
+    LISTENERS,
+    LOSSES,
+    METRICS,
+    OPS,
+    SPACES,
+    STRATEGIES,
+    TASK_KINDS,
+)
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Component
 from automtl_core.system import seeds
@@ -22,11 +34,6 @@ from automtl_testing.strategies import check_strategy
 from .objects import counted_once, need
 
 REGISTRY = load_registry()
-FAMILY_MEMBERS = {
-    "mlp-*": ["mlp-16", "mlp-48"],
-    "mlp-linear-*": ["mlp-linear-16"],
-    "factorised-*": ["factorised-8"],
-}
 LEARNERS = ["boosting", "linear"]
 """Spaces whose models learn by themselves: what holds for networks is not for them."""
 NETWORKS = [name for name in REGISTRY.names(SPACES) if name not in LEARNERS]
@@ -39,10 +46,6 @@ SMALL = {"desan": {
 NARROW = {"embedding_dim": 4, "expert_layers": [8, 4], "tower_layers": [4]}
 """Sizes of hand-designed models."""
 SMALL["average"] = {"models": [{"name": "desan", **SMALL["desan"], "layers": 1}, {"name": "mmoe", **NARROW}]}
-
-
-def ops():
-    return [member for name in REGISTRY.names(OPS) for member in FAMILY_MEMBERS.get(name, [name])]
 
 
 def space(name, schema, sizes=None):
@@ -69,13 +72,15 @@ SEARCHES = {
 }
 
 
+PLAIN = (OPS, BALANCERS, HISTORY_ENCODERS, LOSSES, METRICS, TASK_KINDS, LISTENERS, EXPORTERS)
+"""Kinds of objects that are checked with their defaults; of a family, such as `ndcg-*`, two members."""
 SUBJECTS = [
-    *(Subject(REGISTRY, OPS, name, {}, None) for name in ops()),
     *(Subject(REGISTRY, SPACES, name, SMALL.get(name, NARROW), None) for name in NETWORKS),
     *(
-        Subject(REGISTRY, kind, n, {}, None)
-        for kind in (BALANCERS, HISTORY_ENCODERS)
-        for n in REGISTRY.names(kind)
+        Subject(REGISTRY, kind, member, {}, None)
+        for kind in PLAIN
+        for name in REGISTRY.names(kind)
+        for member in dict.fromkeys(name.replace("*", number) for number in ("1", "16"))
     ),
 ]
 

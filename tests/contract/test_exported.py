@@ -1,7 +1,11 @@
 """An export predicts as its run, whatever columns, histories and encodings there are, and unseen values."""
 
+import json
 import shutil
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,15 +14,15 @@ import pytest
 import automtl
 from automtl_core.data.frames import NewExamples
 from automtl_core.data.new_rows import new_rows
+from automtl_core.data.store import Prepared
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
 from automtl_core.workflow.workflow import Workflow
+from automtl_export import folder as export
 from automtl_export.encoder import exported
 from automtl_export.formats import Onnx
 
 from .test_served import table
-
-pytestmark = pytest.mark.needs_extra("onnx", "boosting")
 
 SMALL = {"embedding_dim": 4, "experts": 2, "expert_layers": [8], "tower_layers": []}
 MODELS = {
@@ -157,7 +161,146 @@ def check(seed, folder, model):
     return float(np.abs((found - expected.to_numpy()) / units).max())
 
 
+@pytest.mark.needs_extra("onnx", "boosting")
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of tables so small
 @pytest.mark.parametrize(("seed", "model"), list(zip((9, 5, 10, 1), MODELS, strict=True)))
 def test_an_export_predicts_as_its_run(seed, model, tmp_path):
     assert check(seed, tmp_path, model) < CLOSE
+
+
+USERS, OFFERED, PLAYS = 40, 1600, 3000
+LAYERS = {
+    "features": {"history": ["last-2", "mean", "attention"], "aggregates": ["song"]},
+    "training": {"epochs": 8, "batch_size": 64, "min_positives": 1, "learning_rate": 0.01},
+    "space": {"embedding_dim": 4, "experts": 1, "expert_layers": [8], "tower_layers": []},
+}
+PLAYED = {
+    "files": "rows.csv",
+    "sparse": ["user", "song"],
+    "labels": ["finish"],
+    "user": "user",
+    "time": "at",
+    "split": "time",
+    "history": {"files": "plays.csv", "fields": ["song"], "numbers": {"seconds": {"scaling": "log"}}},
+}
+ALONE = """
+import json, sys
+sys.modules.update(dict.fromkeys(("torch", "pandas", "automtl_core")))
+from pathlib import Path
+import onnxruntime
+from encode import Encoder
+inputs = Encoder("encoder")(json.loads(Path("../lists.json").read_text()))
+session = onnxruntime.InferenceSession("model.onnx")
+taken = {one.name for one in session.get_inputs()}
+print(json.dumps(session.run(None, {name: inputs[name] for name in inputs if name in taken})[0].tolist()))
+"""
+
+
+def offered() -> pd.DataFrame:
+    """Return songs that were offered: users who played long finish them."""
+    draw = np.random.default_rng(0)
+    user, at = draw.integers(0, USERS, OFFERED), draw.permutation(OFFERED) + 500
+    finish = (draw.random(OFFERED) < np.where(user % 2, 0.9, 0.1)).astype(int)
+    song = [f"song {k}" for k in draw.integers(0, 30, OFFERED)]
+    return pd.DataFrame({"user": [f"user {k}" for k in user], "song": song, "at": at, "finish": finish})
+
+
+def plays() -> pd.DataFrame:
+    """Return the log: user, song, time, and the seconds of play, some of them unknown."""
+    draw = np.random.default_rng(1)
+    user, at = draw.integers(0, USERS, PLAYS), draw.integers(0, OFFERED + 500, PLAYS)
+    seconds = np.where(user % 2, 200.0, 20.0) * draw.uniform(0.5, 1.5, PLAYS)
+    seconds[draw.random(PLAYS) < 0.05] = np.nan
+    song = [f"song {k}" for k in draw.integers(0, 35, PLAYS)]
+    return pd.DataFrame({"user": [f"user {k}" for k in user], "song": song, "at": at, "seconds": seconds})
+
+
+def lists():
+    """Return new offered that hold the events."""
+    found = []
+    for row in offered().head(200).to_dict("records"):
+        log = plays()[lambda log, row=row: (log["user"] == row["user"]) & (log["at"] < row["at"])]
+        log = log.sort_values(["at", "song", "seconds"]).tail(50)
+        columns = log[["song", "seconds"]].assign(finish=0, **{"automtl:age": row["at"] - log["at"]})
+        held = {f"past:{of}": [None if pd.isna(v) else v for v in columns[of].tolist()] for of in columns}
+        found.append({"song": row["song"], "user": row["user"], **held})
+    return pd.DataFrame(found)
+
+
+@pytest.mark.needs_extra("onnx")
+def test_a_number_in_events_is_prepared_trained_predicted_and_exported(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    offered().to_csv("rows.csv", index=False)
+    log = plays().assign(finish=0)
+    log.to_csv("plays.csv", index=False)
+    layer = {"dataset": {"name": "table", **PLAYED}, "data_dir": str(tmp_path), **LAYERS}
+    line = Workflow(load_registry())
+    run = automtl.load(line.search(line.model("mmoe", [layer]), tmp_path / "runs", "run").path)
+    (folder,) = run._folder.config().prepared_dir.glob("*-refit")
+    past = Prepared.open(folder).part("train").histories[0].events.numbers
+    assert past.dtype == np.float32
+    assert (np.nanmean(past[:, -1]), np.nanstd(past[:, -1])) == pytest.approx((0, 1), abs=0.1)
+    new = offered().head(200).drop(columns="finish")
+    scores = run.predict(new, history=log)["finish"]
+    assert np.corrcoef(scores, offered().head(200)["finish"])[0, 1] > 0.5
+    held = lists()
+    assert run.predict(held)["finish"].to_numpy() == pytest.approx(scores.to_numpy(), abs=1e-6)
+    exported = run.export(tmp_path / "served")
+    Path("lists.json").write_text(json.dumps(held.to_dict("list")))
+    done = subprocess.run([sys.executable, "-c", ALONE], cwd=exported, capture_output=True, text=True)
+    assert not done.returncode, done.stderr
+    assert np.array(json.loads(done.stdout))[:, 0] == pytest.approx(scores.to_numpy(), abs=1e-5)
+
+
+SEARCH = {
+    "space": {"experts": 2, "expert_width": 8, "embedding_dim": 4, "ops": ["identity", "mlp-8"]},
+    "strategy": {"name": "pd-darts", "epochs": 1, "rounds": 1, "rivals": [], "rung_epochs": 1, "rows": 100},
+}
+TABLES = {
+    "numbers": {"dense": {"x0": {}, "x1": {"scaling": "log"}, "x2": {}}},
+    "bags": {"multi": {"tags": "|", "more": "|"}},
+}
+"""Fields of a dataset `fields`, by what they are."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder with a file of numbers, bags and labels."""
+    made = tmp_path_factory.mktemp("tables")
+    random = np.random.default_rng(0)
+    x = random.standard_normal((300, 3))
+    click = x[:, 0] + random.standard_normal(300) > 0
+    labels = np.stack([click, click & (random.random(300) < 0.5)], axis=1).astype(int)
+    tags = [["|".join(f"t{v}" for v in random.integers(0, 5, k % 4)) for _ in range(2)] for k in range(300)]
+    rows = (",".join(map(str, [*a, *b, *c])) for a, b, c in zip(x, tags, labels, strict=True))
+    (made / "rows.csv").write_text("\n".join(["x0,x1,x2,tags,more,click,buy", *rows]))
+    return made
+
+
+def common(folder, fields):
+    labels = {"click": {}, "buy": {"after": "click"}}
+    return {
+        "dataset": {"name": "table", "files": "rows.csv", "labels": labels, **TABLES[fields]},
+        "data_dir": folder,
+        "prepared_dir": folder / "prepared",
+        "training": {"epochs": 1, "batch_size": 100, "min_positives": 1},
+    }
+
+
+@pytest.mark.parametrize("fields", TABLES)
+def test_a_searched_network_predicts_and_is_exported(fields, folder, tmp_path, monkeypatch):
+    line = Workflow(load_registry())
+    path = line.search(line.job([common(folder, fields), SEARCH, {"features": "ids"}]), tmp_path).path
+    assert line.evaluate(path).repeats
+    line.predict(path, folder / "rows.csv", tmp_path / "out.csv", [])
+    said = np.loadtxt(tmp_path / "out.csv", delimiter=",", skiprows=1)
+    assert said.shape == (300, 2)
+    assert np.isfinite(said).all()
+    monkeypatch.setattr(export, "ROWS", 50)
+    config = path / "config.yaml"
+    config.write_text(config.read_text().replace("/prepared\n", "/gone\n"))  # so that rows are drawn
+    told = export.export(
+        Run.open(path), line.trained(Run.open(path)), "torch", tmp_path / "out", "", load_registry()
+    )
+    assert (told.rows, told.real) == (50, False)
+    assert told.largest_difference < 1e-5
