@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -18,15 +17,12 @@ from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.modules.embedding import PretrainedVectors
 from automtl_core.modules.network import Ensemble
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Costs, Result
-from automtl_core.run_dir.run import Run
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
 from automtl_core.training.learner import TrainingData
-from automtl_core.workflow.workflow import Workflow
 from automtl_export.exporter import graph, inputs
 from automtl_testing.samples import sample_part, sample_problem, sample_schema
 
@@ -271,46 +267,6 @@ def test_it_needs_something_to_read():
         space(bags).choices()
     assert error.value.fix == "use --set features.aggregates=auto"
     assert space(bags.encoded(plain().with_answers(aggregates=("tags",)))).choices() == {}
-
-
-@pytest.fixture(scope="module", params=["ids", {"aggregates": ["kind", ["kind", "size"]], "history": []}])
-def run(tmp_path_factory, request):
-    """Return a line, and a run on a file of categories, numbers with blanks, and labels with blanks."""
-    folder = tmp_path_factory.mktemp("boosting")
-    part = planted(1, "size", rows=2000)
-    draw = np.random.default_rng(2)
-    frame = pd.DataFrame({"kind": [f"k{one}" for one in part.ids[:, 0]], "size": part.dense[:, 0],
-                          "click": part.labels[:, 0].astype(int)})  # fmt: skip
-    frame["paid"] = np.where(draw.random(2000) < 0.4, np.nan, 3 * frame["size"].fillna(2.0) + 10)
-    frame.to_csv(folder / "own.csv", index=False)
-    dataset = {"name": "table", "files": "own.csv", "sparse": ["kind"], "dense": ["size"], "labels": {
-        "click": {}, "paid": {"kind": "regression"}}}  # fmt: skip
-    layer = {"dataset": dataset, "data_dir": folder, "prepared_dir": folder / "prepared",
-             "features": request.param, "space": QUICK, "training": {"min_positives": 10}}  # fmt: skip
-    line = Workflow(REGISTRY)
-    found = line.search(line.model("boosting", [layer]), folder / "runs", "trees")
-    return line, Run.open(found.path), folder
-
-
-def test_a_run_learns_and_evaluates_to_the_same_numbers(run):
-    line, found, _ = run
-    result = found.read(Result)
-    assert result.test["click"].values["auc"] > 0.85
-    assert result.test["paid"].values["r2"] > 0.8
-    assert found.read(Costs).seconds["train"] > 0
-    assert "boosting click without categories" in (found.path / "log.txt").read_text()
-    assert line.evaluate(found.path).repeats
-
-
-def test_new_rows_are_scored(run):
-    line, found, folder = run
-    pd.DataFrame({"kind": ["k3", "never seen", ""], "size": [0.0, 2.0, None]}).to_csv(folder / "new.csv")
-    line.predict(found.path, folder / "new.csv", folder / "out.csv", [])
-    scores = pd.read_csv(folder / "out.csv")
-    assert (scores["click"] > 0.5).tolist() == [False, True, True]
-    assert scores["paid"].to_numpy() == pytest.approx([10, 16, 16], abs=1.5)
-    tested = line.measure(found.path, folder / "own.csv")
-    assert tested.rows == 200, "the test rows"
 
 
 HISTORY = sample_schema(histories=True).encoded(KEYS.with_answers(history=("matches", "last-2")))

@@ -72,15 +72,6 @@ def test_models_learn_predict_and_are_served(automtl, log, kind, model):
     assert f"of {label}" in str(json.loads(Path("served/scores.json").read_text()))
 
 
-@pytest.mark.parametrize("kind", LABELS)
-def test_models_are_compared(automtl, kind):
-    use(kind)
-    small = ["--set", "training.epochs=1", "--seeds", "1"]
-    ended = automtl("compare", "--models", "linear,single-task", "table.yaml", *small)
-    assert ended.code == 0, ended.err
-    assert LABELS[kind] in ended.out
-
-
 def test_a_negative_count_names_its_line(automtl):
     use("poisson")
     lines = Path("log.csv").read_text().splitlines()

@@ -1,10 +1,14 @@
 """What is wrong with a loss, a kind of tasks or a metric is found, and said."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits as log_loss, softplus
 
+from automtl_core.dataset.schema import Task
+from automtl_core.registry.plugins import load_registry
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.tasks.loss import Loss
@@ -86,10 +90,14 @@ def test_the_loss_of_a_kind_keeps_the_same_contract():
 
 
 def test_sample_labels_are_allowed_and_the_kinds_of_samples_keep_the_contract():
+    load_registry()
     schema = sample_schema()
+    others = Task("visits", kind="poisson"), Task("watched", kind="censored")
+    schema = replace(schema, tasks=(*schema.tasks, *others))
     part = sample_part(schema, 100, seed=0)
     for task, labels in zip(schema.tasks, part.labels.T, strict=True):
         assert not task.type.wrong(labels).any()
+        assert len({*labels[~np.isnan(labels)].tolist()}) > 1
         check_task_kind(type(task_kind(task.kind)))
 
 
