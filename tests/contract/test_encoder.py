@@ -36,7 +36,7 @@ NAMES = load_registry().names(DATASETS)
 # Values in few rows become unseen ones in every dataset.
 RARE = {"min_count": 45}
 SETTINGS = [
-    *((name, RARE) for name in NAMES),
+    *((name, settings) for name in NAMES for settings in ({}, RARE, {"label_delay": 5.0})),
     ("table", {"hashed": {"tags": 2, "user": 5}, "dense": {"price": {"scaling": "log"}}, "min_count": 1}),
     ("table", {"dense": {"price": {"scaling": "minmax", "missing": 0.25}}}),
     ("table", {"dense": {"price": {"scaling": "log", "missing": 0.25}}}),
@@ -78,26 +78,6 @@ def as_frames_are_read(columns, lists):
     return pd.DataFrame({name: pd.Series(values, dtype=kinds[name]) for name, values in columns.items()})
 
 
-@pytest.mark.parametrize(("name", "settings"), SETTINGS)
-def test_the_encoder_gives_the_prepared_arrays_back(name, settings, raw_dataset, tmp_path_factory):
-    dataset, data_dir = raw_dataset(name)
-    cls = type(dataset)
-    dataset = cls(cls.settings_class.parse(dataset.settings.model_dump(mode="json") | settings, "dataset"))
-    work = tmp_path_factory.mktemp("work")
-    prepared = prepare(dataset, name, data_dir, work / "prepared")
-    prepared.encoder.save(work / "run" / "encoder")
-    encoder, schema = Encoder.load(work / "run" / "encoder"), prepared.schema
-    stored = sum((content(prepared.part(part)) for part in PARTS), Counter())
-    raw = raw_examples(dataset, data_dir, schema, work)
-    assert content(encoder.encode(raw)) == stored
-    lists = {field.name for field in schema.sparse if field.kind == "bag"}
-    assert content(encoder.encode(as_frames_are_read(raw, lists))) == stored
-    texts = {n: [v if v is None or n in lists else str(v) for v in column] for n, column in raw.items()}
-    assert content(encoder.encode(texts)) == stored
-    if settings is RARE:
-        assert any(0 in prepared.part(part).ids for part in PARTS)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_what_was_never_seen_and_what_is_blank_have_id_0_and_blank_numbers_stay_blank(
     name, raw_dataset, tmp_path
@@ -119,21 +99,6 @@ def test_what_was_never_seen_and_what_is_blank_have_id_0_and_blank_numbers_stay_
         assert np.isnan(part.labels).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_it_gives_the_inputs_of_the_graph_bit_for_bit(name, raw_dataset, tmp_path_factory):
-    dataset, data_dir = raw_dataset(name)
-    work = tmp_path_factory.mktemp("work")
-    prepared = prepare(dataset, name, data_dir, work / "prepared")
-    columns = raw_examples(dataset, data_dir, prepared.schema, work)
-    (work / "encode.py").write_text(source(prepared.encoder.fields.values()))
-    found = exported(work / "encode.py", prepared.path / "encoder")(columns)
-    expected = inputs(prepared.encoder.encode(columns, labelled=False), prepared.encoder.schema)
-    assert list(found) == list(expected)
-    for (what, array), tensor in zip(found.items(), expected.values(), strict=True):
-        assert array.dtype == tensor.numpy().dtype, what
-        np.testing.assert_array_equal(array, tensor.numpy(), what)
-
-
 def keys_of(schema):
     """Return a key of each field, and of each pair with the next field, unless both have several values."""
     bags = {field.name for field in schema.sparse if field.kind == "bag"}
@@ -142,9 +107,8 @@ def keys_of(schema):
     return [*names, *pairs]
 
 
-@pytest.mark.parametrize("settings", [{}, RARE, {"label_delay": 5.0}], ids=["all", "rare", "delay"])
-@pytest.mark.parametrize("name", NAMES)
-def test_prepared_rows_new_rows_and_an_export_have_equal_numbers(
+@pytest.mark.parametrize(("name", "settings"), SETTINGS)
+def test_prepared_rows_new_rows_and_an_export_are_equal_with_their_aggregates(
     name, settings, raw_dataset, tmp_path_factory
 ):
     dataset, data_dir = raw_dataset(name)
@@ -158,15 +122,20 @@ def test_prepared_rows_new_rows_and_an_export_have_equal_numbers(
     stored = sum((content(encoder.with_numbers(prepared.part(part))) for part in PARTS), Counter())
     raw = raw_examples(dataset, data_dir, schema, work)
     lists = {field.name for field in schema.sparse if field.kind == "bag"}
+    texts = {n: [v if v is None or n in lists else str(v) for v in column] for n, column in raw.items()}
     new = encoder.encode(raw)
     assert new.dense.shape[1] == schema.n_numbers
     assert np.isfinite(new.dense[:, len(schema.dense) :]).all()
-    assert content(new) == stored
-    assert content(encoder.encode(as_frames_are_read(raw, lists))) == stored
+    for rows in (raw, as_frames_are_read(raw, lists), texts):
+        assert content(encoder.encode(rows)) == stored
+    if settings is RARE:
+        assert any(0 in prepared.part(part).ids for part in PARTS)
     encoder.save(work / "export", vectors=False)
     (work / "encode.py").write_text(source(encoder.fields.values()))
-    found = exported(work / "encode.py", work / "export")(raw)
-    for what, tensor in inputs(new, encoder.schema).items():
+    found, expected = exported(work / "encode.py", work / "export")(raw), inputs(new, encoder.schema)
+    assert list(found) == list(expected)
+    for what, tensor in expected.items():
+        assert found[what].dtype == tensor.numpy().dtype, what
         np.testing.assert_array_equal(found[what], tensor.numpy(), what)
 
 
