@@ -13,7 +13,6 @@ from automtl_core.data.new_rows import new_rows
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
 from automtl_core.workflow.workflow import Workflow
-from automtl_export import folder as export
 from automtl_export.encoder import exported
 from automtl_export.formats import Onnx
 
@@ -161,57 +160,3 @@ def check(seed, folder, model):
 @pytest.mark.parametrize(("seed", "model"), list(zip((7, 5, 10, 1), MODELS, strict=True)))
 def test_an_export_predicts_as_its_run(seed, model, tmp_path):
     assert check(seed, tmp_path, model) < CLOSE
-
-
-SEARCH = {
-    "space": {"experts": 2, "expert_width": 8, "embedding_dim": 4, "ops": ["identity", "mlp-8"]},
-    "strategy": {"name": "pd-darts", "epochs": 1, "rounds": 1, "rivals": [], "rung_epochs": 1, "rows": 100},
-}
-TABLES = {
-    "numbers": {"dense": {"x0": {}, "x1": {"scaling": "log"}, "x2": {}}},
-    "bags": {"multi": {"tags": "|", "more": "|"}},
-}
-"""Fields of a dataset `fields`, by what they are."""
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return a folder with a file of numbers, bags and labels."""
-    made = tmp_path_factory.mktemp("tables")
-    random = np.random.default_rng(0)
-    x = random.standard_normal((300, 3))
-    click = x[:, 0] + random.standard_normal(300) > 0
-    labels = np.stack([click, click & (random.random(300) < 0.5)], axis=1).astype(int)
-    tags = [["|".join(f"t{v}" for v in random.integers(0, 5, k % 4)) for _ in range(2)] for k in range(300)]
-    rows = (",".join(map(str, [*a, *b, *c])) for a, b, c in zip(x, tags, labels, strict=True))
-    (made / "rows.csv").write_text("\n".join(["x0,x1,x2,tags,more,click,buy", *rows]))
-    return made
-
-
-def common(folder, fields):
-    labels = {"click": {}, "buy": {"after": "click"}}
-    return {
-        "dataset": {"name": "table", "files": "rows.csv", "labels": labels, **TABLES[fields]},
-        "data_dir": folder,
-        "prepared_dir": folder / "prepared",
-        "training": {"epochs": 1, "batch_size": 100, "min_positives": 1},
-    }
-
-
-@pytest.mark.parametrize("fields", TABLES)
-def test_a_searched_network_predicts_and_is_exported(fields, folder, tmp_path, monkeypatch):
-    line = Workflow(load_registry())
-    path = line.search(line.job([common(folder, fields), SEARCH, {"features": "ids"}]), tmp_path).path
-    assert line.evaluate(path).repeats
-    line.predict(path, folder / "rows.csv", tmp_path / "out.csv", [])
-    said = np.loadtxt(tmp_path / "out.csv", delimiter=",", skiprows=1)
-    assert said.shape == (300, 2)
-    assert np.isfinite(said).all()
-    monkeypatch.setattr(export, "ROWS", 50)
-    config = path / "config.yaml"
-    config.write_text(config.read_text().replace("/prepared\n", "/gone\n"))  # so that rows are drawn
-    told = export.export(
-        Run.open(path), line.trained(Run.open(path)), "torch", tmp_path / "out", "", load_registry()
-    )
-    assert (told.rows, told.real) == (50, False)
-    assert told.largest_difference < 1e-5

@@ -1,7 +1,6 @@
 """Each example loads and has a test; the kind of fields is used in a run; TechJam is its protocol."""
 
 import importlib
-import json
 import os
 import subprocess
 import sys
@@ -94,22 +93,9 @@ SETTINGS = {
     "training": {"batch_size": 256, "epochs": 2, "min_positives": 1},
     "features": "ids",
 }
-ALONE = """
-import json, sys
-sys.modules.update(dict.fromkeys(("torch", "pandas", "automtl_core")))
-from pathlib import Path
-import onnxruntime
-from encode import Encoder
-inputs = Encoder("encoder")(json.loads(Path("../new.json").read_text()))
-session = onnxruntime.InferenceSession("model.onnx")
-taken = {one.name for one in session.get_inputs()}
-(scores,) = session.run(None, {name: inputs[name] for name in inputs if name in taken})
-print(json.dumps([inputs["ids"].tolist(), scores[:, 0].tolist()]))
-"""
 
 
-@pytest.mark.needs_extra("onnx")
-def test_it_is_searched_predicted_with_and_exported(install, tmp_path, monkeypatch):
+def test_a_kind_of_fields_is_searched_and_predicted_with(install, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pairs = install(FIELD_KIND.read_text(), "pairs")
     shop = importlib.import_module(install(SHOP.replace("MODULE", pairs), "pair-shop"))
@@ -123,20 +109,9 @@ def test_it_is_searched_predicted_with_and_exported(install, tmp_path, monkeypat
 
     predicted = automtl.load(path).predict(frame)["click"].to_numpy()
     assert predicted.std() > 0
-    frame = frame.drop(columns="click")
-    frame.to_csv("new.csv", index=False)
+    frame.drop(columns="click").to_csv("new.csv", index=False)
     line.predict(path, Path("new.csv"), Path("out.csv"), [])
     assert pd.read_csv("out.csv")["click"].to_numpy() == pytest.approx(predicted, abs=1e-6)
-
-    folder = automtl.load(path).export(tmp_path / "exported")
-    rows = {name: [None if pd.isna(value) else value for value in frame[name].tolist()] for name in frame}
-    Path("new.json").write_text(json.dumps(rows))
-    done = subprocess.run(
-        [sys.executable, "-c", ALONE], cwd=folder, capture_output=True, text=True, check=True
-    )
-    ids, scores = json.loads(done.stdout)
-    assert ids == part.ids.tolist()
-    assert scores == pytest.approx(predicted, abs=1e-5)
 
 
 TECHJAM = Path(__file__).parents[2] / "examples" / "techjam"

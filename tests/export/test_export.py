@@ -33,7 +33,8 @@ from automtl_export.encoder import exported as encoder_of
 from automtl_export.exporter import Exporter, graph, inputs
 from automtl_export.folder import export
 from automtl_export.formats import Onnx, Torch
-from automtl_testing.samples import plain_schema, sample_architectures, sample_part, sample_schema
+from automtl_testing.contracts import SCHEMAS
+from automtl_testing.samples import sample_architectures, sample_part, sample_schema
 
 
 def test_the_source_of_load_is_a_function_of_a_file():
@@ -102,9 +103,10 @@ def test_a_regression_keeps_its_digits_beside_a_large_mean(form, tmp_path):
     assert (found - said(network, schema, part)) / [1, 0.25] == pytest.approx(0, abs=2e-6)
 
 
-@pytest.mark.parametrize("schema", [sample_schema(), plain_schema(0)], ids=["bags", "ids alone"])
+@pytest.mark.parametrize("kind", SCHEMAS)
 @pytest.mark.needs_extra("onnx")
-def test_onnx_predicts_as_the_network(schema, tmp_path):
+def test_onnx_predicts_as_the_network(kind, tmp_path):
+    schema = SCHEMAS[kind]()
     network = network_of("desan", schema, experts=2, expert_width=8, ops=("identity", "mlp-8"))
     Onnx.write(graph(network, schema, sample_part(schema, 32, 0)), tmp_path)
     assert b".py" not in (tmp_path / "model.onnx").read_bytes(), "it holds places in source code"

@@ -20,7 +20,6 @@ from automtl_core.training.learner import TrainingData
 from automtl_core.training.recipe import Recipe
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import sample_problem, sample_schema
-from automtl_testing.spaces import check_space
 
 REGISTRY = load_registry()
 BLOCKS = 3
@@ -97,16 +96,6 @@ def planted(seed=0):
     return replace(problem, recipe=recipe, data=TrainingData(part(4000, 1), part(2000, 2), schema.tasks))
 
 
-def search(problem, name, **settings):
-    cls = REGISTRY.get(STRATEGIES, name)
-    strategy = cls(cls.settings_class(**settings), problem)
-    return strategy, strategy.search(EventHandler())
-
-
-def test_the_space_keeps_its_contract():
-    check_space(planted().space)
-
-
 SEARCHES = [
     ("pd-darts", {"epochs": 4, "rung_epochs": 1}),
     ("pd-darts-entropy", {"learning_rate": 0.02, "fix_per_epoch": 1, "warmup_epochs": 1}),
@@ -116,22 +105,9 @@ SEARCHES = [
 
 @pytest.mark.parametrize(("name", "settings"), SEARCHES)
 def test_a_search_finds_the_answer(name, settings):
-    _, found = search(planted(), name, **settings)
+    cls = REGISTRY.get(STRATEGIES, name)
+    found = cls(cls.settings_class(**settings), planted()).search(EventHandler())
     assert found.architecture.decisions == ANSWER
-
-
-def worth(architecture):
-    """How much of the logit an architecture explains: each signal, help and harm have variance 1."""
-    blocks = sum(architecture.decisions[f"block{k}"] == "signal" for k in range(BLOCKS))
-    return (
-        blocks + ("help" in architecture.decisions["sources"]) - ("harm" in architecture.decisions["sources"])
-    )
-
-
-def test_random_search_takes_the_best_that_it_has_drawn():
-    strategy, found = search(planted(), "random", candidates=18, rung_epochs=1)
-    worths = [worth(architecture) for architecture in strategy.architectures]
-    assert worth(found.architecture) == max(worths) > np.mean(worths) + 1
 
 
 REGISTRY = load_registry()
