@@ -1,5 +1,6 @@
 """Event files for TensorBoard hold each epoch once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.training.events import EpochEnded, RunBegan, StepEnded
 from automtl_core.training.metric import MetricValue
-from automtl_listeners.listeners import TensorBoard
+from automtl_listeners.listeners import TensorBoard, in_words
 from automtl_testing.samples import binary_metrics, regression_metrics
 
 
@@ -49,6 +50,14 @@ def test_an_epoch_has_losses_and_defined_metrics_by_phase_and_task():
         "warm-up/click/gauc": 0.6, "warm-up/price/rmse": 3.0, "warm-up/price/mae": 2.0,
         "warm-up/price/r2": 0.1, "warm-up/entropy": 0.2,
     }  # fmt: skip
+
+
+def test_a_decision_is_a_sentence_with_its_effect_and_the_interval():
+    found = Evidence("layer", "mlp-8", "chosen", "better", against="zero", difference=-0.1)
+    known = replace(found, error=0.01)
+    effect = "layer: mlp-8 chosen instead of zero; effect on held-out loss -0.1000"
+    low, high = known.interval
+    assert (in_words(found), in_words(known)) == (effect, f"{effect} [{low:+.4f}, {high:+.4f}]")
 
 
 pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install 'automtl[tensorboard]'")
