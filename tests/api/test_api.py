@@ -83,24 +83,6 @@ def test_a_run_tells_what_it_found(found, tmp_path):
     assert "if a field is permuted" not in other._repr_html_()
 
 
-def test_an_ensemble_predicts_the_mean_of_its_networks(tmp_path):
-    settings = {
-        **SETTINGS,
-        "space": {**SETTINGS["space"], "members": 4},
-        "strategy": {**SETTINGS["strategy"], "ahead": 0.0, "ensemble": 2},
-    }
-    run = automtl.search(shop(600), ["click", "rating"], settings=settings, name="mine")
-    assert any(part.startswith("member 2/") for part in run.sharing.index)
-    predicted = run.predict(shop(20))
-    assert predicted.shape == (20, 2)
-    network = run._trained.network
-    members = []
-    for member in network.members:
-        run._trained.network.forward = member.forward
-        members.append(run.predict(shop(20))["rating"])
-    assert np.allclose(predicted["rating"], np.mean(members, axis=0), atol=1e-5)
-
-
 def test_it_predicts_frames_as_they_were_given(found):
     run, _ = found
     frame = shop()

@@ -8,7 +8,6 @@ import automtl
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.errors import DataError, UsageError
 from automtl_core.prepare.split import TEST
-from automtl_export.encoder import exported
 
 ENCODERS = ("mean", "decay", "attention", "gru", "self-attention")
 CLOSE = 2e-6
@@ -55,18 +54,14 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tested(run):
     """The rows of the test part, and the output of the network for them as it was prepared."""
-    (folder,) = _prepared(run)
+    config = run._folder.config()
+    (folder,) = config.prepared_dir.glob(f"{config.dataset.name}-*-refit")
     data = Prepared.open(folder)
     frame = log()
     latest = frame.sort_values("when")["when"].iloc[-len(data.part(PARTS[TEST])) :].min()
     rows = frame[frame.when >= latest].reset_index(drop=True)
     assert len(rows) == len(data.part("test"))
     return rows, data
-
-
-def _prepared(run):
-    config = run._folder.config()
-    return list(config.prepared_dir.glob(f"{config.dataset.name}-*-refit"))
 
 
 def test_a_log_and_lists_give_the_same_predictions(run, tested):
@@ -78,14 +73,6 @@ def test_a_log_and_lists_give_the_same_predictions(run, tested):
     assert np.allclose(np.sort(by_log.to_numpy(), axis=0), np.sort(stored, axis=0), atol=CLOSE)
     lists = pd.DataFrame(made.encoder.decode(data.part("test")))
     assert np.allclose(run.predict(lists).to_numpy(), stored, atol=CLOSE)
-
-
-def test_rows_alone_and_together_are_predicted_alike(run, tested):
-    rows, _ = tested
-    together = run.predict(rows.head(20), history=log())
-    for place in range(20):
-        alone = run.predict(rows.iloc[[place]], history=log())
-        assert np.allclose(alone, together.iloc[[place]], atol=CLOSE)
 
 
 def test_an_unknown_user_has_an_empty_history(run):
@@ -140,22 +127,6 @@ def test_what_is_missing_is_named(run):
         run.predict(rows, history=log(50).drop(columns="shop"))
     with pytest.raises(DataError, match=r"events, row 0 .*when: expected a number, or a date"):
         run.predict(rows, history=log(50).assign(when="soon"))
-
-
-@pytest.mark.needs_extra("onnx")
-def test_the_exported_graph_equals_the_network(run, tested, tmp_path):
-    import onnxruntime
-
-    _, data = tested
-    run.export(tmp_path / "out")
-    lists = run._trained.encoder.decode(data.part("test"))
-    encoder = exported(tmp_path / "out" / "encode.py", tmp_path / "out" / "encoder")
-    session = onnxruntime.InferenceSession(str(tmp_path / "out" / "model.onnx"))
-    names = {one.name for one in session.get_inputs()}
-    for some in (slice(None), slice(3, 5)):
-        inputs = encoder({name: values[some] for name, values in lists.items()})
-        (found,) = session.run(None, {name: inputs[name] for name in names})
-        assert np.allclose(found, run.predict(pd.DataFrame(lists)[some]), atol=CLOSE)
 
 
 def test_a_network_without_history_takes_no_log(tmp_path, monkeypatch):

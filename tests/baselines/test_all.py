@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_baselines.parts import Towers
+from automtl_baselines.parts import GatingNetworks, Sizes, Towers
 from automtl_baselines.plugin import automtl_register_search_spaces
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import UsageError
@@ -183,3 +183,20 @@ def test_gates_of_members_have_mean_weights(space, name):
     made = space(name, **MEMBERS)
     use = expert_use(made.supernet().network, sample_part(made.schema, 50, 0), 16, CPU)
     assert all(sum(weights.values()) == pytest.approx(1) for weights in use.weights.values())
+
+
+def test_gating_networks_give_together_what_each_gives_alone():
+    torch.manual_seed(0)
+    gating, x, experts = (
+        GatingNetworks(4, ["a", "b", "c"], ["x", "y"]),
+        torch.randn(5, 4),
+        torch.randn(5, 3, 6),
+    )
+    alone = torch.stack([one(x, experts) for one in gating], dim=1)
+    assert torch.allclose(gating(x, experts), alone, atol=1e-6)
+
+
+def test_models_of_earlier_versions_open_unless_their_inputs_were_searched():
+    assert Sizes.parse({"features": "fixed"}) == Sizes()
+    with pytest.raises(UsageError, match="does not have the setting features"):
+        Sizes.parse({"features": "searched"}, "space", "mmoe")

@@ -1,13 +1,13 @@
-"""Boosting: the trees of a task, what they read, and that it is a model like any other."""
+"""Boosting: the trees of a task, what they read, that it is a model like any other, and trees as tensors."""
 
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 from automtl_baselines.boosting import Boosting, BoostingSettings, Grower, GrownTrees, Rows
+from automtl_baselines.tensor_trees import TensorTrees
 from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
@@ -17,15 +17,12 @@ from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.modules.embedding import PretrainedVectors
 from automtl_core.modules.network import Ensemble
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Costs, Result
-from automtl_core.run_dir.run import Run
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
 from automtl_core.training.learner import TrainingData
-from automtl_core.workflow.workflow import Workflow
 from automtl_export.exporter import graph, inputs
 from automtl_testing.samples import sample_part, sample_problem, sample_schema
 
@@ -67,7 +64,9 @@ def test_where_validation_does_not_tell_there_are_as_many_trees_as_patience():
     assert grow(validation=nobody).text == grown.text
 
 
-pytest.importorskip("lightgbm", reason="LightGBM is not installed: pip install 'automtl[boosting]'")
+lightgbm = pytest.importorskip(
+    "lightgbm", reason="LightGBM is not installed: pip install 'automtl[boosting]'"
+)
 
 REGISTRY = load_registry()
 QUICK = {"rounds": 20, "patience": 5, "learning_rate": 0.3, "leaves": 4}
@@ -270,46 +269,6 @@ def test_it_needs_something_to_read():
     assert space(bags.encoded(plain().with_answers(aggregates=("tags",)))).choices() == {}
 
 
-@pytest.fixture(scope="module", params=["ids", {"aggregates": ["kind", ["kind", "size"]], "history": []}])
-def run(tmp_path_factory, request):
-    """Return a line, and a run on a file of categories, numbers with blanks, and labels with blanks."""
-    folder = tmp_path_factory.mktemp("boosting")
-    part = planted(1, "size", rows=2000)
-    draw = np.random.default_rng(2)
-    frame = pd.DataFrame({"kind": [f"k{one}" for one in part.ids[:, 0]], "size": part.dense[:, 0],
-                          "click": part.labels[:, 0].astype(int)})  # fmt: skip
-    frame["paid"] = np.where(draw.random(2000) < 0.4, np.nan, 3 * frame["size"].fillna(2.0) + 10)
-    frame.to_csv(folder / "own.csv", index=False)
-    dataset = {"name": "table", "files": "own.csv", "sparse": ["kind"], "dense": ["size"], "labels": {
-        "click": {}, "paid": {"kind": "regression"}}}  # fmt: skip
-    layer = {"dataset": dataset, "data_dir": folder, "prepared_dir": folder / "prepared",
-             "features": request.param, "space": QUICK, "training": {"min_positives": 10}}  # fmt: skip
-    line = Workflow(REGISTRY)
-    found = line.search(line.model("boosting", [layer]), folder / "runs", "trees")
-    return line, Run.open(found.path), folder
-
-
-def test_a_run_learns_and_evaluates_to_the_same_numbers(run):
-    line, found, _ = run
-    result = found.read(Result)
-    assert result.test["click"].values["auc"] > 0.85
-    assert result.test["paid"].values["r2"] > 0.8
-    assert found.read(Costs).seconds["train"] > 0
-    assert "boosting click without categories" in (found.path / "log.txt").read_text()
-    assert line.evaluate(found.path).repeats
-
-
-def test_new_rows_are_scored(run):
-    line, found, folder = run
-    pd.DataFrame({"kind": ["k3", "never seen", ""], "size": [0.0, 2.0, None]}).to_csv(folder / "new.csv")
-    line.predict(found.path, folder / "new.csv", folder / "out.csv", [])
-    scores = pd.read_csv(folder / "out.csv")
-    assert (scores["click"] > 0.5).tolist() == [False, True, True]
-    assert scores["paid"].to_numpy() == pytest.approx([10, 16, 16], abs=1.5)
-    tested = line.measure(found.path, folder / "own.csv")
-    assert tested.rows == 200, "the test rows"
-
-
 HISTORY = sample_schema(histories=True).encoded(KEYS.with_answers(history=("matches", "last-2")))
 VECTORS = SparseField("seen:vector", 9, vectors=Pretrained("seen", 3))
 
@@ -328,3 +287,91 @@ def test_its_graph_predicts_as_it_for_any_number_of_rows(schema):
         part = sample_part(schema, rows, 3)
         assert torch.allclose(traced(*inputs(part, schema).values()), logits_of(model, part), atol=1e-6)
     assert logits_of(model, part)[:, 1:].any(0).all()
+
+
+def columns(seed, rows=3000):
+    """Return numbers, one of them often missing, a column of few categories, and one of up to 10,000."""
+    draw = np.random.default_rng(seed)
+    found = draw.standard_normal((rows, 5)).astype(np.float32)
+    found[draw.random(rows) < 0.2, 0] = np.nan
+    found[:, 1] = found[:, 1].round(1)  # so that many numbers are beside a threshold
+    found[:, 3] = draw.integers(0, 40, rows)
+    found[:, 4] = (40 * draw.pareto(0.5, rows)).clip(max=9999).astype(int)
+    return found
+
+
+def strange(seed):
+    """Return columns with missing and infinite numbers, and with categories that no training row has."""
+    found = columns(seed)
+    for k, value in enumerate((np.nan, np.inf, -np.inf, 0.0)):
+        found[k::11, :3] = value
+    for k, value in enumerate((np.nan, -3, 41, 123_456)):
+        found[k::13, 3:] = value
+    return found
+
+
+def trained(objective="binary", rounds=40, seed=0, width=5, **params):
+    read = columns(seed)
+    effects = np.random.default_rng(seed).standard_normal((2, 40))
+    target = np.nan_to_num(read[:, 0], nan=2) + read[:, 1] + effects[0, read[:, 3].astype(int)]
+    target += effects[1, read[:, 4].astype(int) % 40]
+    labels = target > 0 if objective == "binary" else 100 + 3 * target
+    chosen = {"objective": objective, "verbosity": -1, "num_threads": 1, "learning_rate": 0.2, **params}
+    data = lightgbm.Dataset(read[:, :width], labels, categorical_feature=[*range(3, width)], params=chosen)
+    return lightgbm.train(chosen, data, rounds)
+
+
+def same(booster):
+    """Check that all scores are the same for ordinary and strange columns; return the trees."""
+    trees = TensorTrees([booster])
+    for read in (columns(1), strange(2)):
+        expected = booster.predict(read[:, : booster.num_feature()], raw_score=True)
+        found = trees(torch.from_numpy(read))[:, 0].numpy()
+        assert found == pytest.approx(expected, rel=1e-12, abs=1e-12)
+    return trees
+
+
+@pytest.mark.parametrize("objective", ["binary", "regression", "regression_l1", "poisson"])
+def test_missing_numbers_categories_and_regressions_are_read_as_by_lightgbm(objective):
+    booster = trained(objective)
+    same(booster)
+    splits = booster.trees_to_dataframe().dropna(subset="split_feature")
+    assert {("<=", "NaN"), ("<=", "None"), ("==", "None")} <= {
+        *zip(splits.decision_type, splits.missing_type, strict=True)
+    }
+
+
+def test_deep_trees_are_walked_to_their_ends():
+    assert same(trained(rounds=5, num_leaves=127, min_data_in_leaf=2)).steps > 12
+
+
+def test_trees_may_read_the_first_columns_alone():
+    assert not same(trained(width=3)).categorical
+
+
+def test_tasks_are_side_by_side_and_one_without_trees_has_zeros():
+    boosters, read = [trained(width=3), None, trained("regression", rounds=7)], columns(1)
+    found = TensorTrees(boosters)(torch.from_numpy(read)).numpy()
+    assert not found[:, 1].any()
+    for t in (0, 2):
+        expected = boosters[t].predict(read[:, : boosters[t].num_feature()], raw_score=True)
+        assert found[:, t] == pytest.approx(expected, rel=1e-12, abs=1e-12)
+    assert not TensorTrees([None])(torch.from_numpy(read)).any()
+
+
+def test_trees_of_one_leaf_are_constants():
+    trees = same(trained("regression", rounds=3, min_data_in_leaf=3000))
+    assert trees.steps == 0
+    assert same(trained(rounds=30, min_data_in_leaf=1200)).steps < 4
+
+
+def test_a_number_between_two_of_float32_is_compared_as_by_lightgbm():
+    one = np.float32(1)
+    read = np.array([np.nextafter(one, np.float32(k)) for k in (0, 2)] + [one] * 2, np.float32)
+    rows = np.repeat(read, 50)[:, None]
+    booster = lightgbm.train(
+        {"objective": "regression", "verbosity": -1, "min_data_in_leaf": 1, "num_threads": 1},
+        lightgbm.Dataset(rows, np.repeat([0, 1, 0, 0], 50)), 5)  # fmt: skip
+    found = TensorTrees([booster])(torch.from_numpy(rows))[:, 0].numpy()
+    assert found == pytest.approx(booster.predict(rows), rel=1e-12)
+    assert found[50] > found[0] == found[150], "it tells the number from its neighbour"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from automtl_baselines.linear import Linear, LinearSettings
+from automtl_baselines.linear import ITERATIONS, Linear, LinearSettings
 from automtl_core.choices import Architecture
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
@@ -152,7 +152,10 @@ def test_the_end_of_a_training_can_be_asked_for():
     parts = [sample_part(schema, 400, seed) for seed in (1, 2)]
     told = []
     learned(schema, *parts, lambda done, until: told.append((done, until)), penalties=(30.0, 2.0))
-    assert [until for _, until in told] == [0.5, 1.0], "one iteration for each penalty"
+    assert told == [(0.5 / ITERATIONS, 0.5), (1 / ITERATIONS, 1.0)], "one iteration for each penalty"
+    again, data = model_of(schema), TrainingData(*parts, schema.tasks)
+    again.refit(model_of(schema), data, 0, lambda done, until: told.append((done, until)))
+    assert told[2:] == [(1 / ITERATIONS, 1.0)]
 
 
 def test_a_task_without_labels_that_differ_takes_the_largest_penalty():

@@ -9,11 +9,23 @@ from automtl_core.choices import AnyOf, Architecture
 from automtl_core.data.fitting import bin_edges
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Pretrained, SparseField
-from automtl_core.registry.kinds import BALANCERS, DATASETS, HISTORY_ENCODERS, OPS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import (
+    BALANCERS,
+    DATASETS,
+    EXPORTERS,
+    HISTORY_ENCODERS,
+    LISTENERS,
+    LOSSES,
+    METRICS,
+    OPS,
+    SPACES,
+    STRATEGIES,
+    TASK_KINDS,
+)
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Component
 from automtl_core.system import seeds
-from automtl_testing.contracts import CHECKS, SCHEMAS, Subject
+from automtl_testing.contracts import CHECKS, Subject
 from automtl_testing.datasets import check_dataset
 from automtl_testing.samples import sample_part, sample_problem, sample_schema
 from automtl_testing.spaces import check_space
@@ -22,11 +34,6 @@ from automtl_testing.strategies import check_strategy
 from .objects import counted_once, need
 
 REGISTRY = load_registry()
-FAMILY_MEMBERS = {
-    "mlp-*": ["mlp-16", "mlp-48"],
-    "mlp-linear-*": ["mlp-linear-16"],
-    "factorised-*": ["factorised-8"],
-}
 LEARNERS = ["boosting", "linear"]
 """Spaces whose models learn by themselves: what holds for networks is not for them."""
 NETWORKS = [name for name in REGISTRY.names(SPACES) if name not in LEARNERS]
@@ -39,10 +46,6 @@ SMALL = {"desan": {
 NARROW = {"embedding_dim": 4, "expert_layers": [8, 4], "tower_layers": [4]}
 """Sizes of hand-designed models."""
 SMALL["average"] = {"models": [{"name": "desan", **SMALL["desan"], "layers": 1}, {"name": "mmoe", **NARROW}]}
-
-
-def ops():
-    return [member for name in REGISTRY.names(OPS) for member in FAMILY_MEMBERS.get(name, [name])]
 
 
 def space(name, schema, sizes=None):
@@ -69,13 +72,15 @@ SEARCHES = {
 }
 
 
+PLAIN = (OPS, BALANCERS, HISTORY_ENCODERS, LOSSES, METRICS, TASK_KINDS, LISTENERS, EXPORTERS)
+"""Kinds of objects that are checked with their defaults; of a family, such as `ndcg-*`, two members."""
 SUBJECTS = [
-    *(Subject(REGISTRY, OPS, name, {}, None) for name in ops()),
     *(Subject(REGISTRY, SPACES, name, SMALL.get(name, NARROW), None) for name in NETWORKS),
     *(
-        Subject(REGISTRY, kind, n, {}, None)
-        for kind in (BALANCERS, HISTORY_ENCODERS)
-        for n in REGISTRY.names(kind)
+        Subject(REGISTRY, kind, member, {}, None)
+        for kind in PLAIN
+        for name in REGISTRY.names(kind)
+        for member in dict.fromkeys(name.replace("*", number) for number in ("1", "16"))
     ),
 ]
 
@@ -87,18 +92,6 @@ def test_contract(subject, tmp_path):
     CHECKS[subject.kind.plural](subject, subject.parsed(), tmp_path)
 
 
-@pytest.mark.parametrize("fields", ["numbers alone", "multi-valued fields alone"])
-@pytest.mark.parametrize("name", NETWORKS)
-def test_space_without_a_categorical_field_of_one_value(name, fields):
-    schema = SCHEMAS[fields]()
-    keys = schema.fields()[:1]
-    schema = schema.encoded(plain().with_answers(aggregates=keys, numbers="bins"))
-    made = space(name, schema, {} if name in SMALL else NARROW)
-    made.edges = bin_edges(sample_part(schema, 100, seed=3), schema)
-    check_space(made, architectures=2)
-    assert made.costs() or not made.choices()
-
-
 ENCODED = {
     "aggregates": ("tags", ("tab", "user")), "numbers": "bins", "derived": [["x0", "/", "x1"]],
     "history": ("matches", "last-2", "mean", "attention"),
@@ -106,8 +99,10 @@ ENCODED = {
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_space_with_all_encodings(name):
-    schema = sample_schema(dense=2, histories=True).encoded(plain().with_answers(**ENCODED))
+def test_space_with_all_encodings_and_pretrained_vectors(name):
+    sample = sample_schema(dense=2, histories=True)
+    vectors = SparseField("item:vector", 9, vectors=Pretrained("item", 3))
+    schema = replace(sample, sparse=(*sample.sparse, vectors)).encoded(plain().with_answers(**ENCODED))
     made = space(name, schema, SMALL.get(name, NARROW))
     made.edges = bin_edges(sample_part(schema, 200, seed=3), schema)
     check_space(made, architectures=3)
@@ -130,26 +125,12 @@ def test_strategy(name, settings):
     check_strategy(partial(cls, cls.settings_class(**settings)), problem)
 
 
+@pytest.mark.parametrize("split", ["", "time", "user"])
 @pytest.mark.parametrize("name", REGISTRY.names(DATASETS))
-def test_dataset(name, raw_dataset, tmp_path_factory):
-    check_dataset(*raw_dataset(name), tmp_path_factory.mktemp("work"))
-
-
-@pytest.mark.parametrize("split", ["time", "user"])
-@pytest.mark.parametrize("name", REGISTRY.names(DATASETS))
-def test_dataset_with_another_split(name, split, raw_dataset, tmp_path_factory):
+def test_dataset(name, split, raw_dataset, tmp_path_factory):
     dataset, data_dir = raw_dataset(name)
-    if getattr(dataset, split) is None:
+    if split and getattr(dataset, split) is None:
         pytest.skip(f"{name} has no {split}")
-    again = type(dataset)(dataset.settings.model_copy(update={"split": split}))
-    check_dataset(again, data_dir, tmp_path_factory.mktemp("work"))
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_space_with_pretrained_vectors(name):
-    schema = sample_schema(regression=False, multi=False, histories=True)
-    schema = schema.encoded(plain().with_answers(history=("last-1",)))
-    vectors = SparseField("item:vector", 9, vectors=Pretrained("item", 3))
-    made = space(name, replace(schema, sparse=(*schema.sparse, vectors)))
-    check_space(made, architectures=2)
-    assert made.cost(made.supernet().architecture()).parameters > 0
+    if split:
+        dataset = type(dataset)(dataset.settings.model_copy(update={"split": split}))
+    check_dataset(dataset, data_dir, tmp_path_factory.mktemp("work"))

@@ -18,8 +18,6 @@ from automtl_export.formats import Onnx
 
 from .test_served import table
 
-pytestmark = pytest.mark.needs_extra("onnx", "boosting")
-
 SMALL = {"embedding_dim": 4, "experts": 2, "expert_layers": [8], "tower_layers": []}
 MODELS = {
     "mmoe": SMALL,
@@ -157,7 +155,8 @@ def check(seed, folder, model):
     return float(np.abs((found - expected.to_numpy()) / units).max())
 
 
+@pytest.mark.needs_extra("onnx", "boosting")
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of tables so small
-@pytest.mark.parametrize(("seed", "model"), list(zip((9, 5, 10, 1), MODELS, strict=True)))
+@pytest.mark.parametrize(("seed", "model"), list(zip((7, 5, 10, 1), MODELS, strict=True)))
 def test_an_export_predicts_as_its_run(seed, model, tmp_path):
     assert check(seed, tmp_path, model) < CLOSE

@@ -86,7 +86,7 @@ def times(draw, unit, moments):
 def table(seed):
     """Return a random table."""
     draw = np.random.default_rng([47, seed])
-    user, when, *names = draw.permutation(NAMES)[:9].tolist()
+    user, when, *names = draw.permutation(NAMES)[:10].tolist()
     kinds = {name: str(draw.choice(["text", "text", "integer"])) for name in names[:3]}
     blanks = ["NA", "-"] if draw.random() < 0.5 else []
     blank = draw.choice(["", *blanks]) if blanks else ""
@@ -146,10 +146,12 @@ def table(seed):
     if how == "log":
         bits = {"yes": "1", "Y": "1", "no": "0"} if words else {}
         found["log"] = log.replace({names[3]: bits}) if bits else log
+        amounts = np.random.default_rng(seed).integers(0, 9, len(log)).astype(str)
+        found["log"] = found["log"].assign(**{names[7]: np.where(amounts == "3", "", amounts)})
         form = str(draw.choice(INSTANTS)) if unit in INSTANTS else unit
         found["other"] = found["log"].assign(**{when: times(draw, form, drawn[1])})
         same = form == unit
-        settings["history"] = {"files": f"log{ending}"}
+        settings["history"] = {"files": f"log{ending}", "numbers": {names[7]: {"scaling": "log"}}}
     elif how == "texts":
         action = names[5]
         found["rows"] = rows.assign(**{action: draw.choice(["view", "cart", "buy", ""], len(rows))})

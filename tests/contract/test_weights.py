@@ -8,8 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_baselines.linear import Linear, LinearSettings
-from automtl_core.choices import Architecture
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, History, Label, Sparse
 from automtl_core.prepare.prepare import prepare
@@ -18,7 +16,6 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.training.balancer import task_losses
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
-from automtl_core.training.learner import TrainingData
 from automtl_core.training.loop import objective
 from automtl_core.training.recipe import Recipe
 
@@ -227,56 +224,6 @@ def replace_weights(data):
             return replace(super().part(name), weights=None)
 
     return Plain(data.path, data.manifest)
-
-
-def logits_of(model, part):
-    with torch.no_grad():
-        return model(take(part, np.arange(len(part)), CPU.device).features).double().numpy()
-
-
-@pytest.mark.parametrize("weights", WEIGHTS)
-def test_a_linear_model_of_weights_is_that_of_copies(pair, weights, monkeypatch):
-    monkeypatch.setattr("automtl_baselines.linear.TOLERANCE", 1e-12)
-    monkeypatch.setattr("automtl_baselines.linear.ITERATIONS", 500)
-    one, two = pair(weights)
-    edges = np.array([[0, 0.2, 0.4, *[0.6] * 30], [0, 1, 2, *[5] * 30]], np.float32)
-
-    def learned(data):
-        schema = data.schema
-        settings = LinearSettings(penalties=(5.0,))
-        model = Linear(schema, settings, REGISTRY.op).with_edges(edges).network(Architecture({}))
-        rows = TrainingData(data.part("train"), data.part("validation"), schema.tasks)
-        model.learn(rows, 0, lambda done, until: True)
-        return logits_of(model, one.part("test"))
-
-    weighted, plain, without = map(learned, (one, two, replace_weights(one)))
-    assert weighted == pytest.approx(plain, abs=5e-3)
-    assert np.abs(weighted - without).max() > 0.05
-
-
-@pytest.mark.needs_extra("boosting")
-def test_boosted_trees_of_weights_are_about_those_of_copies(tmp_path):
-    """Trees draw rows, and so differ; the weights of clicks shift all predictions."""
-    from automtl_baselines.boosting import Boosting, BoostingSettings
-
-    frame = logged()
-    likely = np.where(frame["price"] > 6, 0.7, 0.2)
-    frame["click"] = (np.random.default_rng(1).random(ROWS) < likely).astype(int)
-    frame["whole"] = 1 + 2 * frame["click"]
-    one = prepare(Logged(frame, weights="whole"), "one", None, tmp_path)
-    two = prepare(Logged(repeated(frame, "whole")), "two", None, tmp_path)
-
-    def learned(data):
-        settings = BoostingSettings(rounds=10, patience=10, leaves=4, learning_rate=0.1)
-        model = Boosting(data.schema, settings, REGISTRY.op).network(Architecture({}))
-        same = replace(data.part("test"), labels=np.zeros((90, 3), np.float32))  # which stops no growth
-        rows = TrainingData(data.part("train"), same, data.schema.tasks)
-        model.learn(rows, 0, lambda done, until: True)
-        return logits_of(model, one.part("train"))[:, 0]
-
-    weighted, plain, without = map(learned, (one, two, replace_weights(one)))
-    assert np.abs(weighted - plain).mean() < 0.15
-    assert (weighted - without).mean() > 0.8
 
 
 def test_a_row_of_weight_0_leaves_its_values_and_numbers_out_but_not_its_events(tmp_path):

@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import automtl
 from automtl_core.data.frames import NewExamples, frame_rows
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import UNUSED, Label
@@ -51,15 +50,14 @@ def test_a_wrong_weight_is_a_faulty_row(prepared, value):
     assert error.value.fix.startswith("correct dataset.weights ")
 
 
-def test_a_blank_label_is_missing_and_data_frames_write_floats(rows_of):
-    text = HEADED + "a,1.0\nb,0.0\nc,\nd,1\ne,0\n"
-    assert rows_of(table(), {"clicks.csv": text}) == [("a", 1), ("b", 0), ("c", None), ("d", 1), ("e", 0)]
-
-
-def test_texts_that_mean_one(rows_of):
-    found = table(labels={"click": {"positive": ["yes", "Y"]}})
-    text = HEADED + "a,yes\nb,no\nc,\nd,Y\ne,y\n"
-    assert rows_of(found, {"clicks.csv": text}) == [("a", 1), ("b", 0), ("c", None), ("d", 1), ("e", 0)]
+@pytest.mark.parametrize(
+    ("label", "texts"),
+    [({}, ["1.0", "0.0", "", "1", "0"]), ({"positive": ["yes", "Y"]}, ["yes", "no", "", "Y", "y"])],
+)
+def test_a_blank_label_is_missing_and_others_are_0_and_1(rows_of, label, texts):
+    text = HEADED + "".join(f"{user},{one}\n" for user, one in zip("abcde", texts, strict=True))
+    expected = [("a", 1), ("b", 0), ("c", None), ("d", 1), ("e", 0)]
+    assert rows_of(table(labels={"click": label}), {"clicks.csv": text}) == expected
 
 
 def test_a_label_counts_only_where_the_given_one_is_one(rows_of):
@@ -276,34 +274,6 @@ def test_a_blank_is_no_action(prepared):
     assert set(done) == {0, 1}
 
 
-def test_a_new_log_has_texts_too(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    settings = {
-        "dataset": {**SETTINGS, "history": {"outcomes": OUTCOMES}},
-        "features": {"history": ["matches", "last-2"], "aggregates": ["user"]},
-        "training": {"epochs": 2, "min_positives": 5, "embedding_decay": 0.1},
-        "space": {"expert_layers": [8], "embedding_dim": 4},
-    }
-    for name in ("files", "labels"):
-        settings["dataset"].pop(name)
-    found = automtl.train(
-        log(1200).dropna(), {"event": {"positive": ["buy"]}}, settings=settings, name="mine"
-    )
-    run = automtl.load(found.path)
-    rows = log()[["user", "item", "when"]].assign(when=10_000)[:5]
-    known = run.predict(rows, history=log())
-    bits = log().assign(**{outcome: log().event == outcome.split("=")[1] for outcome in OUTCOMES})
-    lists = {name: [] for name in ("item", *OUTCOMES, "automtl:age")}
-    for row in rows.to_dict("records"):
-        mine = bits[bits.user == row["user"]].sort_values("when")
-        mine["automtl:age"] = 10_000 - mine.when
-        for name, values in lists.items():
-            values.append(mine[name].tolist()[-50:])
-    held = rows.assign(**{f"past:{name}": values for name, values in lists.items()})
-    assert np.allclose(known, run.predict(held), atol=2e-6)
-    assert not np.allclose(known, run.predict(rows, history=log().assign(event="view")), atol=1e-3)
-
-
 @pytest.mark.parametrize(
     ("outcomes", "message"),
     [
@@ -360,23 +330,6 @@ def test_a_column_whose_name_has_an_equals_sign(prepared):
     headless = made.to_csv(index=False, header=False)
     data = prepared({"rows.csv": headless}, **{**SETTINGS, "labels": ["a=b"]}, columns=[*made.columns])
     assert [task.name for task in data.schema.tasks] == ["a=b"]
-
-
-def test_new_rows_have_the_column_of_actions(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    settings = {
-        "dataset": {"sparse": ["user", "item"], "dense": {}},
-        "training": {"epochs": 1, "min_positives": 5},
-    }
-    run = automtl.train(log(), ["event=buy", "event=cart"], settings=settings, name="mine")
-    new = log(200)
-    predicted = run.predict(new.drop(columns="event"))
-    assert [*predicted] == ["event=buy", "event=cart"]
-    new.to_csv("new.csv", index=False)
-    found = run.evaluate(new)
-    assert found.loc["event=buy", "rows"] == new.event.notna().sum()
-    assert found.loc["event=cart", "positives"] == (new.event == "cart").sum()
-    assert run.evaluate(pd.read_csv("new.csv")).equals(found)
 
 
 @pytest.mark.parametrize(

@@ -1,29 +1,38 @@
-"""DESAN: its choices by name, its sizes, its landmarks, and the parts of a derived network."""
+"""DESAN: its choices by name, its landmarks, and its networks, with their BatchEnsemble."""
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture, OneOf
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import UnknownNameError
+from automtl_core.modules.batch_ensemble import Scales
+from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.modules.features import Features
+from automtl_core.modules.inputs import Inputs
+from automtl_core.modules.supernet import FixedGate
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
-from automtl_desan.network import Residual
+from automtl_core.training.batches import take
+from automtl_desan.network import DESANNetwork, Expert, Layer, Residual, Task as TaskNetwork
 from automtl_desan.ops import Identity, Zero
+from automtl_desan.selection import SelectiveGate
 from automtl_desan.space import DESAN, DESANSettings
-from automtl_testing.samples import plain_schema, sample_architectures
+from automtl_strategies.paths import Paths, PathSettings
+from automtl_testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
 from automtl_testing.spaces import check_space
 
 REGISTRY = load_registry()
 
 
-def desan(dense=1, **sizes):
+def desan(dense=1, schema=None, **sizes):
     sizes = {"embedding_dim": 4, "expert_width": 8, "tower_width": 8, "ops": ("identity", "mlp-16"), **sizes}
-    return DESAN(plain_schema(dense), DESANSettings.parse(sizes, "space"), REGISTRY.op)
+    return DESAN(schema or plain_schema(dense), DESANSettings.parse(sizes, "space"), REGISTRY.op)
 
 
-def test_labels():
+def test_choices_are_named_by_layer_expert_and_use():
     labels = set(desan(layers=2, experts=2, blocks=1, numbers="all").choices())
     assert labels == {
         "layer0/expert0/single", "layer0/expert0/interaction", "layer0/expert0/block0",
@@ -82,8 +91,7 @@ def test_a_network_whose_tasks_share_nothing_is_a_constant():
 
 def test_a_single_field_has_no_interaction():
     schema = Schema((SparseField("user", 5),), (DenseField("age"),), (Task("click"), Task("like")))
-    sizes = {"embedding_dim": 4, "expert_width": 8, "experts": 2, "ops": ["identity", "mlp-16"]}
-    space = DESAN(schema, DESANSettings.parse(sizes, "space"), REGISTRY.op)
+    space = desan(schema=schema, experts=2)
     supernet = space.supernet()
     features = Features(torch.tensor([[1], [4]]), torch.ones(2, 1))
     assert supernet(features).shape == (2, 2)
@@ -176,12 +184,6 @@ def test_experts_that_nobody_reads_in_a_pass_are_not_computed(way):
         assert len(computed) == 6
 
 
-def preset(name):
-    given = dict(load_registry().get(PRESETS, name)["space"])
-    assert given.pop("name") == "desan"
-    return given
-
-
 def test_preset_paper_is_the_papers_space_exactly():
     paper = {
         "embedding_dim": 16, "embedding_std": 0.01, "layers": 2, "experts": 4,
@@ -189,16 +191,17 @@ def test_preset_paper_is_the_papers_space_exactly():
         "members": 1, "gating": "all", "numbers": "all", "nested": False,
         "ops": ("identity", *(f"mlp-{h}" for h in (16, 32, 64, 128, 256, 512, 1024))),
     }  # fmt: skip
-    assert DESANSettings.parse(preset("paper"), "space").model_dump() == paper
-    assert set(preset("paper")) == set(paper), "whatever the defaults become"
+    preset = dict(REGISTRY.get(PRESETS, "paper")["space"])
+    assert preset.pop("name") == "desan"
+    assert DESANSettings.parse(preset, "space").model_dump() == paper
+    assert set(preset) == set(paper), "whatever the defaults become"
 
 
 OPS = ("identity", "mlp-16", "mlp-8", "mlp-linear-16+factorised-8")
 
 
 def with_landmarks(**sizes):
-    sizes = {"embedding_dim": 4, "expert_width": 8, "tower_width": 8, "experts": 3, "ops": OPS, **sizes}
-    return DESAN(plain_schema(), DESANSettings.parse(sizes, "space"), load_registry().op)
+    return desan(**{"experts": 3, "ops": OPS, **sizes})
 
 
 @pytest.mark.parametrize(
@@ -210,7 +213,7 @@ def with_landmarks(**sizes):
         ({"layers": 3, "blocks": 2}, {"shared-bottom", "mmoe", "single-task", "ple", "ple-2"}),
     ],
 )
-def test_which_there_are(sizes, names):
+def test_landmarks_are_those_that_the_sizes_can_hold(sizes, names):
     space = with_landmarks(**sizes)
     found = space.landmarks()
     assert set(found) == names | {f"all-{op}" for op in OPS}
@@ -282,8 +285,115 @@ def test_the_widest_mlp(ops, widest):
     assert with_landmarks(ops=ops).landmarks()["mmoe"].decisions["layer0/expert0/block0"] == widest
 
 
-def test_everything_open_with_one_op():
+def test_a_landmark_has_everything_open_with_one_op():
     space = with_landmarks(layers=2, blocks=2)
     decisions = space.landmarks()["all-mlp-8"].decisions
     for name, choice in space.choices().items():
         assert decisions[name] == (choice.options if isinstance(choice, AnyOf) else "mlp-8")
+
+
+TWO_FIELDS = (SparseField("user", 5), SparseField("item", 3))
+SCHEMA = Schema(TWO_FIELDS, (DenseField("x"),), (Task("click"),))
+FEATURES = Features(torch.tensor([[1, 2], [4, 0]]), torch.tensor([[7.0], [8.0]]))
+
+
+class Times(nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x, *more):
+        return self.factor * x
+
+
+def all_of(name, *options):
+    return FixedGate(AnyOf(name, options), options)
+
+
+def test_a_residual_block_adds_to_what_it_reads():
+    assert Expert(Times(2.0), [Times(3.0), Residual(Times(4.0))])(torch.ones(1)).item() == 2 * 3 * (1 + 4)
+
+
+def network():
+    """Return two layers of one expert: it reads the embeddings' sum, and above doubles that."""
+
+    class Sum(nn.Module):
+        def forward(self, encoded):
+            return encoded.sparse.sum((1, 2))[:, None]
+
+    below, gate = (SelectiveGate(9, ["a"], all_of("experts", "a"), width=1) for _ in range(2))
+    layers = {"layer0": Layer({"a": Sum()}), "layer1": Layer({"a": Expert(below, [Times(2.0)])})}
+    task = TaskNetwork(gate, 4, 0.0)
+    task.tower = nn.Identity()
+    inputs = Inputs(SCHEMA, 4, 1.0)
+    nn.init.ones_(inputs.embedding.table.weight)
+    return DESANNetwork(inputs, layers, [task])
+
+
+def test_a_layer_reads_the_one_below():
+    assert network()(FEATURES).tolist() == [[16]] * 2
+
+
+def drawn(**sizes):
+    space = desan(experts=2, **sizes)
+    (architecture,) = sample_architectures(space, 1)
+    torch.manual_seed(0)
+    return space.network(architecture)
+
+
+def features(rows):
+    part = sample_part(plain_schema(), rows, seed=0)
+    return take(part, np.arange(rows), torch.device("cpu")).features
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_the_prediction_is_the_mean_over_networks_with_the_scales_of_each_member(layers):
+    sizes = {"members": 3, "layers": layers}
+    together = drawn(**sizes).eval()
+    scales = [module for module in together.modules() if isinstance(module, Scales)]
+    assert len(scales) == 2 * layers + 2 * 2, (
+        "two experts of each layer, and two layers of each of two towers"
+    )
+    with torch.no_grad():
+        for one in scales:
+            one.scale.copy_(torch.randn(one.scale.shape))
+        predicted = together(features(5))
+        alone = []
+        for member in range(3):
+            single = drawn(**sizes).eval()
+            single.load_state_dict(together.state_dict())
+            for one in (module for module in single.modules() if isinstance(module, Scales)):
+                one.scale.copy_(one.scale[member].expand(3, -1).clone())
+            alone.append(single(features(5)))
+    assert torch.allclose(predicted, torch.stack(alone).mean(0), atol=1e-6)
+
+
+def test_prediction_takes_the_flops_of_all_members_above_the_gates():
+    schema = plain_schema()
+    one, three = (cost_of(drawn(members=m), blank_features(schema, torch.device("cpu"))) for m in (1, 3))
+    gates = [task.gate for task in drawn(members=1).tasks]
+    once = sum(2 * weight.numel() for gate in gates for weight in gate.gating.parameters())
+    assert once
+    assert three.flops_per_row == 3 * one.flops_per_row - 2 * once
+
+
+def test_a_search_uses_the_first_member_alone():
+    together = drawn(members=3).eval()
+    with torch.no_grad():
+        for one in (module for module in together.modules() if isinstance(module, Scales)):
+            one.scale.copy_(torch.randn(one.scale.shape))
+        whole = together(features(6))
+        together.use_members(1)
+        first = together(features(6))
+        for one in (module for module in together.modules() if isinstance(module, Scales)):
+            one.scale[1:] = 0
+        assert torch.equal(together(features(6)), first)
+    assert not torch.allclose(first, whole, atol=1e-4)
+
+
+def test_the_supernet_of_single_paths_has_one_member():
+    space = desan(experts=2, members=3)
+    paths = Paths(sample_problem(space), PathSettings())
+    assert [paths.relaxed.supernet.network.members, paths.supernet.network.members] == [1, 1]
+    (architecture,) = sample_architectures(space, 1)
+    assert space.network(architecture).members == 3

@@ -1,4 +1,4 @@
-"""The lines of Python in the README run in a notebook, and so does the notebook of the tutorials."""
+"""The Python code of the README, of the notebook of the tutorials and of docs/hooks.md works."""
 
 import re
 from pathlib import Path
@@ -9,9 +9,16 @@ import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
+from automtl_core.dataset.dataset import DatasetSettings
+from automtl_core.registry.kinds import KINDS
+from automtl_core.registry.plugins import load_registry
+from automtl_testing.datasets import check_dataset
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-(CODE,) = re.findall(r"^## From Python\n\n```python\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+(README_CODE,) = re.findall(
+    r"^## From Python\n\n```python\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE
+)
 QUICK = {
     "space": {"experts": 2, "embedding_dim": 4, "ops": ["identity", "mlp-8"]},
     "strategy": {"name": "random", "candidates": 2, "rung_epochs": 1},
@@ -27,11 +34,11 @@ def lines(tmp_path, monkeypatch):
     click = random.integers(0, 2, 1000)
     user, like = random.integers(0, 30, 1000), click * random.integers(0, 2, 1000)
     pd.DataFrame({"user_id": user, "click": click, "like": like}).to_csv("feed.csv", index=False)
-    return CODE.replace("labels=", f"settings={QUICK!r}, labels=")
+    return README_CODE.replace("labels=", f"settings={QUICK!r}, labels=")
 
 
 def test_the_readme_and_the_tutorial_run_in_a_notebook(lines):
-    assert len([line for line in CODE.splitlines() if line]) <= 6
+    assert len([line for line in README_CODE.splitlines() if line]) <= 6
     readme = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(part) for part in (lines, "model")])
     tutorial = nbformat.read(ROOT / "docs" / "tutorials" / "python.ipynb", as_version=4)
     report = "<iframe srcdoc="
@@ -42,3 +49,63 @@ def test_the_readme_and_the_tutorial_run_in_a_notebook(lines):
         cells = NotebookClient(notebook, timeout=300).execute().cells
         outputs = [str(cell.outputs) for cell in cells if cell.cell_type == "code"]
         assert [text in output for text, output in zip(shown, outputs, strict=True)] == [True] * len(shown)
+
+
+PAGE = (ROOT / "docs" / "hooks.md").read_text()
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+EXAMPLES = [block for block in BLOCKS if "@hookimpl" in block]
+OTHERS = [block for block in BLOCKS if block not in EXAMPLES and "def test_" not in block]
+"""What a script does."""
+FILES = re.findall(r"^```\{literalinclude\} (\S+)$", PAGE, flags=re.MULTILINE)
+HOOKS = [kind.hook for kind in KINDS.values()]
+
+
+@pytest.fixture
+def registry(tmp_path, monkeypatch):
+    """Install every example of the page itself as a plugin of its own."""
+    info = tmp_path / "automtl_docs-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: automtl-docs\nVersion: 1.0\n")
+    points = "".join(f"docs-{k} = automtl_docs_example_{k}\n" for k in range(len(EXAMPLES)))
+    (info / "entry_points.txt").write_text("[automtl]\n" + points)
+    for k, example in enumerate(EXAMPLES):
+        (tmp_path / f"automtl_docs_example_{k}.py").write_text(example)
+    monkeypatch.syspath_prepend(tmp_path)
+    return load_registry()
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_has_its_section_and_an_example(hook):
+    section = PAGE.split(f"\n## {hook}\n")[1].split("\n## ")[0]
+    assert "literalinclude" in section or f"@hookimpl\ndef {hook}():" in section
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_files_that_are_shown_are_examples_and_linked(file):
+    path = (ROOT / "docs" / file).resolve()
+    assert f"[`{path.name}`]({file})" in PAGE, "a forge shows the link alone"
+    assert path.is_file()
+    assert path.parents[1] == ROOT / "examples"
+
+
+def test_every_example_loads(registry):
+    problems = {row.name: row.problem for row in registry.rows if row.distribution == "automtl-docs"}
+    assert problems == {f"docs-{k}": None for k in range(len(EXAMPLES))}
+    assert len(EXAMPLES) == 3
+
+
+def test_a_script_runs_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    strategy = {"name": "pd-darts-entropy", "warmup_epochs": 0, "search_epochs": 1}
+    assert len(OTHERS) == 2
+    for block in OTHERS:
+        quick = block.replace('{"rows": 1000}}', '{"rows": 500}, "training": {"epochs": 1}, **SMALL}')
+        exec(quick, {"SMALL": {"strategy": strategy}})  # noqa: S102
+    assert (tmp_path / "runs" / "synthetic-1" / "result.json").exists()
+
+
+def test_the_dataset_without_files_is_prepared(tmp_path):
+    (code,) = [block for block in BLOCKS if "def content(" in block]
+    names = {}
+    exec(code, names)  # noqa: S102
+    check_dataset(names["Notebook"](DatasetSettings()), None, tmp_path)

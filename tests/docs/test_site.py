@@ -1,10 +1,13 @@
-"""The pages of the site: all are in its contents, and the commands that no test runs can at least be parsed.
+"""The pages of the site: contents, references, glossary and paper map, and commands that no test runs.
 
 `make docs` builds the site itself, with every warning as an error.
 """
 
+import ast
 import re
+import runpy
 import shlex
+from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
@@ -14,16 +17,17 @@ import yaml
 from automtl_cli.app import program, run
 from automtl_cli.configuration import check
 from automtl_cli.errors import Stop
+from automtl_cli.settings import NAMED, PARTS, explained
 from automtl_core.errors import UsageError
+from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Shared
 
-from .test_readme import SHOWN, commands
-from .test_tutorials import PROJECTS
+from .test_shown import PROJECTS, SHOWN, commands
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)
 RUN = {*(f"{name}.md" for name in SHOWN), *(f"tutorials/{name}.md" for name in PROJECTS)}
-"""Pages whose commands are run by `test_readme` and `test_tutorials`."""
+"""Pages whose commands are run by `test_shown`."""
 OTHER = {"pip", "python", "make", "MODEL=served", "curl", "tensorboard"}
 """Programs besides automtl; what the pages ask of them is shown only, unless a page of `RUN` has it."""
 SETTINGS = set(re.findall(r"^\| `([\w.]+)` \|", (DOCS / "settings.md").read_text("utf-8"), re.MULTILINE))
@@ -105,3 +109,61 @@ def test_commands_that_are_not_run_are_valid(page):
 )  # fmt: skip
 def test_a_wrong_command_is_a_fault(command):
     assert fault(command)
+
+
+@pytest.mark.skipif(
+    tuple(map(int, version("typer").split(".")[:2])) < (0, 29), reason="typer before 0.29 prints no types"
+)
+def test_the_reference_of_commands_is_up_to_date():
+    made = runpy.run_path(str(DOCS / "make_cli_reference.py"))["page"]()
+    assert (DOCS / "cli.md").read_text() == made, "run `make docs`"
+
+
+REGISTRY = load_registry()
+ALL = [
+    *((part, "") for part in PARTS),
+    *((name, n) for name, (_, kind) in NAMED.items() for n in REGISTRY.names(kind)),
+]
+
+
+@pytest.mark.parametrize(
+    ("file", "by"), [("settings.md", "settings_reference"), ("images/first-screen.svg", "picture")]
+)
+def test_what_make_docs_writes_is_up_to_date(file, by):
+    made = runpy.run_path(str(DOCS / f"make_{by}.py"))["page"]()
+    assert (DOCS / file).read_text() == made, "run `make docs`"
+
+
+@pytest.mark.parametrize(("kind", "name"), ALL, ids="-".join)
+def test_every_setting_says_what_it_is(kind, name):
+    for setting in explained(REGISTRY, kind, name).settings:
+        assert setting.description, f"{setting.name} has no docstring below it"
+
+
+ROOT = Path(__file__).parents[2]
+ROWS = [line for line in (ROOT / "research/paper-map.md").read_text().splitlines() if ".py:" in line]
+SOURCES = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip())
+def test_rows_of_the_paper_map_name_code_and_tests(row):
+    path, name = re.search(r"`([\w/]+\.py):(\w+)`", row).groups()
+    defined = {getattr(node, "name", None) for node in ast.walk(ast.parse((ROOT / path).read_text()))}
+    assert name in defined, f"{path} defines no {name}"
+    test = re.search(r"`(test_\w+)`", row).group(1)
+    assert f"def {test}(" in SOURCES, f"no test is called {test}"
+
+
+PRIVATE = r"searched with|mean of \S+ \+ |entrant|contest|unit of looks|optimism|dispensable|winner"
+PRIVATE += "|level with|aggregates by|trained in part"
+"""Words of this project alone, most of them of earlier versions."""
+
+
+def test_outcome_readme_help_and_report_have_no_private_words_and_the_glossary_40_terms():
+    golden = [path for room in ("cli", "report") for path in (ROOT / "tests" / room / "golden").iterdir()]
+    for page in (ROOT / "README.md", DOCS / "cli.md", *golden):
+        assert not re.findall(PRIVATE, page.read_text("utf-8"), re.IGNORECASE), page
+    terms = re.findall(r"^\| ([A-Za-z].*?) \| [A-Z]", (DOCS / "glossary.md").read_text("utf-8"), re.MULTILINE)
+    used = " ".join(page.read_text("utf-8") for page in DOCS.rglob("*.md") if page.name != "glossary.md")
+    assert len(terms) <= 40
+    assert not [term for term in terms if term.lower() not in used.lower()]

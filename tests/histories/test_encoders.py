@@ -2,16 +2,10 @@ import pytest
 import torch
 
 from automtl_histories.encoders import GRU, Decay, Mean, SelfAttention, TargetAttention
-from automtl_testing import check_history_encoder
 
 EVENTS = torch.tensor([[[4.0, 8.0], [2.0, 0.0]], [[5.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])
 KNOWN = torch.tensor([[True, True], [True, False], [False, False]])
 QUERY = torch.zeros(3, 1)
-
-
-@pytest.mark.parametrize("encoder", [Mean, Decay, TargetAttention, SelfAttention, GRU])
-def test_contract(encoder):
-    check_history_encoder(encoder)
 
 
 def test_the_mean_leaves_out_padding():

@@ -68,11 +68,6 @@ def ablation(score=losses, start=ALL, space=None, lost=0.0):
     return made
 
 
-def decide_all(made):
-    made.choose([name for name, choice in made.choices.items() if isinstance(choice, OneOf)])
-    made.close()
-
-
 def closed(*args, **given):
     """Return a weighing that has closed."""
     w = ablation(*args, **given)
@@ -98,30 +93,32 @@ def test_what_is_not_missed_is_closed_and_twins_are_not_closed_both():
     assert ("kept", "no significant effect") in verdicts.values()
 
 
-class Two(Space):
-    """Two places that read the same fields, and one that reads others."""
+class Gates(Space):
+    """Choose-anys with these options, of ten operations each."""
+
+    def __init__(self, **options):
+        self.options = options
 
     def choices(self):
-        fields = ("needed", "noise")
-        return {name: AnyOf(name, fields) for name in ("one", "two")} | {"other": AnyOf("other", ("noise",))}
+        return {name: AnyOf(name, of) for name, of in self.options.items()}
 
     def cost(self, architecture):
         flops = 10 * sum(map(len, architecture.decisions.values()))
         return Cost(flops, flops, flops)
 
 
-def test_what_nobody_misses_anywhere_is_closed_before_anything_is_weighed_by_itself():
-    scored = []
+# Two places that read the same fields, and one that reads others.
+TWO = Gates(one=("needed", "noise"), two=("needed", "noise"), other=("noise",))
 
+
+def test_what_nobody_misses_anywhere_is_closed_before_anything_is_weighed_by_itself():
     def score(decisions):
         """Noise in one place alone is missed: it has become a counterweight to the other."""
-        scored.append(decisions)
         places = [decisions[name] for name in ("one", "two")]
         total = np.ones(ROWS) + 0.1 * (2 - sum("needed" in place for place in places))
         return total + 0.1 * (sum("noise" in place for place in places) == 1)
 
-    everything = {name: choice.options for name, choice in Two().choices().items()}
-    w = closed(score, everything, Two())
+    w = closed(score, TWO.options, TWO)
     assert w.decisions == {"one": ("needed",), "two": ("needed",), "other": ()}
     noise = [e for e in w.evidence if e.option == "noise" and e.choice != "other"]
     assert [(e.choice, e.action, e.difference, e.flops) for e in noise] == [
@@ -135,22 +132,14 @@ def test_what_nobody_misses_anywhere_is_closed_before_anything_is_weighed_by_its
     )
 
 
-class Experts(Space):
-    """Two tasks that read two experts, one of which is needed."""
-
-    def choices(self):
-        return {f"task{k}/experts": AnyOf(f"task{k}/experts", ("expert0", "expert1")) for k in (0, 1)}
-
-    def cost(self, architecture):
-        flops = 10 * sum(map(len, architecture.decisions.values()))
-        return Cost(flops, flops, flops)
-
-
 def test_a_finding_is_about_fields_and_not_about_an_expert_that_another_seed_would_name_differently():
+    """Two tasks read two experts, one of which is needed."""
+
     def score(decisions):
         return np.ones(ROWS) + 0.1 * sum("expert1" not in read for read in decisions.values())
 
-    w = closed(score, {name: choice.options for name, choice in Experts().choices().items()}, Experts())
+    space = Gates(**{f"task{k}/experts": ("expert0", "expert1") for k in (0, 1)})
+    w = closed(score, space.options, space)
     kept = [e for e in judged(w.evidence, w.comparisons) if e.action == "kept"]
     assert {(e.choice, e.option) for e in kept} == {
         ("everywhere", "expert1"), ("task0/experts", "expert1"), ("task1/experts", "expert1")
@@ -162,7 +151,7 @@ def test_a_field_that_only_one_of_several_places_reads_is_a_finding():
     def score(decisions):
         return np.ones(ROWS) + 0.1 * ("needed" not in decisions["one"])
 
-    w = closed(score, {"one": ("needed",), "two": (), "other": ()}, Two())
+    w = closed(score, {"one": ("needed",), "two": (), "other": ()}, TWO)
     (one,) = judged(w.evidence, w.comparisons)
     assert (one.choice, one.option, one.verdict) == ("one", "needed", "required")
 
@@ -174,18 +163,11 @@ def test_many_small_losses_are_one_and_no_more_of_them_than_is_tolerated_are_mad
     draws = np.random.default_rng(0).standard_normal((ROWS, 10))
     effects = np.linalg.qr(draws - draws.mean(0))[0].T * 0.0006 * (ROWS * (ROWS - 1)) ** 0.5
 
-    class Ten(Space):
-        def choices(self):
-            return {"fields": AnyOf("fields", fields)}
-
-        def cost(self, architecture):
-            return Cost(left := len(architecture.decisions["fields"]), left, left)
-
     def score(decisions):
         shut = [k for k, field in enumerate(fields) if field not in decisions["fields"]]
         return np.ones(ROWS) + (effects + 0.0001)[shut].sum(0)
 
-    w = closed(score, {"fields": fields}, Ten(), lost)
+    w = closed(score, {"fields": fields}, Gates(fields=fields), lost)
     assert len(w.decisions["fields"]) == left
     assert w.lost == pytest.approx(lost + 0.0001 * (10 - left))
 
@@ -257,8 +239,7 @@ def test_what_stands_gives_way_to_what_is_clearly_better(ahead, op, verdict):
         return np.ones(ROWS) + {"wide": 0, "narrow": 1, "bad": 50}[decisions["op"]] * (rows + 0.005 * ahead)
 
     found, evidence = chosen(score, {**ALL, "op": "narrow"})
-    assert found == op
-    assert evidence.verdict == verdict
+    assert (found, evidence.verdict) == (op, verdict)
 
 
 def test_a_choice_costs_no_more_than_is_tolerated_of_all_together():
@@ -296,10 +277,7 @@ def test_a_removal_must_gain_or_be_shown_to_be_harmless(effect, errors, action):
         by_row = errors * (spread * (ROWS - 1) ** 0.5 + effect)
         return np.ones(ROWS) + by_row * ("noise" not in decisions["fields"])
 
-    start = {"fields": ("noise",), "op": "wide"}
-    made = ablation(score, start)
-    made.close()
-    (one,) = made.evidence
+    (one,) = closed(score, {"fields": ("noise",), "op": "wide"}).evidence
     assert one.error == pytest.approx(errors, rel=1e-6)
     assert one.action == action
 

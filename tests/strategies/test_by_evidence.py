@@ -1,7 +1,6 @@
 """PD-DARTS by evidence: the clearest decisions first, by what held-out rows say."""
 
 from dataclasses import replace
-from math import ceil
 
 import pytest
 import torch
@@ -88,41 +87,6 @@ def test_every_decision_is_told(whole):
     assert found.architecture == search.last_round.entrants["search"].architecture
 
 
-@pytest.mark.parametrize("rounds", [1, 2, 4])
-def test_rounds_share_out_the_choose_ones(rounds):
-    search, watch = make(epochs=1, rounds=rounds), Watch()
-    search._warm_up(EventHandler())
-    search._discretise(watch)
-    assert watch.phases == ["search"] * (rounds - 1)
-    fixed, left = [], 2
-    for k in range(rounds - 1):
-        left -= ceil(left / (rounds - k))
-        fixed.append(2 - left)
-    assert [len(report.fixed) for report in watch.reports] == fixed
-    assert sorted(search.fixed) == BLOCKS
-
-
-def test_an_epoch_after_which_held_out_rows_are_predicted_worse_is_taken_back():
-    search = make(epochs=1, rounds=2)
-    search._warm_up(EventHandler())
-    weight = search.paths.supernet.network.tasks[0].tower[-1].weight
-    warm, decided = weight.detach().clone(), []
-    decide, score = search._decide_some, search.paths.validated
-
-    def decide_some(left, listener):
-        decided.append(weight.detach().clone())
-        decide(left, listener)
-
-    def worse_after_an_epoch(architecture):
-        scored = score(architecture)
-        return scored._replace(losses=scored.losses + 9.0 * (search.paths.epoch > 1))
-
-    search._decide_some, search.paths.validated = decide_some, worse_after_an_epoch
-    search._discretise(EventHandler())
-    assert len(decided) == 2
-    assert torch.equal(decided[1], warm)
-
-
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_where_the_listener_has_enough_it_decides_with_what_it_knows(epochs):
     search = make()
@@ -157,12 +121,31 @@ def test_where_the_listener_has_enough_of_weighing_what_is_decided_by_then_stays
         assert found.evidence == []
 
 
-def test_where_time_is_short_all_is_decided_at_once():
-    given = replace(problem(), spent=lambda: 0.55)
-    search = make(given, rounds=4)
-    watch = Watch()
-    search._warm_up(EventHandler())
-    search._discretise(watch)
-    assert watch.phases == []
+def test_an_epoch_after_which_held_out_rows_are_predicted_worse_is_taken_back():
+    search = make(epochs=1, rounds=2)
+    weight = search.paths.supernet.network.tasks[0].tower[-1].weight
+    begin, score, decided = search.ablation.begin, search.paths.validated, []
+
+    def noted(*arguments):
+        decided.append(weight.detach().clone())
+        if len(decided) == 2:
+            raise KeyboardInterrupt
+        begin(*arguments)
+
+    def worse_after_the_warm_up(architecture):
+        scored = score(architecture)
+        return scored._replace(losses=scored.losses + 9.0 * (search.paths.epoch > 1))
+
+    search.ablation.begin, search.paths.validated = noted, worse_after_the_warm_up
+    with pytest.raises(KeyboardInterrupt):
+        search.search(EventHandler())
+    assert search.paths.epoch == 2
+    assert torch.equal(*decided)
+
+
+@pytest.mark.parametrize(("spent", "learned"), [(0.5, 3), (0.55, 0)])
+def test_where_half_of_the_time_is_spent_all_is_decided_at_once(spent, learned):
+    search, watch = make(replace(problem(), spent=lambda: spent), rounds=4), Watch()
+    search.search(watch)
+    assert search.paths.epoch == watch.phases.count("warm-up") + learned
     assert sorted(search.fixed) == BLOCKS
-    assert search.paths.epoch <= 30

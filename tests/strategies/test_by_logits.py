@@ -29,14 +29,17 @@ from automtl_strategies.by_logits import (
 )
 from automtl_testing.samples import plain_schema, sample_problem
 
-OPS = ("identity", "mlp-16", "zero")
+
+def problem(rows=256, ops=("identity", "mlp-16", "zero"), experts=2, **sizes):
+    sizes = {"embedding_dim": 4, "expert_width": 8, "tower_width": 8, "blocks": 2, **sizes}
+    settings = DESANSettings(experts=experts, ops=ops, **sizes)
+    return sample_problem(DESAN(plain_schema(), settings, load_registry().op), rows)
 
 
-def problem(**settings):
-    sizes = DESANSettings(
-        embedding_dim=4, experts=2, layers=2, blocks=2, expert_width=8, tower_width=8, ops=OPS, **settings
-    )
-    return sample_problem(DESAN(plain_schema(), sizes, load_registry().op))
+@pytest.fixture
+def plain():
+    """Return a problem of two choices of an op."""
+    return problem(ops=("identity", "zero"), experts=1, layers=1)
 
 
 class Watch(EventHandler):
@@ -56,7 +59,7 @@ class Watch(EventHandler):
 
 
 def search(**settings):
-    strategy = ByEntropy(EntropySettings(**settings), problem())
+    strategy = ByEntropy(EntropySettings(**settings), problem(layers=2))
     before = {k: v.detach().clone() for k, v in strategy.supernet.logits().items()}
     watch = Watch(strategy)
     return strategy.search(watch), watch, before
@@ -84,7 +87,8 @@ def test_warm_up_moves_weights_and_no_logit():
 
 def test_the_most_certain_decisions_are_fixed_to_their_argmax_and_the_rest_at_the_end():
     strategy = ByEntropy(
-        EntropySettings(warmup_epochs=0, search_epochs=3, fix_per_epoch=3, learning_rate=1e-9), problem()
+        EntropySettings(warmup_epochs=0, search_epochs=3, fix_per_epoch=3, learning_rate=1e-9),
+        problem(layers=2),
     )
     labels = one_of(strategy)
     assert len(labels) == 8
@@ -114,16 +118,6 @@ def test_loss_that_is_not_finite_stops_before_the_update():
     with pytest.raises(DivergedError, match="diverged"):
         strategy.search(EventHandler())
     assert torch.equal(strategy.supernet.network.tasks[1].tower[-1].weight, before)
-
-
-ALONE = DESANSettings(
-    embedding_dim=2, experts=1, layers=1, blocks=2, expert_width=4, ops=("identity", "zero")
-)
-
-
-@pytest.fixture
-def plain():
-    return sample_problem(DESAN(plain_schema(), ALONE, load_registry().op), rows=101)
 
 
 def test_entropies_are_those_of_undecided_choose_one_decisions(plain):
@@ -158,26 +152,9 @@ def test_logits_that_are_clear_decide_by_themselves(plain):
     assert all(e.certainty > 0.99 for e in gates)
 
 
-def halved(rows=256):
-    sizes = DESANSettings(
-        embedding_dim=4,
-        embedding_std=0.5,
-        experts=2,
-        blocks=1,
-        expert_width=8,
-        tower_width=8,
-        ops=("identity", "mlp-16", "zero"),
-    )
-    return sample_problem(DESAN(plain_schema(), sizes, load_registry().op), rows)
-
-
-def strategy(**settings):
-    return DARTS(DARTSSettings(**settings), halved())
-
-
 def test_logits_move_by_held_out_rows_and_then_weights_by_the_others(monkeypatch):
     rows, batches, moved, read = [], [], [], []
-    search = strategy(epochs=1)
+    search = DARTS(DARTSSettings(epochs=1), problem(embedding_std=0.5, blocks=1))
 
     def watched_take(part, order, device):
         rows.append(set(order.tolist()))
@@ -208,7 +185,7 @@ def test_logits_move_by_held_out_rows_and_then_weights_by_the_others(monkeypatch
 
 
 def test_all_is_fixed_at_the_end_and_not_before():
-    search, watch = strategy(epochs=3), Reports()
+    search, watch = DARTS(DARTSSettings(epochs=3), problem(embedding_std=0.5, blocks=1)), Reports()
     found = search.search(watch)
     assert [r.phase for r in watch.reports] == ["search"] * 3
     assert [bool(r.fixed) for r in watch.reports] == [False, False, True]
@@ -218,10 +195,10 @@ def test_all_is_fixed_at_the_end_and_not_before():
 
 
 def test_halves_are_drawn_and_follow_from_the_seed():
-    ours, held_out = halves(halved(rows=101))
+    ours, held_out = halves(problem(rows=101))
     # neither the first rows nor the last: of each half of the stored rows, about a half
     assert 15 < (ours < 50).sum() < 35
     assert 15 < (held_out < 50).sum() < 35
     assert 15 < (ours % 2 == 0).sum() < 36
-    assert np.array_equal(halves(halved(rows=101))[0], ours)
-    assert not np.array_equal(halves(replace(halved(rows=101), seed=1))[0], ours)
+    assert np.array_equal(halves(problem(rows=101))[0], ours)
+    assert not np.array_equal(halves(replace(problem(rows=101), seed=1))[0], ours)

@@ -111,18 +111,14 @@ def trained(paths, losses):
     return kept
 
 
-def assert_kept(paths, expected):
-    for supernet in (paths.supernet, paths.relaxed.supernet):
-        assert_same(weights(supernet), expected)
-
-
 def test_the_first_stage_ends_after_three_epochs_in_which_held_out_rows_are_predicted_no_better():
     paths = make(narrow=True, steps=40)
     kept = trained(paths, [0.9, 0.8, 0.85, 0.81, 0.82, 0.1])
     assert len(kept) == 5
     assert (paths.best_epoch, paths.best_loss) == (2, pytest.approx(0.8))
     assert not torch.equal(*(epoch["network.tasks.0.tower.1.weight"] for epoch in (kept[1], kept[3])))
-    assert_kept(paths, kept[1])
+    assert_same(weights(paths.supernet), kept[1])
+    assert_same(weights(paths.relaxed.supernet), kept[1])
 
 
 def test_the_second_stage_trains_all_its_epochs_and_keeps_the_last_weights():
@@ -131,7 +127,8 @@ def test_the_second_stage_trains_all_its_epochs_and_keeps_the_last_weights():
     kept = trained(paths, [0.5, 0.8, 0.85, 0.9])
     assert len(kept) == 4
     assert (paths.best_epoch, paths.best_loss) == (4, pytest.approx(0.9))
-    assert_kept(paths, kept[3])
+    assert_same(weights(paths.supernet), kept[3])
+    assert_same(weights(paths.relaxed.supernet), kept[3])
 
 
 @pytest.mark.parametrize(("steps", "epochs", "expected"), [(8, 30, 2), (9, 30, 3), (200, 2, 2), (1, 30, 1)])

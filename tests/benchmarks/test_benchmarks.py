@@ -1,17 +1,76 @@
-"""Simulated raw files: as declared, with the quirks of the real files, and something to learn."""
+"""The board, generated problems, and simulated raw files with the quirks of the real files."""
 
 import csv
+import hashlib
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import pytest
+from scipy.special import stdtrit
 
 from automtl_core.dataset.dataset import Dataset
+from automtl_core.tasks.builtin import auc
 from automtl_datasets.aliccp import AliCCP, AliCCPSettings
 from automtl_datasets.ijcai15 import IJCAI15, IJCAI15Settings
 from automtl_datasets.kuairand import KuaiRand, KuaiRandSettings
 from automtl_datasets.qb_video import QBVideo, QBVideoSettings
+from automtl_datasets.synthetic.kind import oracle
 from automtl_datasets.userbehavior import UserBehavior, UserBehaviorSettings
+from automtl_testing.datasets import check_dataset
+from board.read import Trainings, unpaired
+from planted.dataset import KINDS, Planted, PlantedSettings
 from simulated import SIMULATORS
+
+
+def test_seeds_that_are_no_pairs_add_their_variances():
+    def of(*scores):
+        return Trainings(np.array(scores), np.zeros((len(scores), 5)))
+
+    found = unpaired([(of(0.72, 0.74), of(0.70, 0.71, 0.72, 0.71), 0.0)])
+    # variances of the means: .0002 / 2 and .0000667 / 4, with 1 and 3 degrees of freedom
+    error = (0.0001 + 0.0000667 / 4) ** 0.5
+    freedom = error**4 / (0.0001**2 + (0.0000667 / 4) ** 2 / 3)
+    assert found.mean == pytest.approx(0.02)
+    assert found.high - found.mean == pytest.approx(stdtrit(freedom, 0.975) * error, rel=1e-3)
+    alone = unpaired([(of(0.73), of(0.71), 0.0001)] * 4)
+    assert alone.high - alone.mean == pytest.approx(1.96 * (2 * 0.0001 / 4) ** 0.5, rel=1e-3)
+
+
+def test_the_variance_over_trainings_is_without_that_of_rows():
+    random = np.random.default_rng(0)
+    by_unit = random.standard_normal((400, 300)) * 0.1 / 300**0.5  # an error of .1 by rows alone
+    scores = random.standard_normal(400) * (0.1**2 + 0.2**2) ** 0.5
+    found = [
+        Trainings(*of).variance for of in zip(np.split(scores, 100), np.split(by_unit, 100), strict=True)
+    ]
+    assert np.mean(found) == pytest.approx(0.2**2, abs=0.012)
+    assert Trainings(np.array([0.7]), by_unit[:1]).variance is None
+
+
+DIGESTS = {
+    "factors": "12596e7344d116f3ee27a9cf0ba0601489054a2af01dea87296c833f08fa5d7e",
+    "numbers": "3aea42db69170599fdda1ab108491a09c0a9035abbad94eb3f137755f853e156",
+    "rare": "a93112ba5c89a943a414e97aea0dbb568aa1603b68da0b5eb7904721fd30d190",
+    "drift": "ca3cb19919579ed8773b203b4d29c2783eabfbe1962715ac576b85214fdb95b4",
+    "cold": "2660eecb831f426e0e632b03249b5a1e57386bd48dc3680ce16557709b440b29",
+    "keys": "7a450f804acc4c8dcf2aac90930b117a9d5d6e6903bd27a20d9646519fc1f130",
+    "lists": "6a68961699b7f310ef5d6f959d320efd143469fd5e4d41649efb3827828c2c92",
+}
+
+
+@pytest.mark.parametrize("kind", DIGESTS)
+def test_rows_are_those_of_the_results_and_keep_the_contract_of_datasets(kind, tmp_path):
+    frame = KINDS[kind](1, 3000).frame()
+    text = frame.to_csv(index=False, float_format="%.6g")
+    assert hashlib.sha256(text.encode()).hexdigest() == DIGESTS[kind]
+    for label in KINDS[kind].labels():
+        best = auc(frame[label.name].to_numpy(np.float64), frame[oracle(label.name)].to_numpy())
+        assert best is not None
+        assert 0.7 < best < 0.95
+    dataset = Planted(PlantedSettings(kind=kind, rows=3000))
+    prepared = check_dataset(dataset, None, tmp_path)
+    assert prepared.manifest["truth"] == dataset.truth()
+
 
 DATASETS: Mapping[str, Callable[[], Dataset]] = {
     "userbehavior": lambda: UserBehavior(UserBehaviorSettings(min_buys=1)),

@@ -1,4 +1,4 @@
-"""GAUC and NDCG against slow definitions, and their properties."""
+"""Metrics against slow definitions, and their properties."""
 
 from itertools import permutations
 
@@ -9,18 +9,12 @@ from hypothesis import given, strategies as st
 from automtl_core.registry.kinds import METRICS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.tasks.builtin import auc
-from automtl_metrics import rankings
+from automtl_metrics import all_rows, rankings
+from automtl_metrics.all_rows import average_precision, calibration_error, normalised_entropy
 from automtl_metrics.first_rows import hit_at, map_at, mrr_at
 from automtl_metrics.rankings import gauc, gauc_by_positives, ndcg_at, ndcg_of_all_at
-from automtl_testing import check_metric
 
 REGISTRY = load_registry()
-NAMES = [name.replace("*", number) for name in REGISTRY.names(METRICS) for number in ("1", "10")]
-
-
-@pytest.mark.parametrize("name", dict.fromkeys(NAMES))
-def test_it_keeps_the_contract(name):
-    check_metric(REGISTRY.get(METRICS, name))
 
 
 def test_a_family_has_the_number_in_its_title():
@@ -164,3 +158,91 @@ def test_users_that_count_are_counted():
     of_gauc, of_ndcg = (metric(labels, labels, users).by_user for metric in (gauc, ndcg_at(3).compute))
     assert (of_gauc.users, of_gauc.all_users, of_gauc.rows) == (1, 4, 5)
     assert (of_ndcg.users, of_ndcg.all_users, of_ndcg.rows) == (3, 4, 5)
+
+
+FEW = st.lists(st.tuples(st.booleans(), st.integers(-1, 1), st.integers(1, 2)), min_size=1, max_size=7)
+
+
+def first_rows_by_definition(labels, k):
+    """Return MAP, MRR and hit rate at k of one user, whose rows are ranked."""
+    places = np.flatnonzero(labels[:k]) + 1
+    precisions = [labels[:place].sum() / place for place in places]
+    first = 1 / places[0] if len(places) else 0.0
+    return sum(precisions) / min(labels.sum(), k), first, float(len(places) > 0)
+
+
+def expected_first_rows(labels, predictions, k):
+    """Return the means over all orders with falling predictions."""
+    orders = [list(order) for order in permutations(range(len(labels)))]
+    ranked = [labels[order] for order in orders if (np.diff(predictions[order]) <= 0).all()]
+    return np.mean([first_rows_by_definition(one, k) for one in ranked], axis=0)
+
+
+@given(FEW, st.integers(1, 8))
+def test_they_are_means_over_the_orders_of_equal_predictions_and_over_users(rows, k):
+    labels, predictions, users = (np.array(column, float) for column in zip(*rows, strict=True))
+    each = [
+        expected_first_rows(labels[users == u], predictions[users == u], k)
+        for u in set(users)
+        if labels[users == u].any()
+    ]
+    for place, metric in enumerate((map_at, mrr_at, hit_at)):
+        found = metric(k).compute(labels, predictions, users)
+        if each:
+            assert found.value == pytest.approx(np.mean(each, axis=0)[place], abs=1e-12)
+            assert found.by_user.users == len(each)
+        else:
+            assert found == (None, 0, None)
+
+
+PAIRS = st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=1, max_size=40)
+
+
+def by_definition(labels, predictions):
+    """Return the sum over thresholds of precision times the increase of recall, threshold by threshold."""
+    area, recall = 0.0, 0.0
+    for threshold in sorted(set(predictions), reverse=True):
+        above = predictions >= threshold
+        hits = labels[above].sum()
+        area += hits / above.sum() * (hits / labels.sum() - recall)
+        recall = hits / labels.sum()
+    return area
+
+
+@given(PAIRS)
+def test_it_is_the_sum_over_thresholds(rows):
+    labels, predictions = (np.array(column, float) for column in zip(*rows, strict=True))
+    found = average_precision(labels, predictions)
+    if labels.any():
+        assert found == pytest.approx(by_definition(labels, predictions), abs=1e-12)
+    else:
+        assert found is None
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_chunks_have_no_effect(size, monkeypatch):
+    random = np.random.default_rng(0)
+    labels, predictions = (random.integers(0, most, 300).astype(float) for most in (2, 50))
+    monkeypatch.setattr(all_rows, "CHUNK", size)
+    expected = pytest.approx(by_definition(labels, predictions), abs=1e-12)
+    assert average_precision(labels, predictions) == expected
+
+
+def test_normalised_entropy_is_1_for_the_share_and_lower_for_what_tells_more():
+    labels = np.array([1.0, 0, 0, 0])
+    assert normalised_entropy(labels, np.full(4, np.log(1 / 3))) == pytest.approx(1)
+    losses = np.array([np.log1p(np.exp(-2)), *[np.log1p(np.exp(-1))] * 3])
+    entropy = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75))
+    assert normalised_entropy(labels, np.array([2.0, -1, -1, -1])) == pytest.approx(losses.mean() / entropy)
+    assert normalised_entropy(np.ones(3), np.zeros(3)) is None
+
+
+def test_calibration_error_is_the_mean_gap_of_bins():
+    chances = np.repeat(np.arange(1, 21) / 21, 50)  # a bin for each value
+    logits, draw = np.log(chances / (1 - chances)), np.random.default_rng(0)
+    labels = (draw.random(1000) < chances).astype(float)
+    gaps = [abs(labels[chances == c].mean() - c) for c in np.unique(chances)]
+    assert calibration_error(labels, logits) == pytest.approx(np.mean(gaps))
+    order = draw.permutation(1000)
+    assert calibration_error(labels[order], logits[order]) == calibration_error(labels, logits)
+    assert calibration_error(np.ones(3), np.zeros(3)) == pytest.approx(0.5)

@@ -1,19 +1,25 @@
-"""What is wrong with a search strategy is found, and said."""
+"""What is wrong with a search strategy or an engine is found, and said."""
 
+from collections import deque
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
 
+from automtl_core.errors import ArtifactError, AutoMTLError
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.search.strategy import SearchStrategy
+from automtl_core.search.trial import Engine, Serial
 from automtl_core.settings.settings import Settings
+from automtl_core.training.events import EpochEnded
+from automtl_core.workflow.run_trial import run_trial
 from automtl_desan.space import DESAN, DESANSettings
-from automtl_testing import check_strategy, plain_schema, sample_problem
+from automtl_testing import check_engine, check_strategy, plain_schema, sample_problem, trials
 
 SIZES = DESANSettings(
     embedding_dim=2, experts=1, layers=1, blocks=1, expert_width=4, ops=("identity", "mlp-16")
@@ -130,7 +136,7 @@ def test_a_good_strategy_passes(problem):
         (Seedless, "the seed must matter"),
     ],
 )
-def test_a_broken_promise_is_named(problem, strategy, promise):
+def test_a_broken_promise_of_a_strategy_is_named(problem, strategy, promise):
     with pytest.raises(AssertionError, match=promise):
         check_strategy(partial(strategy, Settings()), problem)
 
@@ -174,3 +180,65 @@ def test_evidence_and_a_front_that_do_not_fit_are_named(problem, told, promise):
 def test_a_resumed_search_tells_the_same(problem):
     with pytest.raises(AssertionError, match=r"resumed after epoch 1, .*: other evidence"):
         check_strategy(partial(ForgetsItsEvidence, Settings()), problem)
+
+
+class Here(Engine[Settings]):
+    """Runs trials in this process."""
+
+    def executor(self, run_trial):
+        return nullcontext(self)
+
+    def run(self, specs, on_event):
+        yield from Serial(run_trial).run(specs, on_event)
+
+
+class Loses(Here):
+    def run(self, specs, on_event):
+        yield from list(Serial(run_trial).run(specs, on_event))[1:]
+
+
+class Once(Here):
+    def run(self, specs, on_event):
+        first = deque(specs)
+        specs.clear()
+        yield from Serial(run_trial).run(first, on_event)
+
+
+class Drops(Here):
+    def run(self, specs, on_event):
+        yield from Serial(run_trial).run(
+            specs, lambda spec, event: isinstance(event, EpochEnded) or on_event(spec, event)
+        )
+
+
+class GoesOn(Here):
+    def run(self, specs, on_event):
+        yield from Serial(run_trial).run(specs, lambda spec, event: on_event(spec, event) or True)
+
+
+class OtherErrors(Here):
+    def run(self, specs, on_event):
+        try:
+            yield from Serial(run_trial).run(specs, on_event)
+        except AutoMTLError:
+            raise ArtifactError("a worker failed") from None
+
+
+def test_a_good_engine_passes(tmp_path):
+    check_engine(Here(Settings(), 2), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("engine", "fault"),
+    [
+        (Loses, "each trial has a result"),
+        (Once, "each trial has a result"),
+        (Drops, "all epochs come"),
+        (GoesOn, "running trials end in order"),
+        (OtherErrors, "raised as in this process"),
+    ],
+)
+def test_faults_of_an_engine_are_named(engine, fault, tmp_path, monkeypatch):
+    monkeypatch.setattr(trials, "LONG", 20)  # no message has to reach another process
+    with pytest.raises(AssertionError, match=fault):
+        check_engine(engine(Settings(), 2), tmp_path)

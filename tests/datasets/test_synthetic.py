@@ -1,5 +1,6 @@
-"""What every kind promises: rates, known answers, and a best reachable AUC with room below it."""
+"""Generated data: rates, known answers, a best AUC with room below it, the same rows in every version."""
 
+import hashlib
 from functools import cache
 
 import duckdb
@@ -9,10 +10,38 @@ import pytest
 from scipy import stats
 
 from automtl_core.dataset.dataset import names_of
+from automtl_core.errors import UsageError
 from automtl_core.tasks.builtin import auc
 from automtl_datasets.synthetic.dataset import KINDS, Synthetic, SyntheticSettings
+from automtl_datasets.synthetic.history import Histories
 from automtl_datasets.synthetic.kind import oracle, zipf
+from automtl_datasets.synthetic.pairs import Pairs
 from automtl_testing.datasets import check_dataset
+
+
+def settings(**values):
+    return SyntheticSettings.parse(values, "dataset")
+
+
+def test_a_kind_is_split_its_own_way_where_nothing_is_said():
+    assert (settings().kind, settings().split, settings().rows) == ("pairs", "random", None)
+    timed = settings(kind="history")
+    assert (timed.split, timed.history_length) == ("time", 10)
+    assert settings(kind="history", split="random").split == "random"
+    assert timed.model_dump() == settings(**timed.model_dump()).model_dump()
+
+
+def test_every_kind_has_content_of_its_own_and_an_unknown_one_is_an_error():
+    told = [Synthetic(settings(kind=kind)).content() for kind in KINDS]
+    assert all(told.count(one) == 1 for one in told)
+    with pytest.raises(UsageError, match=r"dataset\.kind: .*pairs or history"):
+        settings(kind="pair")
+
+
+def test_a_kind_of_an_earlier_version_names_it():
+    with pytest.raises(UsageError, match=r"does not have the kind drift of synthetic: use version 0\.3"):
+        settings(kind="drift")
+
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
@@ -84,7 +113,7 @@ def test_the_best_reachable_auc_leaves_room(kind):
 def test_every_field_of_the_truth_acts_and_noise_does_not(kind):
     for task, told in synthetic(kind=kind).truth()["tasks"].items():
         for field in told["fields"]:
-            if ":" not in field:  # an input from the history, see test_history
+            if ":" not in field:  # an input from the history
                 assert by_chance(logit(kind, task), codes(kind, field)) < 1e-6, (field, task)
     for field in KINDS[kind].noise:
         for task in KINDS[kind].tasks():
@@ -126,3 +155,62 @@ def test_zipf_frequencies_fall_with_the_rank():
     assert frequencies.sum() == pytest.approx(1)
     np.testing.assert_allclose(frequencies[0] / frequencies, np.sqrt(np.arange(1, 101)))
     np.testing.assert_allclose(zipf(4), 0.25)
+
+
+@pytest.fixture(scope="module")
+def histories():
+    return Histories(0, 6000)
+
+
+def test_the_last_event_and_ten_events_of_the_category_have_an_effect_and_no_others(histories):
+    frame = histories.frame().sort_values(["user_id", "time"])
+    last, count = [], []
+    for _, of_user in frame.groupby("user_id", sort=False):
+        categories, opened = of_user["category"].tolist(), of_user["opened"].tolist()
+        for place, category in enumerate(categories):
+            last.append(0 if place == 0 else 1 if opened[place - 1] else -1)
+            count.append(categories[max(place - 10, 0) : place].count(category))
+    chances = frame["probability_click"].to_numpy()
+    logits = np.log(chances / (1 - chances))
+    fields = []
+    for name in ("item_id", "category", "hour"):
+        places = frame[name].str.removeprefix(f"{name}_").astype(int).to_numpy()
+        fields.append(histories.effects(name)[places])
+    inputs = np.column_stack([*fields, last, count, np.ones(len(frame))])
+    weights, *_ = np.linalg.lstsq(inputs, logits, rcond=None)
+    assert np.allclose(inputs @ weights, logits, atol=1e-8)
+    assert weights[:3] == pytest.approx([0.5, 0.4, 0.3])
+    assert weights[3] > 0.5
+    assert weights[4] > 0.1
+
+
+def test_the_truth_names_inputs_from_distinct_events(histories):
+    assert histories.frame()["time"].is_unique
+    for of_task in histories.truth()["tasks"].values():
+        assert {"past:last1", "past:category"} < set(of_task["fields"])
+
+
+def test_rows_of_histories_are_those_of_every_version():
+    text = Histories(1, 3000).frame().to_csv(index=False, float_format="%.6g")
+    digest = "fd0ca99b739a376f11bb4c501f74ae164543db5c50657d88b72714e93f0e73ac"
+    assert hashlib.sha256(text.encode()).hexdigest() == digest
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return Pairs(0, Pairs.rows).frame()
+
+
+def test_shared_fields_pull_the_groups_apart(pairs):
+    rates = pairs.groupby("appeal")[list(Pairs.tasks())].mean().corr()
+    assert rates.loc["click", "like"] > 0.9
+    assert rates.loc["skip", "hide"] > 0.9
+    assert rates.loc["click", "skip"] < -0.9
+    assert pairs["dense_signal"].corr(pairs["click"]) > 0.1
+    assert pairs["dense_signal"].corr(pairs["skip"]) < -0.1
+
+
+def test_rows_of_pairs_are_those_of_every_version():
+    text = Pairs(1, 3000).frame().to_csv(index=False, float_format="%.6g")
+    digest = "e6decc901134ac85b3522af1e80e533736365370f04b20ecd773f866343019af"
+    assert hashlib.sha256(text.encode()).hexdigest() == digest

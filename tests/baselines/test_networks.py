@@ -1,0 +1,308 @@
+"""Outputs of the networks by hand, and who is moved by the loss of a task."""
+
+import math
+
+import pytest
+import torch
+
+from automtl_baselines.funnel import funnel_steps, product
+from automtl_core.choices import Architecture
+from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.schema import Schema, SparseField, Task
+from automtl_core.modules.features import Features
+from automtl_core.modules.network import Separate
+from automtl_core.registry.plugins import load_registry
+from automtl_core.settings.settings import Component
+from automtl_testing import check_space, sample_schema
+
+BOTTOM_WEIGHTS = {"bottom.0": 3.0, "towers.tops.0.0": 1.0, "towers.tops.1.0": 10.0}
+
+
+def test_all_tasks_read_one_bottom(network, logits):
+    # x = 2: bottom 3 * 2
+    assert logits(network("shared-bottom", BOTTOM_WEIGHTS), 2)[0] == pytest.approx([6, 60])
+
+
+def test_the_bottom_and_the_towers_have_hidden_layers(network, logits):
+    weights = {**BOTTOM_WEIGHTS, "bottom.4": 2.0, "towers.tops.0.4": -1.0, "towers.tops.1.4": 1.0}
+    model = network("shared-bottom", weights, expert_layers=(1, 1), tower_layers=(1,))
+    # bottom 2 * 3 * 2 = 12, no activation behind the last layer of a tower
+    assert logits(model, 2)[0] == pytest.approx([-12, 120])
+
+
+def test_every_task_moves_the_bottom_and_its_own_tower(network, moved):
+    names = moved(network("shared-bottom", BOTTOM_WEIGHTS), 1)
+    assert {"bottom.0.weight", "towers.tops.1.0.weight", "inputs.embedding.table.weight"} <= names
+    assert "towers.tops.0.0.weight" not in names
+
+
+SINGLE_WEIGHTS = {
+    "tasks.0.mlp.0": 3.0,
+    "tasks.0.towers.tops.0.0": 1.0,
+    "tasks.1.mlp.0": 5.0,
+    "tasks.1.towers.tops.0.0": 10.0,
+}
+
+
+def test_each_task_has_embeddings_of_its_own(network, logits):
+    model = network("single-task", SINGLE_WEIGHTS)
+    model.tasks[1].inputs.embedding.table.weight.data.fill_(1.0)
+    assert logits(model, 2)[0] == pytest.approx([6, 50])
+
+
+@pytest.mark.parametrize("task", [0, 1])
+def test_the_loss_of_a_task_moves_its_own_part_and_nothing_else(network, moved, task):
+    names = moved(network("single-task", SINGLE_WEIGHTS), task)
+    assert f"tasks.{task}.inputs.embedding.table.weight" in names
+    assert f"tasks.{task}.mlp.0.weight" in names
+    assert all(name.startswith(f"tasks.{task}.") for name in names)
+
+
+def test_every_weight_belongs_to_one_part_also_with_more_than_ten_tasks(space):
+    model = space("single-task", tasks=[f"t{k}" for k in range(12)]).supernet().network
+    assert isinstance(model, Separate)
+    parts = model.separate_parts()
+    assert list(parts) == [f"t{k}" for k in range(12)]
+    for name in model.state_dict():
+        assert sum(name.startswith(prefix) for prefix in parts.values()) == 1
+
+
+STITCH_WEIGHTS = {
+    "layers.0.layers.0.0": 1.0,
+    "layers.0.layers.1.0": 3.0,
+    "towers.tops.0.0": 10.0,
+    "towers.tops.1.0": 100.0,
+}
+
+
+def test_a_task_takes_most_of_its_own_values_and_the_rest_of_the_others(network, logits):
+    # x = 2: 2 and 6; 0.9 * 2 + 0.1 * 6 and 0.1 * 2 + 0.9 * 6
+    assert logits(network("cross-stitch", STITCH_WEIGHTS), 2)[0] == pytest.approx([24, 560])
+
+
+def test_a_row_of_the_matrix_says_what_a_task_takes(network, logits):
+    model = network("cross-stitch", STITCH_WEIGHTS)
+    model.layers[0].unit.alpha.data = torch.tensor([[1.0, 0.5], [0.0, 1.0]], dtype=torch.float64)
+    assert logits(model, 2)[0] == pytest.approx([50, 600])
+
+
+def test_a_unit_stands_behind_each_layer(network, logits):
+    weights = {**STITCH_WEIGHTS, "layers.1.layers.0.0": 2.0, "layers.1.layers.1.0": 1.0}
+    model = network("cross-stitch", weights, expert_layers=(1, 1))
+    # (2.4, 5.6) from the first; then (4.8, 5.6) -> 0.9 * 4.8 + 0.1 * 5.6 and 0.1 * 4.8 + 0.9 * 5.6
+    assert logits(model, 2)[0] == pytest.approx([48.8, 552])
+
+
+@pytest.mark.parametrize(
+    ("tasks", "alpha"), [(1, [[0.9]]), (3, [[0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.05, 0.05, 0.9]])]
+)
+def test_units_start_near_separate_tasks(space, tasks, alpha):
+    model = space("cross-stitch", tasks=[f"t{k}" for k in range(tasks)]).supernet().network
+    for mine, expected in zip(model.layers[0].unit.alpha.tolist(), alpha, strict=True):
+        assert mine == pytest.approx(expected)
+
+
+LOG3 = math.log(3.0)
+MMOE_WEIGHTS = {
+    "experts.0.0": 1.0, "experts.1.0": 3.0, "gating.0.linear": [[0.0], [LOG3 / 2]],
+    "gating.1.linear": [[0.0], [0.0]], "towers.tops.0.0": 1.0, "towers.tops.1.0": 10.0,
+}  # fmt: skip
+
+
+def test_each_task_weighs_all_experts_by_a_softmax_of_the_input(network, logits):
+    # x = 2: experts 2 and 6; the first task weighs them 1/4 and 3/4, the second equally
+    assert logits(network("mmoe", MMOE_WEIGHTS, experts=2), 2)[0] == pytest.approx([5, 40])
+
+
+def test_a_task_moves_all_experts_and_no_gate_of_another(network, moved):
+    names = moved(network("mmoe", MMOE_WEIGHTS, experts=2), 0)
+    assert {"experts.0.0.weight", "experts.1.0.weight", "gating.0.linear.weight"} <= names
+    assert "gating.1.linear.weight" not in names
+
+
+def sample_space(name, schema):
+    sizes = {"embedding_dim": 4, "expert_layers": [8], "tower_layers": []}
+    return load_registry().space(Component(name=name, **sizes), schema)
+
+
+@pytest.mark.parametrize("parts", [(), ("matches", "last-2")])
+def test_it_is_mmoe_that_reads_the_history_by_target_attention_alone(parts):
+    schema = sample_schema(histories=True).encoded(plain().with_answers(history=parts))
+    made = sample_space("din-mmoe", schema)
+    assert made.schema.history_inputs() == ["past:attention"]
+    check_space(made)
+    same = sample_space("mmoe", schema.encoded(plain().with_answers(history=("attention",))))
+    assert made.cost(Architecture({})) == same.cost(Architecture({}))
+
+
+CGC_WEIGHTS = {
+    "layer.experts.0.0.0": 1.0, "layer.experts.1.0.0": 3.0, "layer.experts.2.0.0": 7.0,
+    "layer.gating.0.linear": [[0.0], [LOG3 / 2]], "layer.gating.1.linear": [[0.0], [0.0]],
+    "towers.tops.0.0": 1.0, "towers.tops.1.0": 10.0,
+}  # fmt: skip
+CGC_SIZES = {"shared_experts": 1, "task_experts": 1}
+
+
+def test_a_task_weighs_its_own_and_the_shared_experts(network, logits):
+    # x = 2: experts 2 | 6 | 14; the first task 1/4 * 2 + 3/4 * 14, the second (6 + 14) / 2
+    assert logits(network("cgc", CGC_WEIGHTS, **CGC_SIZES), 2)[0] == pytest.approx([11, 100])
+
+
+def test_a_task_moves_no_expert_of_another(network, moved):
+    names = moved(network("cgc", CGC_WEIGHTS, **CGC_SIZES), 0)
+    assert {"layer.experts.0.0.0.weight", "layer.experts.2.0.0.weight"} <= names
+    assert not [name for name in names if name.startswith(("layer.experts.1.", "layer.gating.1."))]
+
+
+PLE_SIZES = {"levels": 2, "shared_experts": 1, "task_experts": 1}
+PLE_WEIGHTS = {
+    "levels.0.experts.0.0.0": 1.0, "levels.0.experts.1.0.0": 3.0, "levels.0.experts.2.0.0": 5.0,
+    "levels.0.gating.0.linear": [[0.0], [LOG3 / 2]], "levels.0.gating.1.linear": [[LOG3 / 2], [0.0]],
+    "levels.0.shared_gating.linear": [[0.0], [0.0], [0.0]],
+    "levels.1.experts.0.0.0": 1.0, "levels.1.experts.1.0.0": 2.0, "levels.1.experts.2.0.0": 3.0,
+    "levels.1.gating.0.linear": [[0.0], [LOG3 / 8]], "levels.1.gating.1.linear": [[LOG3 / 7], [0.0]],
+    "towers.tops.0.0": 2.0, "towers.tops.1.0": 10.0,
+}  # fmt: skip
+
+
+def test_a_level_reads_what_the_level_before_made_of_its_own_part(network, logits):
+    # x = 2: experts 2 | 6 | 10; tasks 1/4 * 2 + 3/4 * 10 and 3/4 * 6 + 1/4 * 10, shared (2 + 6 + 10) / 3
+    # level 1 on (8, 7, 6): experts 8 | 14 | 18; gates of 8 and 7: 1/4 * 8 + 3/4 * 18 and 3/4 * 14 + 1/4 * 18
+    assert logits(network("ple", PLE_WEIGHTS, **PLE_SIZES), 2)[0] == pytest.approx([31, 150])
+
+
+def test_the_shared_gating_network_reads_the_shared_part(network, logits):
+    weights = {**PLE_WEIGHTS, "levels.1.shared_gating.linear": [[0.0], [LOG3 / 6], [0.0]]}
+    level = {
+        name.replace("levels.1.", "levels.2."): w for name, w in PLE_WEIGHTS.items() if "levels.1." in name
+    }
+    level |= {"levels.2.gating.0.linear": [[-99.0], [0.0]], "levels.2.gating.1.linear": [[-99.0], [0.0]]}
+    # the shared part of level 1 weighs 8 | 14 | 18 by its input 6: (8 + 3 * 14 + 18) / 5; level 2 reads that
+    model = network("ple", {**weights, **level}, **{**PLE_SIZES, "levels": 3})
+    shared = 3 * (8 + 3 * 14 + 18) / 5
+    assert logits(model, 2)[0] == pytest.approx([2 * shared, 10 * shared])
+
+
+def test_a_task_reaches_the_experts_of_another_only_through_the_shared_part_of_earlier_levels(network, moved):
+    names = moved(network("ple", PLE_WEIGHTS, **PLE_SIZES), 0)
+    assert {"levels.0.shared_gating.linear.weight", "levels.0.experts.1.0.0.weight"} <= names
+    assert not [name for name in names if name.startswith(("levels.1.experts.1.", "levels.0.gating.1."))]
+
+
+def test_one_level_is_cgc(space):
+    features = Features(torch.tensor([[1], [2], [3]]), torch.zeros(3, 0))
+    cgc, ple = (
+        space(name, **more).supernet().network for name, more in [("cgc", {}), ("ple", {"levels": 1})]
+    )
+    ple.load_state_dict({k.replace("layer.", "levels.0.", 1): v for k, v in cgc.state_dict().items()})
+    assert torch.equal(cgc.eval()(features), ple.eval()(features))
+
+
+STEM_WEIGHTS = {
+    "experts.0.0.0": 1.0, "experts.1.0.0": 1.0, "experts.2.0.0": 1.0,
+    "towers.tops.0.0": 1.0, "towers.tops.1.0": 10.0,
+    "gating.0.linear": [[0.0], [math.log(2.0) / 8], [0.0]],
+    "gating.1.linear": [[0.0], [0.0], [math.log(2.0) / 10]],
+}  # fmt: skip
+
+
+@pytest.fixture
+def model(network):
+    """Tables of x, 2 x and 3 x: of two tasks and the shared one."""
+    made = network("stem", STEM_WEIGHTS)
+    for scale, inputs in enumerate(made.inputs, start=1):
+        inputs.embedding.table.weight.data *= scale
+    return made
+
+
+def test_a_task_weighs_the_experts_of_all_tables_by_its_own_and_the_shared_embeddings(model, logits):
+    # x = 2: experts 2, 4 and 6; gates read 2 + 6 and 4 + 6: weights (1, 2, 1) / 4 and (1, 1, 2) / 4
+    assert logits(model, 2)[0] == pytest.approx([4, 45])
+
+
+@pytest.mark.parametrize("task", [0, 1])
+def test_a_task_teaches_its_own_and_the_shared_experts_and_embeddings_only(model, moved, task):
+    names, other = moved(model, task), 1 - task
+    for part in (task, 2):
+        assert {f"inputs.{part}.embedding.table.weight", f"experts.{part}.0.0.weight"} <= names
+    assert {f"gating.{task}.linear.weight", f"towers.tops.{task}.0.weight"} <= names
+    kept = (f"inputs.{other}.", f"experts.{other}.", f"gating.{other}.", f"towers.tops.{other}.")
+    assert not [name for name in names if name.startswith(kept)]
+
+
+def test_steps_of_a_funnel_are_columns_and_earlier_ones_come_first():
+    tasks = (Task("pay", "buy"), Task("share"), Task("click"), Task("buy", "click"), Task("like", "click"))
+    assert funnel_steps(Schema((SparseField("a", 2),), (), tasks), "ESMM") == [(3, 2), (4, 2), (0, 3)]
+
+
+def logit(p):
+    return math.log(p / (1 - p))
+
+
+def test_a_task_is_as_likely_as_the_one_before_times_its_own_given_that_one(network, logits):
+    weights = {"mlps.0.0": 1.0, "mlps.1.0": 1.0, "towers.tops.0.0": LOG3 / 2, "towers.tops.1.0": 0.0}
+    model = network("esmm", weights, tasks=("buy<click", "click"))
+    # x = 2: click 1/2, buy given click 3/4; columns as in the schema
+    assert logits(model, 2)[0] == pytest.approx([logit(3 / 8), 0])
+
+
+def test_the_loss_of_a_later_task_moves_the_one_before(network, moved):
+    model = network("esmm", 1.0, tasks=("buy<click", "click"))
+    assert {"towers.tops.0.0.weight", "towers.tops.1.0.weight"} <= moved(model, 0)
+    assert "towers.tops.0.0.weight" not in moved(model, 1)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        (0.0, 0.0, -LOG3),
+        (100.0, 100.0, 100 - math.log(2.0)),
+        (-100.0, -100.0, -200.0),
+        (1e4, -3.0, -3.0),
+        (-3.0, 1e4, -3.0),
+        (1e4, 1e4, 1e4 - math.log(2.0)),
+        (-1e30, 1e30, -1e30),
+    ],
+)
+def test_the_product_is_exact_where_probabilities_round_to_0_or_1(a, b, expected):
+    out = product(torch.tensor(a), torch.tensor(b))
+    assert out.dtype == torch.float32
+    assert out.item() == pytest.approx(expected, rel=1e-6)
+
+
+# The scores of p = 3 and q = 2 are 9 / 5 * log 3 and 4 / 5 * log 3: weights 3/4 and 1/4.
+AITM_WEIGHTS = {
+    "mlps.0.0": 1.0, "mlps.1.0": 3.0, "transfers.0.passed_on.0": 0.5, "transfers.0.value": 1.0,
+    "transfers.0.key": LOG3 / 5, "transfers.0.query": 1.0,
+    "towers.tops.0.0": 4.0, "towers.tops.1.0": 10.0,
+}  # fmt: skip
+TASKS = ("buy<click", "click")
+
+
+def test_a_task_attends_to_the_task_before_and_to_itself(network, logits):
+    # x = 2: buy q = 2, click 6, passed on as p = 3; buy z = 3/4 * 3 + 1/4 * 2; columns as in the schema
+    assert logits(network("aitm", AITM_WEIGHTS, tasks=TASKS), 2)[0] == pytest.approx([11, 60])
+
+
+def test_a_task_moves_the_task_before_and_never_the_one_after(network, moved):
+    model = network("aitm", AITM_WEIGHTS, tasks=TASKS)
+    assert {"mlps.0.0.weight", "mlps.1.0.weight", "transfers.0.passed_on.0.weight"} <= moved(model, 0)
+    assert not [
+        name for name in moved(model, 1) if name.startswith(("mlps.0.", "transfers.", "towers.tops.0."))
+    ]
+
+
+def test_transfers_follow_the_forest_from_its_roots(network, moved):
+    # pay after buy after click, share alone
+    model = network("aitm", 1.0, tasks=("pay<buy", "share", "click", "buy<click"))
+    assert model.steps == [(3, 2), (0, 3)]
+    for task, reached in {0: {0, 2, 3}, 1: {1}, 2: {2}, 3: {2, 3}}.items():
+        assert {int(name.split(".")[1]) for name in moved(model, task) if name.startswith("mlps.")} == reached
+
+
+def test_the_calibrator_counts_by_how_much_a_task_is_likelier_than_the_one_before(space):
+    model = space("aitm", tasks=TASKS).supernet().network
+    # buy and click of two rows: 3/4 above 1/2 by 1/4, and 1/10 below 1/2
+    rows = torch.tensor([[LOG3, 0.0], [-math.log(9.0), 0.0]], dtype=torch.float64)
+    assert model.penalty(rows).item() == pytest.approx(0.6 * (1 / 4 + 0) / 2 / 2)
+    assert model.penalty(rows.flip(1)).item() == pytest.approx(0.6 * (0 + 4 / 10) / 2 / 2)
