@@ -2,15 +2,14 @@
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from automtl_core.data.store import ENCODER, PARTS, Prepared
+from automtl_core.data.store import ENCODER, Prepared
 from automtl_core.dataset.recorded import RowFormat
 from automtl_core.errors import ArtifactError, UsageError, listing
-from automtl_core.modules.cost import Cost
 from automtl_core.registry.kinds import SPACES, STRATEGIES
 from automtl_core.run_dir.facts import (
     SEEN,
@@ -31,9 +30,8 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import SearchResult
 from automtl_core.search.trial import Problem
 from automtl_core.space import SearchSpace
-from automtl_core.system.documents import Value
 from automtl_core.training.batches import steps
-from automtl_core.training.compute import computing, guarded
+from automtl_core.training.compute import computing
 from automtl_core.training.events import REFIT, PhaseBegan, Planned
 from automtl_core.workflow.budget import ALL, REFIT_SHARE, SEARCH as SEARCH_SHARE, WHOLE, trial_rows
 from automtl_core.workflow.evaluation import is_tested, on_test_rows, test
@@ -46,54 +44,6 @@ from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.work import Recorder, Work, observed
 
 log = logging.getLogger("automtl")
-
-
-@dataclass(frozen=True)
-class Plan(Value):
-    """The plan of a search."""
-
-    rows: dict[str, int]
-    """Part -> number of rows."""
-    fields: int
-    tasks: tuple[str, ...]
-    choices: int
-    supernet_parameters: int
-    supernet_bytes: int
-    """Bytes for weights, gradients and optimiser moments."""
-    most_search_epochs: int | None
-    """Largest number of passes of the search over the training part; None where it is unknown."""
-    most_training_epochs: int
-    """Largest number of epochs of the training after the search."""
-    steps_per_epoch: int
-    device: str
-    answers: Mapping[str, Mapping[str, Cost]]
-    """Choice -> option -> its cost, see `SearchSpace.costs`."""
-    points: Mapping[str, Cost]
-    """Landmark of the space -> cost of the whole network; without a search, `the network` -> cost."""
-
-
-def plan(job: Job, prepared: Prepared) -> Plan:
-    """Return the plan of a search; raises as `start` does."""
-    with guarded():
-        space = job.checked(prepared)
-        alone = {"the network": job.fixed_architecture(space)} if job.config.strategy is None else None
-        rows = {name: len(prepared.part(name)) for name in PARTS}
-        parameters = sum(p.numel() for p in space.outline.parameters())
-        most = {stage.stage: stage.epochs for stage in to_come(job, prepared)}
-        return Plan(
-            rows=rows,
-            fields=len(prepared.schema.sparse) + len(prepared.schema.dense),
-            tasks=tuple(task.name for task in prepared.schema.tasks),
-            choices=len(space.outline.choices()),
-            supernet_parameters=parameters,
-            supernet_bytes=4 * 4 * parameters,  # weights, gradients and two moments of Adam
-            most_search_epochs=most.get(SEARCH, 0),
-            most_training_epochs=most.get(TRAINING) or 0,
-            steps_per_epoch=steps(rows["train"], job.config.training.batch_size),
-            device=str(job.compute().device),
-            answers=space.costs(),
-            points={name: space.cost(point) for name, point in (alone or space.landmarks()).items()},
-        )
 
 
 @contextmanager

@@ -58,7 +58,6 @@ from automtl_core.workflow.new_rows import (
     unseen,
     write_predictions,
 )
-from automtl_core.workflow.pipeline import Plan
 from automtl_core.workflow.refresh import RefreshedRun, refresh
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
@@ -138,10 +137,6 @@ class Workflow:
     def trials(self, *prepared: Prepared) -> Executor:
         """Return the executor of trials on prepared data; arguments as in `TrialRunner`."""
         return self.executor or Serial(TrialRunner(self.registry, *prepared))
-
-    def plan(self, job: Job) -> Plan:
-        """Return the plan of a search."""
-        return pipeline.plan(job, self.prepare(job))
 
     def search(self, job: Job, runs_dir: Path, name: str | None = None, stem: str = "") -> Run:
         """Search, train and test in a new run directory.

@@ -28,14 +28,21 @@ class Kind(kind.Kind):
 
     @classmethod
     def truth(cls) -> Mapping[str, Any]:
-        """Add the effects on the task before to those on a task."""
+        """Return the groups of tasks, the effects of fields and pairs on each task, and the noise fields.
+
+        The effects on the task before are effects on a task too.
+        """
         about: dict[str, dict[str, Any]] = {}
-        for task, of in super().truth()["tasks"].items():
+        for task, of in cls.tasks().items():
             before = about.get(cls.after.get(task, ""), {"fields": {}, "pairs": []})
             fields = Counter(before["fields"])
-            fields.update(of["fields"])
-            about[task] = {"fields": dict(fields), "pairs": before["pairs"] + of["pairs"]}
-        return {**super().truth(), "tasks": about}
+            fields.update(of.effects)
+            about[task] = {
+                "fields": dict(fields),
+                "pairs": before["pairs"] + [list(pair) for pair in of.pairs],
+            }
+        groups = {group: list(tasks) for group, tasks in cls.groups.items()}
+        return {"groups": groups, "tasks": about, "noise": list(cls.noise)}
 
     def measured(self) -> Mapping[str, Any]:
         """Return what the rows tell besides, such as the best reachable GAUC; by default nothing."""

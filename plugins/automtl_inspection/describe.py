@@ -18,6 +18,7 @@ from automtl_core.dataset.schema import SparseField
 from automtl_core.fields.numeric import Moments
 from automtl_core.system.documents import Value
 from automtl_core.system.progress import Progress, silent
+from automtl_inspection.data_checks import parts_warnings
 from automtl_inspection.leaks.histories import HistoryFacts, histories
 from automtl_inspection.leaks.leaks import SingleFieldScore, alone, warnings
 
@@ -125,7 +126,8 @@ def describe(prepared: Prepared, progress: Progress = silent) -> Described:
             f"{share:.0%} of the test rows equal a training row in all columns: scores count what "
             "is learned by heart; if they are copies, dataset.duplicates=drop keeps one of each"
         ]
-    return Described(**found, warnings=(*known, *warnings(prepared, found["alone"])))
+    known += [*parts_warnings(prepared), *warnings(prepared, found["alone"])]
+    return Described(**found, warnings=tuple(known))
 
 
 def _sparse(field: SparseField, prepared: Prepared, place: int) -> SparseFacts:

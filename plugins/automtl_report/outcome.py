@@ -8,7 +8,7 @@ from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.run import resuming
 from automtl_core.workflow.evaluation import Evaluation
 from automtl_core.workflow.new_rows import Predicted, Tested
-from automtl_core.workflow.pipeline import Plan
+from automtl_inspection.plan import Plan
 from automtl_inspection.sections import Preformatted, Section, Text, facts, lines, table
 from automtl_report.metrics import metrics
 from automtl_report.numbers import elapsed

@@ -68,8 +68,7 @@ def test_rows_are_those_of_the_results_and_keep_the_contract_of_datasets(kind, t
         assert best is not None
         assert 0.7 < best < 0.95
     dataset = Planted(PlantedSettings(kind=kind, rows=3000))
-    prepared = check_dataset(dataset, None, tmp_path)
-    assert prepared.manifest["truth"] == dataset.truth()
+    check_dataset(dataset, None, tmp_path)
 
 
 DATASETS: Mapping[str, Callable[[], Dataset]] = {

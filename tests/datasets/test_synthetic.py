@@ -17,6 +17,7 @@ from automtl_datasets.synthetic.history import Histories
 from automtl_datasets.synthetic.kind import oracle, zipf
 from automtl_datasets.synthetic.pairs import Pairs
 from automtl_testing.datasets import check_dataset
+from tests.shared.truth import truth
 
 
 def settings(**values):
@@ -111,7 +112,7 @@ def test_the_best_reachable_auc_leaves_room(kind):
 
 @every_kind
 def test_every_field_of_the_truth_acts_and_noise_does_not(kind):
-    for task, told in synthetic(kind=kind).truth()["tasks"].items():
+    for task, told in truth(KINDS[kind])["tasks"].items():
         for field in told["fields"]:
             if ":" not in field:  # an input from the history
                 assert by_chance(logit(kind, task), codes(kind, field)) < 1e-6, (field, task)
@@ -122,7 +123,7 @@ def test_every_field_of_the_truth_acts_and_noise_does_not(kind):
 
 @every_kind
 def test_every_pair_of_the_truth_acts_beyond_its_fields(kind):
-    for task, told in synthetic(kind=kind).truth()["tasks"].items():
+    for task, told in truth(KINDS[kind])["tasks"].items():
         for pair in told["pairs"]:
             values, rest = [codes(kind, field) for field in pair], logit(kind, task)
             for of_field in values:
@@ -134,20 +135,19 @@ def test_every_pair_of_the_truth_acts_beyond_its_fields(kind):
 @every_kind
 def test_the_truth_names_fields_and_tasks(kind):
     dataset = synthetic(kind=kind)
-    truth, fields = dataset.truth(), set(names_of(dataset.fields))
-    grouped = [task for tasks in truth["groups"].values() for task in tasks]
-    assert [*truth["tasks"]] == grouped == names_of(dataset.labels)
-    seen = {field for told in truth["tasks"].values() for field in told["fields"]}
-    seen |= {field for told in truth["tasks"].values() for pair in told["pairs"] for field in pair}
+    known, fields = truth(dataset.kind), set(names_of(dataset.fields))
+    grouped = [task for tasks in known["groups"].values() for task in tasks]
+    assert [*known["tasks"]] == grouped == names_of(dataset.labels)
+    seen = {field for told in known["tasks"].values() for field in told["fields"]}
+    seen |= {field for told in known["tasks"].values() for pair in told["pairs"] for field in pair}
     inputs = {field for field in seen if field.startswith("past:")}
-    assert (seen - inputs) | set(truth["noise"]) == fields
-    assert not seen & set(truth["noise"])
+    assert (seen - inputs) | set(known["noise"]) == fields
+    assert not seen & set(known["noise"])
 
 
 @every_kind
 def test_the_contract_of_datasets(kind, tmp_path_factory):
-    prepared = check_dataset(synthetic(kind=kind, rows=3000), None, tmp_path_factory.mktemp(kind))
-    assert prepared.manifest["truth"] == synthetic(kind=kind, rows=3000).truth()
+    check_dataset(synthetic(kind=kind, rows=3000), None, tmp_path_factory.mktemp(kind))
 
 
 def test_zipf_frequencies_fall_with_the_rank():
@@ -186,7 +186,7 @@ def test_the_last_event_and_ten_events_of_the_category_have_an_effect_and_no_oth
 
 def test_the_truth_names_inputs_from_distinct_events(histories):
     assert histories.frame()["time"].is_unique
-    for of_task in histories.truth()["tasks"].values():
+    for of_task in truth(histories)["tasks"].values():
         assert {"past:last1", "past:category"} < set(of_task["fields"])
 
 

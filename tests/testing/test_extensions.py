@@ -48,11 +48,6 @@ class Random(Some):
         return super().rows(db).assign(price=float(next(calls)))
 
 
-class Untrue(Some):
-    def truth(self):
-        return {"user": {1, 2}}
-
-
 def test_a_good_dataset_passes(tmp_path):
     prepared = check_dataset(Some(DatasetSettings()), None, tmp_path)
     assert sum(len(prepared.part(name)) for name in ("train", "validation", "test")) == 40
@@ -61,11 +56,6 @@ def test_a_good_dataset_passes(tmp_path):
 def test_preparing_twice_has_to_give_the_same(tmp_path):
     with pytest.raises(AssertionError, match="preparing twice must give the same bytes"):
         check_dataset(Random(DatasetSettings()), None, tmp_path)
-
-
-def test_what_is_told_of_the_truth_has_to_be_json(tmp_path):
-    with pytest.raises(TypeError, match="not JSON serializable"):
-        check_dataset(Untrue(DatasetSettings()), None, tmp_path)
 
 
 NUMBERS = {"x": [1.0, 2.5, None, 4, 5, -6, 7, 8, 9, 10] * 3}

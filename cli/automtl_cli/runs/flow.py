@@ -23,6 +23,7 @@ from automtl_core.training.events import EpochEnded, Event, Noted, PhaseBegan, P
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.run_trial import executor_of
 from automtl_core.workflow.workflow import Workflow, plain_name
+from automtl_inspection.plan import plan
 from automtl_report import outcome
 from automtl_report.commands import Output
 from automtl_report.record import read_record
@@ -142,6 +143,6 @@ def run_job(
             return Output(read_record(path, flow.registry), finished)
         if run.name is not None:
             plain_name(run.name)
-        plan = flow.plan(job)
-        document = {"plan": plan, "config": job.config.model_dump(mode="json")}
-        return Output(document, lambda _: outcome.plan(plan, job.config))
+        found = plan(job, flow.prepare(job))
+        document = {"plan": found, "config": job.config.model_dump(mode="json")}
+        return Output(document, lambda _: outcome.plan(found, job.config))

@@ -134,16 +134,6 @@ class Kind:
         }
         return {"rows": cls.rows, "ids": cls.ids, "numbers": cls.numbers, "tasks": by_task, **cls.constants}
 
-    @classmethod
-    def truth(cls) -> Mapping[str, Any]:
-        """Return the groups of tasks, the effects of fields and pairs on each task, and the noise fields."""
-        about = {
-            task: {"fields": dict(chance.effects), "pairs": [list(pair) for pair in chance.pairs]}
-            for task, chance in cls.tasks().items()
-        }
-        groups = {group: list(tasks) for group, tasks in cls.groups.items()}
-        return {"groups": groups, "tasks": about, "noise": list(cls.noise)}
-
     def frame(self) -> pd.DataFrame:
         """Draw fields, then labels from their probabilities."""
         drawn = self.draw()

@@ -19,7 +19,6 @@ from automtl_core.dataset.schema import Task
 from automtl_core.errors import ArtifactError, StorageError
 from automtl_core.system.documents import Value, read_signed, write_signed
 from automtl_inspection.leaks.histories import history_warnings
-from automtl_inspection.leaks.parts import parts_warnings
 from automtl_inspection.leaks.predictors import Kind, Predictor, event_predictors, predictors
 
 Floats = NDArray[np.float64]
@@ -116,14 +115,13 @@ def _scores_of_all(prepared: Prepared) -> dict[str, list[SingleFieldScore]]:
 
 
 def warnings(prepared: Prepared, scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
-    """Yield a warning for unlike parts, each suspected leak, and each history that does not fit the rows.
+    """Yield a warning for each suspected leak, and each history that does not fit the rows.
 
     Args:
         prepared: The data.
         scores: Task -> result of `alone`. Of events, the best predictor of a task is named.
 
     """
-    yield from parts_warnings(prepared)
     for task, best in scores.items():
         suspects = [one for one in best if one.suspicious]
         events = [one for one in suspects if one.kind == "event"]

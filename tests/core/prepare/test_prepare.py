@@ -76,7 +76,7 @@ def test_the_manifest_tells_where_the_data_comes_from(shop, shop_dir, tmp_path):
     assert manifest["raw"] == {"shop.csv": {"bytes": len(content), "sha256": digest}}
     assert (manifest["rejected"], manifest["warnings"]) == (0, [])
     assert manifest["rows"] == {"train": 80, "validation": 10, "test": 10}
-    assert manifest["truth"] == {}
+    assert manifest["unread"] == []
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

@@ -16,8 +16,10 @@ from automtl_core.training.events import SILENT
 from automtl_core.workflow.evaluation import evaluate_run
 from automtl_core.workflow.stage import OnTestRows, measured
 from automtl_core.workflow.workflow import Workflow
+from automtl_datasets.synthetic.dataset import KINDS
 from automtl_inspection.importance import Importance, ImportanceStage
 from automtl_report.record import read_record
+from tests.shared.truth import truth
 
 from .lines import REGISTRY, begin, contents, go_on, make_job
 
@@ -164,17 +166,17 @@ def test_planted_fields_matter_and_no_other_field_does(tmp_path, seed):
     }
     line = Workflow(load_registry())
     run = Run.open(line.search(line.model("mmoe", [layer]), tmp_path).path)
-    truth, found = run.read(Data).truth, run.read(Importance).effects
+    true, found = truth(KINDS["pairs"]), run.read(Importance).effects
     planted = {
         task: {*about.get("fields", ()), *(one for pair in about.get("pairs", ()) for one in pair)}
-        for task, about in truth["tasks"].items()
+        for task, about in true["tasks"].items()
     }
     matters = {
         task: {field for field, by_task in found.items() if by_task[task].verdict == "matters"}
         for task in planted
     }
     assert all(matters[task] <= planted[task] for task in planted), "no noise, and no field of other tasks"
-    for field in {*found} - {*truth["noise"], *LEARNED_LATE}:
+    for field in {*found} - {*true["noise"], *LEARNED_LATE}:
         assert any(field in matters[task] for task in planted), field
     assert not any(
         one.verdict == "no effect" for task in planted for f in planted[task] if (one := found[f][task])

@@ -15,9 +15,9 @@ from automtl_core.training.learner import Learner
 from automtl_core.workflow.evaluation import evaluate_run
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
-from automtl_core.workflow.pipeline import plan
 from automtl_core.workflow.trained import Trained
 from automtl_inspection.behaviour import Behaviour
+from automtl_inspection.plan import plan
 
 from .lines import EQUAL, REGISTRY, SMALL, TRAINING, begin, contents, go_on, make_job, search, start, stopped
 

@@ -6,7 +6,7 @@ import pytest
 
 from automtl_core.prepare.prepare import prepare
 from automtl_datasets.table import Table
-from automtl_inspection.leaks.parts import parts_warnings
+from automtl_inspection.data_checks import parts_warnings
 
 ROWS, NEW = 4000, np.arange(4000) >= 3200
 TYPES = {"click": {}, "spent": {"kind": "regression"}, "views": {"kind": "poisson"}}
