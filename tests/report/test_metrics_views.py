@@ -115,22 +115,22 @@ def test_the_users_of_a_metric_are_named_and_tasks_with_one_fault_share_a_warnin
     assert "of 4,000 to 5,000 users with 2.4 to 3.0 rows each" in sentence
     _, warning = notes(click=by_user(0.18, 312), buy=by_user(0.2, 312), like=by_user(0.7, 312))
     assert warning == (
-        "warning: GAUC is worse than a random order, beyond chance: "
-        "click 0.1800 (random 0.5000 ± 0.0100, 312 users), buy 0.2000 (random 0.5000 ± 0.0100, 312 users)"
+        "warning: worse than a random order, beyond chance: GAUC of click 0.1800 "
+        "(random 0.5000 ± 0.0100, 312 users), GAUC of buy 0.2000 (random 0.5000 ± 0.0100, 312 users)"
     )
 
 
 @pytest.mark.parametrize(
     ("value", "about"),
     [
-        (by_user(0.18, 312), "is worse than a random order, beyond chance: click 0.1800"),
-        (by_user(0.18, 9), "is worse than a random order, beyond chance: click 0.1800"),
-        (by_user(0.65, 12), "is over fewer than 100 users, too few to be reliable: click 0.6500"),
-        (by_user(0.51, 312), "does not differ from a random order beyond chance: click 0.5100"),
-        (by_user(0.65, 312, 11000), "says little, since most users have one row"),
-        (by_user(0.65, 312, unit="buckets"), "is by hash bucket, not by user"),
+        (by_user(0.18, 312), "worse than a random order, beyond chance: GAUC of click 0.1800"),
+        (by_user(0.18, 9), "worse than a random order, beyond chance: GAUC of click 0.1800"),
+        (by_user(0.65, 12), "over fewer than 100 users, too few to be reliable: GAUC of click 0.6500"),
+        (by_user(0.51, 312), "no different from a random order, beyond chance: GAUC of click 0.5100"),
+        (by_user(0.65, 312, 11000), "GAUC says little, since most users have one row"),
+        (by_user(0.65, 312, unit="buckets"), "GAUC is by hash bucket, not by user"),
     ],
 )
 def test_a_metric_that_says_nothing_has_a_warning(value, about):
     _, warning = notes(click=value)
-    assert warning.startswith(f"warning: GAUC {about}")
+    assert warning.startswith(f"warning: {about}")
