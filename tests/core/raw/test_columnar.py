@@ -53,6 +53,13 @@ def test_an_optional_column_may_be_in_another_case(tmp_path):
     assert load(tmp_path, FRAME, columns)[0] == [(3, "a"), (1, None), (2, "b")]
 
 
+def test_blanks_that_are_declared_are_null(tmp_path):
+    frame = pd.DataFrame({"user": [3, -1, 2], "tag": ["a", "NA", ""], "text": ["7", "-1.0", "9"]})
+    minus = Column("integer", blanks=("-1",))
+    columns = {"user": minus, "tag": Column(blanks=("NA",)), "text": minus}
+    assert load(tmp_path, frame, columns)[0] == [(3, "a", 7), (None, None, None), (2, None, 9)]
+
+
 FAULTY = pd.concat(
     [FRAME.assign(age=[30.5, np.nan, 41.0], text=["7", "x", "9"], price=[0.5, 1.0, np.inf]), FRAME[:1]]
 )

@@ -63,6 +63,8 @@ ROWS = [(1, "a", 0), (2, "b", 1)]
         (BARE, b'1,"a\n""b""",0\n', [(1, 'a\n"b"', 0)]),
         (BREAK, b'user,"item\nid"\n1,a\n2,b\n', [("1", "a"), ("2", "b")]),
         (BREAK, b'user,"item\nid"\r\n1,a\r\n2,b\r\n', [("1", "a"), ("2", "b")]),
+        (RawFile("log.csv", {"a": Column("integer", blanks=("-1", "NA")), "b": Column(blanks=("NA",))}),
+         b"a,b\n-1,NA\n-1.0,x\nNA,-1\n-2,", [(None, None), (None, "x"), (None, "-1"), (-2, None)]),
         (RawFile("log.csv", COLUMNS, others=True), b"x,click,tags,user\n?,1,a,5\n", [(5, "a", 1)]),
         (SOME, b"TAGS,user,Tags\na,5,b\n", [(5, "a")]),
         (SOME, b"TAGS,user,tags\na,5,b\n", [(5, "b")]),

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from torch import nn
 
-from automtl_core.errors import PluginError, UnknownNameError, UsageError
+from automtl_core.errors import PluginError, UsageError
 from automtl_core.registry.kinds import OPS, SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
@@ -150,21 +150,3 @@ def test_libraries_and_plugins_of_a_space_are_named_as_far_as_they_are_there(wit
     assert set(origin(job, space_of(job)).plugins) >= named
     assert versions(job, space_of(job))["pandas"] == version("pandas")
     assert environment(job, space_of(job)).libraries == {"pandas": version("pandas")}
-
-
-def test_a_plugin_that_is_gone_is_named(common):
-    registry = REGISTRY.adding(OPS, "mine", Zero, plugin="workbench")
-    job = job_with(registry, "identity", "mine")
-    recorded = origin(job, space_of(job)).plugins
-    with (
-        pytest.raises(UnknownNameError, match=r"op is called 'mine'.* not available: workbench") as error,
-        REGISTRY.expecting(recorded),
-    ):
-        space_of(job_with(REGISTRY, "identity", "mine"))
-    assert "install them again" in error.value.fix
-    with (
-        pytest.raises(UnknownNameError, match="no op is called 'other'") as error,
-        registry.expecting(recorded),
-    ):
-        space_of(job_with(registry, "other"))
-    assert "not available" not in str(error.value)
