@@ -253,8 +253,8 @@ class BoostedTrees(Learner):
     """The trees of each task: features of B examples -> logits [B, T].
 
     They read unscaled numbers (NaN if missing), aggregates, pretrained vectors, matches and the latest events
-    of histories, and single-valued fields as categories, which come last. Validation rows decide for each
-    task whether its trees read aggregates and categories.
+    of histories, single-valued fields as categories and, last, their ids, which are in the order of the
+    values. Validation rows decide for each task whether its trees read aggregates, categories and ids.
 
     Args:
         inputs: Encoded fields, without embeddings.
@@ -267,9 +267,9 @@ class BoostedTrees(Learner):
     def __init__(self, inputs: Inputs, sizes: Sequence[int], tasks: int, grower: Grower) -> None:
         super().__init__()
         self.inputs = inputs
-        self.numbers = inputs.width + inputs.embedding.vector_width + len(sizes)
-        end = inputs.width - sum(inputs.widths.histories)
-        self.hiding = np.zeros(self.numbers + len(sizes), np.float32)  # [F], NaN for aggregates, else 0
+        self.numbers = inputs.width + inputs.embedding.vector_width
+        end, width = inputs.width - sum(inputs.widths.histories), self.numbers + 2 * len(sizes)
+        self.hiding = np.zeros(width, np.float32)  # [F], NaN for aggregates, else 0
         self.hiding[end - sum(inputs.widths.aggregates) : end] = np.nan
         self.sizes, self.grower = sizes, grower
         self.trees = [Trees() for _ in range(tasks)]
@@ -309,8 +309,7 @@ class BoostedTrees(Learner):
                 told = booster.feature_importance()[np.isnan(self.hiding[:width])].any()
                 way = np.zeros(width, np.float32) if told else self.hiding[:width]
                 paced, rounds = _paced(going_on, t, tasks), booster.num_trees()
-                ratio = _ratio(task, rows)
-                trees.take(self._grown(task, rows, nobody, way, seed, paced, rounds).text, ratio)
+                trees.take(self._grown(task, rows, nobody, way, seed, paced, rounds).text, _ratio(task, rows))
 
     def learn(self, data: TrainingData, seed: int, going_on: GoingOn) -> None:
         """Grow the trees of one task after the other, in each of the ways."""
@@ -318,7 +317,7 @@ class BoostedTrees(Learner):
         seen = [(self._matrix(part), part) for part in (data.train, data.validation)]
         every = np.zeros_like(self.hiding)
         ways = {"without categories": every[: self.numbers]} if self.numbers else {}
-        ways |= {"with categories": every} if self.sizes else {}
+        ways |= {"with categories": every[: -len(self.sizes)], "with ids": every} if self.sizes else {}
         ways |= {"without aggregates": self.hiding} if 0 < np.isnan(self.hiding).sum() < len(every) else {}
         tries = len(data.tasks) * len(ways)
         for t, (task, trees) in enumerate(zip(data.tasks, self.trees, strict=True)):
@@ -347,7 +346,8 @@ class BoostedTrees(Learner):
             train, validation = (
                 of._replace(labels=np.maximum(1 + ratio * of.labels, 0)) for of in (train, validation)
             )
-        categories, seed = range(self.numbers, len(way)), seeds.derive(seed, "boosting", task.name)
+        end, seed = self.numbers + len(self.sizes), seeds.derive(seed, "boosting", task.name)
+        categories = range(self.numbers, min(end, len(way)))
         return self.grower.grow(task.type, train, validation, categories, seed, paced, *fixed)
 
     def _rank(self, part: Part) -> None:
@@ -362,7 +362,7 @@ class BoostedTrees(Learner):
     @torch.no_grad()
     def _matrix(self, part: Part) -> NDArray[np.float32]:
         """Return the columns of all rows, [R, F], in column order, so that the first ones are not copied."""
-        matrix = np.empty((len(part), self.numbers + len(self.sizes)), np.float32, order="F")
+        matrix = np.empty((len(part), len(self.hiding)), np.float32, order="F")
         done = 0
         for batch in batches(part, 1 << 16, self.ranks.device):
             columns = self._columns(batch.features).cpu().numpy()
@@ -378,8 +378,8 @@ class BoostedTrees(Learner):
             features.dense,
             *vectors,
             *histories,
-            features.ids,  # in the order of the values
             self.ranks[features.ids + self.offsets],
+            features.ids,  # in the order of the values
         ]
         return torch.cat([part.float() for part in parts], dim=1)
 

@@ -1,11 +1,13 @@
 """A trial trains as `Fit` does, pauses, goes on from its checkpoint, and tells all of its epochs again."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+import automtl_core
 from automtl_core.errors import ArtifactError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search import trained as module
@@ -141,3 +143,12 @@ def test_a_temporary_folder_is_removed(problem):
         trained(problem, spec, SILENT)
         assert (Path(spec.folder) / CHECKPOINTS[0]).exists()
     assert not Path(spec.folder).exists()
+
+
+def test_the_loop_has_one_caller():
+    """Each training of the product is a call of `trained`; contracts of plugins are tests."""
+    root, packages = Path(automtl_core.__file__).parents[1], ("automtl_core", "plugins", "api", "cli")
+    files = [path for name in packages for path in (root / name).rglob("*.py")]
+    texts = {path: path.read_text() for path in files if path.parent.name != "automtl_testing"}
+    calls = [path.stem for path, text in texts.items() for _ in re.findall(r"\bFit\(|\bfit\.run\(", text)]
+    assert calls == ["trained", "trained"]

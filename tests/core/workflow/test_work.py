@@ -257,14 +257,10 @@ BOTTOM = {
 }
 
 
-def training_job(layer):
-    """Return the job of a training without a search."""
-    return Job.resolve(RunConfig.parse({**BOTTOM, **layer}), REGISTRY)
-
-
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
-    return training_job({"prepared_dir": tmp_path_factory.mktemp("prepared")})
+    config = RunConfig.parse({**BOTTOM, "prepared_dir": tmp_path_factory.mktemp("prepared")})
+    return Job.resolve(config, REGISTRY)
 
 
 @pytest.fixture(scope="module")
