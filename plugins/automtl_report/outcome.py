@@ -23,8 +23,7 @@ MEASURED = ["FLOPs per row", "time"]
 def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
     """Yield the resolved configuration and, last, the plan of a search with its sizes and costs."""
     yield Section("", [Preformatted(config.to_yaml().rstrip())])
-    about = {key: value for key, value in vars(plan).items() if key not in ("answers", "points")}
-    yield facts("plan", about)
+    yield facts("plan", {name: of for name, of in vars(plan).items() if name not in ("answers", "points")})
     if plan.answers:
         yield table(["choice", "option", *COSTS], _options(plan.answers), "llr")
     yield table(["network", *COSTS], ([name, *numbers(cost)] for name, cost in plan.points.items()), "lr")

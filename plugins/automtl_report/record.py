@@ -137,12 +137,16 @@ class RunRecord:
         return f"refit: trained again on {most}{rows:,} {words}{'s' * (epochs != (1,))}"
 
     @property
+    def unread(self) -> list[str]:
+        """The columns of raw files that no field or label reads, in words."""
+        names = data.unread if (data := self.get(Data)) else []
+        return [f"columns that are not read: {some(names)}; `automtl data init FILE` says why"] * bool(names)
+
+    @property
     def remarks(self) -> list[str]:
-        """Remarks on columns that are not read and on early ends, in words."""
-        budget, result, data = self.get(Budget), self.get(Result), self.get(Data)
+        """Remarks on early ends, in words."""
+        budget, result = self.get(Budget), self.get(Result)
         remarks = list[str]()
-        if data and data.unread:
-            remarks.append(f"columns that are not read: {some(data.unread)}; the file of settings says why")
         if budget:
             remarks += [f"time budget: time ended phase {p!r} in epoch {e}" for p, e in budget.ended.items()]
             remarks += [f"time budget: {sentence}" for sentence in budget.warned]

@@ -152,15 +152,12 @@ WITHIN_USERS = (
 def encoding(result: EncodingSearchResult) -> str:
     """Return the inputs that the encoding search added, and their gain in a measure such as AUC."""
     gain = f" ({result.gain:+z.4f} {result.measure} on held-out rows)" if result.trials else ""
-    told = [_inputs(answers) for answers in (result.answers, *(one.answers for one in result.trials))]
+    every = result.answers, *(one.answers for one in result.trials)
+    told = [in_words({name: of[name] for name in PLAIN if name in of}, 3) for of in every]
     if told[0]:
         return f"inputs added: {told[0]}{gain}"
     tried = some([*dict.fromkeys(filter(None, told))], 2)
     return f"inputs added: none{result.why and f', {result.why}'}{tried and f'; without a gain: {tried}'}"
-
-
-def _inputs(answers: Mapping[str, Any]) -> str:
-    return in_words({name: answers[name] for name in PLAIN if name in answers}, 3)
 
 
 def apart(result: EncodingSearchResult) -> Iterator[str]:

@@ -16,7 +16,7 @@ from automtl_report.search import score_name
 
 def verdict(record: RunRecord) -> Iterator[Section]:
     """Yield warnings, the rank of the chosen model, and remarks."""
-    yield Section("", [*notes(record), *rank(record), *map(Text, record.remarks)])
+    yield Section("", [*notes(record), *rank(record), *map(Text, [*record.unread, *record.remarks])])
 
 
 def first(record: RunRecord) -> Iterator[Section]:
@@ -49,7 +49,7 @@ def first(record: RunRecord) -> Iterator[Section]:
         )
         values["fields"] = f"{len(matter)} of {len(importance.effects)} matter", note
     values["next"] = "", " ".join(f"`{command}`" for command in _next(record))
-    yield Section("", [*texts, *map(Text, record.remarks), Figures(values, charts)])
+    yield Section("", [*texts, *map(Text, [*record.unread, *record.remarks]), Figures(values, charts)])
 
 
 def intervals(record: RunRecord) -> Iterator[Section]:

@@ -119,17 +119,18 @@ PROBES = Part(
 
 @pytest.mark.parametrize(
     ("by", "expected", "taken"),
-    [("kind", [False, True, True, False], "with"), ("size", [False, False, False, True], "without")],
+    [
+        ("kind", [False, True, True, False], "with ids"),
+        ("size", [False, False, False, True], "without categories"),
+    ],
 )
 def test_a_task_reads_categories_where_validation_says_so(caplog, by, expected, taken):
     caplog.set_level("INFO", "automtl")
     model = learned(SCHEMA, planted(1, by), planted(2, by))
     assert (logits_of(model, PROBES)[:, 0] > 0).tolist() == expected
     lines = [record.getMessage() for record in caplog.records]
-    assert [line.startswith("boosting click with") for line in lines] == [True, True]
-    assert [line.split(":")[0] for line in lines if "selected" in line] == [
-        f"boosting click {taken} categories"
-    ]
+    assert [line.startswith("boosting click with") for line in lines] == [True] * 3
+    assert [line.split(":")[0] for line in lines if "selected" in line] == [f"boosting click {taken}"]
 
 
 class Spy:
@@ -150,18 +151,21 @@ def test_trees_read_numbers_aggregates_and_categories_of_rows_with_the_label():
     model.grower = Spy()
     model.learn(TrainingData(train, validation, schema.tasks), 0, always)
     for number, (kind, rows, others, categories, _) in enumerate(model.grower.given):
-        t, way = divmod(number, 3)
+        t, way = divmod(number, 4)
         known = ~np.isnan(train.labels[:, t])
         assert kind.name == schema.tasks[t].kind
         told, of = train.labels[known, t], schema.tasks[t]
         assert rows.labels == pytest.approx(told if of.kind == "binary" else of.predictions(told) / of.mean)
         assert len(others.labels) == np.count_nonzero(~np.isnan(validation.labels[:, t]))
         assert categories == (list(range(schema.n_numbers, schema.n_numbers + 3)) if way else [])
-        assert rows.columns.shape[1] == schema.n_numbers + len(categories)
-        hidden = (way == 2) & (np.arange(schema.n_numbers) >= len(schema.dense))
+        assert rows.columns.shape[1] == schema.n_numbers + len(categories) * (1 if way < 2 else 2)
+        if way == 2:
+            single = [place for place in range(train.ids.shape[1]) if place not in train.bags]
+            assert np.array_equal(rows.columns[:, -3:], train.ids[known][:, single])
+        hidden = (way == 3) & (np.arange(schema.n_numbers) >= len(schema.dense))
         read = rows.columns[:, : schema.n_numbers]
         assert np.array_equal(read, np.where(hidden, np.nan, train.dense[known]), equal_nan=True)
-    assert number == 8, "each task without categories, with them, and without aggregates"
+    assert number == 11, "each task without categories, with them, with ids, and without aggregates"
     seeds = {given[-1] for given in model.grower.given}
     assert len(seeds) == 3, "one a task"
 
@@ -256,9 +260,10 @@ def test_parts_of_the_work_are_told():
     told = []
     data = TrainingData(planted(1, "kind"), planted(2, "kind"), SCHEMA.tasks)
     model_of(SCHEMA).learn(data, 0, lambda done, until: told.append((done, until)) or len(told) > 3)
-    assert told[0] == (0.5 / 20, 0.5), "one round of twenty, of the first of two tries"
-    assert told[1][0] == 0.5 + 0.5 / 20
-    assert {until for _, until in told[1:]} == {1.0}
+    third = 1 / 3
+    assert told[0] == pytest.approx((third / 20, third)), "one round of twenty, of the first of three tries"
+    assert told[1] == pytest.approx((third + third / 20, 2 * third))
+    assert told[-1][1] == pytest.approx(1.0)
 
 
 def test_it_needs_something_to_read():

@@ -65,10 +65,7 @@ SEARCHES = {
     "pd-darts": [{**SHORT, "epochs": 1, "rounds": 2}],
     "pd-darts-entropy": [ENTROPY],
     "random": [{"candidates": 1}, {"candidates": 3, **SHORT}],
-    "study": [
-        {"trials": 3, "batch": 2, "landmarks": 1, "rung_epochs": 1},
-        {"trials": 2, "landmarks": 0, "sampler": "random"},
-    ],
+    "study": [{"trials": 3, "batch": 2, "landmarks": 1, "rung_epochs": 1}, {"trials": 2, "landmarks": 0}],
 }
 
 

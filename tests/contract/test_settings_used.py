@@ -73,11 +73,7 @@ BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "ahead": {"rivals": RIVALS, "ahead": 0.0},  # a rival goes on, or the network of the search
     },
     "random": {"rows": {"candidates": 8, "rivals": RIVALS, "ahead": 0.7}},
-    "study": {
-        "batch": {"sampler": "tpe", "landmarks": 0},
-        "flops": {"trials": 6},
-        "sampler": {"trials": 6, "batch": 2},
-    },
+    "study": {"batch": {"landmarks": 0}, "flops": {"trials": 6}},
     "encodings": {
         "history": {"history": ["last-2"]},
         "history_window": {"history": ["mean"]},

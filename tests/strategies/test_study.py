@@ -146,15 +146,14 @@ def suggest(trial, name):
     y = trial.suggest_float("y", 0, 1) if kind == "a" else trial.suggest_int("z", 1, 4)
     return Training(name, overrides={"it": {"x": x, "kind": kind, "y": y}})
 
-for sampler in ("tpe", "gp"):
-    proposals = Proposals([], Recipe(epochs=2), suggest=suggest, seed=3, startup=3)
-    scheduler = OptunaScheduler(OptunaSettings(trials=12, batch=3, sampler=sampler), proposals)
-    while batch := scheduler.ask():
-        for training in batch:
-            print(sampler, training.overrides)
-            auc = training.overrides["it"]["x"] / 2 + 0.5
-            result = TrialResult("done", {"click": binary_metrics(auc, 0.5, 500, 1000)}, 1, 2)
-            scheduler.tell(training, result)
+proposals = Proposals([], Recipe(epochs=2), suggest=suggest, seed=3, startup=3)
+scheduler = OptunaScheduler(OptunaSettings(trials=12, batch=3), proposals)
+while batch := scheduler.ask():
+    for training in batch:
+        print(training.overrides)
+        auc = training.overrides["it"]["x"] / 2 + 0.5
+        result = TrialResult("done", {"click": binary_metrics(auc, 0.5, 500, 1000)}, 1, 2)
+        scheduler.tell(training, result)
 """
 
 
@@ -172,7 +171,7 @@ def test_trials_of_another_process_are_the_same():
     one, other = (process.communicate() for process in started)
     assert one == other
     assert one[1] == ""
-    assert len({*one[0].splitlines()}) > 18
+    assert len({*one[0].splitlines()}) == 12
 
 
 def test_without_a_number_of_trials_there_are_thirty_or_as_many_as_time_allows():

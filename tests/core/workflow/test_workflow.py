@@ -14,6 +14,7 @@ from automtl_core.run_dir.facts import Result, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.training.events import EventHandler, PhaseBegan, Warned
 from automtl_core.workflow.workflow import Workflow
+from automtl_inspection.plan import plan
 from automtl_report.record import read_record
 
 
@@ -102,10 +103,11 @@ def test_a_script_searches_resumes_and_tests(line, stopped, tmp_path):
 
 
 def test_the_plan_counts_the_epochs_of_search_and_training_apart(line):
-    plan = line().plan(line().job([SMALL]))
-    assert (plan.most_search_epochs, plan.most_training_epochs) == (2, 2)
-    assert plan.tasks == ("click",)
-    assert json.loads(json.dumps(plan.to_json()))["rows"] == {"train": 160, "validation": 20, "test": 20}
+    job = line().job([SMALL])
+    found = plan(job, line().prepare(job))
+    assert (found.most_search_epochs, found.most_training_epochs) == (2, 2)
+    assert found.tasks == ("click",)
+    assert json.loads(json.dumps(found.to_json()))["rows"] == {"train": 160, "validation": 20, "test": 20}
 
 
 def test_a_network_whose_epochs_ended_too_soon_is_told(line, tmp_path):
