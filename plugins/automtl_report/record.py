@@ -140,7 +140,7 @@ class RunRecord:
     def unread(self) -> list[str]:
         """The columns of raw files that no field or label reads, in words."""
         names = data.unread if (data := self.get(Data)) else []
-        return [f"columns that are not read: {some(names)}; `automtl data init FILE` says why"] * bool(names)
+        return [f"columns that are not read: {some(names)}; the file of settings says why"] * bool(names)
 
     @property
     def remarks(self) -> list[str]:
