@@ -20,7 +20,7 @@ FEW = 20
 """Integer columns with up to this number of distinct values are categorical."""
 CHANCE = 0.001
 """Probability that an amount of a table is taken for codes where a binary column is independent of it."""
-PARTS = dict.fromkeys(("|", ";", ","), r"[^\[\](){}\"'']*") | {" ": "[0-9 ]+"}
+PARTS = dict.fromkeys(("|", ";", ","), r"[^\[\](){}\"'']*") | {" ": r"[\w '-]+"}
 """Separator of multi-valued texts -> pattern of these texts."""
 LIST = "|"
 """Separator for the values of a list."""

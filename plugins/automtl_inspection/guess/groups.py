@@ -31,15 +31,14 @@ def with_groups(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> Sequence[Facts]
         seen: What is known of it.
 
     """
-    columns = _with_panel(db, seen)
-    roles = [rule_of(facts, seen).role for facts in columns]
-    users = [n for n, facts in enumerate(columns) if roles[n] == "sparse" and is_user(facts)]
+    found = _with_panel(db, seen)
+    roles = [rule_of(facts, seen).role for facts in found]
+    users = [n for n, facts in enumerate(found) if roles[n] == "sparse" and is_user(facts)]
     times = [n for n, role in enumerate(roles) if role == "time"]
-    user = max(users, key=lambda n: bool(columns[n].panel), default=None)
-    time = max(times, key=lambda n: (bool(columns[n].panel), columns[n].values), default=None)
-    found = list(columns)
+    user = max(users, key=lambda n: bool(found[n].panel), default=None)
+    time = max(times, key=lambda n: (bool(found[n].panel), found[n].values), default=None)
     if user is not None:
-        pairs = ", ".join(f"count(DISTINCT (c{user}, c{n}))" for n in range(len(columns)))
+        pairs = ", ".join(f"count(DISTINCT (c{user}, c{n}))" for n in range(len(found)))
         known = db.execute(f"SELECT {pairs} FROM head").fetchall()[0]
         found = [replace(of, of_user=n <= ALIKE * known[user]) for of, n in zip(found, known, strict=True)]
     for n, facts in enumerate(found):
@@ -58,7 +57,7 @@ def is_user(facts: Facts) -> bool:
     return facts.panel == "unit" or (meaning(facts.name) == "user" and facts.bits is None)
 
 
-def _with_panel(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> Sequence[Facts]:
+def _with_panel(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> list[Facts]:
     """Return the columns with the units and periods of a panel, unless rows have dates or seconds."""
     columns, found = seen.columns, list(seen.columns)
     order = sorted(range(len(columns)), key=lambda n: not is_id(columns[n].name))
@@ -80,9 +79,10 @@ def _with_panel(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> Sequence[Facts]
         falls = f"SELECT {number} AS number FROM head QUALIFY number < {before} LIMIT 1"
         if not db.execute(falls).fetchall():
             found[at] = replace(time, panel="period")
-            texts = [n for n in units if columns[n].kind == "text" or is_id(columns[n].name)]
-            if len(texts) == 1:
-                found[texts[0]] = replace(columns[texts[0]], panel="unit")
+            ids = [n for n in units if is_id(columns[n].name)]
+            ids = ids or [n for n in units if columns[n].kind == "text"]
+            if len(ids) == 1:
+                found[ids[0]] = replace(columns[ids[0]], panel="unit")
     return found
 
 

@@ -119,6 +119,8 @@ def _stem(name: str) -> tuple[str, bool]:
 
 Role = Literal["labels", "sparse", "dense", "multi", "time", "list", "unused"]
 
+MOST_WORDS = 100
+"""Most words of a field of several words, such as genres; titles and names have more."""
 UNDECIDED = (
     "two values: to predict it, name it in `labels`; if it is known before the prediction, in `sparse`"
 )
@@ -141,8 +143,9 @@ class Rule(NamedTuple):
 def separator_of(facts: Facts) -> str | None:
     """Return the separator of a multi-valued field, whose values repeat often; None for other columns."""
     for separator, found in facts.parts.items():
-        often = found.rows >= 0.1 * facts.rows
-        if often and found.parts >= 3 * found.values and found.values < facts.values:
+        often = found.rows >= 0.1 * facts.rows and found.parts >= 3 * found.values
+        ids = separator != " " or facts.example.replace(" ", "").isdigit()
+        if often and found.values < (facts.values if ids else min(MOST_WORDS, facts.values / 5)):
             return separator
     return None
 

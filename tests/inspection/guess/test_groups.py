@@ -85,7 +85,7 @@ def test_the_smallest_lists_count_and_a_telling_name_before_others(listed):
     found = listed(rows(**pieces))
     assert found.dataset()["list"] == "request_id"
     (other,) = (each for each in found.columns if each.name == "session_id")
-    assert (other.role, other.reason) == ("unused", "an id of events, and another column tells the lists")
+    assert (other.role, other.reason) == ("unused", "another column tells the lists")
     assert listed(rows(a_id=pieces["request_id"], session_id=number)).dataset()["list"] == "session_id"
 
 
@@ -156,4 +156,6 @@ def test_rows_of_a_panel_have_a_time_and_read_the_earlier_ones_of_their_unit(pan
     assert panel(day=lambda p, y: f"2020-01-{1 + p % 28:02}") == [None, "day", "time", None]
     # Rows in the order of years, of a shop with several a year, and without units.
     assert panel(year=lambda p, y: p // 8, code=lambda p, y: f"s{p % 20}") == ["code", "year", "time", {}]
+    teams = {"id": lambda p, y: f"s{p % 20}", "team": lambda p, y: f"t{(p + y) % 30}", "code": None}
+    assert panel(year=lambda p, y: p // 8, **teams) == ["id", "year", "time", {}]
     assert panel(year=lambda p, y: 1990 + p // 8, code=None) == [None, "year", "time", None]

@@ -17,7 +17,7 @@ SEEN = 1000
 def facts(name, kind="integer", values=100, **others):
     """Return facts of numbers from 0 to 99, or of texts."""
     told = {"rows": SEEN, "numbers": 0 if kind == "text" else SEEN, "low": "0", "high": "99", "mean": 50.0}
-    return Facts(name, kind, values=values, example="7", **{**told, **others})
+    return Facts(name, kind, values=values, **{"example": "7", **told, **others})
 
 
 def bits(name, few=("0", "1"), **others):
@@ -36,6 +36,7 @@ def dataset(*columns):
     return TableGuess(seen, guess(seen)).dataset()
 
 
+WORDS = {"example": "big red", "parts": {" ": Parts(300, 2000, 30)}}
 CASES = {
     "id": (facts("item_id"), "sparse", "integer"),
     "few integers": (facts("hour", values=20), "sparse", "integer"),
@@ -45,6 +46,8 @@ CASES = {
     "skewed integers": (facts("visits", high="100000"), "dense", {"scaling": "log"}),
     "flag or blank": (facts("flag", "text", 1, rows=10), "sparse", "text"),
     "tags": (facts("tags", "text", parts={"|": Parts(300, 2000, 30)}), "multi", "|"),
+    "words in combinations": (facts("kinds", "text", 160, **WORDS), "multi", " "),
+    "names of words": (facts("kinds", "text", 140, **WORDS), "sparse", "text"),
     "tags that all differ": (facts("tags", "text", SEEN, parts={"|": Parts(SEEN, 5000, 30)}), "multi", "|"),
     "prose": (facts("title", "text", parts={",": Parts(300, 1500, 1200)}), "sparse", "text"),
     "separator in few rows": (facts("city", "text", parts={",": Parts(20, 1020, 90)}), "sparse", "text"),
