@@ -60,17 +60,16 @@ def trials(work: Work) -> Trials:
         encodings = encoding_domains(looked, prepared.schema)
         found |= {f"features.{name}": domain for name, domain in encodings.items()}
 
-    made = Trials(
+    return Trials(
         work.training("", config=job.config, train_rows=trial_rows(prepared.manifest["rows"]["train"])),
         work.executor,
         config=lambda overrides: changed(job, overrides).config,
-        problem=lambda overrides: work.problems(made.placed(Training(overrides=overrides))),
+        problem=work.problems,
         domains=found,
         values=values_of(job),
         model=partial(model, job, prepared),
         average=partial(average, job),
     )
-    return made
 
 
 def model(job: Job, prepared: Prepared, name: str) -> Training:

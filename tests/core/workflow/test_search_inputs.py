@@ -90,8 +90,8 @@ def test_settings_with_a_domain_and_encodings_that_were_auto(tmp_path):
     }  # fmt: skip
     assert found.domains["training.embedding_decay"] == Domain(1e-5, 1e-1, log=True)
     assert found.values["features.aggregates"] == ({"key": ("user_id",), "half_life": None},)
-    problem = found.problem({"features": {"numbers": "bins"}, "training": {"learning_rate": 0.1}})
-    assert (problem.recipe.learning_rate, problem.space.schema.encodings.numbers) == (0.1, "bins")
+    problem = found.problem(found.placed(Training(overrides=OTHER)))
+    assert (problem.recipe.learning_rate, problem.space.schema.encodings.numbers) == (0.007, "bins")
 
 
 def test_domains_and_values_are_of_the_same_settings(tmp_path):
