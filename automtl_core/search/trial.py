@@ -217,8 +217,8 @@ class Trials:
     """Runs the trainings; None outside of a run, see `trained.trials_of`."""
     config: Callable[[Overrides], Settings] | None = None
     """Returns the configuration with other values of settings."""
-    problem: Callable[[Overrides], "Problem"] | None = None
-    """Returns the problem with other values of settings. Its space may have other choices."""
+    problem: Callable[[Training], "Problem"] | None = None
+    """Returns the problem of a `placed` training. With other settings, its space may have other choices."""
     domains: Mapping[str, Search] = field(default_factory=dict)
     """Name of a setting that may be chosen, such as `training.learning_rate` -> its domain."""
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -265,7 +265,8 @@ class Problem:
 
     def having(self, overrides: Overrides) -> "Problem":
         """Return the problem with other values of settings."""
-        return self.trials.problem(overrides) if self.trials.problem and overrides else self
+        made, training = self.trials.problem, Training(overrides=overrides)
+        return made(self.trials.placed(training)) if made and overrides else self
 
 
 class Engine(ABC, Configured[S]):

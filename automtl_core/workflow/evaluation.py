@@ -134,7 +134,8 @@ def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[Any]:
 
 def _on_test_rows(job: Job, run: Run, prepared: Prepared) -> tuple[SearchSpace, Trained, Part]:
     """Return the space, the network and its test rows, with the settings that the search of a run chose."""
-    space, size, compute = job.of(run.config()).space(prepared), job.config.training.batch_size, job.compute()
+    space = Job.resolve(run.config(), job.registry, ["space"]).space(prepared)
+    size, compute = job.config.training.batch_size, job.compute()
     network, encoder = restored(space, run, compute), prepared.encoder_of(space.schema)
     part = prepared.refreshed("test", space.schema, space.schema.encodings.refresh)
     return space, Trained(network, encoder, compute, size, scaling=scaling(run)), part

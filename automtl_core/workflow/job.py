@@ -1,8 +1,8 @@
-"""A job: a resolved configuration together with the plugins that it names."""
+"""A job: a resolved configuration together with the plugins that it names; and the problems of trainings."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,10 @@ from automtl_core.run_dir.config import COMPONENTS, Layer, RunConfig, Shared, lo
 from automtl_core.run_dir.facts import Data, Result
 from automtl_core.run_dir.identity import check_data
 from automtl_core.run_dir.run import Run
-from automtl_core.search.encoding.rows import Rows, held_out_rows
+from automtl_core.search.encoding.rows import Rows, divided, held_out_rows
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.strategy import Retrain, SearchStrategy
-from automtl_core.search.trial import Problem
+from automtl_core.search.trial import Problem, Training
 from automtl_core.settings.settings import Component, Settings
 from automtl_core.space import SearchSpace
 from automtl_core.system import seeds
@@ -46,8 +46,11 @@ from automtl_core.training.judged import GAUC
 from automtl_core.training.learner import TrainingData
 from automtl_core.training.metric import Metric, check_monitored
 from automtl_core.training.recipe import Recipe, key_of_loss
+from automtl_core.workflow.budget import with_rows
 from automtl_core.workflow.components import parsed
 
+PROBLEMS = 8
+"""Maximum number of problems that are kept."""
 AUC = "auc"
 """Value of `training.monitor_metric` for the score of the kind of task, in data with lists too."""
 
@@ -224,24 +227,15 @@ class Job:
         features = self.config.features
         return features.with_answers(**{name: PLAIN[name] for name in features.unanswered()})
 
-    def of(self, config: RunConfig) -> "Job":
-        """Return the job with the features, recipe and space of one of its runs, without `auto`."""
-        resolved = {key: getattr(config, key) for key in ("features", "training", "space")}
-        job = Job.resolve(self.config.having(**resolved), self.registry)
-        return replace(job, encoding_search=self.encoding_search)
-
-    def problem(
-        self, prepared: Prepared, rows: Rows | None = None, space: SearchSpace | None = None
-    ) -> Problem:
+    def problem(self, prepared: Prepared, rows: Rows | None = None) -> Problem:
         """Return the problem, without the test part, of a job that `checked` has checked.
 
         Args:
             prepared: The data of the job.
             rows: Training rows, some of them held out, in place of the training and validation parts.
-            space: The space of the job for the data; None to make it.
 
         """
-        space = space or self.space(prepared)
+        space = self.space(prepared)
         made = (rows or prepared).encoded(space.schema)
         recent = recent_rows(self, prepared) if rows is None else None
         passes = self.config.update.epochs if self.config.update else 1
@@ -265,7 +259,7 @@ class Job:
         random = seeds.generator(self.config.seed, "decisions")
         # Trainings from scratch read all rows.
         rows = held_out_rows(prepared, 1_000_000, share, random, self.config.features.refresh)
-        divided = self.problem(prepared, rows, problem.space)
+        divided = self.problem(prepared, rows)
         data = replace(divided.data, validation=problem.data.validation, held_out=divided.data.validation)
         return replace(divided, data=data)
 
@@ -419,6 +413,43 @@ class Job:
             )
         device = torch.device("cuda" if available and self.config.device != "cpu" else "cpu")
         return Compute(device, self.config.precision)
+
+
+class Problems:
+    """Makes the problems of trainings; what trainings share is made once.
+
+    Args:
+        registry: The plugins.
+        prepared: Data that is already open.
+
+    """
+
+    def __init__(self, registry: Registry, *prepared: Prepared) -> None:
+        self.registry = registry
+        self._prepared = {str(each.path): each for each in prepared}
+        self._rows = lru_cache(1)(lambda data, *how: divided(self._prepared[data], *how))
+        self._kept = lru_cache(PROBLEMS)(self._made)
+
+    def __call__(self, training: Training) -> Problem:
+        """Return the problem of a training, which those with this configuration, data and rows share."""
+        own: dict[str, Any] = {"epochs": None, "loss_rows": 0, "until": (), "folder": ""}
+        return self._kept(replace(training, architecture=Architecture({}), **own))
+
+    def job(self, training: Training) -> tuple[Job, Prepared]:
+        """Return the job and the data of a training."""
+        assert isinstance(training.config, RunConfig)  # noqa: S101 - of a job
+        job = Job.resolve(training.config, self.registry)
+        if training.data not in self._prepared:
+            opened = Prepared.open(Path(training.data), kinds=self.registry.field_encoders())
+            self._prepared[training.data] = job.judged(opened)
+        return replace(job, encoding_search=training.encoding_search), self._prepared[training.data]
+
+    def _made(self, training: Training) -> Problem:
+        """Return a problem that was not made before."""
+        job, prepared = self.job(training)
+        how = (training.data, job.config.encoding_search, job.config.features.refresh)
+        problem = job.problem(prepared, self._rows(*how) if training.held_out else None)
+        return with_rows(problem, training.train_rows or len(problem.data.train))
 
 
 def recent_rows(job: Job, prepared: Prepared) -> NDArray[np.int64] | None:

@@ -36,33 +36,30 @@ from automtl_core.training.events import REFIT, PhaseBegan, Planned
 from automtl_core.workflow.budget import ALL, REFIT_SHARE, SEARCH as SEARCH_SHARE, WHOLE, trial_rows
 from automtl_core.workflow.evaluation import is_tested, on_test_rows, test
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.search_inputs import TRIALS, changed, trials
+from automtl_core.workflow.search_inputs import changed, trials
 from automtl_core.workflow.stage import stages
 from automtl_core.workflow.training import begun, train
 from automtl_core.workflow.update import check_parent, facts_of
 from automtl_core.workflow.versions import environment, origin
-from automtl_core.workflow.work import Recorder, Work, observed
+from automtl_core.workflow.work import TRIALS, Recorder, Work, observed
 
 log = logging.getLogger("automtl")
 
 
 @contextmanager
-def start(job: Job, prepared: Prepared, path: Path, space: SearchSpace | None = None) -> Iterator[Run]:
+def start(job: Job, prepared: Prepared, path: Path, space: SearchSpace) -> Iterator[Run]:
     """Create a new run directory, and hold its lock.
 
     Args:
         job: The job of the run, without settings `auto`.
         prepared: Its data.
         path: The run directory.
-        space: Its space for the data, which is checked; None to make and check it here.
+        space: Its space for the data, which is checked.
 
     Raises:
         RunExistsError: `path` exists, or is not writable.
-        UsageError, PluginError: as in `Job.checked`.
-        ArtifactError: decisions do not fit the choices of the space.
 
     """
-    space = space or job.checked(prepared)
     facts: list[Fact] = [
         Identity.of(job.config, prepared),
         environment(job, space),
@@ -91,7 +88,8 @@ def _check(work: Work) -> None:
     try:
         work.run.encoder(work.job.registry.field_encoders())
     except ArtifactError:  # such as of a refit that was killed
-        space = work.problem.space if work.run.has(Decided) else work.checked
+        decided = work.run.has(Decided)
+        space = work.problems(work.training("")).space if decided else work.checked
         work.prepared.encoder_of(space.schema).save(work.run.path / ENCODER)
     work.run.get(NewRows)
 
@@ -100,16 +98,16 @@ def _check(work: Work) -> None:
 def _search(work: Work) -> SearchResult:
     """Decide the architecture, and return it, with a network where the training goes on from its weights."""
     job, made = work.job, work.run
-    whole = job.problem(work.prepared, space=work.checked)
-    problem = job.search_problem(work.prepared, whole)
+    problem = job.search_problem(work.prepared, work.problems(work.training("", config=job.config)))
     spent = work.clock.spent if work.clock else float
-    problem = replace(problem, spent=spent, trials=trials(job, made, work.prepared, work.executor))
+    problem = replace(problem, spent=spent, trials=trials(work))
     result = _result(job, problem, work.recorder)
     if job.config.strategy is not None:
         made.write(Search(tuple(result.evidence), on_test_rows(job, work.prepared, result), result.overrides))
+    space = work.problems(work.training("")).space
     if result.overrides:  # may choose encodings, which the encoder has to have
-        work.prepared.encoder_of(work.problem.space.schema).save(made.path / ENCODER)
-    architecture = replace(result.architecture, origin=origin(job.of(made.config()), work.problem.space))
+        work.prepared.encoder_of(space.schema).save(made.path / ENCODER)
+    architecture = replace(result.architecture, origin=origin(job.registry, made.config().space, space))
     made.write_architecture(architecture)
     log.info("the search ended with an architecture")
     goes_on = result.trained or job.retrain() == "inherit"
@@ -169,7 +167,7 @@ def to_come(job: Job, prepared: Prepared) -> tuple[Planned, ...]:
     return (*parts, Planned(TEST, rows=(rows["test"] + measured) / 3))  # predictions compute no gradients
 
 
-def run(work: Work, trains: bool = True, tests: bool = True) -> Result:
+def run(work: Work, tests: bool = True) -> Result:
     """Do the stages of a run that are not done, in their order, and return the result.
 
     Raises:
@@ -185,7 +183,7 @@ def run(work: Work, trains: bool = True, tests: bool = True) -> Result:
     ahead = tuple(one for one in ahead if (tests if one.stage == TEST else not trained))
     with observed(work, PhaseBegan(TEST if trained else TRAINING, ahead, seconds)) as listener:
         work = replace(work, listener=listener)
-        if trains:
+        if not (trained and work.anyway):
             _check(work)
         if not trained:
             train(work, None if begun(work) else _search(work))

@@ -7,12 +7,10 @@ installed plugins, opens the prepared data, and keeps checkpoint and result in t
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from automtl_core.choices import Architecture
 from automtl_core.data.store import Prepared
 from automtl_core.errors import (
     ArtifactError,
@@ -29,25 +27,21 @@ from automtl_core.errors import (
 from automtl_core.registry.kinds import ENGINES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import Costs, Result, Status
+from automtl_core.run_dir.folders import in_use
 from automtl_core.run_dir.progress import remove
 from automtl_core.run_dir.run import Run
-from automtl_core.search.encoding.rows import divided
 from automtl_core.search.trained import trained
-from automtl_core.search.trial import Executor, Problem, Serial, Training, TrialBegan, TrialEnded, TrialResult
+from automtl_core.search.trial import Executor, Serial, Training, TrialBegan, TrialEnded, TrialResult
 from automtl_core.settings.settings import Component
 from automtl_core.training.compute import computing
 from automtl_core.training.events import Listener
 from automtl_core.training.process import return_memory
 from automtl_core.workflow import pipeline
-from automtl_core.workflow.budget import with_rows
 from automtl_core.workflow.evaluation import is_tested
-from automtl_core.workflow.job import Job
+from automtl_core.workflow.job import Job, Problems
 from automtl_core.workflow.work import Work
 
-PROBLEMS = 8
-"""Maximum number of problems that are kept."""
 FAULTS = (ArtifactError, InputMissingError, PluginError, OutOfMemoryError)
 """Errors of one run, which do not concern other runs."""
 
@@ -91,9 +85,7 @@ class TrialRunner:
 
     def __init__(self, registry: Registry, *prepared: Prepared) -> None:
         self.registry = registry
-        self._prepared = {str(each.path): each for each in prepared}
-        self._problem = lru_cache(PROBLEMS)(self._made)
-        self._rows = lru_cache(1)(lambda data, *how: divided(self._prepared[data], *how))
+        self.problems = Problems(registry, *prepared)
 
     def __call__(self, spec: Training, listener: Listener) -> TrialResult:
         """Run a trial; raises as `run_trial` does. One of `FAULTS` in a whole run is its result."""
@@ -120,61 +112,37 @@ class TrialRunner:
 
         """
         with computing():
-            shared = replace(spec, architecture=Architecture({}), folder="", epochs=None, loss_rows=0)
-            result = trained(self._problem(shared), spec, listener)
+            result = trained(self.problems(spec), spec, listener)
         return_memory()
         return result
 
-    def _made(self, spec: Training) -> Problem:
-        """Return the problem of all trials with this configuration, data and rows."""
-        job, prepared = self._job(spec)
-        how = (spec.data, job.config.encoding_search, job.config.features.refresh)
-        problem = job.problem(prepared, self._rows(*how) if spec.held_out else None)
-        return with_rows(problem, spec.train_rows or len(problem.data.train))
-
     def _run(self, spec: Training, listener: Listener) -> TrialResult:
         """Search and train in a run directory, which may exist; test if the spec includes it."""
-        path = Path(spec.folder)
-        if not path.exists() or not (run := Run.open(path)).has(Result):
+        path, (job, prepared) = Path(spec.folder), self.problems.job(spec)
+        if not path.exists() or not _is_done(job, run := Run.open(path), spec.test):
             if path.exists() and run.read(Status).exit_code == DivergedError.exit_code:
                 raise DivergedError(run.read(Status).error or "training diverged")
-            self._train_run(spec, path, listener)
-            run = Run.open(path)
-        if not run.has(Result):
-            return TrialResult("held", {})
-        if spec.test:
-            job, prepared = self._job(spec)
-            if not is_tested(job, run):
-                with run.working():
-                    pipeline.run(Work(job, run, prepared, listener), trains=False)
+            space = None if path.exists() else job.checked(prepared)
+            try:
+                with pipeline.start(job, prepared, path, space) if space else run.working() as run:
+                    if not run.has(Result):  # else another process trained it in the meantime
+                        listener(TrialBegan())
+                    # The environment may differ in the machine only: versions are part of the folder's name.
+                    work = Work(job, run, prepared, listener, space, Serial(self.train), anyway=True)
+                    pipeline.run(work, tests=spec.test)
+            except RunExistsError:
+                if not path.exists():
+                    raise  # the folder is not writable
+                raise in_use(path) from None
         remove(path)  # of a process that was killed between the result and the end
         result, costs = run.read(Result), run.read(Costs)
         seconds = sum(costs.seconds.values())
         return TrialResult("done", result.validation, result.best_epoch, result.best_epoch, seconds)
 
-    def _train_run(self, spec: Training, path: Path, listener: Listener) -> None:
-        job, prepared = self._job(spec)
-        space = None if path.exists() else job.checked(prepared)
-        try:
-            held = Run.open(path).working() if space is None else pipeline.start(job, prepared, path, space)
-            with held as run:
-                if not run.has(Result):  # else another process trained it in the meantime
-                    listener(TrialBegan())
-                    # The environment may differ in the machine only: versions are part of the folder's name.
-                    executor = Serial(self.train)
-                    work = Work(job, run, prepared, listener, space, executor, anyway=True)
-                    pipeline.run(work, tests=False)
-        except RunExistsError:
-            if not path.exists():
-                raise  # the folder is not writable
 
-    def _job(self, spec: Training) -> tuple[Job, Prepared]:
-        """Return the job and the data of a spec."""
-        assert isinstance(spec.config, RunConfig)  # noqa: S101 - of a job
-        job = replace(Job.resolve(spec.config, self.registry), encoding_search=spec.encoding_search)
-        if spec.data not in self._prepared:
-            self._prepared[spec.data] = job.judged(Prepared.open(Path(spec.data)))
-        return job, self._prepared[spec.data]
+def _is_done(job: Job, run: Run, test: bool) -> bool:
+    """Return whether a run is trained, and tested if it is to be."""
+    return run.has(Result) and (not test or is_tested(job, run))
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from automtl_core.choices import Architecture
@@ -12,13 +12,12 @@ from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import SPACES
 from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import EncodingSearch
-from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import encoding_domains
-from automtl_core.search.trial import Executor, Overrides, Problem, Training, Trials
+from automtl_core.search.trial import Overrides, Training, Trials
 from automtl_core.settings.settings import Search, domains
-from automtl_core.system.documents import canonical, parse_json
-from automtl_core.workflow.budget import trial_rows, with_rows
+from automtl_core.workflow.budget import trial_rows
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.work import Work
 
 
 def domains_of(job: Job) -> dict[str, Search]:
@@ -47,13 +46,13 @@ def changed(job: Job, overrides: Overrides) -> Job:
     return replace(Job.resolve(config, job.registry), encoding_search=job.encoding_search)
 
 
-def trials(job: Job, run: Run, prepared: Prepared, executor: Executor | None) -> Trials:
+def trials(work: Work) -> Trials:
     """Return the trainings that a search of a run may choose.
 
     It may choose the settings of recipe and space with a domain, and the encodings that the user left to the
     encoding search, whose answers are the values of the run.
     """
-    job, count = job.having(listeners=()), prepared.manifest["rows"]["train"]
+    job, run, prepared = work.job.having(listeners=()), work.run, work.prepared
     found = {name: d for name, d in domains_of(job).items() if not name.startswith("strategy.")}
     takes_encodings = job.registry.get(SPACES, job.config.space.name).takes_encodings
     if takes_encodings and run.has(EncodingSearch):
@@ -61,17 +60,11 @@ def trials(job: Job, run: Run, prepared: Prepared, executor: Executor | None) ->
         encodings = encoding_domains(looked, prepared.schema)
         found |= {f"features.{name}": domain for name, domain in encodings.items()}
 
-    @lru_cache(maxsize=2)
-    def problem(text: str) -> Problem:
-        overrides = parse_json(text, "settings of a trial", "search again")
-        return with_rows(changed(job, overrides).problem(prepared), trial_rows(count) or count)
-
-    where, folder = str(prepared.path), str(run.path.absolute() / TRIALS)
     return Trials(
-        Training(config=job.config, data=where, folder=folder, train_rows=trial_rows(count)),
-        executor,
+        work.training("", config=job.config, train_rows=trial_rows(prepared.manifest["rows"]["train"])),
+        work.executor,
         config=lambda overrides: changed(job, overrides).config,
-        problem=lambda overrides: problem(canonical(overrides).decode()),
+        problem=work.problems,
         domains=found,
         values=values_of(job),
         model=partial(model, job, prepared),
@@ -107,7 +100,5 @@ def average(job: Job, name: str, trainings: Sequence[Training]) -> Training:
     return Training(name, architecture, {"space": {"name": AVERAGE, "models": models}})
 
 
-TRIALS = "trials"
-"""Folder in a run directory with the trainings of an unfinished run."""
 AVERAGE = "average"
 """Name of the space whose networks are means of several models."""

@@ -22,11 +22,10 @@ from automtl_core.training.learner import Learner
 from automtl_core.training.loop import predict
 from automtl_core.training.metrics import Metrics, metrics_of, with_others
 from automtl_core.training.process import return_memory
-from automtl_core.workflow.job import Job
-from automtl_core.workflow.search_inputs import TRIALS
+from automtl_core.workflow.job import Job, Problems
 from automtl_core.workflow.update import inherited, unread_rows
 from automtl_core.workflow.versions import origin
-from automtl_core.workflow.work import Recorder, Work
+from automtl_core.workflow.work import TRIALS, Recorder, Work
 
 
 def begun(work: Work) -> bool:
@@ -46,25 +45,26 @@ def train(work: Work, found: SearchResult | None) -> None:
 
     """
     made, recorder, job = work.run, work.recorder, work.job
-    first = _first(work, found)
-    scaling, validation = _calibrated(job, first.network, work.problem)
+    training = work.training(TRAIN, architecture=Architecture(made.architecture().decisions))
+    problem, prepared = work.problems(training), work.prepared
+    first = last = _first(work, problem, training, found)
+    scaling, validation = _calibrated(job, first.network, problem)
     if job.goes_on:  # a task with too few of the newest rows keeps its calibration
         before = job.parent().get(Calibration) or Calibration()
         scaling = Calibration({**before.scaling, **scaling.scaling})
-    again = _again(work, first) if job.refits() else None
-    problem, prepared, last = again or (work.problem, work.prepared, first)
+    rows = len(problem.data.train if problem.data.recent is None else problem.data.recent)
+    again = _again(work, training, first) if job.refits() else None
     if again is not None:
+        problem, prepared, last = again
         prepared.encoder_of(problem.space.schema).save(made.path / ENCODER)
-        origin_ = origin(job.of(made.config()), problem.space)
+        origin_ = origin(job.registry, made.config().space, problem.space)
         made.write_architecture(replace(made.architecture(), origin=origin_))
     if last.moments:
         made.save_moments(last.moments)
     made.save_weights(last.network.state_dict())
     if job.config.calibrate:
         made.write(scaling)
-    seconds, recent = recorder.seconds.get(TRAIN), work.problem.data.recent
-    rows = len(work.prepared.part("train") if recent is None else recent)
-    read = rows * _epochs_of(recorder, TRAIN)
+    seconds, read = recorder.seconds.get(TRAIN), rows * _epochs_of(recorder, TRAIN)
     recorder.write_costs(rows_per_second=read / seconds if seconds else None)
     size_of = cost_of(last.network, blank_features(problem.space.schema, problem.compute.device))
     made.write(
@@ -85,32 +85,30 @@ def train(work: Work, found: SearchResult | None) -> None:
         made.write(replace(earlier, ended={**earlier.ended, **clock.ended}, warned=warned))
 
 
-def _first(work: Work, found: SearchResult | None) -> Fitted:
+def _first(work: Work, problem: Problem, training: Training, found: SearchResult | None) -> Fitted:
     """Return the network of a run, trained with early stopping by validation rows."""
-    problem, job = work.problem, work.job
+    job = work.job
     if found is not None and found.trained and found.network is not None:
         best_epochs = found.best_epochs or (found.epochs,)
         return Fitted(found.network, best_epochs, any(map(problem.recipe.cut_short, best_epochs)))
-    architecture = work.run.architecture() if found is None else found.architecture
     begin: dict[str, Any] = {}
     keep, recent = None, problem.data.recent
     if found is not None and found.network is not None:
         begin = {"network": found.network, "first_epoch": found.epochs}
     elif job.goes_on:
-        network = untrained(problem, architecture)
+        network = untrained(problem, training.architecture)
         begin = {"network": network, "moments": inherited(job, network)}
         if recent is not None:
             keep = unread_rows(problem.data.train.some(recent), problem.space.schema, network)
     return_memory()
     in_time = work.clock.lasts if work.clock else always
-    training = _training(work, work.prepared, architecture)
     fitted = trained_mean(problem, training, work.recorder, in_time, **begin)
     if keep is not None:
         keep(fitted.network)
     return fitted
 
 
-def _again(work: Work, first: Fitted) -> tuple[Problem, Prepared, Fitted] | None:
+def _again(work: Work, training: Training, first: Fitted) -> tuple[Problem, Prepared, Fitted] | None:
     """Return a network that is trained again, on training and validation rows, with its problem and data.
 
     Its epochs, settings, architecture and calibration are those that validation rows chose before. None where
@@ -119,10 +117,11 @@ def _again(work: Work, first: Fitted) -> tuple[Problem, Prepared, Fitted] | None
     recorder, prepared = work.recorder, work.prepared.refit
     if not (_epochs_of(recorder, REFIT) or _can_refit(work, first)):
         return None
-    problem = work.job.of(work.run.config()).problem(prepared)
+    how: dict[str, Any] = {"data": str(prepared.path), "until": first.best_epochs}
+    training = work.training(REFIT, architecture=training.architecture, **how)
+    problem = Problems(work.job.registry, prepared)(training)
     recorder(PhaseBegan(REFIT, (Planned(REFIT, _epochs(first), len(problem.data.train)),)))
     return_memory()
-    training = _training(work, prepared, work.run.architecture(), first.best_epochs)
     # A refit that is ended is discarded, so its parts have no shares of the time.
     again = trained_mean(problem, training, recorder, before=lambda: first.network)
     if again.exhausted:
@@ -157,16 +156,6 @@ def _epochs(first: Fitted) -> int:
 def _epochs_of(recorder: Recorder, phase: str) -> int:
     """Return the number of epochs of a phase, in all processes."""
     return sum(report["phase"] == phase for report in recorder.reports)
-
-
-def _training(
-    work: Work, prepared: Prepared, architecture: Architecture, until: tuple[int, ...] = ()
-) -> Training:
-    """Return the training of a run, with the settings that the search chose."""
-    folder = str(work.run.path.absolute() / TRIALS / (REFIT if until else TRAIN))
-    decided = Architecture(architecture.decisions)
-    where, config = str(prepared.path), work.run.config()
-    return Training(architecture=decided, config=config, data=where, folder=folder, until=until)
 
 
 def _calibrated(job: Job, network: nn.Module, problem: Problem) -> tuple[Calibration, Metrics]:

@@ -27,6 +27,7 @@ from automtl_core.registry.kinds import (
 )
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Environment
+from automtl_core.settings.settings import Component
 from automtl_core.space import SearchSpace
 from automtl_core.tasks.kinds import plain_kind, task_kind
 from automtl_core.workflow.job import Job
@@ -54,13 +55,12 @@ def versions(job: Job, space: SearchSpace) -> dict[str, str]:
     return {**core, **named, **libraries(job, space)}
 
 
-def origin(job: Job, space: SearchSpace) -> Origin:
-    """Return the origin of an architecture of the space."""
-    c = job.config.space
-    members = [job.registry.name_of(SPACES, type(member)) for member in space.members().values()]
-    spaces: list[tuple[Kind[Any], str]] = [(SPACES, name) for name in (c.name, *members) if name]
-    supplied = _supplied(job.registry, [*spaces, *((OPS, op) for op in space.ops())])
-    return Origin(c.name, c.settings, space.schema.to_json(), supplied)
+def origin(registry: Registry, named: Component, space: SearchSpace) -> Origin:
+    """Return the origin of an architecture of the space, which a configuration names with its settings."""
+    members = [registry.name_of(SPACES, type(member)) for member in space.members().values()]
+    spaces: list[tuple[Kind[Any], str]] = [(SPACES, name) for name in (named.name, *members) if name]
+    supplied = _supplied(registry, [*spaces, *((OPS, op) for op in space.ops())])
+    return Origin(named.name, named.settings, space.schema.to_json(), supplied)
 
 
 def plugins(job: Job, space: SearchSpace) -> dict[str, str]:
@@ -86,7 +86,7 @@ def plugins(job: Job, space: SearchSpace) -> dict[str, str]:
     parts += [(METRICS, name) for name in job.monitor()]
     if c.strategy is not None:
         parts.append((STRATEGIES, c.strategy.name))
-    return {**origin(job, space).plugins, **_supplied(job.registry, parts)}
+    return {**origin(job.registry, c.space, space).plugins, **_supplied(job.registry, parts)}
 
 
 def libraries(job: Job, space: SearchSpace) -> dict[str, str]:

@@ -15,7 +15,7 @@ from automtl_core.run_dir.facts import Budget, Costs, Identity, Result
 from automtl_core.run_dir.identity import check_checkpoint
 from automtl_core.run_dir.progress import SEARCH, TEST, Command, reduced, remove
 from automtl_core.run_dir.run import Run
-from automtl_core.search.trial import Executor, Problem, TrialBegan
+from automtl_core.search.trial import Executor, Training, TrialBegan
 from automtl_core.space import SearchSpace
 from automtl_core.system.state import load_checkpoint, save_checkpoint
 from automtl_core.training.events import (
@@ -32,8 +32,10 @@ from automtl_core.training.events import (
     phase,
 )
 from automtl_core.workflow.budget import Clock
-from automtl_core.workflow.job import Job
+from automtl_core.workflow.job import Job, Problems
 
+TRIALS = "trials"
+"""Folder in a run directory with the trainings of an unfinished run."""
 log = logging.getLogger("automtl")
 
 
@@ -151,12 +153,14 @@ class Work:
         return Clock(self.listener, replace(budget, seconds=budget.seconds - spent), self.start)
 
     @cached_property
-    def problem(self) -> Problem:
-        """The problem of the training, with the settings that the search chose."""
-        config = self.run.config()
-        if config == self.run.initial_config():
-            return self.job.problem(self.prepared, space=self.checked)
-        return self.job.of(config).problem(self.prepared)
+    def problems(self) -> Problems:
+        """The problems of the trainings of the run."""
+        return Problems(self.job.registry, self.prepared)
+
+    def training(self, folder: str, **values: Any) -> Training:
+        """Return a training of the run in a folder of its trials, with the settings that the search chose."""
+        place, data = self.run.path.absolute() / TRIALS / folder, str(self.prepared.path)
+        return Training(**{"config": self.run.config(), "data": data, "folder": str(place), **values})
 
     @cached_property
     def checked(self) -> SearchSpace:

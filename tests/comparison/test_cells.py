@@ -109,7 +109,7 @@ def test_a_cell_in_use_is_skipped_and_waited_for_when_nothing_else_is_left(tiny,
     made, worked = bench(count)
     made, waited = waiting(made)
     one, two = all_cells(made, tiny())
-    held.enter_context(pipeline.start(one.job, one.prepared, one.path))
+    held.enter_context(pipeline.start(one.job, one.prepared, one.path, one.job.checked(one.prepared)))
     naps += [lambda: None, lambda: None, held.close]
     found = made.trained([one, two])
     assert worked == [("two.yaml", 0), ("one.yaml", 0)], "the free one first, then what its holder left"
@@ -162,7 +162,7 @@ def test_a_process_that_was_late_to_the_lock_does_not_compute_again(tiny, bench,
         return working(run)
 
     if stage == "fit":  # there is a run, and nobody has trained it
-        with pipeline.start(cell.job, cell.prepared, cell.path):
+        with pipeline.start(cell.job, cell.prepared, cell.path, cell.job.checked(cell.prepared)):
             pass
     monkeypatch.setattr(Run, "working", late)
     worked.clear()

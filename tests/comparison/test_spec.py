@@ -246,7 +246,7 @@ def test_nothing_is_tested_before_everything_is_trained(tiny, bench, monkeypatch
     run = pipeline.run
 
     def watched(work, **how):
-        events.append("fit" if how.get("trains", True) else "test")
+        events.append("test" if how["tests"] else "fit")
         return run(work, **how)
 
     monkeypatch.setattr(pipeline, "run", watched)

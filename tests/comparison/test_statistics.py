@@ -185,7 +185,7 @@ def tested(tiny, bench):
     """Return the job, run and data of a tested cell."""
     made, _ = bench()
     cell = made.cell("one.yaml", tiny()["one.yaml"])
-    with pipeline.start(cell.job, cell.prepared, cell.path) as run:
+    with pipeline.start(cell.job, cell.prepared, cell.path, cell.job.checked(cell.prepared)) as run:
         pipeline.run(Work(cell.job, run, cell.prepared, EventHandler()))
     return cell.job, Run.open(cell.path), cell.prepared
 

@@ -31,7 +31,7 @@ def run(small, tmp_path):
     found |= {"layer0/expert0/single": ("noise_small", "user_id"), "layer0/expert0/interaction": ()}
     found |= {"layer0/expert0/single": ("user_id", "noise_small")}
     with start(job, prepared, tmp_path / "run") as run:
-        run.write_architecture(Architecture(found, origin(job, space)))
+        run.write_architecture(Architecture(found, origin(job.registry, job.config.space, space)))
         run.write(Search(EVIDENCE))
     return run
 

@@ -183,8 +183,7 @@ class _Trials:
             self.best[DECAY] = EMBEDDING_DECAY
         self.keys: Sequence[SelectedKey] = ()
         self.derived: tuple[Derived, ...] = ()
-        self.tried: list[Answers] = []
-        self._results: list[list[TrialResult]] = []
+        self.tried: list[tuple[Answers, list[TrialResult]]] = []  # with results of the network, then of trees
         self._by_read: dict[str, list[TrialResult]] = {}  # results of trees by what they read
         self._sure = float(ndtri(1 - SIGNIFICANCE / max(self.most - 1, 1)))  # standard errors
 
@@ -220,17 +219,17 @@ class _Trials:
 
     def consider(self, answers: Answers) -> None:
         """Try values, unless they were tried before, and keep them if they are the best so far."""
-        if answers in self.tried:
+        if any(one == answers for one, _ in self.tried):
             return
         read = str([answers[name] for name in answers if name not in OF_NETWORKS])
         network, *trees = self.train(answers, read not in self._by_read)
         self._by_read.setdefault(read, trees)
-        self.tried.append(answers)
-        self._results.append([network, *self._by_read[read]])
+        results = [network, *self._by_read[read]]
+        self.tried.append((answers, results))
         if answers is self.best:
             return
         changed = {name for name in answers if answers[name] != self.best[name]}
-        pairs = list(zip(self._results[-1], self._of(self.best), strict=True))
+        pairs = list(zip(results, self._of(self.best), strict=True))
         pairs = pairs[:1] if changed <= OF_NETWORKS else pairs
         ahead = float(np.mean([self._mean(one) - self._mean(other) for one, other in pairs]))
         if changed == {"aggregates"} and self.best["aggregates"]:  # fewer keys cost less
@@ -243,16 +242,15 @@ class _Trials:
 
     def trials(self) -> tuple[EncodingTrial, ...]:
         """Return all values that were tried, in order."""
-        tried = zip(self.tried, self._results, strict=True)
-        return tuple(EncodingTrial(one, float(np.mean([*map(self._mean, of)]))) for one, of in tried)
+        return tuple(EncodingTrial(one, float(np.mean([*map(self._mean, of)]))) for one, of in self.tried)
 
     def other_view(self) -> OtherView | None:
         """Return the gain of the best values over none of them in the other view."""
         task = next((of for of in self.rows.telling if in_other_view(of, self.rows.look.groups)), None)
         other = task and in_other_view(task, self.rows.look.groups)
-        if other is None or not self.tried or self.best == self.tried[0]:
+        if other is None or not self.tried or self.best == self.tried[0][0]:
             return None
-        after, before = (self._of(one)[0].other_view for one in (self.best, self.tried[0]))
+        after, before = (of[0].other_view for of in (self._of(self.best), self.tried[0][1]))
         if after is None or before is None:
             return None
         gain = difference(before - after, np.zeros_like(after))
@@ -264,7 +262,7 @@ class _Trials:
 
     def _of(self, answers: Answers) -> list[TrialResult]:
         """Return the results of the network and the trees with values."""
-        return self._results[self.tried.index(answers)]
+        return next(of for one, of in self.tried if one == answers)
 
     def _significant(self, pairs: Sequence[tuple[TrialResult, TrialResult]]) -> bool:
         """Return whether the gain of the first results over the second ones is beyond chance.
@@ -277,7 +275,7 @@ class _Trials:
         if not by_row:
             return True
         gain = difference(np.mean(by_row, axis=0), np.zeros_like(by_row[0]))
-        first = self._results[0][0].metrics
+        first = self.tried[0][1][0].metrics
         predictable = any(_clear(first[task.name]) for task in self.rows.telling)
         loose = predictable and not ranked(self.rows.telling)
         return gain.mean > (ERRORS if loose else self._sure) * gain.error

@@ -33,15 +33,15 @@ def make_job(tmp_path, *layers):
 
 def start(job, prepared, path):
     """Make a run of a job, after the encoding search."""
-    trials = Serial(TrialRunner(job.registry, prepared))
-    return pipeline.start(resolve_auto(job, prepared, trials), prepared, path)
+    job = resolve_auto(job, prepared, Serial(TrialRunner(job.registry, prepared)))
+    return pipeline.start(job, prepared, path, job.checked(prepared))
 
 
-def search(job, run, prepared, listener, trains=True, tests=True, anyway=False):
+def search(job, run, prepared, listener, tests=True, anyway=False):
     """Do the stages of a run of a job, whose settings `auto` have values in the run."""
     trials = Serial(TrialRunner(job.registry, prepared).train)
-    work = Work(job.of(run.initial_config()), run, prepared, listener, None, trials, anyway)
-    return pipeline.run(work, trains, tests)
+    began = job.having(**{key: getattr(run.initial_config(), key) for key in ("features", "training")})
+    return pipeline.run(Work(began, run, prepared, listener, None, trials, anyway), tests)
 
 
 def fit(job, run, prepared, listener):

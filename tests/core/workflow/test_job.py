@@ -131,10 +131,10 @@ def space_of(job):
 
 def test_an_architecture_names_the_plugins_of_its_space_and_of_ops_in_use():
     job = job_with(REGISTRY.adding(OPS, "mine", Zero, plugin="workbench"), "identity", "mine")
-    assert set(origin(job, space_of(job)).plugins) == {"desan", "workbench"}
+    assert set(origin(job.registry, job.config.space, space_of(job)).plugins) == {"desan", "workbench"}
     assert "plugin workbench" in versions(job, space_of(job))
     job = job_with(REGISTRY.adding(OPS, "mine", Zero, plugin="workbench"), "identity", "zero")
-    assert set(origin(job, space_of(job)).plugins) == {"desan"}
+    assert set(origin(job.registry, job.config.space, space_of(job)).plugins) == {"desan"}
 
 
 @pytest.mark.parametrize("within", [False, True], ids=["alone", "in a mean"])
@@ -147,6 +147,6 @@ def test_libraries_and_plugins_of_a_space_are_named_as_far_as_they_are_there(wit
     layer = {"space": mean if within else "depends"}
     job = Job.resolve(load_config(default(registry), layer), registry)
     named = {"baselines", "workbench", "desan"} if within else {"workbench"}
-    assert set(origin(job, space_of(job)).plugins) >= named
+    assert set(origin(job.registry, job.config.space, space_of(job)).plugins) >= named
     assert versions(job, space_of(job))["pandas"] == version("pandas")
     assert environment(job, space_of(job)).libraries == {"pandas": version("pandas")}

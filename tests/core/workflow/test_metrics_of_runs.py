@@ -111,12 +111,12 @@ def test_metrics_that_are_named_later_test_again_and_train_nothing(finished, tmp
         trained = fit(job, run, prepared, EventHandler())
         assert not is_tested(job, run)
         assert list(trained.validation["click"].others) == ["gauc"]
-        first = search(job, run, prepared, SILENT, trains=False)
+        first = search(job, run, prepared, SILENT, anyway=True)
         assert is_tested(job, run)
         other = job.having(metrics=("pr-auc", "share"))
         assert not is_tested(other, run)
-        second = search(other, run, prepared, SILENT, trains=False)
-        third = search(job, run, prepared, SILENT, trains=False)
+        second = search(other, run, prepared, SILENT, anyway=True)
+        third = search(job, run, prepared, SILENT, anyway=True)
         assert third.validation == first.validation == trained.validation
     assert first.files == second.files == trained.files
     assert list(second.test["click"].others) == list(second.validation["click"].others) == ["pr-auc", "share"]

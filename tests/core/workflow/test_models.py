@@ -129,7 +129,8 @@ def test_a_run_is_its_architecture_with_its_space(small, resolve, tmp_path):
     job = small()
     prepared = job.prepare()
     space = job.space(prepared)
-    architecture = Architecture(space.supernet().architecture().decisions, origin(job, space))
+    found = space.supernet().architecture().decisions
+    architecture = Architecture(found, origin(job.registry, job.config.space, space))
     with start(job, prepared, tmp_path / "found") as run:
         run.write_architecture(architecture)
     found = resolve(str(run.path))["found"]
@@ -153,7 +154,7 @@ def front(small, tmp_path):
         Point("large", found | {"layer0/expert1/single": ()}, 0.5, 0.0, 0.7, 25000, 10, trained=True),
     ]
     with start(job, prepared, tmp_path / "found") as run:
-        run.write_architecture(Architecture(found, origin(job, space)))
+        run.write_architecture(Architecture(found, origin(job.registry, job.config.space, space)))
         run.write(Search((), tuple(points)))
     return run.path, points
 

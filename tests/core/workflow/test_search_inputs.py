@@ -17,11 +17,12 @@ from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.search.trained import trained_fit
 from automtl_core.search.trial import Training
 from automtl_core.settings.settings import Search as Domain
-from automtl_core.training.events import EpochEnded, EventHandler
+from automtl_core.training.events import SILENT, EpochEnded, EventHandler
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, layer
 from automtl_core.workflow.search_inputs import changed, domains_of, trials, values_of
 from automtl_core.workflow.trained import Trained
+from automtl_core.workflow.work import Work
 from automtl_core.workflow.workflow import Workflow
 from automtl_report.record import read_record
 
@@ -82,16 +83,15 @@ def test_settings_with_a_domain_and_encodings_that_were_auto(tmp_path):
     job = make_job(tmp_path, {"features": {"aggregates": ["user_id"]}})
     prepared = job.prepare()
     with start(job, prepared, tmp_path / "run") as run:
-        job = job.of(run.config())
-        found = trials(job, run, prepared, None)
+        found = trials(Work(Job.resolve(run.config(), REGISTRY), run, prepared, SILENT))
         assert run.has(EncodingSearch)
     assert found.domains.keys() == {
         "training.learning_rate", "training.embedding_decay", "space.dropout", "features.numbers",
     }  # fmt: skip
     assert found.domains["training.embedding_decay"] == Domain(1e-5, 1e-1, log=True)
     assert found.values["features.aggregates"] == ({"key": ("user_id",), "half_life": None},)
-    problem = found.problem({"features": {"numbers": "bins"}, "training": {"learning_rate": 0.1}})
-    assert (problem.recipe.learning_rate, problem.space.schema.encodings.numbers) == (0.1, "bins")
+    problem = found.problem(found.placed(Training(overrides=OTHER)))
+    assert (problem.recipe.learning_rate, problem.space.schema.encodings.numbers) == (0.007, "bins")
 
 
 def test_domains_and_values_are_of_the_same_settings(tmp_path):
