@@ -38,10 +38,11 @@ from automtl_core.fields.encode import (
     number_encoders,
     numbers,
     read_encoder,
+    texts_of,
 )
 from automtl_core.fields.field import Bools, Floats, Singles
 from automtl_core.fields.kinds import BUILT_IN
-from automtl_core.fields.lookup import entries
+from automtl_core.fields.lookup import hashes_of
 from automtl_core.fields.vectors import VectorIds
 from automtl_core.system.documents import read_signed, sha256, write_signed
 from automtl_core.system.files import link_or_copy
@@ -158,9 +159,7 @@ class Encoder:
             dense[:, place] = found[number.name]
         names = [field.name for field in self.schema.sparse]
         coded = {
-            names.index(name): Coded(
-                np.arange(rows), entries(name, self.fields[name], columns, None, found[name]).hashes
-            )
+            names.index(name): Coded(np.arange(rows), hashes_of(texts_of(name, columns, None)))
             for name in self.aggregates.fields
             if self.fields[name].kind == "vocabulary"
         }

@@ -294,17 +294,15 @@ class NewRows:
             yield self.reading.encodable(rows, self.events, start)
             start += len(rows)
 
-    def parts(
-        self, encoder: Encoder, batch: int = 1, users: bool = True
-    ) -> Iterator[tuple[pd.DataFrame, Part]]:
+    def parts(self, encoder: Encoder, batch: int = 1) -> Iterator[tuple[pd.DataFrame, Part]]:
         """Yield the rows in order, in the form for `Encoder.encode` and encoded, whole batches at a time.
 
-        Rows have their weights and lists, if these are read, and the numbers of their users, if `users`.
+        Rows have their weights and lists, if these are read, and labelled ones the numbers of their users.
         """
         start, user, numbers = 0, self.reading.dataset.user, dict[str, int]()
         for chunk in self.chunks(max(1, CHUNK // batch) * batch):
             part, more = encoder.encode(chunk, self.reading.labelled), dict[str, Any]()
-            if users and user is not None and user in chunk:
+            if self.reading.labelled and user in chunk:
                 more["users"] = numbered(chunk[user], numbers)
             if self.lists is not None:
                 more["lists"] = self.lists[start : start + len(chunk)]

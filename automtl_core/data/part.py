@@ -109,7 +109,8 @@ class Part:
     bags: Mapping[int, Bags] = field(default_factory=dict)
     """Index of a column of `ids` that holds numbers of bags -> its bags."""
     users: Codes | None = None  # [R]
-    """Number of the user of each row, 0 for none; None without a user field."""
+    """Number of the user of each row, 0 for none; None without a user field. Users outside of the training
+    rows have distinct numbers too, unlike unseen ids."""
     histories: tuple[Histories, ...] = ()
     """Histories of the rows, in the order of the schema."""
     coded: Mapping[int, Coded] = field(default_factory=dict)

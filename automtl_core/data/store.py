@@ -130,7 +130,7 @@ class Prepared:
         }
         lists, path = self._column(name, "lists"), self.path / name / "weights.npy"
         weights = _mapped(path) if path.exists() else None
-        users = self.users(name)
+        users = self._column(name, "users")
         made = Part(ids, dense, labels, bags, users, histories, coded, lists=lists, weights=weights)
         return self._parts.setdefault(name, made)
 
@@ -147,13 +147,6 @@ class Prepared:
         """Field with a vocabulary -> hash of the value of each code, 0 for none; see `Coded`."""
         paths = {one.name: self.path / "hashes" / f"{file_name(one.name)}.npy" for one in self.schema.sparse}
         return {name: _mapped(path) for name, path in paths.items() if path.exists()}
-
-    def users(self, name: str) -> Codes | None:
-        """Return the number of the user of each row of a part, [R]; None without a user field.
-
-        Users outside of the training rows have distinct numbers too, unlike unseen ids; 0 means no user.
-        """
-        return self._column(name, "users")
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -189,8 +182,7 @@ class Prepared:
     @property
     def drawn_together(self) -> Codes | None:
         """Numbers of the training rows that random draws keep together, [R]: users or lists; else None."""
-        users = self.manifest["settings"]["split"] == "user"
-        return self.users("train") if users else self._column("train", "lists")
+        return self._column("train", "users" if self.manifest["settings"]["split"] == "user" else "lists")
 
     def rule(self, refresh: Refresh, names: Sequence[str] = ("train",)) -> Earlier:
         """Return the rows that a row of some parts sees in aggregates that are refreshed at some times."""

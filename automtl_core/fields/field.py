@@ -45,8 +45,6 @@ class Read:
 class Source(Protocol):
     """Information for learners, in addition to chunks of training rows."""
 
-    rows: int
-    """Number of training rows."""
     max_vocabulary: int | None
     """Largest number of values in a vocabulary; None for no limit."""
 

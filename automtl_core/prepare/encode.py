@@ -54,7 +54,7 @@ class Encoding:
 
 def learn(table: Examples, folder: Path) -> Encoding:
     """Learn the encodings of fields and labels from training rows; write vocabularies to a folder."""
-    layout, table.rows = table.layout, int((table.parts == TRAIN).sum())
+    layout = table.layout
     learners = {one.name: one.learner(table) for one in (*layout.sparse, *layout.dense)}
     labels = {
         task.name: Scaled(Dense(task.name), layout.weight_keys.get(task.name), by_size=task.type.scaled)

@@ -316,7 +316,6 @@ def _learners(table: Examples, log: EventLog) -> dict[str, FieldLearner]:
     """Return the learners of numbers, which have seen the events that training rows read."""
     spans_of = (log.spans(rows)[places == TRAIN] for rows, places in chunks(table))
     read = events_read(len(log.times), spans_of)
-    table.rows = int(read.sum())
     learners = {number.name: number.learner(table) for number in log.history.numbers}
     done = 0
     for chunk in _chunks(table.db, log.history, learners):

@@ -31,7 +31,7 @@ from automtl_core.fields.field import Codes
 from automtl_core.fields.lookup import hashes_of
 from automtl_core.prepare.new_values import ROWS, codes_of, grown
 from automtl_core.prepare.prepare import Accept, anything, write_rejected
-from automtl_core.prepare.split import LEFT_OUT, TRAIN, divided, ranks, sizes_of
+from automtl_core.prepare.split import LEFT_OUT, TRAIN, divided, sizes_of
 from automtl_core.prepare.values import Parts
 from automtl_core.prepare.write import facts_of_labels
 from automtl_core.raw.find import listed_files
@@ -110,7 +110,7 @@ def _parts(base: Prepared, rows: NewRows) -> Parts:
     formed = None if rows.lists is None else Formed(rows.lists, rows.began)
     groups: NDArray[Any] | None = None
     if chosen.split == "time" and rows.times is not None:
-        groups = ranks(rows.times.seconds)
+        groups = np.unique(rows.times.seconds, return_inverse=True)[1]
     elif chosen.split == "user":
         user, known = str(rows.reading.dataset.user), dict[str, int]()
         users = [np.zeros(0, np.int32), *(numbered(chunk[user], known) for chunk in rows.chunks(ROWS))]

@@ -112,19 +112,17 @@ def prepare(
             "time_unit": table.unit,
             "unread": unread(db, sources),
         }
-        with publish_folder(path, same_content=True) as draft:
-            if rejected:
-                write_rejected(draft / REJECTED, rejected)
-            content = _encode(table, histories, lists, draft, progress)
-            content["warnings"] += warnings
-            manifest = write_manifest(draft, {**origin, **content, **facts})
-        if refit:
-            table.parts[table.parts == VALIDATION] = TRAIN
-            leave_out(table)
-            with publish_folder(path.with_name(names[1]), same_content=True) as draft:
+        manifests = []
+        for folder in names:
+            with publish_folder(path.with_name(folder), same_content=True) as draft:
+                if rejected:
+                    write_rejected(draft / REJECTED, rejected)
                 content = _encode(table, histories, lists, draft, progress)
-                write_manifest(draft, {**origin, **content, **facts})
-    return Prepared(path, manifest, kinds=kinds)
+                content["warnings"] += warnings
+                manifests.append(write_manifest(draft, {**origin, **content, **facts}))
+            table.parts[table.parts == VALIDATION] = TRAIN  # of the folder for a refit
+            leave_out(table)
+    return Prepared(path, manifests[0], kinds=kinds)
 
 
 def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:

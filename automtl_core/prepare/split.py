@@ -202,7 +202,8 @@ def divided(
     """
     if lists is not None and split != "user":
         begin = None if split == "random" else lists.begin
-        of_rows = ranks(units_of(lists.numbers[free]) if begin is None else begin[free])
+        keys = units_of(lists.numbers[free]) if begin is None else begin[free]
+        of_rows: NDArray[np.integer[Any]] = np.unique(keys, return_inverse=True)[1]
         order = np.arange(of_rows.max(initial=-1) + 1, dtype=np.int32)
         order = generator(seed, "split").permutation(order) if begin is None else order[::-1]
     elif groups is None:
@@ -227,11 +228,6 @@ def _groups(table: Examples) -> NDArray[np.integer[Any]] | None:
         fault = f"dataset.split is {split}, but dataset {table.name} has no {split}"
         raise UsageError(fault, "use another split")
     return values_of(table.db, f"coalesce({quoted(column)}, -1)")
-
-
-def ranks(values: NDArray[Any]) -> NDArray[np.integer[Any]]:
-    """Return the place of each value among the distinct ones, [R]."""
-    return np.unique(values, return_inverse=True)[1]
 
 
 def values_of(db: DB, expression: str, kind: str = "INTEGER") -> NDArray[Any]:

@@ -136,8 +136,6 @@ class Examples:
     """Part of each row, [R]."""
     lists: Formed | None = None
     """The lists of the rows; None without lists."""
-    rows = 0
-    """Number of training rows, or of their events, whose values are learned."""
     unit = 1.0
     """Seconds of the unit of times that are numbers; for dates 1."""
 

@@ -197,7 +197,7 @@ def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
         single = bool((np.bincount(rows.lists)[1:] == 1).any())
         how = "each list begins with its first row here: give the rows of a list together"
         reading.note(f"the log has no rows of lists by {listing(reading.rule.by)}; {how}", single)
-    for chunk, part in rows.parts(made.encoder, made.batch_size, users=reading.labelled):
+    for chunk, part in rows.parts(made.encoder, made.batch_size):
         unseen.add(chunk, part)
         yield part
         done += len(chunk)

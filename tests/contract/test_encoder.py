@@ -164,7 +164,7 @@ def test_training_rows_see_what_a_loop_over_rows_says(name, split, raw_dataset, 
         assert found[row] == len(seen)
         assert row not in seen
     if split == "user":
-        users = prepared.users("train")[:count]
+        users = prepared.part("train").users[:count]
         assert all(len({*rule.folds[users == user].tolist()}) == 1 for user in {*users.tolist()} - {0})
 
 

@@ -204,7 +204,7 @@ def test_users_are_identified_also_where_no_training_row_names_them(tmp_path, gi
     dataset.fields, dataset.user = (Sparse("user"), Dense("price", "none")), "user"
     prepared = prepare(dataset, "given", None, tmp_path)
     for name in PARTS:
-        numbers, told = prepared.users(name), prepared.part(name).dense[:, 0]
+        numbers, told = prepared.part(name).users, prepared.part(name).dense[:, 0]
         pairs = {(int(number), int(who)) for number, who in zip(numbers, told, strict=True)}
         assert len({number for number, _ in pairs}) == len({who for _, who in pairs}) == len(pairs)
         assert all((number == 0) == (who == 0) for number, who in pairs)
@@ -231,4 +231,4 @@ def test_without_a_split_by_time_no_times_are_written(tmp_path, given, split):
     dataset.user, dataset.time = "user", "at"
     prepared = prepare(dataset, "given", None, tmp_path)
     assert [prepared.times(name) for name in PARTS] == [None] * 3
-    assert prepare(given(COLUMNS), "given", None, tmp_path).users("test") is None
+    assert prepare(given(COLUMNS), "given", None, tmp_path).part("test").users is None

@@ -214,9 +214,9 @@ def test_without_times_rows_are_divided_at_random_or_by_users(split, tmp_path):
     assert sum(sizes.values()) == ROWS
     assert sizes["validation"] == pytest.approx(20, abs=8)
     if split == "user":
-        users = [{*data.users(name).tolist()} for name in ("validation", "test")]
+        users = [{*data.part(name).users.tolist()} for name in ("validation", "test")]
         assert not users[0] & users[1]
-        assert not users[0] & {*data.users("train")[CUT:].tolist()}
+        assert not users[0] & {*data.part("train").users[CUT:].tolist()}
 
 
 def test_old_values_keep_their_ids_and_frequent_new_ones_follow(tmp_path):

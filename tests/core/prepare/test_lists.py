@@ -106,7 +106,7 @@ def test_rows_form_lists_and_the_split_cuts_none(form, tmp_path):
     for name in PARTS:
         part = data.part(name)
         sizes.append(len(part))
-        began = data._column(name, "begin")
+        began = data.times(name)
         for number, mine, start in zip(numbers_of(part), part.lists.tolist(), began.tolist(), strict=True):
             assert start == pytest.approx(begin[number])
             if lists[number] is None:
@@ -126,7 +126,7 @@ def test_rows_form_lists_and_the_split_cuts_none(form, tmp_path):
 
 def test_periods_of_users_are_as_long_as_the_test_part_of_a_window(tmp_path):
     data = prepared(tmp_path, "user", split_seed=2)
-    began = {name: data._column(name, "begin") for name in PARTS}
+    began = {name: data.times(name) for name in PARTS}
     assert len(set(began["test"])) == 1
     assert data.schema.lists.origin == began["test"][0] > began["validation"].max()
     assert data.schema.lists.origin < prepared(tmp_path, "user").schema.lists.origin
@@ -136,7 +136,7 @@ def test_periods_of_users_are_as_long_as_the_test_part_of_a_window(tmp_path):
 def test_a_time_cuts_lists_by_their_beginning(form, tmp_path):
     more = {} if form == "user" else {"validation_from": 600}  # its periods are as long as the test part
     data = prepared(tmp_path, form, test_from=800, **more)
-    began = {name: data._column(name, "begin") for name in PARTS}
+    began = {name: data.times(name) for name in PARTS}
     assert all(len(times) > 50 for times in began.values())
     first = 600 if more else began["validation"].min()
     assert began["train"].max() < first <= began["validation"].min()

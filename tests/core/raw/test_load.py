@@ -140,11 +140,11 @@ LABEL = Column("integer", ("0", "1"), remedy="say which values mean 1, such as {
 TABLE = {"user": TEXT, "item": INTEGER, "price": NUMBER, "click": LABEL}
 
 
-def refusal(folder, rows, encoding="utf-8", **declared):
-    path = folder / "log.csv"
-    header = str(declared.get("separator", ",")).join(TABLE)
-    path.write_bytes("\n".join([header, *rows, ""]).encode(encoding))
-    file = RawFile("log.csv", TABLE, **declared)
+HEADER, PRICED = ",".join(TABLE), RawFile("log.csv", TABLE)
+
+
+def refusal(folder, lines, file=PRICED, encoding="utf-8"):
+    (path := folder / file.path).write_text("\n".join([*lines, ""]), encoding)
     with pytest.raises(DataError) as error, connect(folder, folder) as db:
         load(db, "log", [source_of(path, file, folder)], folder, None)
     return error.value
@@ -164,7 +164,7 @@ def refusal(folder, rows, encoding="utf-8", **declared):
     ],
 )
 def test_where_most_rows_have_one_fault_it_is_the_files(tmp_path, row, fix):
-    error = refusal(tmp_path, [row.format(n=n, three=n % 3) for n in range(90)])
+    error = refusal(tmp_path, [HEADER, *(row.format(n=n, three=n % 3) for n in range(90))])
     assert str(error.fix).startswith(fix)
     assert "; the same fault in " in str(error)
     assert str(error).endswith(" rows")
@@ -172,7 +172,9 @@ def test_where_most_rows_have_one_fault_it_is_the_files(tmp_path, row, fix):
 
 @pytest.mark.parametrize("others", [1, 4, 1000])
 def test_a_slip_is_to_be_repaired(tmp_path, others):
-    error = refusal(tmp_path, ["u,1,1.5,2", *["u,1,1.5,1"] * others, *["u,1,1.5,2"] * (others == 1000)])
+    error = refusal(
+        tmp_path, [HEADER, "u,1,1.5,2", *["u,1,1.5,1"] * others, *["u,1,1.5,2"] * (others == 1000)]
+    )
     assert error.fix == REPAIR
     assert str(error) == f'{tmp_path}/log.csv:2: click: expected 0 or 1, found "2": "u,1,1.5,2"'
 
@@ -180,7 +182,7 @@ def test_a_slip_is_to_be_repaired(tmp_path, others):
 @pytest.mark.parametrize("share", [1, 1000])
 def test_text_in_another_encoding_is_to_be_converted(tmp_path, share):
     rows = [f"{'é' if n % share == 0 else 'e'},{n},1.5,1" for n in range(2000)]
-    error = refusal(tmp_path, rows, "latin-1")
+    error = refusal(tmp_path, [HEADER, *rows], encoding="latin-1")
     assert str(error.fix).startswith("in settings of a table, declare its encoding: dataset.encoding: cp1252")
     assert "convert it to UTF-8: iconv -f ISO-8859-1 -t UTF-8" in str(error.fix)
     assert "max-bad-rows N" in str(error.fix)
@@ -190,22 +192,17 @@ def test_text_in_another_encoding_is_to_be_converted(tmp_path, share):
     "text", ['{"user": "u", "item": 1}\n', '[\n {"user": 1}]', '[{"user": 1}]', "[[1, 2]]"]
 )
 def test_json_is_to_be_written_otherwise(tmp_path, text):
-    (tmp_path / "log.csv").write_text(text)
-    file = RawFile("log.csv", {"click": BIT})
-    with pytest.raises(DataError, match="holds JSON") as error, connect(tmp_path, tmp_path) as db:
-        load(db, "log", [source_of(tmp_path / "log.csv", file, tmp_path)], tmp_path, None)
-    assert error.value.fix == "write it as CSV or Parquet"
+    error = refusal(tmp_path, [text], RawFile("log.csv", {"click": BIT}))
+    assert "holds JSON" in str(error)
+    assert error.fix == "write it as CSV or Parquet"
 
 
 def test_a_name_of_the_settings_is_corrected_there(tmp_path):
-    (tmp_path / "log.csv").write_text("user,item,click\nu,1,1\n")
     columns = {"user": Column(setting="dataset.sparse"), "clik": Column(setting="dataset.labels")}
-    file = RawFile("log.csv", columns, others=True)
-    source = source_of(tmp_path / "log.csv", file, tmp_path)
-    with pytest.raises(DataError, match="lacks 'clik'") as error, connect(tmp_path, tmp_path) as db:
-        load(db, "log", [source], tmp_path, None)
+    error = refusal(tmp_path, ["user,item,click", "u,1,1"], RawFile("log.csv", columns, others=True))
+    assert "lacks 'clik'" in str(error)
     there, header = '"user,item,click"', "let the first line name user,clik"
-    assert error.value.fix == f"correct dataset.labels (the first line of the file is {there}), or {header}"
+    assert error.fix == f"correct dataset.labels (the first line of the file is {there}), or {header}"
 
 
 @pytest.mark.parametrize("most", [1, 2])

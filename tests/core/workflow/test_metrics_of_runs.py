@@ -65,7 +65,7 @@ def test_a_run_records_them_for_test_and_validation_rows(finished):
             assert m.values["auc"] == auc(part.labels[:, t], logits[:, t]), (
                 "the network of the metrics is that of the AUC"
             )
-            expected = gauc(part.labels[:, t].astype(float), logits[:, t], prepared.users(name))
+            expected = gauc(part.labels[:, t].astype(float), logits[:, t], prepared.part(name).users)
             assert (m.others["gauc"].value, m.others["gauc"].rows) == expected[:2]
             assert m.others["share"].value == m.positives / m.rows
 
