@@ -25,7 +25,6 @@ from automtl_report.run_list import Summary
 from automtl_testing.samples import binary_metrics, regression_metrics, sample_schema
 from tests.shared.records import of_members, record
 
-GOLDEN = Path(__file__).parent / "golden"
 SCHEMA, BINARY = sample_schema(), sample_schema(regression=False)
 TASKS = [task.name for task in SCHEMA.tasks]
 FIELDS = tuple(SCHEMA.fields())
@@ -212,11 +211,7 @@ def others():
 
 
 @pytest.mark.parametrize("name", [*RUNS, "others"])
-def test_what_is_shown_is_the_golden_file(name, request):
-    text, path = others() if name == "others" else shown(RUNS[name]), GOLDEN / f"{name}.md"
+def test_what_is_shown_is_the_golden_file(name, golden):
     lines = rendered(outcome(RUNS[name])).splitlines() if name in RUNS else []
     assert sum(max(1, -(-len(line) // 100)) for line in lines) <= 25, "at 100 columns"
-    if request.config.getoption("--update-golden"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8"), "if this is meant: pytest --update-golden tests/report"
+    golden(f"{name}.md", others() if name == "others" else shown(RUNS[name]))

@@ -1,9 +1,13 @@
-"""Running commands in this process."""
+"""Running commands in this process, and comparing texts with golden files."""
 
 import json
+import re
+import shlex
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from failures import check
 
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
@@ -49,3 +53,38 @@ def automtl(here, capsys):
         return Ended(code, *capsys.readouterr())
 
     return automtl
+
+
+class Golden(NamedTuple):
+    """The folder `golden` beside a test, whose files `pytest --update-golden` writes anew."""
+
+    folder: Path
+    update: bool
+
+    def __call__(self, name, text):
+        """Compare a text with a file."""
+        path = self.folder / name
+        if self.update:
+            self.folder.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8"), "if this is meant: pytest --update-golden"
+
+
+@pytest.fixture
+def golden(request):
+    return Golden(request.path.parent / "golden", request.config.getoption("--update-golden"))
+
+
+@pytest.fixture
+def refused(automtl, golden):
+    """Return a function that runs the commands of a golden file, each of which is refused with a remedy."""
+
+    def run_all(name):
+        said = []
+        for command in re.findall(r"^\$ automtl (.*)$", (golden.folder / name).read_text(), re.MULTILINE):
+            ended = automtl(*shlex.split(command))
+            check(ended, 2, "")
+            said.append(f"$ automtl {command}\n{ended.err}")
+        golden(name, "\n".join(said))
+
+    return run_all
