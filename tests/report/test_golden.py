@@ -9,9 +9,10 @@ from automtl_cli.terminal import rendered
 from automtl_core.choices import Architecture
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.sharing import Sharing
-from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Result, Search
+from automtl_core.run_dir.facts import Calibration, Costs, Data, EncodingSearch, Result, Search
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial, OtherView
 from automtl_core.search.evidence import EVERYWHERE, Evidence, Point
+from automtl_core.training.calibration import Platt
 from automtl_core.training.events import EpochEnded
 from automtl_core.workflow import new_rows
 from automtl_core.workflow.evaluation import Evaluation
@@ -171,7 +172,9 @@ RUNS = {
     "members": members(),
     "hand": made(
         replace(RESULT, test={"click": CLICK}, flops_per_row=0, parameters=0), Search((), (CHOSEN,)),
-        EncodingSearch(EncodingSearchResult(OFF, why="few rows")), Behaviour(OF_LEVELS, {}),
+        EncodingSearch(EncodingSearchResult(OFF, why="few rows")),
+        Behaviour(OF_LEVELS, {}, log_loss_without_scaling={"click": 0.75}),
+        Calibration({"click": Platt(1.5, -0.25, 300, 0.7, 0.6)}),
         Importance(100, {"item": IMPORTANCE.effects["item"]}),
     ),
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_inspection.sections import Curves, Drawing, Grid, Matrix, Section, Text
+from automtl_report.measured import learning
 from automtl_report.run import SECTIONS, report
 from tests.shared.records import blocks
 
@@ -16,6 +17,14 @@ def test_all_sections_of_a_report_have_their_blocks(small_record):
     tasks = {task.name for task in small_record.schema.tasks}
     assert {chart.title for chart in sections["calibration"][0].more if isinstance(chart, Curves)} == tasks
     assert {row[1] for row in sections["fields"][0].more[0].rows} >= tasks
+
+
+def test_learning_curves_show_epochs(small_record):
+    charts = blocks(learning(small_record), Curves)
+    points = sum(len(line) for line in charts[0].lines.values())
+    assert points == len(small_record.epochs)
+    (best,) = charts[0].marks.values()
+    assert best == small_record.result.best_epoch
 
 
 class Plugins:
