@@ -108,13 +108,6 @@ def test_trees_may_be_the_result_and_are_exported(automtl, here):
     assert "architecture (model boosting)\n" in automtl("show", found["run"]).out
 
 
-def test_an_unknown_rival_is_refused_at_the_start(automtl):
-    Path("wrong.yaml").write_text(CLOSED.replace("[mmoe]", "[mmoo]"))
-    ended = automtl("search", "wrong.yaml", "--name", "wrong")
-    assert (ended.code, "no space is called 'mmoo' (did you mean 'mmoe'?)" in ended.err) == (2, True)
-    assert not Path("runs/wrong").exists()
-
-
 def test_one_member_may_be_the_result(automtl):
     strategy = "{name: pd-darts, epochs: 1, rounds: 1, steps: 15, rung_epochs: 1, rivals: [desan]}"
     few = re.sub("strategy: .*", f"strategy: {strategy}", CLOSED).replace("members: 1", "members: 4")
