@@ -18,7 +18,7 @@ from automtl_comparison.spec import split_seeds
 from automtl_core.errors import DivergedError, RunExistsError, UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.facts import Costs, Environment, Result, Status
+from automtl_core.run_dir.facts import Costs, Result, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.search.trial import Serial, TrialResult, TrialWaits
 from automtl_core.system.state import CHECKPOINTS
@@ -343,19 +343,6 @@ def test_a_cell_does_not_go_on_from_a_checkpoint_that_is_not_its_own(tiny, bench
     assert worked == [("one.yaml", 0), ("two.yaml", 0)], "the others go on"
 
 
-def test_a_cell_goes_on_on_another_machine(tiny, bench, count, monkeypatch):
-    made, _ = bench(StopAfter(2))
-    (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
-    with pytest.raises(KeyboardInterrupt):
-        made.trained([cell])
-    run = Run.open(cell.path)
-    run.write(replace(run.read(Environment), threads=99))
-    made, worked = bench(count)
-    made.trained([cell])
-    assert (worked, count.epochs) == ([("one.yaml", 0)], 1)
-    assert run.read(Environment).earlier[0].threads == 99, "it is written down"
-
-
 @pytest.fixture
 def job(common):
     """Return a function that makes a job with some settings of its dataset."""
@@ -434,15 +421,6 @@ class Given:
 
 def rates(job):
     return job.config.training.learning_rate
-
-
-@needs_study
-def test_recipe_of_a_job(tiny):
-    job = tiny()["one.yaml"]
-    decay = job.config.training.embedding_decay
-    assert recipe(job) == {
-        "space.dropout": 0.2, "training.learning_rate": 2e-3, "training.embedding_decay": decay,
-    }  # fmt: skip
 
 
 def tried(job, trials=12):

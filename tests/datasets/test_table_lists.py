@@ -123,22 +123,6 @@ def test_faulty_lists_are_named(prepared, column, entries, message):
         prepared({"t.csv": csv(made)}, **SETTINGS)
 
 
-@pytest.mark.parametrize(
-    ("history", "message"),
-    [
-        ({"lists": {"item": "items"}, "files": "log.csv"}, "history has both lists and files"),
-        ({"lists": {"age": "ages"}}, "has no columns: declare `shared` fields, `outcomes`"),
-        (
-            {"lists": {"item": "items"}, "numbers": ["price"]},
-            "history.numbers names 'price', which is not in",
-        ),
-    ],
-)
-def test_faulty_settings_of_lists_are_named(history, message):
-    with pytest.raises(UsageError, match=message):
-        table(**{**SETTINGS, "history": history})
-
-
 SHOWN = {"sparse": ["user", "item"], "user": "user", "time": "at"}
 
 
