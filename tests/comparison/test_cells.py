@@ -5,6 +5,7 @@ import shutil
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -33,19 +34,19 @@ def all_cells(bench, jobs):
     return [bench.cell(name, job) for name, job in jobs.items()]
 
 
-@pytest.mark.parametrize("changed", [{"training": {"learning_rate": 0.1}}, {"device": "cpu"}, {"seed": 1}])
-def test_another_configuration_is_another_cell(tiny, bench, changed):
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        ({"training": {"learning_rate": 0.1}}, False),
+        ({"device": "cpu"}, False),
+        ({"seed": 1}, False),
+        ({"data_dir": Path("raw"), "prepared_dir": Path("other")}, True),
+    ],
+)
+def test_another_configuration_is_another_cell_and_other_places_are_not(tiny, bench, changed, same):
     made, _ = bench()
     one, two = (made.cell("one.yaml", tiny(**c)["one.yaml"]) for c in ({}, changed))
-    assert one.path != two.path
-    assert made.cell("one.yaml", tiny()["one.yaml"]).path == one.path
-
-
-def test_where_files_are_makes_no_other_cell(tiny, bench, tmp_path):
-    made, _ = bench()
-    elsewhere = {"data_dir": tmp_path / "raw", "prepared_dir": tmp_path / "other"}
-    one, two = (made.cell("one.yaml", tiny(**c)["one.yaml"]) for c in ({}, elsewhere))
-    assert one.path == two.path
+    assert (one.path == two.path) is same
 
 
 def test_other_metrics_make_no_other_cell_and_only_test_it_again(tiny, bench, count):
