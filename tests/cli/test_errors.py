@@ -91,6 +91,8 @@ def test_missing_input(automtl, monkeypatch):
         ("runs/lost: not a run dir", "compare", "--models", "mmoe,runs/lost"),
         ("runs/lost@2: not a run dir", "compare", "--models", "runs/lost@2+uncertainty"),
         ("lost.yaml: cannot be read", "search", "lost.yaml"),
+        ("lost.yaml: cannot be read", "train", "--model", "lost.yaml", "small.yaml"),
+        ("lost.yaml: cannot be read", "compare", "--models", "lost.yaml", "small.yaml"),
         (raw, "search", "--dataset", "userbehavior"),
         ("here/own/UserBehavior.csv", "data", "describe", "userbehavior", *own),
     ):

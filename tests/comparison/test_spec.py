@@ -62,13 +62,14 @@ def test_cells_are_kept_in_the_folder(tmp_path):
 @pytest.mark.parametrize(
     ("workers", "trials", "splits", "in_turn"), [(2, 0, 1, 2), (8, 0, 1, 1), (2, 3, 2, 7)]
 )
-def test_workers_share_the_time(tmp_path, workers, trials, splits, in_turn):
-    wanted = ComparisonSpec(
-        ["shared-bottom"], 3, splits, trials, out=tmp_path / "out", seconds=3600, workers=workers
-    )
-    _, out, _ = compared(wanted, tmp_path)
-    budgets = {Run(cell).config().time_budget for cell in (out / "cells").iterdir()}
-    assert budgets == {3600 / in_turn}
+def test_workers_share_the_time(workers, trials, splits, in_turn):
+    def models(names, layers, lowest):
+        raise TimeoutError(layers[-1]["time_budget"])
+
+    wanted = ComparisonSpec(["shared-bottom"], 3, splits, trials, seconds=3600, workers=workers)
+    with pytest.raises(TimeoutError) as asked:
+        wanted.compared(SimpleNamespace(models=models, registry=load_registry()), [SMALL])
+    assert asked.value.args == (3600 / in_turn,)
 
 
 def test_rare_tasks_and_leaks_are_named_once_before_any_training(tmp_path):
