@@ -8,6 +8,7 @@ import torch
 import automtl
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import PARTS, Prepared
+from automtl_core.run_dir.run import Run
 from automtl_export.encoder import exported
 
 ROWS = 300
@@ -45,7 +46,7 @@ def test_values_of_any_type_have_the_same_scores(tmp_path, monkeypatch):
     graph = torch.export.load(tmp_path / "out" / "model.pt2").module()
     served = graph(*map(torch.from_numpy, inputs.values())).detach().numpy()
     assert np.allclose(served[:, 0], scores, atol=1e-6)
-    config = run._folder.config()
+    config = Run.open(run.path).config()
     (folder,) = config.prepared_dir.glob(f"{config.dataset.name}-*")
     prepared = Prepared.open(folder)
     logits = np.concatenate([run._trained.predict_logits(prepared.part(part)) for part in PARTS])
@@ -133,7 +134,7 @@ def test_the_exported_graph_equals_the_network_and_needs_no_files_of_vectors(run
 
 
 def test_a_log_and_prepared_rows_are_predicted_alike_with_a_copy_of_the_vectors(run):
-    config = run._folder.config()
+    config = Run.open(run.path).config()
     (folder,) = config.prepared_dir.glob(f"{config.dataset.name}-*-refit")
     part, made = Prepared.open(folder).part("test"), run._trained
     stored = 1 / (1 + np.exp(-made.predict_logits(part)))

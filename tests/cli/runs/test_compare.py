@@ -89,6 +89,7 @@ def scores(markdown):
 
 @pytest.mark.needs_extra("study")
 def test_two_processes_fill_one_comparison_together(automtl, here, start):
+    """Slow: two processes start and train all cells, and a third one does so alone."""
     tuned = ("--models", "tiny.yaml,two.yaml", "--seeds", "2", "--tune", "2", "--set", "training.epochs=2")
     (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
     command = ["compare", "common.yaml", *tuned, "--json"]
@@ -135,6 +136,7 @@ def test_without_a_default_what_is_missing_is_asked_for(automtl, monkeypatch):
 
 
 def test_a_challenger_that_is_no_better_has_its_exit_codes(automtl, here):
+    """Slow: a verdict needs thousands of rows."""
     settings = ["--dataset", "synthetic", "--set", "dataset.rows=8000", "--set", "features=ids"]
     untrained = ["--set", "training.epochs=1", "--set", "training.learning_rate=1e-9"]
     for name, model, more in (("linear", "linear", []), ("untrained", "mmoe", untrained)):
