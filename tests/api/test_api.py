@@ -139,10 +139,8 @@ def test_frames_for_validation_and_test_are_those_of_the_user(here):
     model = automtl.Model(["click", "rating"], time="at", settings={**SETTINGS, "refit": False})
     model.fit(train, valid="valid.csv", test=test)
     assert Run.open(model.path).read(Data).rows == {"train": 1000, "validation": 200, "test": 300}
-    assert (Run.open(model.path).config().dataset.settings["time"], model.metrics["rows"].max()) == (
-        "at",
-        300,
-    )
+    settings = Run.open(model.path).config().dataset.settings
+    assert (settings["time"], model.metrics["rows"].max()) == ("at", 300)
     board, evidence = model.leaderboard(timed=True), model.evidence()
     assert list(board["verdict"]).count("chosen") == 1
     assert board["validation"].dropna().is_monotonic_decreasing
