@@ -112,6 +112,7 @@ def test_a_model_that_has_predicted_is_copied_and_sent_to_other_processes_as_its
 
 @pytest.mark.filterwarnings("ignore:.* rows are left out")
 def test_scikit_learn_takes_a_model_as_an_estimator(here):
+    """Slow: cross-validation fits a model for each fold."""
     model = automtl.Model({"click": None, "rating": None}, model="linear", seed=1, settings=RECIPE)
     assert clone(model).get_params() == model.get_params()
     whole, fields, labels = shop(900), shop(900)[["user_id", "price"]], shop(900)[["click", "rating"]]
@@ -137,8 +138,9 @@ def test_frames_for_validation_and_test_are_those_of_the_user(here):
     valid.to_csv("valid.csv", index=False)
     model = automtl.Model(["click", "rating"], time="at", settings={**SETTINGS, "refit": False})
     model.fit(train, valid="valid.csv", test=test)
-    assert model._folder.read(Data).rows == {"train": 1000, "validation": 200, "test": 300}
-    assert (model._folder.config().dataset.settings["time"], model.metrics["rows"].max()) == ("at", 300)
+    assert Run.open(model.path).read(Data).rows == {"train": 1000, "validation": 200, "test": 300}
+    settings = Run.open(model.path).config().dataset.settings
+    assert (settings["time"], model.metrics["rows"].max()) == ("at", 300)
     board, evidence = model.leaderboard(timed=True), model.evidence()
     assert list(board["verdict"]).count("chosen") == 1
     assert board["validation"].dropna().is_monotonic_decreasing
@@ -146,7 +148,7 @@ def test_frames_for_validation_and_test_are_those_of_the_user(here):
     assert board["seconds"].sum() > 0
     assert {"choice", "verdict"} <= set(evidence.columns)
     assert set(model.importance().loc["price", "measure"]) == {"AUC", "R2"}
-    history = rows if model._folder.config().dataset.settings.get("history") is not None else None
+    history = rows if settings.get("history") is not None else None
     chances = model.predict_proba(test, history=history)
     assert list(chances) == ["click"]
     assert list(chances.index) == list(test.index)

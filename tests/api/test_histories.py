@@ -8,6 +8,7 @@ import automtl
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.errors import DataError, UsageError
 from automtl_core.prepare.split import TEST
+from automtl_core.run_dir.run import Run
 
 ENCODERS = ("mean", "decay", "attention", "gru", "self-attention")
 CLOSE = 2e-6
@@ -54,7 +55,7 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tested(run):
     """The rows of the test part, and the output of the network for them as it was prepared."""
-    config = run._folder.config()
+    config = Run.open(run.path).config()
     (folder,) = config.prepared_dir.glob(f"{config.dataset.name}-*-refit")
     data = Prepared.open(folder)
     frame = log()
@@ -153,6 +154,7 @@ COINS, SHARE = 8000, 0.4
 
 
 def test_coin_labels_are_not_predicted_from_histories_that_hold_them(tmp_path, monkeypatch):
+    """Slow: a leak would show on thousands of rows alone."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("AUTOMTL_PREPARED", raising=False)
     random = np.random.default_rng(0)

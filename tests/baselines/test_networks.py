@@ -15,47 +15,114 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Component
 from automtl_testing import check_space, sample_schema
 
+LOG3 = math.log(3.0)
 BOTTOM_WEIGHTS = {"bottom.0": 3.0, "towers.tops.0.0": 1.0, "towers.tops.1.0": 10.0}
-
-
-def test_all_tasks_read_one_bottom(network, logits):
-    # x = 2: bottom 3 * 2
-    assert logits(network("shared-bottom", BOTTOM_WEIGHTS), 2)[0] == pytest.approx([6, 60])
-
-
-def test_the_bottom_and_the_towers_have_hidden_layers(network, logits):
-    weights = {**BOTTOM_WEIGHTS, "bottom.4": 2.0, "towers.tops.0.4": -1.0, "towers.tops.1.4": 1.0}
-    model = network("shared-bottom", weights, expert_layers=(1, 1), tower_layers=(1,))
-    # bottom 2 * 3 * 2 = 12, no activation behind the last layer of a tower
-    assert logits(model, 2)[0] == pytest.approx([-12, 120])
-
-
-def test_every_task_moves_the_bottom_and_its_own_tower(network, moved):
-    names = moved(network("shared-bottom", BOTTOM_WEIGHTS), 1)
-    assert {"bottom.0.weight", "towers.tops.1.0.weight", "inputs.embedding.table.weight"} <= names
-    assert "towers.tops.0.0.weight" not in names
-
-
 SINGLE_WEIGHTS = {
     "tasks.0.mlp.0": 3.0,
     "tasks.0.towers.tops.0.0": 1.0,
     "tasks.1.mlp.0": 5.0,
     "tasks.1.towers.tops.0.0": 10.0,
 }
+STITCH_WEIGHTS = {
+    "layers.0.layers.0.0": 1.0,
+    "layers.0.layers.1.0": 3.0,
+    "towers.tops.0.0": 10.0,
+    "towers.tops.1.0": 100.0,
+}
+MMOE_WEIGHTS = {
+    "experts.0.0": 1.0, "experts.1.0": 3.0, "gating.0.linear": [[0.0], [LOG3 / 2]],
+    "gating.1.linear": [[0.0], [0.0]], "towers.tops.0.0": 1.0, "towers.tops.1.0": 10.0,
+}  # fmt: skip
+CGC_WEIGHTS = {
+    "layer.experts.0.0.0": 1.0, "layer.experts.1.0.0": 3.0, "layer.experts.2.0.0": 7.0,
+    "layer.gating.0.linear": [[0.0], [LOG3 / 2]], "layer.gating.1.linear": [[0.0], [0.0]],
+    "towers.tops.0.0": 1.0, "towers.tops.1.0": 10.0,
+}  # fmt: skip
+CGC_SIZES = {"shared_experts": 1, "task_experts": 1}
+PLE_SIZES = {"levels": 2, "shared_experts": 1, "task_experts": 1}
+PLE_WEIGHTS = {
+    "levels.0.experts.0.0.0": 1.0, "levels.0.experts.1.0.0": 3.0, "levels.0.experts.2.0.0": 5.0,
+    "levels.0.gating.0.linear": [[0.0], [LOG3 / 2]], "levels.0.gating.1.linear": [[LOG3 / 2], [0.0]],
+    "levels.0.shared_gating.linear": [[0.0], [0.0], [0.0]],
+    "levels.1.experts.0.0.0": 1.0, "levels.1.experts.1.0.0": 2.0, "levels.1.experts.2.0.0": 3.0,
+    "levels.1.gating.0.linear": [[0.0], [LOG3 / 8]], "levels.1.gating.1.linear": [[LOG3 / 7], [0.0]],
+    "towers.tops.0.0": 2.0, "towers.tops.1.0": 10.0,
+}  # fmt: skip
+# The scores of p = 3 and q = 2 are 9 / 5 * log 3 and 4 / 5 * log 3: weights 3/4 and 1/4.
+AITM_WEIGHTS = {
+    "mlps.0.0": 1.0, "mlps.1.0": 3.0, "transfers.0.passed_on.0": 0.5, "transfers.0.value": 1.0,
+    "transfers.0.key": LOG3 / 5, "transfers.0.query": 1.0,
+    "towers.tops.0.0": 4.0, "towers.tops.1.0": 10.0,
+}  # fmt: skip
+TASKS = ("buy<click", "click")
+ESMM_WEIGHTS = {"mlps.0.0": 1.0, "mlps.1.0": 1.0, "towers.tops.0.0": LOG3 / 2, "towers.tops.1.0": 0.0}
+HIDDEN = {"bottom.4": 2.0, "towers.tops.0.4": -1.0, "towers.tops.1.4": 1.0}
+STITCHES = {"layers.1.layers.0.0": 2.0, "layers.1.layers.1.0": 1.0}
+DEEP = {"expert_layers": (1, 1)}
+BY_HAND = {
+    # bottom 3 * 2
+    "one bottom": ("shared-bottom", BOTTOM_WEIGHTS, {}, [6, 60]),
+    # bottom 2 * 3 * 2 = 12, no activation behind the last layer of a tower
+    "hidden layers": ("shared-bottom", BOTTOM_WEIGHTS | HIDDEN, DEEP | {"tower_layers": (1,)}, [-12, 120]),
+    # 2 and 6; 0.9 * 2 + 0.1 * 6 and 0.1 * 2 + 0.9 * 6
+    "a stitch": ("cross-stitch", STITCH_WEIGHTS, {}, [24, 560]),
+    # (2.4, 5.6) from the first; then (4.8, 5.6) -> 0.9 * 4.8 + 0.1 * 5.6 and 0.1 * 4.8 + 0.9 * 5.6
+    "a stitch behind each layer": ("cross-stitch", STITCH_WEIGHTS | STITCHES, DEEP, [48.8, 552]),
+    # experts 2 and 6; the first task weighs them 1/4 and 3/4, the second equally
+    "a softmax of the input": ("mmoe", MMOE_WEIGHTS, {"experts": 2}, [5, 40]),
+    # experts 2 | 6 | 14; the first task 1/4 * 2 + 3/4 * 14, the second (6 + 14) / 2
+    "own and shared experts": ("cgc", CGC_WEIGHTS, CGC_SIZES, [11, 100]),
+    # experts 2 | 6 | 10; tasks 1/4 * 2 + 3/4 * 10 and 3/4 * 6 + 1/4 * 10, shared (2 + 6 + 10) / 3
+    # level 1 on (8, 7, 6): experts 8 | 14 | 18; gates of 8 and 7: 1/4 * 8 + 3/4 * 18 and 3/4 * 14 + 1/4 * 18
+    "levels": ("ple", PLE_WEIGHTS, PLE_SIZES, [31, 150]),
+    # click 1/2, buy given click 3/4, so that buy has odds of 3/8 to 5/8; columns as in the schema
+    "a task after another": ("esmm", ESMM_WEIGHTS, {"tasks": TASKS}, [math.log(3 / 5), 0]),
+    # buy q = 2, click 6, passed on as p = 3; buy z = 3/4 * 3 + 1/4 * 2; columns as in the schema
+    "attention to the task before": ("aitm", AITM_WEIGHTS, {"tasks": TASKS}, [11, 60]),
+}
+"""Model, weights, sizes, and the logits of its tasks for x = 2."""
+
+
+@pytest.mark.parametrize(("name", "weights", "sizes", "expected"), BY_HAND.values(), ids=BY_HAND)
+def test_logits_are_those_worked_out_by_hand(network, logits, name, weights, sizes, expected):
+    assert logits(network(name, weights, **sizes), 2)[0] == pytest.approx(expected)
+
+
+MOVES = [
+    ("shared-bottom", {}, 1, ("bottom.0.", "towers.tops.1.0.", "inputs."), ("towers.tops.0.",)),
+    ("single-task", {}, 0, ("tasks.0.inputs.", "tasks.0.mlp.0."), ("tasks.1.",)),
+    ("single-task", {}, 1, ("tasks.1.inputs.", "tasks.1.mlp.0."), ("tasks.0.",)),
+    ("mmoe", {"experts": 2}, 0, ("experts.0.0.", "experts.1.0.", "gating.0."), ("gating.1.",)),
+    (
+        "cgc", CGC_SIZES, 0, ("layer.experts.0.0.0.", "layer.experts.2.0.0."),
+        ("layer.experts.1.", "layer.gating.1."),
+    ),
+    (
+        "ple", PLE_SIZES, 0, ("levels.0.shared_gating.linear.", "levels.0.experts.1.0.0."),
+        ("levels.1.experts.1.", "levels.0.gating.1."),
+    ),
+    ("esmm", {"tasks": TASKS}, 0, ("towers.tops.0.0.", "towers.tops.1.0."), ("nothing",)),
+    ("esmm", {"tasks": TASKS}, 1, ("towers.tops.1.0.",), ("towers.tops.0.0.",)),
+    ("aitm", {"tasks": TASKS}, 0, ("mlps.0.0.", "mlps.1.0.", "transfers.0.passed_on.0."), ("nothing",)),
+    ("aitm", {"tasks": TASKS}, 1, ("mlps.1.0.",), ("mlps.0.", "transfers.", "towers.tops.0.")),
+]  # fmt: skip
+"""Model, sizes, a task, what its loss moves, and what not."""
+
+
+@pytest.mark.parametrize(("name", "sizes", "task", "reached", "others"), MOVES)
+def test_the_loss_of_a_task_moves_what_it_reads_and_nothing_else(
+    network, moved, name, sizes, task, reached, others
+):
+    weights = {model: of_model for model, of_model, *_ in reversed(BY_HAND.values())}
+    names = moved(network(name, weights.get(name, SINGLE_WEIGHTS), **sizes), task)
+    assert all(any(one.startswith(part) for one in names) for part in reached)
+    assert not [one for one in names if one.startswith(others)]
 
 
 def test_each_task_has_embeddings_of_its_own(network, logits):
     model = network("single-task", SINGLE_WEIGHTS)
     model.tasks[1].inputs.embedding.table.weight.data.fill_(1.0)
     assert logits(model, 2)[0] == pytest.approx([6, 50])
-
-
-@pytest.mark.parametrize("task", [0, 1])
-def test_the_loss_of_a_task_moves_its_own_part_and_nothing_else(network, moved, task):
-    names = moved(network("single-task", SINGLE_WEIGHTS), task)
-    assert f"tasks.{task}.inputs.embedding.table.weight" in names
-    assert f"tasks.{task}.mlp.0.weight" in names
-    assert all(name.startswith(f"tasks.{task}.") for name in names)
 
 
 def test_every_weight_belongs_to_one_part_also_with_more_than_ten_tasks(space):
@@ -67,30 +134,10 @@ def test_every_weight_belongs_to_one_part_also_with_more_than_ten_tasks(space):
         assert sum(name.startswith(prefix) for prefix in parts.values()) == 1
 
 
-STITCH_WEIGHTS = {
-    "layers.0.layers.0.0": 1.0,
-    "layers.0.layers.1.0": 3.0,
-    "towers.tops.0.0": 10.0,
-    "towers.tops.1.0": 100.0,
-}
-
-
-def test_a_task_takes_most_of_its_own_values_and_the_rest_of_the_others(network, logits):
-    # x = 2: 2 and 6; 0.9 * 2 + 0.1 * 6 and 0.1 * 2 + 0.9 * 6
-    assert logits(network("cross-stitch", STITCH_WEIGHTS), 2)[0] == pytest.approx([24, 560])
-
-
 def test_a_row_of_the_matrix_says_what_a_task_takes(network, logits):
     model = network("cross-stitch", STITCH_WEIGHTS)
     model.layers[0].unit.alpha.data = torch.tensor([[1.0, 0.5], [0.0, 1.0]], dtype=torch.float64)
     assert logits(model, 2)[0] == pytest.approx([50, 600])
-
-
-def test_a_unit_stands_behind_each_layer(network, logits):
-    weights = {**STITCH_WEIGHTS, "layers.1.layers.0.0": 2.0, "layers.1.layers.1.0": 1.0}
-    model = network("cross-stitch", weights, expert_layers=(1, 1))
-    # (2.4, 5.6) from the first; then (4.8, 5.6) -> 0.9 * 4.8 + 0.1 * 5.6 and 0.1 * 4.8 + 0.9 * 5.6
-    assert logits(model, 2)[0] == pytest.approx([48.8, 552])
 
 
 @pytest.mark.parametrize(
@@ -100,24 +147,6 @@ def test_units_start_near_separate_tasks(space, tasks, alpha):
     model = space("cross-stitch", tasks=[f"t{k}" for k in range(tasks)]).supernet().network
     for mine, expected in zip(model.layers[0].unit.alpha.tolist(), alpha, strict=True):
         assert mine == pytest.approx(expected)
-
-
-LOG3 = math.log(3.0)
-MMOE_WEIGHTS = {
-    "experts.0.0": 1.0, "experts.1.0": 3.0, "gating.0.linear": [[0.0], [LOG3 / 2]],
-    "gating.1.linear": [[0.0], [0.0]], "towers.tops.0.0": 1.0, "towers.tops.1.0": 10.0,
-}  # fmt: skip
-
-
-def test_each_task_weighs_all_experts_by_a_softmax_of_the_input(network, logits):
-    # x = 2: experts 2 and 6; the first task weighs them 1/4 and 3/4, the second equally
-    assert logits(network("mmoe", MMOE_WEIGHTS, experts=2), 2)[0] == pytest.approx([5, 40])
-
-
-def test_a_task_moves_all_experts_and_no_gate_of_another(network, moved):
-    names = moved(network("mmoe", MMOE_WEIGHTS, experts=2), 0)
-    assert {"experts.0.0.weight", "experts.1.0.weight", "gating.0.linear.weight"} <= names
-    assert "gating.1.linear.weight" not in names
 
 
 def sample_space(name, schema):
@@ -135,42 +164,6 @@ def test_it_is_mmoe_that_reads_the_history_by_target_attention_alone(parts):
     assert made.cost(Architecture({})) == same.cost(Architecture({}))
 
 
-CGC_WEIGHTS = {
-    "layer.experts.0.0.0": 1.0, "layer.experts.1.0.0": 3.0, "layer.experts.2.0.0": 7.0,
-    "layer.gating.0.linear": [[0.0], [LOG3 / 2]], "layer.gating.1.linear": [[0.0], [0.0]],
-    "towers.tops.0.0": 1.0, "towers.tops.1.0": 10.0,
-}  # fmt: skip
-CGC_SIZES = {"shared_experts": 1, "task_experts": 1}
-
-
-def test_a_task_weighs_its_own_and_the_shared_experts(network, logits):
-    # x = 2: experts 2 | 6 | 14; the first task 1/4 * 2 + 3/4 * 14, the second (6 + 14) / 2
-    assert logits(network("cgc", CGC_WEIGHTS, **CGC_SIZES), 2)[0] == pytest.approx([11, 100])
-
-
-def test_a_task_moves_no_expert_of_another(network, moved):
-    names = moved(network("cgc", CGC_WEIGHTS, **CGC_SIZES), 0)
-    assert {"layer.experts.0.0.0.weight", "layer.experts.2.0.0.weight"} <= names
-    assert not [name for name in names if name.startswith(("layer.experts.1.", "layer.gating.1."))]
-
-
-PLE_SIZES = {"levels": 2, "shared_experts": 1, "task_experts": 1}
-PLE_WEIGHTS = {
-    "levels.0.experts.0.0.0": 1.0, "levels.0.experts.1.0.0": 3.0, "levels.0.experts.2.0.0": 5.0,
-    "levels.0.gating.0.linear": [[0.0], [LOG3 / 2]], "levels.0.gating.1.linear": [[LOG3 / 2], [0.0]],
-    "levels.0.shared_gating.linear": [[0.0], [0.0], [0.0]],
-    "levels.1.experts.0.0.0": 1.0, "levels.1.experts.1.0.0": 2.0, "levels.1.experts.2.0.0": 3.0,
-    "levels.1.gating.0.linear": [[0.0], [LOG3 / 8]], "levels.1.gating.1.linear": [[LOG3 / 7], [0.0]],
-    "towers.tops.0.0": 2.0, "towers.tops.1.0": 10.0,
-}  # fmt: skip
-
-
-def test_a_level_reads_what_the_level_before_made_of_its_own_part(network, logits):
-    # x = 2: experts 2 | 6 | 10; tasks 1/4 * 2 + 3/4 * 10 and 3/4 * 6 + 1/4 * 10, shared (2 + 6 + 10) / 3
-    # level 1 on (8, 7, 6): experts 8 | 14 | 18; gates of 8 and 7: 1/4 * 8 + 3/4 * 18 and 3/4 * 14 + 1/4 * 18
-    assert logits(network("ple", PLE_WEIGHTS, **PLE_SIZES), 2)[0] == pytest.approx([31, 150])
-
-
 def test_the_shared_gating_network_reads_the_shared_part(network, logits):
     weights = {**PLE_WEIGHTS, "levels.1.shared_gating.linear": [[0.0], [LOG3 / 6], [0.0]]}
     level = {
@@ -181,12 +174,6 @@ def test_the_shared_gating_network_reads_the_shared_part(network, logits):
     model = network("ple", {**weights, **level}, **{**PLE_SIZES, "levels": 3})
     shared = 3 * (8 + 3 * 14 + 18) / 5
     assert logits(model, 2)[0] == pytest.approx([2 * shared, 10 * shared])
-
-
-def test_a_task_reaches_the_experts_of_another_only_through_the_shared_part_of_earlier_levels(network, moved):
-    names = moved(network("ple", PLE_WEIGHTS, **PLE_SIZES), 0)
-    assert {"levels.0.shared_gating.linear.weight", "levels.0.experts.1.0.0.weight"} <= names
-    assert not [name for name in names if name.startswith(("levels.1.experts.1.", "levels.0.gating.1."))]
 
 
 def test_one_level_is_cgc(space):
@@ -235,23 +222,6 @@ def test_steps_of_a_funnel_are_columns_and_earlier_ones_come_first():
     assert funnel_steps(Schema((SparseField("a", 2),), (), tasks), "ESMM") == [(3, 2), (4, 2), (0, 3)]
 
 
-def logit(p):
-    return math.log(p / (1 - p))
-
-
-def test_a_task_is_as_likely_as_the_one_before_times_its_own_given_that_one(network, logits):
-    weights = {"mlps.0.0": 1.0, "mlps.1.0": 1.0, "towers.tops.0.0": LOG3 / 2, "towers.tops.1.0": 0.0}
-    model = network("esmm", weights, tasks=("buy<click", "click"))
-    # x = 2: click 1/2, buy given click 3/4; columns as in the schema
-    assert logits(model, 2)[0] == pytest.approx([logit(3 / 8), 0])
-
-
-def test_the_loss_of_a_later_task_moves_the_one_before(network, moved):
-    model = network("esmm", 1.0, tasks=("buy<click", "click"))
-    assert {"towers.tops.0.0.weight", "towers.tops.1.0.weight"} <= moved(model, 0)
-    assert "towers.tops.0.0.weight" not in moved(model, 1)
-
-
 @pytest.mark.parametrize(
     ("a", "b", "expected"),
     [
@@ -268,28 +238,6 @@ def test_the_product_is_exact_where_probabilities_round_to_0_or_1(a, b, expected
     out = product(torch.tensor(a), torch.tensor(b))
     assert out.dtype == torch.float32
     assert out.item() == pytest.approx(expected, rel=1e-6)
-
-
-# The scores of p = 3 and q = 2 are 9 / 5 * log 3 and 4 / 5 * log 3: weights 3/4 and 1/4.
-AITM_WEIGHTS = {
-    "mlps.0.0": 1.0, "mlps.1.0": 3.0, "transfers.0.passed_on.0": 0.5, "transfers.0.value": 1.0,
-    "transfers.0.key": LOG3 / 5, "transfers.0.query": 1.0,
-    "towers.tops.0.0": 4.0, "towers.tops.1.0": 10.0,
-}  # fmt: skip
-TASKS = ("buy<click", "click")
-
-
-def test_a_task_attends_to_the_task_before_and_to_itself(network, logits):
-    # x = 2: buy q = 2, click 6, passed on as p = 3; buy z = 3/4 * 3 + 1/4 * 2; columns as in the schema
-    assert logits(network("aitm", AITM_WEIGHTS, tasks=TASKS), 2)[0] == pytest.approx([11, 60])
-
-
-def test_a_task_moves_the_task_before_and_never_the_one_after(network, moved):
-    model = network("aitm", AITM_WEIGHTS, tasks=TASKS)
-    assert {"mlps.0.0.weight", "mlps.1.0.weight", "transfers.0.passed_on.0.weight"} <= moved(model, 0)
-    assert not [
-        name for name in moved(model, 1) if name.startswith(("mlps.0.", "transfers.", "towers.tops.0."))
-    ]
 
 
 def test_transfers_follow_the_forest_from_its_roots(network, moved):

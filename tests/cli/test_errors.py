@@ -39,11 +39,6 @@ def test_every_exit_code_is_documented():
     assert documented == {0, 1, 129, 130, 143} | known
 
 
-def test_a_run_among_models_that_does_not_exist_is_named(automtl):
-    for models in ("mmoe,runs/nope", "runs/nope@2+uncertainty"):
-        check(automtl("compare", "--models", models), 66, "runs/nope(@2)?: not a run directory")
-
-
 def test_a_run_that_is_done_or_changed_is_not_resumed(automtl, finished):
     check(automtl("search", "--resume", finished / "runs/done"), 2, "the run is done")
     for options in (
@@ -88,12 +83,20 @@ def test_damaged_artifacts(automtl, finished, here):
 
 
 def test_missing_input(automtl, monkeypatch):
-    for command in (["show"], ["evaluate"], ["search", "--resume"]):
-        check(automtl(*command, "runs/lost"), 66, "runs/lost")
-    check(automtl("search", "lost.yaml"), 66, "lost.yaml: cannot be read")
-    name = "data/userbehavior/UserBehavior.csv: raw file of dataset userbehavior not found"
-    check(automtl("search", "--dataset", "userbehavior"), 66, name)
-    check(automtl("data", "describe", "userbehavior", "--data-dir", "own"), 66, "here/own/UserBehavior.csv")
+    raw, own = "data/userbehavior/UserBehavior.csv: raw file of dataset user", ["--data-dir", "own"]
+    for message, *command in (
+        ("runs/lost", "show", "runs/lost"),
+        ("runs/lost", "evaluate", "runs/lost"),
+        ("runs/lost", "search", "--resume", "runs/lost"),
+        ("runs/lost: not a run dir", "compare", "--models", "mmoe,runs/lost"),
+        ("runs/lost@2: not a run dir", "compare", "--models", "runs/lost@2+uncertainty"),
+        ("lost.yaml: cannot be read", "search", "lost.yaml"),
+        ("lost.yaml: cannot be read", "train", "--model", "lost.yaml", "small.yaml"),
+        ("lost.yaml: cannot be read", "compare", "--models", "lost.yaml", "small.yaml"),
+        (raw, "search", "--dataset", "userbehavior"),
+        ("here/own/UserBehavior.csv", "data", "describe", "userbehavior", *own),
+    ):
+        check(automtl(*command), 66, message)
     monkeypatch.setenv("AUTOMTL_DATA", "/nowhere")
     check(automtl("data", "describe", "userbehavior"), 66, "/nowhere/userbehavior/UserBehavior.csv")
 

@@ -9,7 +9,6 @@ import pytest
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
 
-GOLDEN = Path(__file__).parent / "golden"
 SMALL = """
 dataset: {name: table, files: feed.csv, sparse: [user, item, genre], dense: [price], labels: [click, buy],
   user: user, time: time, split: time}
@@ -101,7 +100,7 @@ def masked(text: str) -> str:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_prints_its_golden_file(name, folder, monkeypatch, capsys, request):
+def test_a_command_prints_its_golden_file(name, folder, monkeypatch, capsys, golden):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.delenv("FORCE_COLOR", raising=False)
@@ -109,8 +108,4 @@ def test_a_command_prints_its_golden_file(name, folder, monkeypatch, capsys, req
     lines = out.splitlines() if name in ("search", "train", "update") else []
     assert sum(max(1, -(-len(line) // 100)) for line in lines) <= 25, "at 100 columns"
     text = masked(f"$ automtl {COMMANDS[name]}\n{out}--- standard error, exit code {code}\n{err}")
-    text, path = PROGRESS.sub("", text), GOLDEN / f"{name}.txt"
-    if request.config.getoption("--update-golden"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8"), "if this is meant: pytest --update-golden tests/cli"
+    golden(f"{name}.txt", PROGRESS.sub("", text))

@@ -5,6 +5,7 @@ import shutil
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,7 +19,7 @@ from automtl_comparison.spec import split_seeds
 from automtl_core.errors import DivergedError, RunExistsError, UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.facts import Costs, Environment, Result, Status
+from automtl_core.run_dir.facts import Costs, Result, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.search.trial import Serial, TrialResult, TrialWaits
 from automtl_core.system.state import CHECKPOINTS
@@ -33,19 +34,19 @@ def all_cells(bench, jobs):
     return [bench.cell(name, job) for name, job in jobs.items()]
 
 
-@pytest.mark.parametrize("changed", [{"training": {"learning_rate": 0.1}}, {"device": "cpu"}, {"seed": 1}])
-def test_another_configuration_is_another_cell(tiny, bench, changed):
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        ({"training": {"learning_rate": 0.1}}, False),
+        ({"device": "cpu"}, False),
+        ({"seed": 1}, False),
+        ({"data_dir": Path("raw"), "prepared_dir": Path("other")}, True),
+    ],
+)
+def test_another_configuration_is_another_cell_and_other_places_are_not(tiny, bench, changed, same):
     made, _ = bench()
     one, two = (made.cell("one.yaml", tiny(**c)["one.yaml"]) for c in ({}, changed))
-    assert one.path != two.path
-    assert made.cell("one.yaml", tiny()["one.yaml"]).path == one.path
-
-
-def test_where_files_are_makes_no_other_cell(tiny, bench, tmp_path):
-    made, _ = bench()
-    elsewhere = {"data_dir": tmp_path / "raw", "prepared_dir": tmp_path / "other"}
-    one, two = (made.cell("one.yaml", tiny(**c)["one.yaml"]) for c in ({}, elsewhere))
-    assert one.path == two.path
+    assert (one.path == two.path) is same
 
 
 def test_other_metrics_make_no_other_cell_and_only_test_it_again(tiny, bench, count):
@@ -343,19 +344,6 @@ def test_a_cell_does_not_go_on_from_a_checkpoint_that_is_not_its_own(tiny, bench
     assert worked == [("one.yaml", 0), ("two.yaml", 0)], "the others go on"
 
 
-def test_a_cell_goes_on_on_another_machine(tiny, bench, count, monkeypatch):
-    made, _ = bench(StopAfter(2))
-    (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
-    with pytest.raises(KeyboardInterrupt):
-        made.trained([cell])
-    run = Run.open(cell.path)
-    run.write(replace(run.read(Environment), threads=99))
-    made, worked = bench(count)
-    made.trained([cell])
-    assert (worked, count.epochs) == ([("one.yaml", 0)], 1)
-    assert run.read(Environment).earlier[0].threads == 99, "it is written down"
-
-
 @pytest.fixture
 def job(common):
     """Return a function that makes a job with some settings of its dataset."""
@@ -434,15 +422,6 @@ class Given:
 
 def rates(job):
     return job.config.training.learning_rate
-
-
-@needs_study
-def test_recipe_of_a_job(tiny):
-    job = tiny()["one.yaml"]
-    decay = job.config.training.embedding_decay
-    assert recipe(job) == {
-        "space.dropout": 0.2, "training.learning_rate": 2e-3, "training.embedding_decay": decay,
-    }  # fmt: skip
 
 
 def tried(job, trials=12):

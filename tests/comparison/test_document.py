@@ -24,26 +24,6 @@ def test_a_regression_has_errors_where_a_binary_task_has_its_auc(compared):
     assert model["rmse"]["price"]["mean"] == 19.25
 
 
-def test_there_is_no_mean_over_errors_nor_over_tasks_that_say_nothing(compared):
-    found = compared("click", "price", "age")
-    scores = found.scores("one.yaml", AUC)
-    assert scores["mean"] == scores["click"]
-    assert "mean" not in found.scores("one.yaml", RMSE)
-    only = compared("price")
-    assert only.metrics() == [RMSE, MAE, R2]
-    assert "auc" not in only.to_json()["models"]["one.yaml"]
-    scores = compared("click", "buy").scores("one.yaml", AUC)
-    assert scores["buy"] != scores["click"]
-    assert scores["mean"] == scores["click"]
-
-
-def test_differences_are_positive_where_a_model_is_better(compared):
-    found = compared("click", "price").differences("one.yaml")
-    assert set(found) == {"two.yaml", "single-task"}
-    assert found["two.yaml"]["click"].mean == pytest.approx(0.015)
-    assert found["two.yaml"]["price"].mean == pytest.approx(1.25), "the RMSE falls"
-
-
 def test_differences_are_corrected_for_the_number_of_models(compared):
     found = compared("click")
     for by_task in found.differences("one.yaml").values():
@@ -123,48 +103,6 @@ def test_a_model_without_operations_that_are_counted_has_no_relative_cost(compar
     assert told.relative(other)["flops_per_row"] is None
     assert told.relative(other)["seconds"] == pytest.approx(1, abs=0.2), "time is known"
     assert "cost" not in told.verdicts()[other]
-
-
-def test_verdicts_say_who_is_ahead_and_at_what_cost(compared):
-    assert compared("click").verdicts() == {
-        "two.yaml": "no clear difference from one.yaml at half its FLOPs (+0.0150, p .39)",
-        "single-task": "no clear difference from one.yaml at equal FLOPs (-0.0200, p .59)",
-    }
-    assert compared("click", reference="same").verdicts() == {
-        "shifted": "ahead of same at equal FLOPs (+0.0500, p < .001)"
-    }
-    both = compared("click", "price", "age").verdicts()["two.yaml"]
-    assert both.startswith(
-        "mean: no clear difference from one.yaml at half its FLOPs (+0.0150, p .77); price: "
-    )
-    assert "age" not in both, "too few rows"
-
-
-def test_the_best_model_is_named_with_its_equals_and_the_cheapest_of_them(compared):
-    found = compared("click")
-    assert found.best == "two.yaml"
-    assert found.advice() is None, "without a test of the differences to it"
-    of_rows = found.noises["one.yaml"]
-    known = replace(found, noises={**found.noises, "two.yaml": of_rows})
-    assert known.advice() == (
-        "`two.yaml` has the best mean test AUC; no clear difference from it: `one.yaml`, `single-task`"
-    )
-    better = replace(found.models["one.yaml"], cells=found.models["two.yaml"].cells)
-    dear = replace(better, cells=tuple(replace(cell, flops_per_row=20) for cell in better.cells))
-    models = {"dear": dear, **found.models}
-    both = replace(found, models=models, noises={"dear": {**dict.fromkeys(models, of_rows["one.yaml"])}})
-    assert both.best == "dear"
-    assert both.advice().endswith("; `two.yaml` costs least of them, a quarter of its FLOPs")
-    shifted = compared("click", reference="shifted")
-    assert shifted.advice() == "`shifted` has the best mean test AUC, and is ahead of all others"
-    assert compared("price").advice() is None, "which has no mean"
-
-
-def test_of_what_cannot_be_told_the_verdict_says_so(compared):
-    assert compared("buy").verdicts()["two.yaml"].startswith("no reliable score")
-    found = replace(compared("click"), noises={})
-    assert found.verdicts()["two.yaml"].startswith("without an interval against one.yaml at half its FLOPs (")
-    assert found.differences("one.yaml")["two.yaml"]["click"].p is None
 
 
 def test_cells_of_another_split_are_others_and_pair_by_split_and_seed(compared):

@@ -284,27 +284,6 @@ def test_the_margin_of_a_number_does_not_depend_on_its_unit(trained, tmp_path):
         assert compared(trained, "runs/today", tmp_path / "noisy.csv", margin=margin).verdict == verdict
 
 
-def test_intervals_are_wider_for_more_scores_that_decide(trained, tmp_path):
-    old = pd.read_csv(trained / predictions(trained, "old.csv", ["row"], run="old"))
-    old.to_csv(tmp_path / "both.csv", index=False)
-    old.drop(columns="stay").to_csv(tmp_path / "classes.csv", index=False)
-    both, classes = (
-        gained(compared(trained, "runs/today", tmp_path / f"{name}.csv"))[0]["mean"]
-        for name in ("both", "classes")
-    )
-    assert both.mean == classes.mean
-    widths = [gain.high - gain.low for gain in (both, classes)]
-    assert widths[0] / widths[1] == pytest.approx(2.2414 / 1.96, abs=1e-3)  # quantiles of 1.25 % and 2.5 %
-
-
-def test_intervals_are_wider_for_more_challengers(trained):
-    one = gained(compared(trained, "runs/old", "runs/today"))[0]["mean"]
-    two = gained(compared(trained, "runs/old", "runs/today", "runs/drawn"))[0]["mean"]
-    assert two.mean == one.mean
-    ratio = 2.4977 / 2.2414  # quantiles of 1.25 % / 2 and 2.5 % / 2, as two scores decide
-    assert (two.high - two.low) / (one.high - one.low) == pytest.approx(ratio, abs=1e-3)
-
-
 def test_rows_that_a_model_has_seen_are_left_out(trained):
     found = compared(trained, "runs/today", "runs/old", files="all.csv")
     assert (found.splits[0].rows["test"], found.notes[1:]) == (

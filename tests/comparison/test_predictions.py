@@ -47,26 +47,19 @@ def test_predictions_are_put_into_the_order_of_the_rows(tmp_path):
     assert read(tmp_path, both)[0][:, 1].tolist() == [-1.0, 0.0, 1.0, 2.0]
 
 
-@pytest.mark.parametrize(
-    ("other", "message", "fix"),
-    [
-        (OTHER[["click", "stay"]].iloc[:3], "has 3 rows, and there are 4 rows to predict", "predict each"),
-        (OTHER.iloc[:0], "4 of 4 rows have no prediction, such as that of row 0", "predict each row"),
-        (OTHER.iloc[[0, 1, 3]], "1 of 4 rows have no prediction, such as that of row 2", "predict each row"),
-        (
-            OTHER.iloc[[0, 0, 1, 2, 3]],
-            r"other.csv: rows are not told apart by row: in \S*other.csv, row 0 is there 2 times",
-            "add a column that does it",
-        ),
-        (OTHER.assign(click=[0.1, None, 0.3, 0.4]), "'click' of row 2: expected a probability, found", "exp"),
-        (OTHER.assign(click=[0.1, 0.2, -3.0, 0.4]), "'click' of row 3: expected a probability", "exp"),
-        (OTHER.assign(stay=["1", "x", "3", "4"]), "'stay' of row 2: expected a number, found 'x'", "each"),
-    ],
-)  # fmt: skip
-def test_predictions_that_do_not_belong_to_the_rows(tmp_path, other, message, fix):
-    with pytest.raises(DataError, match=message) as error:
-        read(tmp_path, other)
-    assert fix in error.value.fix
+WRONG = {
+    "three rows in order": OTHER[["click", "stay"]].iloc[:3],
+    "no row": OTHER.iloc[:0],
+    "row 2 is missing": OTHER.iloc[[0, 1, 3]],
+    "row 0 twice": OTHER.iloc[[0, 0, 1, 2, 3]],
+    "a blank": OTHER.assign(click=[0.1, None, 0.3, 0.4]),
+    "-3 as probability": OTHER.assign(click=[0.1, 0.2, -3.0, 0.4]),
+    "x as number": OTHER.assign(stay=["1", "x", "3", "4"]),
+}
+
+
+def test_predictions_that_do_not_belong_to_the_rows(tmp_path, golden):
+    golden.errors("wrong-predictions.txt", lambda name: read(tmp_path, WRONG[name]), WRONG)
 
 
 def test_what_a_file_cannot_tell(tmp_path):

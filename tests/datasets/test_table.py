@@ -8,7 +8,7 @@ import pytest
 from automtl_core.data.frames import NewExamples, frame_rows
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import UNUSED, Label
-from automtl_core.errors import DataError, UsageError
+from automtl_core.errors import DataError
 from automtl_core.prepare.prepare import prepare
 
 from .tables import HEADED, rows, table
@@ -274,18 +274,6 @@ def test_a_blank_is_no_action(prepared):
     assert set(done) == {0, 1}
 
 
-@pytest.mark.parametrize(
-    ("outcomes", "message"),
-    [
-        (["action"], "name one, or a text of a column, such as `action=buy`"),
-        (["event", "event=view"], "history.outcomes names 'event' beside 'event=view'; name texts only"),
-    ],
-)
-def test_faulty_outcomes_are_named(outcomes, message):
-    with pytest.raises(UsageError, match=message):
-        table(**SETTINGS, history={"outcomes": outcomes})
-
-
 LABELS = {**SETTINGS, "labels": ["event=buy", "event=cart"]}
 
 
@@ -330,21 +318,6 @@ def test_a_column_whose_name_has_an_equals_sign(prepared):
     headless = made.to_csv(index=False, header=False)
     data = prepared({"rows.csv": headless}, **{**SETTINGS, "labels": ["a=b"]}, columns=[*made.columns])
     assert [task.name for task in data.schema.tasks] == ["a=b"]
-
-
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        ({"event=buy": {"kind": "regression"}}, "its kind is regression; take one out"),
-        ({"event=buy": {"positive": ["cart"]}}, "the name of the label says 'buy' already; take it out"),
-        ({"event": {}, "event=buy": {}}, "another label reads 'event' as binary; name texts in both"),
-        ({"item=i3": {}}, "labels names 'item', and so does sparse; leave it in one of them"),
-        ({"event=buy": {}, "event=Buy": {}}, "different only in case; rename one"),
-    ],
-)
-def test_faulty_labels_are_named(labels, message):
-    with pytest.raises(UsageError, match=message):
-        table(**{**SETTINGS, "labels": labels})
 
 
 # One's own tables: parts by files, by user and by time.

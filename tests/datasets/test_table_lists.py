@@ -103,40 +103,25 @@ def test_without_ages_the_age_of_an_event_is_its_rank(prepared):
     assert (padded.ages == ranks * padded.known).all()
 
 
-@pytest.mark.parametrize(
-    ("column", "entries", "message"),
-    [
-        ("shops", ["s1"], r"t\.csv:4: shops has 1 entries, and another list of events 2"),
-        ("ages", ["7", "old"], "the list ages of 'automtl:age' holds 'old', allowed are numbers from 0 on"),
-        ("ages", ["7", "-1"], "the list ages of 'automtl:age' holds '-1', allowed are numbers from 0 on"),
-        ("clicks", ["1", "2"], "the list clicks of 'click' holds '2', allowed are 0, 1 and blanks"),
-        ("prices", ["1", "low"], "the list prices of 'price' holds 'low', allowed are numbers and blanks"),
-    ],
-)
-def test_faulty_lists_are_named(prepared, column, entries, message):
+FAULTY = [
+    {"shops": ["s1"]},
+    {"ages": ["7", "old"]},
+    {"ages": ["7", "-1"]},
+    {"clicks": ["1", "2"]},
+    {"prices": ["1", "low"]},
+]
+
+
+def test_faulty_lists_are_named(prepared, golden):
     made = with_lists()
     whole = {"items": ["1", "2"], "shops": ["s1", "s2"], "clicks": ["0", "1"], "ages": ["9", "8"]}
-    whole["prices"] = ["1", "2"]
-    for name, held in whole.items():
-        made.at[2, name] = entries if name == column else held
-    with pytest.raises(DataError, match=message):
+
+    def prepare(faulty):
+        for name, held in {**whole, "prices": ["1", "2"], **faulty}.items():
+            made.at[2, name] = held
         prepared({"t.csv": csv(made)}, **SETTINGS)
 
-
-@pytest.mark.parametrize(
-    ("history", "message"),
-    [
-        ({"lists": {"item": "items"}, "files": "log.csv"}, "history has both lists and files"),
-        ({"lists": {"age": "ages"}}, "has no columns: declare `shared` fields, `outcomes`"),
-        (
-            {"lists": {"item": "items"}, "numbers": ["price"]},
-            "history.numbers names 'price', which is not in",
-        ),
-    ],
-)
-def test_faulty_settings_of_lists_are_named(history, message):
-    with pytest.raises(UsageError, match=message):
-        table(**{**SETTINGS, "history": history})
+    golden.errors("faulty-lists.txt", prepare, FAULTY)
 
 
 SHOWN = {"sparse": ["user", "item"], "user": "user", "time": "at"}
@@ -210,19 +195,18 @@ def test_seconds_are_no_milliseconds_and_other_counts_and_dates_have_any_unit(pr
     assert count(prepared({"clicks.csv": file_of(dated)}, **SHOWN, **settings)) == (60, 0)
 
 
-@pytest.mark.parametrize(
-    ("settings", "error", "words"),
-    [
-        ({"list": "click"}, UsageError, "dataset.list names 'click', and so does labels"),
-        ({"list": "price", "dense": ["price"]}, UsageError, "dataset.list names 'price', and so does dense"),
-        ({"list": "reqest"}, DataError, r"the header lacks 'reqest' \(did you mean 'request'"),
-        ({"list": "reqest", "columns": [*shown().columns]}, UsageError, "list names 'reqest', .*'request'"),
-    ],
-)
-def test_errors_name_the_setting_and_suggest_a_column(prepared, settings, error, words):
-    with pytest.raises(error, match=words) as caught:
-        prepared({"clicks.csv": file_of(shown())}, **SHOWN, **settings)
-    assert "dataset.list" in f"{caught.value} {caught.value.fix}"
+WRONG = [
+    {"list": "click"},
+    {"list": "price", "dense": ["price"]},
+    {"list": "reqest"},
+    {"list": "reqest", "columns": [*shown().columns]},
+]
+
+
+def test_errors_name_the_setting_and_suggest_a_column(prepared, golden):
+    golden.errors(
+        "wrong-list.txt", lambda wrong: prepared({"clicks.csv": file_of(shown())}, **SHOWN, **wrong), WRONG
+    )
 
 
 def read(dataset, rows, data, tmp_path, **how):

@@ -31,71 +31,58 @@ def test_without_settings_it_can_be_looked_at_but_has_no_rows():
     assert "automtl data init FILE" in str(caught.value.fix)
 
 
-@pytest.mark.parametrize(
-    ("left_out", "message"),
-    [
-        ({"labels": []}, "dataset.labels names no column"),
-        ({"sparse": []}, "sparse, dense and multi name no column"),
-    ],
-)
-def test_what_is_needed(left_out, message):
-    with pytest.raises(UsageError, match=message):
-        table(**left_out).files()
+LABELS = {"click": None, "stars": {"kind": "regression"}}
+LOGGED = {"sparse": ["user", "item"], "labels": LABELS, "user": "user", "time": "when", "split": "time"}
+PAST = {**LOGGED, "history": {}}
+EVENTS = {**LOGGED, "labels": {"event": {"positive": ["buy"]}}}
+VECTORS_OF = {"files": "t.csv", "sparse": ["user", "item"]}
+WRONG = [
+    {"labels": []},
+    {"sparse": []},
+    {"dense": {"a": {"scalling": "log"}}},
+    {"files": {"valid": "a.csv"}},
+    {"files": []},
+    {"files": {"all": "a", "train": "b"}},
+    {"files": {"test": "a.csv"}},
+    {"files": "/data/a.csv"},
+    {"files": "a**.csv"},
+    {"time": ""},
+    {"sparse": [1]},
+    {"sparse": ["user", "user"]},
+    {"dense": ["user"]},
+    {"dense": ["User"]},
+    {"columns": ["users", "click"]},
+    {"separator": "::"},
+    {"user": "usr"},
+    {"split": "time"},
+    {"split": "time", "dense": ["user"]},
+    {"labels": {"click": {"positive": ["NA"]}}, "blanks": "NA"},
+    {"labels": {"click": {}, "buy": {"after": "clik"}}},
+    {"labels": {"a": {"kind": "regression", "positive": ["1"]}}},
+    {**PAST, "split": "random"},
+    {**PAST, "time": None, "split": "user"},
+    {**PAST, "history": {"files": "/data/a.csv"}},
+    {**PAST, "history": {"fields": ["itm"]}},
+    {**PAST, "history": {"outcomes": ["stars"]}},
+    {**PAST, "history": {"numbers": ["item"]}},
+    {**PAST, "history": {"lists": {"item": "items"}, "files": "log.csv"}},
+    {**PAST, "history": {"lists": {"age": "ages"}}},
+    {**PAST, "history": {"lists": {"item": "items"}, "numbers": ["price"]}},
+    {**EVENTS, "history": {"outcomes": ["action"]}},
+    {**EVENTS, "history": {"outcomes": ["event", "event=view"]}},
+    {**EVENTS, "labels": {"event=buy": {"kind": "regression"}}},
+    {**EVENTS, "labels": {"event=buy": {"positive": ["cart"]}}},
+    {**EVENTS, "labels": {"event": {}, "event=buy": {}}},
+    {**EVENTS, "labels": {"item=i3": {}}},
+    {**EVENTS, "labels": {"event=buy": {}, "event=Buy": {}}},
+    {**VECTORS_OF, "vectors": {"item": {"file": "v.npy", "ids": "i.npy"}}},
+    {**VECTORS_OF, "vectors": {"click": "v.csv"}},
+]
 
 
-WRONG = {
-    "unknown inner key": (
-        {"dense": {"a": {"scalling": "log"}}},
-        r"dataset\.dense\.a\.scalling is not a setting \(did you mean 'scaling'",
-    ),
-    "unknown part": ({"files": {"valid": "a.csv"}}, r"dataset\.files: .*validation.*given 'valid'"),
-    "no file": ({"files": []}, r"dataset\.files\.all: .*at least one"),
-    "all and train": ({"files": {"all": "a", "train": "b"}}, r"dataset\.files: `all` is split"),
-    "no train": ({"files": {"test": "a.csv"}}, r"dataset\.files: the part `train` is missing"),
-    "absolute": ({"files": "/data/a.csv"}, r"dataset\.files: '/data/a.csv' is no name .*`data_dir`"),
-    "no time": ({"time": ""}, r"dataset\.time: expected a text of at least 1 char.*given ''"),
-    "absolute log": (
-        {"history": {"files": "/data/a.csv"}, "user": "user", "time": "t", "split": "time"},
-        r"dataset\.history\.files: '/data/a.csv' is no name",
-    ),
-    "pattern": ({"files": "a**.csv"}, r"dataset\.files: 'a\*\*.csv' is no name or pattern"),
-    "a number for a name": ({"sparse": [1]}, r"dataset\.sparse: write texts in quotes"),
-    "named twice": ({"sparse": ["user", "user"]}, r"dataset\.sparse: name 'user' once"),
-    "two roles": ({"dense": ["user"]}, r"dataset\.dense names 'user', and so does sparse"),
-    "case": ({"dense": ["User"]}, r"dataset\.dense names 'User', and sparse 'user', different only in case"),
-    "not a column": (
-        {"columns": ["users", "click"]},
-        r"dataset\.sparse names 'user', which is not in `columns` \(did you mean 'users'",
-    ),
-    "a blank that means 1": (
-        {"labels": {"click": {"positive": ["NA"]}}, "blanks": "NA"},
-        r"dataset\.labels\.click\.positive and blanks name 'NA'",
-    ),
-    "after": (
-        {"labels": {"click": {}, "buy": {"after": "clik"}}},
-        r"dataset\.labels\.buy\.after names 'clik', which is not a label \(did you mean 'click'",
-    ),
-    "positive numbers": (
-        {"labels": {"a": {"kind": "regression", "positive": ["1"]}}},
-        r"dataset\.labels\.a names texts of a label of 0 and 1",
-    ),
-    "user": ({"user": "usr"}, r"dataset\.user names 'usr', which is not in `sparse` \(did you mean 'user'"),
-    "split by time": ({"split": "time"}, r"dataset\.split: time needs a column; name it by dataset\.time"),
-    "separator": ({"separator": "::"}, r"dataset\.separator: .*given '::'"),
-}
-
-
-@pytest.mark.parametrize(("settings", "message"), WRONG.values(), ids=WRONG.keys())
-def test_wrong_settings_are_named_by_their_key(settings, message):
-    with pytest.raises(UsageError, match=message) as caught:
-        table(**settings)
-    assert caught.value.fix
-
-
-def test_all_faults_come_at_once():
-    with pytest.raises(UsageError) as caught:
-        table(split="time", dense=["user"])
-    assert [line.split()[0] for line in str(caught.value).splitlines()] == ["dataset.dense", "dataset.split:"]
+def test_wrong_settings_are_named_by_their_key_with_a_remedy(golden):
+    table(**PAST)
+    golden.errors("wrong-settings.txt", lambda settings: table(**settings).files(), WRONG)
 
 
 @pytest.mark.parametrize(
@@ -112,27 +99,6 @@ def test_remedies_are_in_the_settings(loaded, text, fix):
     with pytest.raises(DataError) as caught, loaded(table(labels=["click"]), {"clicks.csv": text}):
         pass
     assert str(caught.value.fix).startswith(fix)
-
-
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"split": "random"}, "history needs a split by time or by user; set dataset.split: time"),
-        ({"time": None, "split": "user"}, "history needs dataset.time; name the column"),
-        (
-            {"history": {"fields": ["itm"]}},
-            "'past' shares 'itm', which is not a single-valued categorical field .did you mean 'item'",
-        ),
-        ({"history": {"outcomes": ["stars"]}}, "history.outcomes names 'stars', which is not a binary label"),
-        ({"history": {"numbers": ["item"]}}, "has two columns 'item': name it once"),
-    ],
-)
-def test_a_history_needs_a_user_a_time_and_a_split(changed, message):
-    labels = {"click": None, "stars": {"kind": "regression"}}
-    settings = {"sparse": ["user", "item"], "labels": labels, "user": "user", "time": "when", "split": "time"}
-    table(**settings, history={})
-    with pytest.raises(UsageError, match=message):
-        table(**{**settings, "history": {}, **changed})
 
 
 PAIR = {"kind": "example-field-kind", "columns": ["user", "shop"]}
@@ -154,49 +120,22 @@ def test_a_field_of_a_kind_that_is_named():
     assert TableSettings.parse(found.settings.model_dump(mode="json"), "dataset") == found.settings
 
 
-WRONG_FIELDS = {
-    "no kind": ({"fields": {"both": {}}}, r"dataset\.fields\.both\.kind is missing"),
-    "unknown kind": (
-        {"fields": {"both": {"kind": "example-field-kinds"}}},
-        r"dataset\.fields\.both\.kind: no field kind is called 'example-field-kinds' \(did you",
-    ),
-    "unknown setting": (
-        {"fields": {"both": {**PAIR, "bucket": 3}}},
-        r"dataset\.fields\.both\.bucket is not a setting \(did you mean 'buckets'",
-    ),
-    "two at once": (
-        {"fields": {"a": {**PAIR, "buckets": "many"}, "b": {"kind": "x"}}},
-        r"(?s)dataset\.fields\.a\.buckets: .*dataset\.fields\.b\.kind: ",
-    ),
-    "wrong for the kind": (
-        {"fields": {"both": {**PAIR, "columns": ["user", "user"]}}},
-        r"dataset: field 'both': columns are \('user', 'user'\): name two",
-    ),
-    "case": (
-        {"fields": {"both": {**PAIR, "columns": ["User", "shop"]}}},
-        r"dataset\.fields names 'User', and sparse 'user', different only in case",
-    ),
-    "not a column": (
-        {"columns": ["user", "shops", "click"], "fields": {"both": PAIR}},
-        r"dataset\.fields names 'shop', which is not in `columns` \(did you mean 'shops'",
-    ),
-}
+WRONG_FIELDS = [
+    {"both": {}},
+    {"both": {"kind": "example-field-kinds"}},
+    {"both": {**PAIR, "bucket": 3}},
+    {"a": {**PAIR, "buckets": "many"}, "b": {"kind": "x"}},
+    {"both": {**PAIR, "columns": ["user", "user"]}},
+    {"both": {**PAIR, "columns": ["User", "shop"]}},
+]
 
 
-@pytest.mark.parametrize(("fields", "message"), WRONG_FIELDS.values(), ids=WRONG_FIELDS)
-def test_wrong_fields_are_named_by_their_key(fields, message):
-    with pytest.raises(UsageError, match=message):
-        table_of_fields(**fields)
-
-
-def test_an_unknown_setting_is_told_with_those_of_the_kind_and_new_rows_hold_its_columns():
-    with pytest.raises(UsageError) as caught:
-        table_of_fields(fields={"both": {**PAIR, "bucket": 3}})
-    assert caught.value.fix == "the field kind example-field-kind takes: buckets, columns"
-    assert [*table_of_fields(fields={"both": PAIR}).new_file("new.csv", labelled=False).columns] == [
-        "user",
-        "shop",
-    ]
+def test_wrong_fields_are_named_by_their_key_and_new_rows_hold_columns_of_right_ones(golden):
+    golden.errors("wrong-fields.txt", lambda fields: table_of_fields(fields=fields), WRONG_FIELDS)
+    with pytest.raises(UsageError, match=r"dataset\.fields names 'shop', which is not in `columns`"):
+        table_of_fields(columns=["user", "shops", "click"], fields={"both": PAIR})
+    file = table_of_fields(fields={"both": PAIR}).new_file("new.csv", labelled=False)
+    assert [*file.columns] == ["user", "shop"]
 
 
 ROWS = "user,item,click\n" + "".join(f"u{n % 7},i{n % 5},{n % 2}\n" for n in range(200))
@@ -250,48 +189,21 @@ def test_vectors_stand_in_place_of_ids_and_columns_have_names_of_the_settings(wi
     assert made.encoder.fields["item:vector"].size == 5
 
 
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ("item,vector\ni0,1|2\ni1,1|2|3\ni2,1|2\n", "i1 has a vector of another length than most"),
-        ("item,vector\ni0,1|2\ni1,3|4\ni0,5|6\n", "'item:vector': i0 has several vectors"),
-        (
-            "item,vector\ni0,1|two\n",
-            r'v\.csv:2: vector: expected numbers with "\|" between them, found "1\|two"',
-        ),
-        ("item,vector\ni0,1|\n", r"v\.csv:2: vector: expected numbers"),
-        ("item,vector\ni0,1|nan\n", r"v\.csv:2: vector: expected numbers"),
-        ("item,vektor\ni0,1|2\n", r"v\.csv:1: the header lacks 'vector'"),
-        ("item,vector\n", r"v\.csv: holds no rows"),
-    ],
-)
-def test_faults_of_files_are_named(with_vectors, rows, message):
-    with pytest.raises(DataError, match=message):
-        with_vectors({"item": "v.csv"}, v__csv=rows)
+FAULTY = [
+    "item,vector\ni0,1|2\ni1,1|2|3\ni2,1|2\n",
+    "item,vector\ni0,1|2\ni1,3|4\ni0,5|6\n",
+    "item,vector\ni0,1|two\n",
+    "item,vector\ni0,1|\n",
+    "item,vector\ni0,1|nan\n",
+    "item,vektor\ni0,1|2\n",
+    "item,vector\n",
+]
 
 
-@pytest.mark.parametrize(
-    ("query", "message"),
-    [
-        ("VALUES ('i0', [1.0, NULL])", "row 1: vector: expected a list of finite numbers"),
-        ("VALUES ('i0', ['a'])", "row 1: vector: expected a list of finite numbers"),
-        ("VALUES ('i0', 'a')", "row 1: vector: expected a list of finite numbers"),
-    ],
-)
-def test_faults_of_parquet_files_are_named_by_their_row(with_vectors, tmp_path, query, message):
-    with duckdb.connect() as db:
-        db.execute(f"COPY (FROM ({query}) AS t(item, vector)) TO '{tmp_path / 'v.parquet'}'")
-    with pytest.raises(DataError, match=message):
-        with_vectors({"item": "v.parquet"})
-
-
-@pytest.mark.parametrize(
-    ("vectors", "message"),
-    [
-        ({"item": {"file": "v.npy", "ids": "i.npy"}}, "does not have the setting ids: write a file with"),
-        ({"click": "v.csv"}, "vectors names 'click', and so does labels"),
-    ],
-)
-def test_faults_of_settings_of_vectors_are_named(vectors, message):
-    with pytest.raises(UsageError, match=message):
-        table(files="t.csv", sparse=["user", "item"], labels=["click"], vectors=vectors)
+def test_faults_of_files_of_vectors_are_named_by_their_row(with_vectors, tmp_path, golden):
+    golden.errors("wrong-vectors.txt", lambda rows: with_vectors({"item": "v.csv"}, v__csv=rows), FAULTY)
+    for query in ("('i0', [1.0, NULL])", "('i0', ['a'])", "('i0', 'a')"):
+        with duckdb.connect() as db:
+            db.execute(f"COPY (FROM (VALUES {query}) AS t(item, vector)) TO '{tmp_path / 'v.parquet'}'")
+        with pytest.raises(DataError, match="row 1: vector: expected a list of finite numbers"):
+            with_vectors({"item": "v.parquet"})

@@ -55,6 +55,20 @@ class Stage:
         points, count = len(self.whole.points), max(1, round(most * self.subject.share))
         return [1 + n * points // count for n in range(count)] if points > count else range(1, points + 1)
 
+    def epochs(self):
+        """Return the numbers of the points at which an epoch ends."""
+        return [n for n, point in enumerate(self.whole.points, 1) if point.startswith("step Epoch")]
+
+    def killed(self, to):
+        """Return a copy of the folder in which the command was killed at its last epoch."""
+        folder = self.fresh()
+        self.disturbed(folder, plan={"at": self.epochs()[-1], "do": "kill"})
+        return copied(folder, to)
+
+    def differing(self, folder):
+        """Return the names of the products that differ from those of the undisturbed command."""
+        return different(self.wanted, product(folder, self.subject.products))
+
     def lost(self, folder, names_alone=False, **others):
         """Go on with a disturbed command as a user does, and return what differs from the undisturbed end.
 

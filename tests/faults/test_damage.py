@@ -105,15 +105,10 @@ def test_a_finished_run(stage, tmp_path, name, part):
 def test_an_unfinished_run(stage, tmp_path, name):
     """A run goes on from the checkpoint before a damaged one, to the same bytes, or says what is damaged."""
     subject = stage(name)
-    points = subject.whole.points
-    last = max(n for n, point in enumerate(points, 1) if point.startswith("step Epoch"))
-    folder = subject.fresh()
-    subject.disturbed(folder, plan={"at": last, "do": "kill"})
-    killed = copied(folder, tmp_path / "killed")
+    killed = subject.killed(tmp_path / "killed")
 
     def fault(seed):
-        draw = random.Random(seed)
-        copied(killed, folder)
+        draw, folder = random.Random(seed), copied(killed, subject.fresh())
         path = draw.choice([path for path in sorted((folder / "runs/a").rglob("*")) if is_damageable(path)])
         damage = draw.choice(DAMAGES)
         damage(path, draw)
@@ -121,9 +116,7 @@ def test_an_unfinished_run(stage, tmp_path, name):
         about = f"{damage.__name__} of {path.relative_to(folder)}: code {ended.code}: {ended.err[-300:]}"
         if ended.code not in (0, 65, 66):
             return about
-        if ended.code == 0 and (
-            differ := different(subject.wanted, product(folder, subject.subject.products))
-        ):
+        if ended.code == 0 and (differ := subject.differing(folder)):
             return f"other files {differ}: {about}"
         return unclear(ended)
 
@@ -134,10 +127,7 @@ def test_an_unfinished_run(stage, tmp_path, name):
 def test_a_swapped_file_of_a_trial(stage, tmp_path, name):
     """Each file of a run is intact in the place of another one, too: the trial at work refuses it."""
     subject = stage(name)
-    last = max(n for n, point in enumerate(subject.whole.points, 1) if point.startswith("step Epoch"))
-    folder = subject.fresh()
-    subject.disturbed(folder, plan={"at": last, "do": "kill"})
-    killed = copied(folder, tmp_path / "killed")
+    killed = subject.killed(tmp_path / "killed")
     files = [path.relative_to(killed) for path in sorted((killed / "runs/a").rglob("*.safetensors"))]
     newest = max(
         (path for path in files if "trials" in path.parts), key=lambda p: (killed / p).stat().st_mtime_ns
@@ -147,14 +137,13 @@ def test_a_swapped_file_of_a_trial(stage, tmp_path, name):
     ]
 
     def fault(case):
-        path, other = case
-        copied(killed, folder)
+        (path, other), folder = case, copied(killed, subject.fresh())
         (folder / path).write_bytes((killed / other).read_bytes())
         ended = subject.harness.run(folder, *subject.subject.again)
         about = f"code {ended.code}: {ended.err[-300:]}"
         if ended.code == 65 and str(path) in ended.err:
             return unclear(ended)
-        differ = different(subject.wanted, product(folder, subject.subject.products))
+        differ = subject.differing(folder)
         return f"other files {differ}: {about}" if ended.code or differ else None
 
     tried("damaged files", pairs, fault, f"{name}, resumed", few=3)
@@ -185,8 +174,7 @@ def test_a_loss_during_a_run(stage, name, loss):
     """A command that loses a file ends as if it had not, or says which file is missing or damaged."""
     subject = stage(name)
     do, path = LOSSES[loss]
-    points = subject.whole.points
-    epochs = [n for n, point in enumerate(points, 1) if point.startswith("step Epoch")]
+    epochs = subject.epochs()
 
     def fault(at):
         folder = subject.fresh()
@@ -201,7 +189,7 @@ def test_a_loss_during_a_run(stage, name, loss):
         if ended.code and later > 1 and path.startswith("runs"):
             return f"{later} more epochs before its error: {about}"
         if ended.code == 0 and do != "rename" and not path.startswith("runs"):
-            differ = different(subject.wanted, product(folder, subject.subject.products))
+            differ = subject.differing(folder)
             return f"other files {differ}" if differ else None
         again = subject.run(folder, subject.subject.again)
         return unclear(again) or (

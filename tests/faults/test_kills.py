@@ -8,8 +8,8 @@ import pytest
 
 from .mutants import MUTANTS
 from .programme import tried
-from .stage import different, unclear
-from .subjects import ALONE, SUBJECTS, WORKERS, product
+from .stage import unclear
+from .subjects import ALONE, SUBJECTS, WORKERS
 
 MOST = 16
 """Number of points of a command at which it is killed, at equal distances."""
@@ -54,8 +54,7 @@ def test_a_mutant_is_caught(stage, mutant):
 
     def fault(name):
         subject = stage(name)
-        steps = [n for n, point in enumerate(subject.whole.points, 1) if point.startswith("step Epoch")]
-        for at in reversed(steps[1:]):
+        for at in reversed(subject.epochs()[1:]):
             folder = subject.fresh()
             subject.disturbed(folder, plan={"at": at + 1, "do": "kill"}, mutant=mutant)
             if subject.lost(folder, mutant=mutant):
@@ -119,7 +118,7 @@ def test_a_killed_worker(stage, name):
     def fault(at):
         folder = subject.fresh()
         ended = subject.disturbed(folder, plan={"at": at, "do": "worker", "number": at % 2})
-        differ = different(subject.wanted, product(folder, subject.subject.products))
+        differ = subject.differing(folder)
         return f"code {ended.code}, {differ}: {ended.err[-300:]}" if ended.code or differ else None
 
     tried("SIGKILL of a worker", subject.points(20), fault, name)

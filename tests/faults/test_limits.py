@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from .programme import tried
-from .stage import different, unclear
-from .subjects import product
+from .stage import unclear
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -119,8 +118,7 @@ def test_the_same_bytes_elsewhere(stage, tmp_path, name):
             folder = folder.rename(tmp_path / place)
         pairs = dict([environment.split("=")]) if environment else {}
         ended = subject.disturbed(folder, environment=pairs)
-        found = product(folder, subject.subject.products)
-        differ = [path for path in different(subject.wanted, found) if path != CONFIG]
+        differ = [path for path in subject.differing(folder) if path != CONFIG]
         return f"code {ended.code}, {differ}: {ended.err[-300:]}" if ended.code or differ else None
 
     named = "LC_ALL=de_DE.UTF-8 LC_ALL=C PYTHONHASHSEED=7 COLUMNS=20 TZ=Asia/Tokyo"

@@ -42,20 +42,8 @@ def test_what_is_described_is_json(given, tmp_path):
     )
     dataset.labels = (Label("click"), Label("buy", "regression"))
     found = describe(prepare(dataset, "given", None, tmp_path))
-    document = json.loads(json.dumps(found.to_json()))
-    assert list(document) == [
-        "rows", "sparse", "dense", "tasks", "correlation", "alone", "duplicates", "histories",
-            "warnings",
-    ]  # fmt: skip
-    assert list(document["sparse"]["user"]) == [
-        "vocabulary", "top", "values_a_row", "unknown_train", "unknown_validation", "unknown_test"
-    ]  # fmt: skip
-    assert list(document["dense"]["price"]) == ["missing", "mean", "deviation", "low", "high"]
-    facts = ["rows", "mean", "positives", "weight", "effective_rows"]
-    assert list(document["tasks"]["click"]["train"]) == facts
-    assert document["tasks"]["buy"]["train"]["positives"] is None
-    assert list(document["alone"]["click"][0]) == ["name", "kind", "by", "suspicious", "measure", "score"]
-    assert Described.from_json(document, "here") == found
+    assert found.tasks["buy"]["train"].positives is None
+    assert Described.from_json(json.loads(json.dumps(found.to_json())), "here") == found
 
 
 @pytest.mark.parametrize("scaling", ["standard", "log"])

@@ -1,11 +1,14 @@
-"""Charts: one mark for each value, colours of the page, titles for hovering and for screen readers."""
+"""Charts: one mark for each value, with titles; drawings: a box for each part, a line for each edge."""
 
+import itertools
 import re
+from xml.etree import ElementTree
 
 import pytest
 
-from automtl_inspection.sections import Bar, Bars, Curves, Text
+from automtl_inspection.sections import Bar, Bars, Curves, Drawing, Edge, Node, Text
 from automtl_report.charts import Axis, chart, legend, legible
+from automtl_report.drawing import LETTERS, drawn
 
 
 def test_only_long_names_may_break():
@@ -79,3 +82,55 @@ def test_an_axis_of_one_value_has_a_length():
         axis = Axis.of(values)
         assert axis.place(values[0]) == 50
     assert Axis.of([100.0, 1e6], logarithmic=True).place(1e4) == pytest.approx(50, abs=1)
+
+
+DRAWING = Drawing(
+    "net",
+    [
+        Node("user", "user", "input", 0),
+        Node("gone", "gone", "input", 0, pruned=True),
+        Node("e0", "expert0", "expert", 1, ("block0: mlp",)),
+        Node("e1", "expert1", "expert", 1, pruned=True),
+        Node("t", "a task with a long name, longer than a box", "task", 2),
+    ],
+    [Edge("user", "e0"), Edge("e0", "t", 0.5, ("required",)), Edge("e1", "t", pruned=True)],
+)
+
+
+def test_each_part_and_edge_is_there_once_with_notes_and_widths():
+    text = drawn(DRAWING)
+    assert len(re.findall(r'class="node ', text)) == 5
+    assert len(re.findall(r'class="node expert', text)) == 2
+    assert len(re.findall(r'class="edge', text)) == 2, "none of a removed part"
+    text = drawn(DRAWING)
+    assert "expert0\nblock0: mlp" in text
+    assert 'stroke-width="4.5"' in text
+    assert "mean weight in the gate: 0.50\nrequired" in text
+    assert "gone\npruned by the search" in text
+    text = drawn(DRAWING)
+    (shown,) = re.findall(r"<text[^>]*>(a task[^<]*)</text>", text)
+    assert len(shown) == LETTERS
+    assert "a task with a long name, longer than a box</title>" in text
+
+
+def test_removed_parts_of_a_column_share_a_box():
+    more = [*DRAWING.nodes, Node("lost", "lost", "input", 0, ("no effect",), pruned=True)]
+    text = drawn(Drawing("net", more, [*DRAWING.edges, Edge("e0", "t", notes=("closed",), pruned=True)]))
+    assert len(re.findall(r'class="node input', text)) == 2
+    assert ">2 inputs removed</text>" in text
+    assert "gone, lost: no effect" in text
+    assert len(re.findall(r'class="edge pruned"', text)) == 1, "of a part that is there"
+
+
+def test_boxes_do_not_overlap_and_lie_inside():
+    root = ElementTree.fromstring(drawn(DRAWING))  # noqa: S314
+    _, _, width, height = map(float, root.get("viewBox").split())
+    boxes = [
+        tuple(float(one.get(key)) for key in ("x", "y", "width", "height"))
+        for one in root.iter("{http://www.w3.org/2000/svg}rect")
+    ]
+    for x, y, w, h in boxes:
+        assert 0 <= x <= x + w <= width
+        assert 0 <= y <= y + h <= height
+    places = sorted((x, y) for x, y, *_ in boxes)
+    assert all(x0 != x1 or y1 - y0 >= boxes[0][3] for (x0, y0), (x1, y1) in itertools.pairwise(places))

@@ -9,9 +9,10 @@ from automtl_cli.terminal import rendered
 from automtl_core.choices import Architecture
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.sharing import Sharing
-from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Result, Search
+from automtl_core.run_dir.facts import Calibration, Costs, Data, EncodingSearch, Result, Search
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial, OtherView
 from automtl_core.search.evidence import EVERYWHERE, Evidence, Point
+from automtl_core.training.calibration import Platt
 from automtl_core.training.events import EpochEnded
 from automtl_core.workflow import new_rows
 from automtl_core.workflow.evaluation import Evaluation
@@ -25,7 +26,6 @@ from automtl_report.run_list import Summary
 from automtl_testing.samples import binary_metrics, regression_metrics, sample_schema
 from tests.shared.records import of_members, record
 
-GOLDEN = Path(__file__).parent / "golden"
 SCHEMA, BINARY = sample_schema(), sample_schema(regression=False)
 TASKS = [task.name for task in SCHEMA.tasks]
 FIELDS = tuple(SCHEMA.fields())
@@ -172,7 +172,9 @@ RUNS = {
     "members": members(),
     "hand": made(
         replace(RESULT, test={"click": CLICK}, flops_per_row=0, parameters=0), Search((), (CHOSEN,)),
-        EncodingSearch(EncodingSearchResult(OFF, why="few rows")), Behaviour(OF_LEVELS, {}),
+        EncodingSearch(EncodingSearchResult(OFF, why="few rows")),
+        Behaviour(OF_LEVELS, {}, log_loss_without_scaling={"click": 0.75}),
+        Calibration({"click": Platt(1.5, -0.25, 300, 0.7, 0.6)}),
         Importance(100, {"item": IMPORTANCE.effects["item"]}),
     ),
 }  # fmt: skip
@@ -212,11 +214,7 @@ def others():
 
 
 @pytest.mark.parametrize("name", [*RUNS, "others"])
-def test_what_is_shown_is_the_golden_file(name, request):
-    text, path = others() if name == "others" else shown(RUNS[name]), GOLDEN / f"{name}.md"
+def test_what_is_shown_is_the_golden_file(name, golden):
     lines = rendered(outcome(RUNS[name])).splitlines() if name in RUNS else []
     assert sum(max(1, -(-len(line) // 100)) for line in lines) <= 25, "at 100 columns"
-    if request.config.getoption("--update-golden"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8"), "if this is meant: pytest --update-golden tests/report"
+    golden(f"{name}.md", others() if name == "others" else shown(RUNS[name]))

@@ -19,7 +19,6 @@ from automtl_report.run_list import (
     CELLS,
     Summary,
     Watched,
-    _order,
     cells,
     idle_seconds,
     is_comparison,
@@ -67,14 +66,6 @@ def test_a_finished_run_tells_model_score_and_costs(folder):
     validation = {task: m.values["auc"] for task, m in result.validation.items()}
     assert told.validation == mean_over_tasks(validation, result.validation, 1) != told.score
     assert told.seconds > 0
-
-
-def test_runs_are_ranked_by_validation_scores():
-    """The order by test scores would be the opposite one."""
-    runs = [
-        Summary(name, "done", "d", score=1 - v, validation=v) for name, v in (("low", 0.2), ("high", 0.9))
-    ]
-    assert [each.run for each in sorted(runs, key=_order)] == ["high", "low"]
 
 
 def test_a_folder_that_is_no_run_hides_no_other(folder, tmp_path):

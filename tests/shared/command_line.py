@@ -1,12 +1,17 @@
-"""Running commands in this process."""
+"""Running commands in this process, and comparing texts with golden files."""
 
 import json
+import re
+import shlex
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from failures import check
 
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
+from automtl_core.errors import AutoMTLError
 
 SMALL = """
 dataset: {name: synthetic, rows: 1000}
@@ -49,3 +54,55 @@ def automtl(here, capsys):
         return Ended(code, *capsys.readouterr())
 
     return automtl
+
+
+OF_PYTHON = re.compile(
+    r"(Expecting value|Exceeds the limit|embedded null|cannot import name|ValidationError|SyntaxError).*"
+)
+"""The begin of what Python and libraries say, which differs between their versions."""
+
+
+class Golden(NamedTuple):
+    """The folder `golden` beside a test, whose files `pytest --update-golden` writes anew."""
+
+    folder: Path
+    scratch: Path
+    update: bool
+
+    def __call__(self, name, text):
+        """Compare a text, without what differs between machines, with a file."""
+        path, text = self.folder / name, OF_PYTHON.sub(r"\1", text.replace(str(self.scratch), "FOLDER"))
+        if self.update:
+            self.folder.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8"), "if this is meant: pytest --update-golden"
+
+    def errors(self, name, call, cases):
+        """Compare the errors that a call with each case raises, and their remedies, with a file."""
+        said = []
+        for case in cases:
+            with pytest.raises(AutoMTLError) as error:
+                call(case)
+            kind, fix = type(error.value).__name__, error.value.fix
+            said.append(f"{case!r:.200}\n{kind}: {error.value}\n  fix: {fix}\n")
+        self(name, "\n".join(said))
+
+
+@pytest.fixture
+def golden(request, tmp_path):
+    return Golden(request.path.parent / "golden", tmp_path, request.config.getoption("--update-golden"))
+
+
+@pytest.fixture
+def refused(automtl, golden):
+    """Return a function that runs the commands of a golden file, each of which is refused with a remedy."""
+
+    def run_all(name):
+        said = []
+        for command in re.findall(r"^\$ automtl (.*)$", (golden.folder / name).read_text(), re.MULTILINE):
+            ended = automtl(*shlex.split(command))
+            check(ended, 2, "")
+            said.append(f"$ automtl {command}\n{ended.err}")
+        golden(name, "\n".join(said))
+
+    return run_all

@@ -53,3 +53,8 @@ def check(ended, code, message):
     assert re.search(r"^  fix: ", ended.err, re.MULTILINE), ended.err
     assert ("Traceback" in ended.err) == (code == 1)
     assert f"\n| {code} |" in PAGE
+
+
+def but(base, **methods):
+    """Return a class with other methods."""
+    return type("Other", (base,), methods)

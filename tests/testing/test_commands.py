@@ -1,14 +1,13 @@
 """A check names the violated requirement, and a new plugin of each kind works as it is written."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 from unittest import SkipTest
 
 import pytest
-from failures import DATASET, check
+from failures import DATASET
 from projects import installed
 
 from automtl_core.errors import UnknownNameError, UsageError
@@ -82,21 +81,6 @@ def test_raw_files_that_are_missing(automtl, install):
     assert ended.code == 0
 
 
-WRONG = {
-    "unknown": (["nothing-like-it"], "no plugin, and no object of a plugin, is called 'nothing-like-it'"),
-    "near": (["idenity"], r"called 'idenity' \(did you mean 'identity'\?\)"),
-    "setting": (["darts", "--set", "strategy.epoch=1"], "strategy.epoch"),
-    "effect": (["metrics", "--set", "strategy.epochs=2"], "--set strategy: metrics has nothing"),
-    "folder": (["metrics", "--data-dir", "."], "--data-dir: metrics has nothing"),
-    "form": (["darts", "--set", "epochs"], "is not of the form"),
-}
-
-
-@pytest.mark.parametrize(("arguments", "message"), WRONG.values(), ids=WRONG.keys())
-def test_wrong_names_and_settings(automtl, arguments, message):
-    check(automtl("check", *arguments), 2, message)
-
-
 @pytest.fixture(scope="module")
 def projects(tmp_path_factory):
     """Return a folder with a new project of each kind, and its metadata, as pip would install it."""
@@ -142,29 +126,9 @@ def test_the_files_and_the_next_commands_are_shown(automtl, here):
     assert "automtl check swish" in automtl("new", "automtl-swish", "--kind", "op").out
 
 
-WRONG_NAMES = {
-    "kind": (["automtl-x", "--kind", "fields"], 2, "--kind 'fields' does not exist \\(did you mean 'field"),
-    "name": (["my plugin", "--kind", "op"], 2, "'my plugin' is not the name of a distribution"),
-    "number": (["2tower", "--kind", "op"], 2, "'2tower' cannot be the name of a Python package"),
-    "shadow": (["torch", "--kind", "op"], 2, "a Python package 'torch' is installed already"),
-    "reserved": (["automtl-train", "--kind", "op"], 2, "op 'train': the name is reserved"),
-    "taken": (
-        ["automtl-zero", "--kind", "op"],
-        2,
-        "plugin 'desan' of automtl registers the op 'zero' already",
-    ),
-    "plugin": (["metrics", "--kind", "op"], 2, "a plugin 'metrics' is installed already"),
-}
-
-
-@pytest.mark.parametrize(("arguments", "code", "message"), WRONG_NAMES.values(), ids=WRONG_NAMES.keys())
-def test_under_a_wrong_name_nothing_is_written(automtl, here, arguments, code, message):
-    before = sorted(here.rglob("*"))
-    ended = automtl("new", *arguments)
-    assert ended.code == code
-    assert re.search(message, ended.err), ended.err
-    assert "fix: " in ended.err
-    assert sorted(here.rglob("*")) == before
+def test_wrong_names_and_settings_are_refused_and_nothing_is_written(here, refused):
+    refused("usage.txt")
+    assert [path.name for path in here.iterdir()] == ["small.yaml"]
 
 
 def test_an_existing_folder_stays(automtl, here):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 import torch
+from failures import but
 from torch import nn
 from torch.nn.functional import dropout
 
@@ -57,11 +58,6 @@ class Sharing(Op):
 @pytest.mark.parametrize("op", [Op, Sharing])
 def test_a_good_op_passes(op):
     check_op(op)
-
-
-def but(base, **methods):
-    """Return a class with other methods."""
-    return type("Other", (base,), methods)
 
 
 def share_twice(ops):
@@ -166,37 +162,23 @@ class Space(SearchSpace):
         return self.net(choose.any_of("fields", fields), nn.Linear(1, self.outputs))
 
 
-class OneOutput(Space):
-    outputs = 1
+def faulty(**methods):
+    """Return a space whose network has other methods."""
+    return but(Space, net=but(Net, **methods))
 
 
-class NoGradient(Space):
-    class net(Net):  # noqa: N801 - stands for a class
-        def forward(self, features):
-            self.gate(features.ids[:, list(self.gate.kept)].double(), dim=1)
-            return self.shared(features.dense[:, :1])
+def no_gradient(net, features):
+    net.gate(features.ids[:, list(net.gate.kept)].double(), dim=1)
+    return net.shared(features.dense[:, :1])
 
 
-class OtherFunction(Space):
-    class net(Net):  # noqa: N801
-        def forward(self, features):
-            return super().forward(features) * (2 if hasattr(self.gate, "relaxation") else 1)
+class OnlyInMemory(Net):
+    def __init__(self, gate, shared):
+        super().__init__(gate, shared)
+        self.scale = torch.rand(())
 
-
-class AlwaysRandom(Space):
-    class net(Net):  # noqa: N801
-        def forward(self, features):
-            return nn.functional.dropout(super().forward(features), 0.5, True)
-
-
-class OnlyInMemory(Space):
-    class net(Net):  # noqa: N801
-        def __init__(self, gate, shared):
-            super().__init__(gate, shared)
-            self.scale = torch.rand(())
-
-        def forward(self, features):
-            return super().forward(features) * self.scale
+    def forward(self, features):
+        return super().forward(features) * self.scale
 
 
 class Landmarks(Space):
@@ -204,20 +186,6 @@ class Landmarks(Space):
 
     def landmarks(self):
         return {name: Architecture({"fields": fields}) for name, fields in self.points.items()}
-
-
-class NoAnswer(Landmarks):
-    points: Mapping[str, tuple[str, ...]] = {"all": ("user", "number")}
-
-
-class Equal(Landmarks):
-    points: Mapping[str, tuple[str, ...]] = {"user": ("user",), "one": ("user",)}
-
-
-class Infinite(Landmarks):
-    class net(Net):  # noqa: N801
-        def forward(self, features):
-            return super().forward(features) / (len(self.gate.kept) != 1)
 
 
 def made(space):
@@ -232,14 +200,20 @@ def test_a_good_space_passes():
 @pytest.mark.parametrize(
     ("space", "promise"),
     [
-        (OneOutput, r"expected \(16, 2\)"),
-        (NoGradient, "no gradient reaches the logits of fields"),
-        (OtherFunction, "must equal the fixed supernet"),
-        (AlwaysRandom, "evaluation must be deterministic"),
-        (OnlyInMemory, "must equal the fixed supernet|weights must load"),
-        (NoAnswer, "the landmark all must decide all of"),
-        (Equal, "landmarks must differ: one, user"),
-        (Infinite, "the landmark user must give finite logits"),
+        (but(Space, outputs=1), r"expected \(16, 2\)"),
+        (faulty(forward=no_gradient), "no gradient reaches the logits of fields"),
+        (
+            faulty(forward=lambda me, x: Net.forward(me, x) * (1 + hasattr(me.gate, "relaxation"))),
+            "must equal the fixed supernet",
+        ),
+        (faulty(forward=lambda me, x: dropout(Net.forward(me, x), 0.5)), "evaluation must be deterministic"),
+        (but(Space, net=OnlyInMemory), "must equal the fixed supernet|weights must load"),
+        (but(Landmarks, points={"all": ("user", "number")}), "the landmark all must decide all of"),
+        (but(Landmarks, points={"user": ("user",), "one": ("user",)}), "landmarks must differ: one, user"),
+        (
+            but(Landmarks, net=but(Net, forward=lambda me, x: Net.forward(me, x) / (len(me.gate.kept) != 1))),
+            "the landmark user must give finite logits",
+        ),
     ],
 )
 def test_a_broken_promise_of_a_space_is_named(space, promise):

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 import torch
+from failures import but
 
 from automtl_core.errors import ArtifactError, AutoMTLError
 from automtl_core.modules.relaxation import Softmax
@@ -62,36 +63,32 @@ class Search(SearchStrategy):
         self.relaxed.load_state_dict(state)
 
 
-class Silent(Search):
-    def search(self, listener):
-        super().search(listener)
-
-
-class OneEpochPlanned(Search):
-    planned = 1
-
-
-class Random(Search):
-    def after_an_epoch(self):
-        torch.seed()
-        with torch.no_grad():
-            for weight in self.relaxed.weights:
-                weight += 1e-3 * torch.rand_like(weight)
-
-
-class Forgetful(Search):
-    def state_dict(self):
-        return super().state_dict() | {"optimiser": {}}
-
-
-class Deaf(Search):
-    def after_an_epoch(self):
-        self.relaxed.going_on = True
+def perturb(search):
+    torch.seed()
+    with torch.no_grad():
+        for weight in search.relaxed.weights:
+            weight += 1e-3 * torch.rand_like(weight)
 
 
 class Seedless(Search):
     def __init__(self, settings, problem):
         super().__init__(settings, sample_problem(problem.space, rows=128, seed=0))
+
+
+FAULTY = {
+    "search must return a SearchResult, got NoneType": but(
+        Search, search=lambda me, listener: Search.search(me, listener) and None
+    ),
+    "planned are 1 epochs, reported 2": but(Search, planned=1),
+    "must depend on the seed of its problem alone": but(Search, after_an_epoch=perturb),
+    "resumed after epoch 1, a search must end the same": but(
+        Search, state_dict=lambda me: Search.state_dict(me) | {"optimiser": {}}
+    ),
+    "after a listener returned False, the epoch must be the last one": but(
+        Search, after_an_epoch=lambda me: setattr(me.relaxed, "going_on", True)
+    ),
+    "the seed must matter": Seedless,
+}
 
 
 class Told(Search):
@@ -125,20 +122,10 @@ def test_a_good_strategy_passes(problem):
     check_strategy(partial(Search, Settings()), problem)
 
 
-@pytest.mark.parametrize(
-    ("strategy", "promise"),
-    [
-        (Silent, "search must return a SearchResult, got NoneType"),
-        (OneEpochPlanned, "planned are 1 epochs, reported 2"),
-        (Random, "must depend on the seed of its problem alone"),
-        (Forgetful, "resumed after epoch 1, a search must end the same"),
-        (Deaf, "after a listener returned False, the epoch must be the last one"),
-        (Seedless, "the seed must matter"),
-    ],
-)
-def test_a_broken_promise_of_a_strategy_is_named(problem, strategy, promise):
+@pytest.mark.parametrize("promise", FAULTY)
+def test_a_broken_promise_of_a_strategy_is_named(problem, promise):
     with pytest.raises(AssertionError, match=promise):
-        check_strategy(partial(strategy, Settings()), problem)
+        check_strategy(partial(FAULTY[promise], Settings()), problem)
 
 
 GOOD = [

@@ -1,7 +1,5 @@
 """From a table that no adapter knows to a search on it: the settings that `automtl data init` writes."""
 
-import json
-import re
 from pathlib import Path
 
 import duckdb
@@ -19,28 +17,16 @@ from automtl_inspection.guess.peek import peek
 
 SMALL = (
     *("--set", "space={experts: 2, blocks: 1, ops: [identity, mlp-4], embedding_dim: 4}"),
-    *(
-        "--set",
-        "strategy={name: pd-darts-entropy, warmup_epochs: 1, search_epochs: 1}",
-        "--set",
-        "training.epochs=2",
-    ),
+    *("--set", "strategy={name: pd-darts-entropy, warmup_epochs: 1, search_epochs: 1}"),
+    *("--set", "training.epochs=2"),
 )
 ROWS = 1500
 
 
 @pytest.fixture
-def draw():
-    return np.random.default_rng(0)
-
-
-def chance(draw, *effects):
-    return (draw.random(len(effects[0])) < 1 / (1 + np.exp(-sum(effects)))).astype(int)
-
-
-@pytest.fixture
-def films(here, draw):
+def films(here):
     """Write data/films.csv: a rating and a like, of films with genres."""
+    draw = np.random.default_rng(0)
     user, film = draw.integers(0, 60, ROWS), draw.zipf(1.5, ROWS) % 200
     taste = draw.normal(size=60)[user] + draw.normal(size=200)[film]
     genres = np.array(["|".join(sorted(draw.choice(list("abcdef"), 2, replace=False))) for _ in range(200)])
@@ -53,50 +39,11 @@ def films(here, draw):
             "age": np.where(draw.random(ROWS) < 0.1, np.nan, draw.integers(15, 80, ROWS)),
             "country": draw.choice(["it", "no", "on"], ROWS),
             "rating": np.clip(np.round(3 + taste), 1, 5).astype(int),
-            "liked": chance(draw, taste),
+            "liked": (draw.random(ROWS) < 1 / (1 + np.exp(-taste))).astype(int),
         }
     )
     (here / "data").mkdir()
     frame.to_csv("data/films.csv", index=False)
-    return frame
-
-
-@pytest.fixture
-def offers(here, draw):
-    """Write offers.tsv.gz, without telling names of labels; the second one is blank where nobody looked."""
-    user, offer = draw.integers(0, 80, ROWS), draw.integers(0, 30, ROWS)
-    taste = draw.normal(size=80)[user] + draw.normal(size=30)[offer]
-    frame = pd.DataFrame(
-        {
-            "customer": np.char.add("c", user.astype(str)),
-            "offer": np.char.add("o", offer.astype(str)),
-            "price": np.round(draw.lognormal(2, 2, ROWS), 2),
-            "new": draw.integers(0, 2, ROWS),
-            "seen": chance(draw, taste),
-            "taken": np.where(draw.random(ROWS) < 0.2, np.nan, chance(draw, taste)),
-        }
-    )
-    frame.to_csv("offers.tsv.gz", index=False, sep="\t")
-    return frame
-
-
-@pytest.fixture
-def visits(here, draw):
-    """Write visits.parquet: rows in no order, and their time."""
-    page = draw.integers(0, 40, ROWS)
-    taste = draw.normal(size=40)[page]
-    frame = pd.DataFrame(
-        {
-            "page": page,
-            "referrer": draw.choice(["a", "b", "c"], ROWS),
-            "at": pd.Timestamp("2024-01-01") + pd.to_timedelta(draw.permutation(ROWS), "min"),
-            "is_click": chance(draw, taste) == 1,
-            "purchase": chance(draw, taste - 1),
-        }
-    )
-    with duckdb.connect() as db:
-        db.from_df(frame).write_parquet("visits.parquet")
-    return frame
 
 
 def settings(path):
@@ -104,59 +51,74 @@ def settings(path):
     return yaml.safe_load(Path(path).read_text())["dataset"]
 
 
-def test_a_table_with_a_rating_is_searched_on_as_it_was_guessed(automtl, films):
-    made = automtl("data", "init", "data/films.csv", "--json").json()
-    assert made["path"] == "films.yaml"
-    assert settings("films.yaml") == {
-        "name": "table",
-        "files": "films.csv",
-        "separator": ",",
-        "labels": {"rating": {"kind": "regression"}, "liked": {}},
-        "sparse": {"user_id": "integer", "film_id": "integer", "country": "text"},
-        "dense": {"age": {}},
-        "multi": {"genres": "|"},
-        "user": "user_id",
-    }
-    found = automtl("search", "films.yaml", *SMALL, "--json").json()
-    test = found["result"]["test"]
-    assert test["rating"]["rmse"] > 0
-    assert 0 < test["liked"]["auc"] <= 1
-    data = json.loads(Path(found["run"], "data.json").read_text())
-    assert data["rows"] == {"train": 1200, "validation": 150, "test": 150}
-    assert automtl("evaluate", found["run"], "--json").json()["repeats"]
+MESSY = "user_id,age,at,liked,saved,loved,buy\n" + "".join(
+    f"{n % 30},{'NA' if n % 4 == 0 else n if n != 77 else 'old'},{1_700_000_000 + 60 * n},"
+    f"{n % 2},{n % 5 % 2},{2 if n == 90 else n % 3 % 2},{int(n % 10 == 1)}\n"
+    for n in range(300)
+)
 
 
-def test_labels_without_a_telling_name_have_to_be_named(automtl, offers):
-    shown = automtl("data", "init", "offers.tsv.gz").out
-    assert "new, seen, taken: left out (two values: to predict it, name it in `labels`; if it" in shown
-    assert "written: offers.yaml: it needs labels\n" in shown
-    assert shown.endswith("next: automtl data init offers.tsv.gz --force --labels NAME,...\n")
-    text = Path("offers.yaml").read_text()
-    assert settings("offers.yaml")["labels"] == []
-    ended = automtl("search", "offers.yaml", *SMALL)
-    assert ended.code == 2
-    assert "error: dataset.labels names no column\n  fix: name the columns to predict" in ended.err
-    named = "labels: {seen: {}, taken: {after: seen, given: seen}}"
-    Path("offers.yaml").write_text(re.sub(r"labels: \[\].*", named, text))
-    prepared = automtl("data", "describe", "offers.yaml", "--rows", "1", "--json").json()["prepared"]["path"]
-    told = json.loads(Path(prepared, "manifest.json").read_text())["labels"]
-    rows = {task: sum(parts[task]["rows"] for parts in told.values()) for task in ("seen", "taken")}
-    assert rows == {"seen": ROWS, "taken": int(offers.taken[offers.seen == 1].notna().sum())}
+ACTIONS = "user,item,at,action\n" + "".join(
+    f"{n * 7 % 40 + 100},{n * 13 % 60},{1_700_000_000 + 60 * n},{('view', 'view', 'cart', 'buy')[n % 4]}\n"
+    for n in range(2000)
+)
+WORDS = b"user_id,stadt,click\n" + b"".join(
+    b"%d,%b,%d\n" % (n % 30, (b"K\xf6ln", b"Ulm")[n % 2], n % 3 % 2) for n in range(300)
+)
+MONTHS = ("May", "June", "July")
+STAYS = "user_id,arrival_year,arrival_month,arrival_day_of_month,is_canceled\n" + "".join(
+    f"{n % 60},{2015 + n // 500},{MONTHS[n % 3]},{n % 28 + 1},{n % 2}\n" for n in range(1000)
+)
+HEADLESS = "".join(f"{n % 30};{n % 7};{n % 2}\n" for n in range(200))
+VISITS = """SELECT n % 40 AS page, ['a', 'b', 'c'][1 + n % 3] AS referrer, n % 7 = 0 AS is_click,
+    TIMESTAMP '2024-01-01' + INTERVAL 1 MINUTE * (7 * n % 1500) AS at, n % 5 // 4 AS purchase
+    FROM range(1500) t(n)"""
+OFFERS = "customer\toffer\tprice\tnew\tseen\ttaken\n" + "".join(
+    f"c{n % 80}\to{n % 30}\t{n / 4}\t{n % 2}\t{n % 3 % 2}\t{'' if n % 5 else n % 2}\n" for n in range(1500)
+)
+FILES = {
+    "messy.csv": MESSY.encode(),
+    "actions.csv": ACTIONS.encode(),
+    "words.csv": WORDS,
+    "stays.csv": STAYS.encode(),
+    "few.csv": "\n".join(STAYS.replace("_day", "_week").splitlines()[:6]).encode(),
+    "log-1.csv": HEADLESS.encode(),
+    "log-2.csv": HEADLESS.encode(),
+    "offers.tsv": OFFERS.encode(),
+}
+INIT = (
+    "films.csv",
+    "messy.csv --labels liked,loved,buy",
+    "actions.csv",
+    "words.csv",
+    "stays.csv",
+    "few.csv",
+    "log-*.csv",
+    "log-1.csv --columns user,item,click",
+    "offers.tsv",
+    "visits.parquet",
+)
 
 
-def test_a_parquet_table_with_a_split_by_time(automtl, visits):
-    automtl("data", "init", "visits.parquet")
-    chosen = settings("visits.yaml")
-    assert chosen["labels"] == {"is_click": {}, "purchase": {}}
-    assert (chosen["time"], chosen["sparse"]) == ("at", {"page": "integer", "referrer": "text"})
-    assert chosen["split"] == "time"
-    prepared = automtl("data", "describe", "visits.yaml", "--rows", "1", "--json").json()["prepared"]["path"]
-    told = json.loads(Path(prepared, "manifest.json").read_text())["labels"]
-    latest = visits.sort_values("at").tail(ROWS // 10)
-    assert {task: parts["positives"] for task, parts in told["test"].items()} == {
-        "is_click": latest.is_click.sum(),
-        "purchase": latest.purchase.sum(),
-    }
+def test_what_is_told_and_written_of_tables_is_the_golden_file(automtl, films, golden):
+    Path("data/films.csv").rename("films.csv")
+    for name, content in FILES.items():
+        Path(name).write_bytes(content)
+    with duckdb.connect() as db:
+        db.sql(VISITS).write_parquet("visits.parquet")
+    texts = []
+    for arguments in INIT:
+        ended = automtl("data", "init", *arguments.split(), "--out", "made.yaml", "--force")
+        texts += [f"$ automtl data init {arguments}", ended.out, Path("made.yaml").read_text()]
+        assert (ended.code, ended.err) == (0, "")
+    golden("init.txt", "\n".join(texts))
+
+
+def test_faulty_rows_of_a_messy_file_are_left_out_as_the_settings_say(automtl, here):
+    Path("films.csv").write_text(MESSY)
+    automtl("data", "init", "films.csv", "--labels", "liked,loved,buy")
+    made = automtl("data", "describe", "films.yaml", "--rows", "1", "--json").json()["prepared"]
+    assert (sum(made["rows"].values()), made["fields"]) == (298, 2)
 
 
 def test_the_commands_that_it_tells_work_from_anywhere(automtl, films, tmp_path, monkeypatch):
@@ -166,20 +128,6 @@ def test_the_commands_that_it_tells_work_from_anywhere(automtl, films, tmp_path,
     monkeypatch.chdir(tmp_path)
     assert automtl("data", "describe", out).code == 0
     assert automtl("search", out, "--dry-run").code == 0
-
-
-def test_patterns_and_tables_without_a_header(automtl, here):
-    for day in (1, 2):
-        lines = [f"{n % 30};{n % 7};{n % 2}" for n in range(200)]
-        Path(f"log-{day}.csv").write_text("\n".join(lines) + "\n")
-    automtl("data", "init", "log-*.csv")
-    chosen = settings("log.yaml")
-    assert (chosen["files"], chosen["separator"]) == ("log-*.csv", ";")
-    assert chosen["columns"] == ["c1", "c2", "c3"]
-    text = Path("log.yaml").read_text().replace("labels: []", "labels: [c3]")
-    Path("log.yaml").write_text(text)
-    made = automtl("data", "describe", "log.yaml", "--rows", "1", "--json").json()["prepared"]
-    assert sum(made["rows"].values()) == 400
 
 
 HOSTILE = ["a: #b", "'q\"", "yes", "1", "two\nlines", "\x1b[31m\u202e", "", "- x", "{y}", "*z", "é", "a/b"]
@@ -220,39 +168,6 @@ def test_no_file_is_overwritten(automtl, films):
     assert settings("films.yaml")["files"] == "films.csv"
 
 
-MESSY = "user_id,age,at,liked,saved,loved,buy\n" + "".join(
-    f"{n % 30},{'NA' if n % 4 == 0 else n if n != 77 else 'old'},{1_700_000_000 + 60 * n},"
-    f"{n % 2},{n % 5 % 2},{2 if n == 90 else n % 3 % 2},{int(n % 10 == 1)}\n"
-    for n in range(300)
-)
-
-
-def test_from_a_messy_file_to_prepared_data(automtl, here):
-    Path("films.csv").write_text(MESSY)
-    shown = automtl("data", "init", "films.csv", "--labels", "liked,loved,buy").out
-    assert "1 row has another value: 'old' in line 79" in shown
-    assert "1 row has another value: '2' in line 92" in shown
-    chosen = settings("films.yaml")
-    assert (chosen["blanks"], chosen["split"], chosen["dense"]) == (["NA"], "time", {"age": {}})
-    assert chosen["labels"]["buy"] == {"after": "liked"}
-    assert "rows with other values in age, loved are left out; `bad_rows: fail` refuses them\n" in shown
-    ended = automtl("data", "describe", "films.yaml", "--rows", "1", "--set", "dataset.bad_rows=fail")
-    assert (ended.code, "films.csv:79: age: expected a number" in ended.err) == (65, True)
-    assert automtl("check", "films.yaml", "--out", "faulty.csv").code == 0
-    made = automtl("data", "describe", "films.yaml", "--rows", "1", "--json").json()["prepared"]
-    assert sum(made["rows"].values()) == 298
-    assert made["fields"] == 2
-
-
-ACTIONS = "user,item,at,action\n" + "".join(
-    f"{n * 7 % 40 + 100},{n * 13 % 60},{1_700_000_000 + 60 * n},{('view', 'view', 'cart', 'buy')[n % 4]}\n"
-    for n in range(2000)
-)
-WORDS = b"user_id,stadt,click\n" + b"".join(
-    b"%d,%b,%d\n" % (n % 30, (b"K\xf6ln", b"Ulm")[n % 2], n % 3 % 2) for n in range(300)
-)
-
-
 @pytest.mark.parametrize(
     "content", [MESSY.encode(), ACTIONS.encode(), WORDS, "".join(ACTIONS.splitlines(True)[1:]).encode()]
 )
@@ -262,23 +177,6 @@ def test_from_python_settings_are_those_that_are_written(automtl, here, content)
     written, seen = settings("table.yaml"), peek("table.csv")
     assert written == TableGuess(seen, guess(seen)).dataset()
     assert TableSettings.parse({k: v for k, v in written.items() if k != "name"}, "dataset")
-
-
-def test_text_in_another_encoding_is_read(automtl, here):
-    Path("log.csv").write_bytes(WORDS)
-    assert "2 values: Köln, Ulm" in automtl("data", "init", "log.csv").out
-    assert settings("log.yaml")["encoding"] == "cp1252"
-    made = automtl("data", "describe", "log.yaml", "--rows", "1", "--json").json()["prepared"]
-    assert (sum(made["rows"].values()), made["fields"]) == (300, 2)
-    text = Path("log.yaml").read_text()
-    for encoding in ("cp125", "utf-16"):
-        Path("log.yaml").write_text(text.replace("encoding: cp1252", f"encoding: {encoding}"))
-        ended = automtl("data", "describe", "log.yaml", "--rows", "1")
-        assert (ended.code, "name an encoding that extends ASCII, such as cp1252" in ended.err) == (2, True)
-    Path("log.yaml").write_text(re.sub(r"  encoding: .*\n", "", text))
-    ended = automtl("data", "describe", "log.yaml", "--rows", "1")
-    assert (ended.code, "log.csv:2: stadt: not UTF-8" in ended.err) == (65, True)
-    assert "declare its encoding: dataset.encoding: cp1252" in ended.err
 
 
 def test_files_of_a_pattern_have_equal_columns(automtl, here):
@@ -303,18 +201,6 @@ def test_a_file_that_is_misspelt(automtl, here):
     assert "(did you mean 'log.yaml'?)" in ended.err
 
 
-def test_columns_without_a_header_are_named_by_an_option(automtl, here):
-    Path("log.csv").write_text(ACTIONS.partition("\n")[2])
-    shown = automtl("data", "init", "log.csv").out
-    assert "\nthere is no header: the columns are c1 to c4; to name them: automtl data init log.csv " in shown
-    shown = automtl("data", "init", "log.csv", "--force", "--columns", "user,item,at,action").out
-    assert "no header" not in shown
-    chosen = settings("log.yaml")
-    assert (chosen["columns"], chosen["user"]) == (["user", "item", "at", "action"], "user")
-    assert chosen["labels"] == {"action=buy": {}, "action=cart": {}}
-    assert automtl("data", "describe", "log.yaml", "--rows", "1").code == 0
-
-
 @pytest.mark.parametrize(
     ("content", "columns", "problem"),
     [
@@ -329,21 +215,6 @@ def test_names_that_do_not_fit_the_columns(automtl, here, content, columns, prob
     assert (ended.code, problem in ended.err) == (2, True), ended.err
     assert "fix: give each column of a file without a header its own name" in ended.err
     assert not Path("a.yaml").exists()
-
-
-def test_few_rows_and_dates_in_three_columns_are_said(automtl, here):
-    months = ("May", "June", "July")
-    lines = [f"{n % 60},{2015 + n // 500},{months[n % 3]},{n % 28 + 1},{n % 2}" for n in range(1000)]
-    head = "user_id,arrival_year,arrival_month,arrival_day_of_month,is_canceled"
-    Path("stays.csv").write_text("\n".join([head, *lines]))
-    shown = automtl("data", "init", "stays.csv").out
-    parts = "arrival_year, arrival_month, arrival_day_of_month"
-    assert f"\n{parts}: parts of a date; write it as one column of dates such as 2024-01-31" in shown
-    assert "few rows" not in shown
-    Path("stays.csv").write_text("\n".join([head.replace("_day", "_week"), *lines[:5]]))
-    shown = automtl("data", "init", "stays.csv", "--force").out
-    assert "\nfew rows (5): a search needs 100 validation rows of either class" in shown
-    assert "parts of a date" not in shown
 
 
 def test_a_label_that_tells_another_one_is_no_leak_and_no_warning_is_said_twice(automtl, here):

@@ -2,8 +2,7 @@
 
 import csv
 import json
-import shutil
-import signal
+import re
 from pathlib import Path
 
 import pytest
@@ -74,19 +73,6 @@ def test_a_result_that_was_edited_leaves_the_others_and_is_computed_again(automt
     for text in (refused.err, refused.out, *(file.read_text() for file in files)):
         assert remedy in " ".join(text.replace("<wbr>", "").split())
     assert json.loads((folder / "compare.json").read_text())["models"]["two.yaml"]["cells"][0]["test"]
-    shutil.rmtree(result.parent)
-    again = automtl(*command)
-    assert again.code == 0
-    assert f"cell 1 of 2: tiny.yaml, seed 0, split 0: {result.parent.name}" in again.err
-
-
-@pytest.mark.parametrize("command", ["train", "compare"])
-def test_a_file_of_settings_that_is_missing_is_called_so(automtl, command):
-    option = "--model" if command == "train" else "--models"
-    ended = automtl(command, option, "mine.yaml", "small.yaml")
-    assert ended.code == 66
-    assert "mine.yaml: cannot be read: No such file or directory" in ended.err
-    assert "run directory" not in ended.err
 
 
 def without_seconds(found):
@@ -97,12 +83,13 @@ def without_seconds(found):
 
 
 def scores(markdown):
-    """Return `compare.md` without the table of costs."""
-    return "## ".join(part for part in markdown.split("## ") if not part.startswith("costs"))
+    """Return `compare.md` without the time that models took."""
+    return re.sub(r"\d+ (s|min)\b", "", markdown)
 
 
 @pytest.mark.needs_extra("study")
 def test_two_processes_fill_one_comparison_together(automtl, here, start):
+    """Slow: two processes start and train all cells, and a third one does so alone."""
     tuned = ("--models", "tiny.yaml,two.yaml", "--seeds", "2", "--tune", "2", "--set", "training.epochs=2")
     (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
     command = ["compare", "common.yaml", *tuned, "--json"]
@@ -127,30 +114,6 @@ def test_two_processes_fill_one_comparison_together(automtl, here, start):
     assert not list(Path("together").glob(".*")), "nothing is left behind"
 
 
-def test_a_comparison_stopped_by_a_signal_goes_on(here, automtl, stopped):
-    (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
-    models = ("--models", "tiny.yaml,desan:pd-darts-entropy,two.yaml", "--seeds", "1")
-    command = ("compare", "small.yaml", *models)
-    ended = stopped("search 2:", signal.SIGTERM, *command)
-    assert ended.code == 143, ended.err
-    assert "run the same command again" in ended.err
-    done = [path.parent.name for path in Path("comparisons").glob("*/cells/*/status.json")
-            if json.loads(path.read_text())["state"] == "done"]  # fmt: skip
-    assert [name.rpartition("-")[0] for name in done] == ["tiny.yaml-s0"]
-    before = {
-        path: path.stat().st_mtime_ns for path in Path("comparisons").glob(f"*/cells/{done[0]}/weights*")
-    }
-    assert before
-    again = automtl(*command, "--json")
-    assert again.code == 0, again.err
-    worked = [line.split(": ")[1] for line in again.err.splitlines() if "seed" in line]
-    assert worked == ["desan:pd-darts-entropy, seed 0, split 0", "two.yaml, seed 0, split 0"]
-    assert "search 3:" in again.err
-    assert "warm-up 1:" not in again.err
-    assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert list(again.json()["models"]) == ["tiny.yaml", "desan:pd-darts-entropy", "two.yaml"]
-
-
 @pytest.mark.parametrize("plugin", ["desan", "strategies"])
 def test_a_model_is_trained_without_the_plugins_that_it_does_not_use(automtl, plugin, monkeypatch):
     monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", plugin)
@@ -173,6 +136,7 @@ def test_without_a_default_what_is_missing_is_asked_for(automtl, monkeypatch):
 
 
 def test_a_challenger_that_is_no_better_has_its_exit_codes(automtl, here):
+    """Slow: a verdict needs thousands of rows."""
     settings = ["--dataset", "synthetic", "--set", "dataset.rows=8000", "--set", "features=ids"]
     untrained = ["--set", "training.epochs=1", "--set", "training.learning_rate=1e-9"]
     for name, model, more in (("linear", "linear", []), ("untrained", "mmoe", untrained)):

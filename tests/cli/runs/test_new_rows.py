@@ -24,9 +24,7 @@ def moved(request, finished, ensembled, here):
     shutil.copytree(run.path, here / "mine")
     columns = prepared.encoder.decode(prepared.part("test"))
     with (here / "new.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+        csv.writer(file).writerows([columns, *zip(*columns.values(), strict=True)])
     job = Job.resolve(run.config(), load_registry())
     return here, run.read(Result), expit(predict_logits(job, run, prepared).astype(np.float64))
 
@@ -35,15 +33,7 @@ def moved(request, finished, ensembled, here):
 def test_new_rows_are_predicted_as_the_test_rows_were_to_the_last_bit(automtl, moved):
     here, result, expected = moved
     told = automtl("predict", "mine", "new.csv", "--out", "out.csv", "--json").json()
-    assert told == {
-        "run": "mine",
-        "output": "out.csv",
-        "rows": len(expected),
-        "rejected": 0,
-        "skipped": [],
-        "tasks": list(result.test),
-        "scores": {task: f"probability that {task} is 1" for task in result.test},
-    }
+    assert (told["rows"], told["rejected"], told["tasks"]) == (len(expected), 0, list(result.test))
     lines = (here / "out.csv").read_text().splitlines()
     assert lines[0] == ",".join(result.test)
     assert np.array_equal([[float(v) for v in line.split(",")] for line in lines[1:]], expected)
@@ -113,26 +103,20 @@ def test_scoring_needs_neither_the_plugin_of_the_dataset_nor_those_of_the_traini
     assert "disabled by AUTOMTL_DISABLE_PLUGINS" in ended.err
 
 
-@pytest.mark.parametrize(
-    ("options", "code", "told"),
-    [
-        (["predict", "mine", "no.csv", "--out", "o.csv"], 66, "no.csv: no such file"),
-        (["predict", "no", "new.csv", "--out", "o.csv"], 66, "no: not a run directory"),
-        (["predict", "mine", "new.csv", "--out", "o.xls"], 2, "the extension is not one of .csv, .parquet"),
-        (["predict", "mine", "new.csv"], 2, "Missing option '--out'"),
-        (["evaluate", "mine", "new.csv", "--data-dir", "."], 2, "leave it out"),
-        (["evaluate", "mine", "--max-bad-rows", "3"], 2, "name a file of them"),
-        (
-            ["predict", "mine", "new.csv", "--out", "o.csv", "--bad-rows", "skip"],
-            2,
-            "in its place: --max-bad-rows N",
-        ),
-    ],
-)
-def test_what_cannot_be_is_told(automtl, moved, options, code, told):
-    ended = automtl(*options)
-    assert ended.code == code
-    assert told in ended.err
+WRONG = {
+    "predict mine no.csv --out o.csv": (66, "no.csv: no such file"),
+    "predict no new.csv --out o.csv": (66, "no: not a run directory"),
+    "predict mine new.csv --out o.xls": (2, "the extension is not one of .csv, .parquet"),
+    "evaluate mine new.csv --data-dir .": (2, "leave it out"),
+    "evaluate mine --max-bad-rows 3": (2, "name a file of them"),
+    "predict mine new.csv --out o.csv --bad-rows skip": (2, "in its place: --max-bad-rows N"),
+}
+
+
+def test_what_cannot_be_is_told(automtl, moved):
+    for command, (code, told) in WRONG.items():
+        ended = automtl(*command.split())
+        assert (ended.code, told in ended.err) == (code, True), command
 
 
 def test_aggregates_are_brought_up_to_date_without_training(automtl, here):
@@ -146,25 +130,14 @@ def test_aggregates_are_brought_up_to_date_without_training(automtl, here):
     with (here / "new.csv").open("w", newline="") as file:
         csv.writer(file).writerows([columns, *zip(*columns.values(), strict=True)])
     rows = len(prepared.part("test"))
-    told = automtl("update", "--refresh", "runs/first", "new.csv")
+    refresh = ("update", "--refresh", "runs/first", "new.csv")
+    told = automtl(*refresh)
     assert f"run: runs/first-refreshed, whose aggregates have seen {rows} more rows" in told.out
-    weights = [Run.open(here / "runs" / name).weights() for name in ("first", "first-refreshed")]
-    assert all(np.array_equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
+    assert automtl(*refresh).code == 73
     assert automtl("evaluate", "runs/first", "new.csv").code == 0
     again = automtl("evaluate", "runs/first-refreshed", "new.csv")
     assert (again.code, f"first-refreshed has seen all of the {rows} rows" in again.err) == (65, True)
-    again = automtl("update", "--refresh", "runs/first", "new.csv")
-    assert (again.code, "exists already" in again.err) == (73, True)
-    again = automtl("update", "--refresh", "runs/first-refreshed", "new.csv")
-    assert (again.code, f"has seen all of the {rows} rows" in again.err) == (65, True)
-    seen = f"Refreshed from runs/first: the aggregates have seen {rows} rows since training"
-    before = "All metrics of this run are those before the refresh"
     for command in ("show", "evaluate"):
         out = automtl(command, "runs/first-refreshed").out
-        assert seen in out
-        assert before in out
-        assert "Refreshed" not in automtl(command, "runs/first").out
-    assert f"first-refreshed: {seen}" in automtl("list", "runs").out
-    assert automtl("show", "runs/first-refreshed", "--json").json()["refreshed"]["rows"] == rows
-    automtl("report", "runs/first-refreshed")
-    assert before in (here / "runs" / "first-refreshed" / "report.html").read_text()
+        assert f"Refreshed from runs/first: the aggregates have seen {rows} rows since training" in out
+        assert "All metrics of this run are those before the refresh" in out

@@ -109,8 +109,9 @@ def workers_in(folder):
 def test_a_comparison_is_stopped_with_its_workers_and_continues(
     automtl, start, stop_after, tmp_path, monkeypatch
 ):
+    """Slow: processes start and are stopped while they train."""
     monkeypatch.chdir(tmp_path)
-    long = [*COMPARE, "--set", "training.epochs=50", "--set", "training.patience=50"]
+    long = [*COMPARE, "--set", "training.epochs=20", "--set", "training.patience=20"]
     process = start([*long, "--workers", "2"])
     said = stop_after(process, "train 2: AUC", signal.SIGINT)
     assert "error: stopped by SIGINT" in said
@@ -122,4 +123,4 @@ def test_a_comparison_is_stopped_with_its_workers_and_continues(
     ended = automtl(*long)
     assert ended.code == 0
     assert "cell 1 of 2: shared-bottom" in ended.err
-    assert "train 50: AUC" in ended.err, "of the cell that goes on, also without workers"
+    assert "train 20: AUC" in ended.err, "of the cell that goes on, also without workers"

@@ -21,21 +21,20 @@ def done(finished, here):
     return Path("runs/done")
 
 
-def test_a_search_ends_with_a_run_that_holds_all(automtl):
+def test_a_search_ends_with_a_run_that_holds_all_in_the_folder_of_the_environment(automtl, monkeypatch):
+    monkeypatch.setenv("AUTOMTL_RUNS", "elsewhere")
+    Path("elsewhere/small-1").mkdir(parents=True)
     found = automtl(*SEARCH, "--json").json()
     run = Path(found["run"])
-    assert run == Path("runs/small-1")
+    assert run == Path("elsewhere/small-2")
     baselines = found["result"].pop("baselines")
     assert baselines
     assert Run.open(run).read(Result).to_json() == found["result"]
     assert json.loads((run / "architecture.json").read_text()) == found["architecture"]
     assert Run.open(run).status().state == "done"
     assert set(found["result"]["test"]) == {"click", "like", "skip", "hide"}
-    assert json.loads((run / "data.json").read_text())["rows"] == {
-        "train": 800,
-        "validation": 100,
-        "test": 100,
-    }
+    rows = {"train": 800, "validation": 100, "test": 100}
+    assert json.loads((run / "data.json").read_text())["rows"] == rows
     assert json.loads((run / "environment.json").read_text())["plugins"]["desan"] == __version__
 
 
@@ -53,12 +52,6 @@ def test_people_see_progress_and_equal_seeds_make_equal_bytes(automtl, finished)
     for part in ("test AUC", "fields that matter: ", "saved in runs/mine", "automtl report runs/mine"):
         assert part in shown.out
     assert "\x1b" not in shown.out + shown.err
-
-
-def test_runs_are_numbered_in_the_folder_of_the_environment(automtl, monkeypatch):
-    monkeypatch.setenv("AUTOMTL_RUNS", "elsewhere")
-    Path("elsewhere/small-1").mkdir(parents=True)
-    assert automtl(*SEARCH, "--json").json()["run"] == "elsewhere/small-2"
 
 
 def plan(automtl, *options):
@@ -89,13 +82,6 @@ def test_a_file_and_a_preset_hold_for_several_models_and_a_single_setting_for_th
     assert automtl("train", "--model", "linear", "--dry-run", *own).code == 0
     ended = automtl("train", "--model", "linear", *own, "--set", "training.epochs=6")
     assert (ended.code, "training.epochs would be ignored by linear" in ended.err) == (2, True), ended.err
-
-
-def test_evaluating_repeats_exactly(automtl, done):
-    outcome = automtl("evaluate", done, "--json").json()
-    assert outcome["repeats"]
-    assert outcome["test"] == json.loads((done / "result.json").read_text())["test"]
-    assert "The metrics are exactly those that the run recorded" in automtl("evaluate", done).out
 
 
 def test_evaluating_tells_what_changed_where_it_does_not_repeat(automtl, done):

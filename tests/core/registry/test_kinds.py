@@ -34,22 +34,6 @@ class Takes:
     def __init__(self, in_dim, out_dim, dropout, number): ...
 
 
-WRONG_OPS = {
-    "two arguments": ("op", lambda i, o: nn.Linear(i, o), "(in_dim, out_dim, dropout), but takes"),
-    "no number": ("op-*", lambda i, o, d: nn.Linear(i, o), "(in_dim, out_dim, dropout, number), but takes"),
-    "by name alone": ("op", lambda i, o, *, dropout: None, "too many positional arguments"),
-    "a container": ("op", dict, "expected a factory, called with (in_dim, out_dim, dropout), found <class"),
-    "an object": ("op", 3, "expected a factory, called with (in_dim, out_dim, dropout), found 3"),
-}
-
-
-@pytest.mark.parametrize(("name", "value", "reason"), WRONG_OPS.values(), ids=WRONG_OPS.keys())
-def test_an_op_that_cannot_be_called_as_ops_are_is_refused(name, value, reason):
-    with pytest.raises(PluginError) as error:
-        OPS.check(name, value)
-    assert reason in str(error.value)
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -80,34 +64,10 @@ class Rows(Dataset):
     def rows(self, db): ...
 
 
-def test_settings_are_settings():
-    with pytest.raises(PluginError, match=r"Unsettled.* must extend automtl_core\.settings\.settings:"):
-        STRATEGIES.check("mine", Unsettled)
-    with pytest.raises(PluginError, match=r"must extend automtl_core\.dataset\.dataset:DatasetSettings"):
-        DATASETS.check("mine", Rows)
-
-
-@pytest.mark.parametrize("value", [[], {}, {1: 2}, 3])
-def test_a_preset_is_a_mapping_of_settings(value):
-    with pytest.raises(PluginError, match="preset 'mine': expected a mapping of settings by name, found"):
-        PRESETS.check("mine", value)
+def test_other_kinds_of_fields_and_presets_that_are_taken():
+    FIELD_KINDS.check("mine", Sparse)
     PRESETS.check("mine", {"seed": 3})
     PRESETS.check("mine", "package:folder/mine.yaml")
-
-
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        (Rows, "expected a subclass of automtl_core.fields.field:FieldKind"),
-        (FieldKind, "FieldKind does not define: learner"),
-        (type("Bare", (Sparse,), {"encoders": ()}), "encoders must hold encoder classes with a `kind`"),
-        (type("Wrong", (Sparse,), {"encoders": (Rows,)}), "encoders must hold encoder classes with a"),
-    ],
-)
-def test_kinds_of_fields_have_encoders_with_names(value, message):
-    with pytest.raises(PluginError, match=message):
-        FIELD_KINDS.check("mine", value)
-    FIELD_KINDS.check("mine", Sparse)
 
 
 def share(labels, predictions, users):
@@ -123,20 +83,37 @@ def best_of(number):
     return Metric(f"best {number}", share)
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("mine", 3, "expected an automtl_core.training.metric:Metric, found 3"),
-        ("mine", Metric("mine", 3), r"expected a function, called with \(labels, predictions, users\)"),
-        ("mine", Metric("mine", lambda labels: 0.0), "compute: it is called with"),
-        ("mine", Metric("mine", share, kind=7), "its kind is 7: expected the name of a kind of task"),
-        ("mine-*", Metric("mine", share), r"expected a function, called with \(number\)"),
-        ("auc", Metric("mine", share), "metric 'auc': the name is reserved"),
-    ],
-)
-def test_a_metric_that_cannot_be_computed_is_refused(name, value, message):
-    with pytest.raises(PluginError, match=message):
-        METRICS.check(name, value)
+WRONG = {
+    "an op of two arguments": (OPS, "op", lambda i, o: nn.Linear(i, o)),
+    "an op without number": (OPS, "op-*", lambda i, o, d: nn.Linear(i, o)),
+    "an op by name alone": (OPS, "op", lambda i, o, *, dropout: None),
+    "a container as op": (OPS, "op", dict),
+    "an object as op": (OPS, "op", 3),
+    "a strategy without settings": (STRATEGIES, "mine", Unsettled),
+    "a dataset with other settings": (DATASETS, "mine", Rows),
+    "a list as preset": (PRESETS, "mine", []),
+    "an empty preset": (PRESETS, "mine", {}),
+    "a preset with a number as name": (PRESETS, "mine", {1: 2}),
+    "a number as preset": (PRESETS, "mine", 3),
+    "a dataset as kind of fields": (FIELD_KINDS, "mine", Rows),
+    "a kind of fields without learner": (FIELD_KINDS, "mine", FieldKind),
+    "a kind of fields without encoders": (FIELD_KINDS, "mine", type("Bare", (Sparse,), {"encoders": ()})),
+    "a kind of fields with others": (FIELD_KINDS, "mine", type("Wrong", (Sparse,), {"encoders": (Rows,)})),
+    "a number as metric": (METRICS, "mine", 3),
+    "a metric that is no function": (METRICS, "mine", Metric("mine", 3)),
+    "a metric of labels alone": (METRICS, "mine", Metric("mine", lambda labels: 0.0)),
+    "a metric of kind 7": (METRICS, "mine", Metric("mine", share, kind=7)),
+    "a metric as family": (METRICS, "mine-*", Metric("mine", share)),
+    "a metric with a reserved name": (METRICS, "auc", Metric("mine", share)),
+}
+
+
+def test_what_cannot_be_used_is_refused(golden):
+    def add(name):
+        kind, *given = WRONG[name]
+        kind.check(*given)
+
+    golden.errors("kinds.txt", add, WRONG)
 
 
 def test_metrics_are_described_by_their_function_and_know_their_plugin():

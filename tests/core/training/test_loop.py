@@ -12,7 +12,7 @@ from torch import nn
 from automtl_baselines.funnel import AITM
 from automtl_core.data.store import Part
 from automtl_core.dataset.schema import Task
-from automtl_core.errors import DivergedError, OutOfMemoryError, UsageError
+from automtl_core.errors import DivergedError, OutOfMemoryError
 from automtl_core.modules.features import Features
 from automtl_core.modules.network import Penalised
 from automtl_core.modules.supernet import Supernet
@@ -324,24 +324,6 @@ def test_a_phase_begins_makes_progress_and_ends_even_by_an_error():
     assert heard.events == [
         PhaseBegan("preparation"), ProgressMade("preparation", "read", 0.5), PhaseEnded("preparation")
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"batch_size": 1},
-        {"epochs": 0},
-        {"patience": 0},
-        {"learning_rate": 0.0},
-        {"weight_decay": -1e-9},
-        {"embedding_decay": -1.0},
-        {"average_weights": 0.5},
-        {"min_positives": 0},
-    ],
-)
-def test_what_cannot_be_trained_with_is_refused_by_name(change):
-    with pytest.raises(UsageError, match=f"training.{next(iter(change))}"):
-        Recipe.parse(change, "training")
 
 
 @pytest.mark.parametrize(
