@@ -263,10 +263,10 @@ class TableGuess:
         return [on_one_line(column.name) for column in odd if column.odd is not column.facts.odd_clock]
 
     def parts_of_time(self) -> dict[str, Any]:
-        """Return the hour and the weekday of rows, of which each occurs often, or the period as a number."""
+        """Return fields of the hour and the weekday of rows, of which each occurs several times."""
         at = self.time
         if at is None or not at.facts.clock:
-            return {at.name: {"kind": "dense"}} if at and at.facts.panel else {}
+            return {}
         of_day = at.facts.clock == "seconds" or ":" in at.facts.high
         days = ((seconds(at.facts.high) or 0) - (seconds(at.facts.low) or 0)) / 86400
         parts = [part for part, least in LEAST_DAYS.items() if days >= least and (of_day or part != "hour")]
