@@ -288,7 +288,7 @@ def _split(guessed: TableGuess, dataset: Mapping[str, Any]) -> Iterator[str]:
             form, which = ("gap: 30m", "without a gap of 30 minutes") if of_day else ("every: 1d", "of a day")
             yield f"# list: {{user, {form}}}  # rows of a user {which} are ranked against each other"
         if parts := dataset.get("fields"):
-            yield "fields:  # of the time, in UTC; predictions then need it"
+            yield "fields:  # parts of the time, in UTC; predictions then need the time"
             yield from (f"  {in_yaml(part)}: {in_yaml(one)}" for part, one in parts.items())
     if of_list := guessed.lists:
         yield "# Rows that are ranked against each other, seen at the moment when their list begins:"
