@@ -105,7 +105,9 @@ def command(words):
     from automtl_cli.app import run
     from automtl_cli.errors import Stop
     from automtl_cli.output import lenient_streams
+    from automtl_core.training.process import set_up
 
+    set_up()
     lenient_streams()
     stop = Stop()
     stop.listen()

@@ -46,8 +46,7 @@ def test_paths_outside(harness, tmp_path):
     inside.mkdir()
     write_inputs(inside)
     lines = (inside / "d.csv").read_text().splitlines()
-    timed = [f"{line},{n or 'at'}" for n, line in enumerate(lines)]
-    (inside / "d.csv").write_text("\n".join(timed) + "\n")
+    (inside / "d.csv").write_text("".join(f"{line},{n or 'at'}\n" for n, line in enumerate(lines)))
 
     def fault(case):
         setting, path, words = case
