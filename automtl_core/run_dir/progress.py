@@ -57,7 +57,7 @@ class StageProgress(Planned):
     stale: int = 0
     """Epochs since the best one."""
     first: tuple[float, float] | None = None
-    """Time and finished epochs at its first event: the time before is that of preparations."""
+    """Time and finished epochs at its first event, later by the time without training."""
     last: float = 0.0
     """Time of its last event."""
 
@@ -123,8 +123,7 @@ class Progress(Value):
 
     def finished(self, left: float) -> float:
         """Return the finished share of a run that takes `left` more seconds."""
-        seconds = self.time - self.began
-        return seconds / max(seconds + left, 1e-9)
+        return (self.time - self.began) / max(self.time - self.began + left, 1e-9)
 
     def rest(self, which: int) -> float:
         """Return the least (0) or most (1) remaining seconds of this run alone; infinite if unknown."""
@@ -136,20 +135,21 @@ class Progress(Value):
 
     def of(self, name: str, /, **values: Any) -> "Progress":
         """Return the progress with other values of a stage."""
-        stages = [replace(stage, **values) if stage.stage == name else stage for stage in self.stages]
+        stages = (replace(one, **values) if one.stage == name else one for one in self.stages)
         return replace(self, stages=tuple(stages))
 
     def at(self, phase: str, detail: str = "", epoch: int = 0, share: float = 0.0) -> "Progress":
         """Return the progress in a phase."""
-        stage = STAGES.get(phase, SEARCH)
-        stage = stage if any(one.stage == stage for one in self.stages) else self.stage
-        return replace(
-            self, stage=stage, phase=phase, detail=detail, epoch=epoch, share=share, rows_per_second=None
-        )
+        known = {one.stage for one in self.stages}
+        stage = stage if (stage := STAGES.get(phase, SEARCH)) in known else self.stage
+        here = replace(self, stage=stage, phase=phase, detail=detail, epoch=epoch)
+        return replace(here, share=share, rows_per_second=None)
 
     def moved(self, done: float, now: float) -> "Progress":
-        """Return the progress after `done` epochs of the current stage."""
-        return self.of(self.stage, done=done, first=self.current.first or (now, done), last=now)
+        """Return the progress after `done` epochs of the current stage; time without training is left out."""
+        first, last = self.current.first or (now, done), self.current.last
+        idle = now - max(last, first[0]) if done == self.current.done else 0.0
+        return self.of(self.stage, done=done, first=(first[0] + idle, first[1]), last=now)
 
     def write(self, run: Path) -> None:
         """Write the file whole or not at all; a full disk is no error here."""

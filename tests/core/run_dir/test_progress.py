@@ -156,8 +156,9 @@ def test_later_stages_are_as_fast_by_row(events):
     stages = (Planned(SEARCH, 4, 100.0), Planned(TRAINING, 2, 200.0), Planned(TEST, 1, 50.0))
     events.send(PhaseBegan(TRAINING, stages)).epoch("warm-up", 1)
     assert events.left == pytest.approx(30 + 40 + 5)
-    assert events.reached == (1, 4)
+    events.now += 30
     events.send(StepEnded("ablation", 1, 4, 1, 0))
+    assert events.left == pytest.approx(30 + 40 + 5), "the epochs are as fast as before"
     assert (events.progress.stage, events.progress.phase) == (SEARCH, "ablation")
     assert events.reached == (1, 4), "a step without rows finishes no epoch"
     events.epoch("train", 1)
@@ -166,8 +167,7 @@ def test_later_stages_are_as_fast_by_row(events):
     events.send(ProgressMade(IMPORTANCE, "permute fields", 0.5))
     assert (events.progress.stage, events.progress.detail) == (TEST, "permute fields")
     events.now += 4
-    events.send(ProgressMade(IMPORTANCE, "permute fields", 0.75))
-    assert events.left == pytest.approx(4)
+    assert events.send(ProgressMade(IMPORTANCE, "permute fields", 0.75)).left == pytest.approx(4)
     events.send(PhaseEnded(TRAINING))
     assert events.left == 0
 
