@@ -105,7 +105,6 @@ def prepare(
         table.unit = unit_of(dataset, rows)
         lists, table.lists = lists_of(table)
         table.parts = split(table)
-        leave_out(table)
         facts = {
             "fingerprint": digest,
             "rejected": len(rejected),
@@ -114,14 +113,15 @@ def prepare(
         }
         manifests = []
         for folder in names:
+            if folder != path.name:  # that of a refit
+                table.parts[table.parts == VALIDATION] = TRAIN
+            leave_out(table)
             with publish_folder(path.with_name(folder), same_content=True) as draft:
                 if rejected:
                     write_rejected(draft / REJECTED, rejected)
                 content = _encode(table, histories, lists, draft, progress)
                 content["warnings"] += warnings
                 manifests.append(write_manifest(draft, {**origin, **content, **facts}))
-            table.parts[table.parts == VALIDATION] = TRAIN  # of the folder for a refit
-            leave_out(table)
     return Prepared(path, manifests[0], kinds=kinds)
 
 

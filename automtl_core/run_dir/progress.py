@@ -57,7 +57,7 @@ class StageProgress(Planned):
     stale: int = 0
     """Epochs since the best one."""
     first: tuple[float, float] | None = None
-    """Time and finished epochs at its first event, later by the time without training."""
+    """Time and finished epochs at its first event; pauses without training move the time on."""
     last: float = 0.0
     """Time of its last event."""
 
@@ -142,14 +142,15 @@ class Progress(Value):
         """Return the progress in a phase."""
         known = {one.stage for one in self.stages}
         stage = stage if (stage := STAGES.get(phase, SEARCH)) in known else self.stage
-        here = replace(self, stage=stage, phase=phase, detail=detail, epoch=epoch)
-        return replace(here, share=share, rows_per_second=None)
+        return replace(
+            self, stage=stage, phase=phase, detail=detail, epoch=epoch, share=share, rows_per_second=None
+        )
 
     def moved(self, done: float, now: float) -> "Progress":
-        """Return the progress after `done` epochs of the current stage; time without training is left out."""
+        """Return the progress after `done` epochs of the current stage; pauses count for none of them."""
         first, last = self.current.first or (now, done), self.current.last
-        idle = now - max(last, first[0]) if done == self.current.done else 0.0
-        return self.of(self.stage, done=done, first=(first[0] + idle, first[1]), last=now)
+        pause = now - max(last, first[0]) if done == self.current.done else 0.0
+        return self.of(self.stage, done=done, first=(first[0] + pause, first[1]), last=now)
 
     def write(self, run: Path) -> None:
         """Write the file whole or not at all; a full disk is no error here."""

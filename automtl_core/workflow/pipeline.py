@@ -183,8 +183,7 @@ def run(work: Work, tests: bool = True) -> Result:
     ahead = tuple(one for one in ahead if (tests if one.stage == TEST else not trained))
     with observed(work, PhaseBegan(TEST if trained else TRAINING, ahead, seconds)) as listener:
         work = replace(work, listener=listener)
-        if not (trained and work.anyway):
-            _check(work)
+        _check(work)
         if not trained:
             train(work, None if begun(work) else _search(work))
         with suppress(FileNotFoundError):

@@ -109,7 +109,7 @@ def guess(
         if each.role == "time" and each.facts is not best:
             found[n] = Guess(each.facts, "unused", reason="another column is the time of the rows")
         elif each.role == "list" and each.facts is not finest:
-            found[n] = Guess(each.facts, "unused", reason="another column tells the lists")
+            found[n] = Guess(each.facts, "unused", reason="another column groups the rows into lists")
         elif (other := alike.setdefault(name.lower(), name)) != name:
             found[n] = Guess(each.facts, "unused", reason=f"its name differs from {other} in case only")
     chosen = [each.name for each in found if each.role == "labels"]

@@ -85,7 +85,7 @@ def test_the_smallest_lists_count_and_a_telling_name_before_others(listed):
     found = listed(rows(**pieces))
     assert found.dataset()["list"] == "request_id"
     (other,) = (each for each in found.columns if each.name == "session_id")
-    assert (other.role, other.reason) == ("unused", "another column tells the lists")
+    assert (other.role, other.reason) == ("unused", "another column groups the rows into lists")
     assert listed(rows(a_id=pieces["request_id"], session_id=number)).dataset()["list"] == "session_id"
 
 
