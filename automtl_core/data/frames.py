@@ -294,13 +294,13 @@ class NewRows:
             yield self.reading.encodable(rows, self.events, start)
             start += len(rows)
 
-    def parts(self, encoder: Encoder, batch: int = 1) -> Iterator[tuple[pd.DataFrame, Part]]:
-        """Yield the rows in order, in the form for `Encoder.encode` and encoded, whole batches at a time.
+    def parts(self, encoder: Encoder) -> Iterator[tuple[pd.DataFrame, Part]]:
+        """Yield the rows in order, in the form for `Encoder.encode` and encoded, some at a time.
 
         Rows have their weights and lists, if these are read, and labelled ones the numbers of their users.
         """
         start, user, numbers = 0, self.reading.dataset.user, dict[str, int]()
-        for chunk in self.chunks(max(1, CHUNK // batch) * batch):
+        for chunk in self.chunks(CHUNK):
             part, more = encoder.encode(chunk, self.reading.labelled), dict[str, Any]()
             if self.reading.labelled and user in chunk:
                 more["users"] = numbered(chunk[user], numbers)

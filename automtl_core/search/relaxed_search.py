@@ -113,8 +113,8 @@ class RelaxedSearch:
 
     def evaluate(self) -> Metrics:
         """Return the metrics of the supernet on the validation part."""
-        data, size = self.problem.data, self.problem.recipe.batch_size
-        return evaluate(self.supernet, data.validation, data.tasks, size, self.problem.compute)
+        data = self.problem.data
+        return evaluate(self.supernet, data.validation, data.tasks, self.problem.compute)
 
     def fix(self, decisions: Mapping[str, Decision]) -> None:
         """Fix decisions; dropped parameters are not trained any more, and their moments are dropped."""

@@ -155,7 +155,7 @@ class Fit:
             self.average.recalibrate_batchnorm(islice(self._batches(), steps(NORM_ROWS, size)))
             metrics: Metrics = {}
             if not self.chosen:
-                metrics = evaluate(self.average.network, data.validation, data.tasks, size, self.compute)
+                metrics = evaluate(self.average.network, data.validation, data.tasks, self.compute)
             change = self.recipe.change(metrics, self.best) if self.best else None
             self._keep_better(metrics)
             report = EpochEnded(self.phase, self.epoch, done.losses(data.tasks), metrics, change)

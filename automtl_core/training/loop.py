@@ -28,6 +28,9 @@ from automtl_core.training.recipe import Recipe
 
 Item = TypeVar("Item")
 
+UNTRAINED = 1 << 12
+"""Rows of a batch where nothing is trained: no activations are kept, and small batches take longer."""
+
 
 class StepLosses(NamedTuple):
     """The losses of tasks in a step, without their weights, for reports."""
@@ -212,7 +215,7 @@ def shuffled(
 
 
 @torch.no_grad()
-def predict(network: nn.Module, part: Part, batch_size: int, compute: Compute) -> np.ndarray:
+def predict(network: nn.Module, part: Part, compute: Compute) -> np.ndarray:
     """Return the network's output for all rows in stored order, [R, ...], in single precision or its own.
 
     The network is left in evaluation mode.
@@ -221,7 +224,7 @@ def predict(network: nn.Module, part: Part, batch_size: int, compute: Compute) -
     double = any(weights.dtype == torch.float64 for weights in network.parameters())
     outputs = np.zeros(part.labels.shape, np.float64 if double else np.float32)
     done = 0
-    for batch in batches(part, batch_size, compute.device):
+    for batch in batches(part, UNTRAINED, compute.device):
         logits = compute.logits(network, batch).cpu().numpy()
         if not done and logits.shape[1:] != outputs.shape[1:]:  # those of an `Output`
             outputs = np.zeros((len(part), *logits.shape[1:]), outputs.dtype)
@@ -234,7 +237,6 @@ def evaluate(
     network: nn.Module,
     part: Part,
     tasks: Sequence[Task],
-    batch_size: int,
     compute: Compute,
     registered: Mapping[str, Metric] = NONE,
 ) -> dict[str, TaskMetrics]:
@@ -244,7 +246,7 @@ def evaluate(
         DivergedError: a prediction is not finite.
 
     """
-    predictions = predict(network, part, batch_size, compute)
+    predictions = predict(network, part, compute)
     if not np.isfinite([predictions.min(initial=0.0), predictions.max(initial=0.0)]).all():
         raise DivergedError("the model predicts values that are not finite", "lower training.learning_rate")
     return metrics_of(tasks, np.asarray(part.labels), predictions, part.groups, registered)

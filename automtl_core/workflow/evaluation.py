@@ -83,7 +83,7 @@ def on_test_rows(job: Job, prepared: Prepared, result: SearchResult) -> tuple[Po
         return tuple(result.front)
     schema, recipe = changed(job, result.overrides).space(prepared).schema, job.recipe()
     part = prepared.refreshed("test", schema, schema.encodings.refresh)
-    outputs = [predict(one, part, recipe.batch_size, job.compute()) for one in result.models.values()]
+    outputs = [predict(one, part, job.compute()) for one in result.models.values()]
     by_row = dict[str, NDArray[np.float64]]()  # task -> [models, R]
     for t, task in enumerate(schema.tasks):
         labels, own = part.labels[:, t], [output[:, t] for output in outputs]
@@ -135,10 +135,9 @@ def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[Any]:
 def _on_test_rows(job: Job, run: Run, prepared: Prepared) -> tuple[SearchSpace, Trained, Part]:
     """Return the space, the network and its test rows, with the settings that the search of a run chose."""
     space = Job.resolve(run.config(), job.registry, ["space"]).space(prepared)
-    size, compute = job.config.training.batch_size, job.compute()
-    network, encoder = restored(space, run, compute), prepared.encoder_of(space.schema)
+    compute, encoder = job.compute(), prepared.encoder_of(space.schema)
     part = prepared.refreshed("test", space.schema, space.schema.encodings.refresh)
-    return space, Trained(network, encoder, compute, size, scaling=scaling(run)), part
+    return space, Trained(restored(space, run, compute), encoder, compute, scaling=scaling(run)), part
 
 
 def _validation(job: Job, made: Trained, prepared: Prepared, schema: Schema, trained: Result) -> Metrics:

@@ -187,7 +187,7 @@ def measure(
 
 
 def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
-    """Yield the encoded rows, whole batches at a time; labelled rows have their users."""
+    """Yield the encoded rows, some at a time; labelled rows have their users."""
     done, reading = 0, rows.reading
     unseen = Unseen(made.encoder, made.unread)
     for events in rows.events:
@@ -197,7 +197,7 @@ def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
         single = bool((np.bincount(rows.lists)[1:] == 1).any())
         how = "each list begins with its first row here: give the rows of a list together"
         reading.note(f"the log has no rows of lists by {listing(reading.rule.by)}; {how}", single)
-    for chunk, part in rows.parts(made.encoder, made.batch_size):
+    for chunk, part in rows.parts(made.encoder):
         unseen.add(chunk, part)
         yield part
         done += len(chunk)

@@ -36,7 +36,6 @@ class Trained:
     network: nn.Module
     encoder: Encoder
     compute: Compute
-    batch_size: int
     unread: Collection[str] = ()
     """Columns that the network does not read."""
     scaling: Mapping[str, Platt] = field(default_factory=dict)
@@ -55,7 +54,7 @@ class Trained:
         space, compute = job.space(encoder), job.compute()
         network, fields = restored(space, run, compute), space.sharing(run.architecture()).unread()
         unread = unread_columns(network, encoder, fields, compute) if fields else ()
-        return cls(network, encoder, compute, config.training.batch_size, unread, scaling(run))
+        return cls(network, encoder, compute, unread, scaling(run))
 
     @property
     def tasks(self) -> Sequence[Task]:
@@ -96,7 +95,7 @@ class Trained:
 
     def _computed(self, network: nn.Module, part: Part) -> NDArray[Any]:
         with computing():
-            outputs = predict(network, self.encoder.with_numbers(part), self.batch_size, self.compute)
+            outputs = predict(network, self.encoder.with_numbers(part), self.compute)
         if not np.isfinite(outputs).all():
             raise DivergedError("the model predicts values that are not finite", "look for extreme numbers")
         return outputs
@@ -157,7 +156,7 @@ def unread_columns(
     fields = [name for name in schema.fields() if name in closed and name not in shared]
     rows = drawn(schema, 64)
     full, blank = (
-        predict(network, encoder.with_numbers(part), 64, compute)
+        predict(network, encoder.with_numbers(part), compute)
         for part in (rows, _without(rows, schema, fields))
     )
     if not fields or not np.array_equal(full, blank):

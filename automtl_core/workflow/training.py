@@ -165,7 +165,7 @@ def _calibrated(job: Job, network: nn.Module, problem: Problem) -> tuple[Calibra
     """
     tasks, recipe, rows = problem.data.tasks, problem.recipe, problem.data.validation
     labels, registered = np.asarray(rows.labels), {**job.monitor(), **job.metrics()}
-    logits = predict(network, rows, recipe.batch_size, problem.compute)
+    logits = predict(network, rows, problem.compute)
     validation = metrics_of(tasks, labels, logits, rows.groups)
     fitted = {
         task.name: platt(labels[:, place], logits[:, place])

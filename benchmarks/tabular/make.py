@@ -48,7 +48,7 @@ def trained(given: Problem, test: Part, architecture: Architecture) -> dict[str,
     seeds.seed_torch(given.seed, "network")
     fit = Fit(given.space.network(architecture), given.data, given.recipe, given.seed, given.compute)
     fit.run(curve := Curve())
-    tested = evaluate(fit.network, test, given.data.tasks, given.recipe.batch_size, given.compute)
+    tested = evaluate(fit.network, test, given.data.tasks, given.compute)
     return {
         "seed": given.seed,
         "validation": {

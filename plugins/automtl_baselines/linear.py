@@ -139,7 +139,7 @@ class LinearModel(Learner):
             share = number / (len(tried) + sampled)
             self.penalties.fill_(penalty)
             self._fit(seen, data.tasks, lambda done, _, of=share: going_on(done * of, of))  # type: ignore
-            metrics = evaluate(self, data.validation, data.tasks, ROWS, Compute(self.bias.device))
+            metrics = evaluate(self, data.validation, data.tasks, Compute(self.bias.device))
             measured = [m.values[m.type.evidence] for m in metrics.values()]  # higher is better
             reached = np.array([-np.inf if value is None else value for value in measured])
             better = reached > scores

@@ -63,13 +63,12 @@ class ExpertUse(Value):
         yield from (f"{expert} (read by {group})" for (group, expert), w in most.items() if w < 0.02)
 
 
-def expert_use(network: nn.Module, part: Part, batch_size: int, compute: Compute) -> ExpertUse | None:
+def expert_use(network: nn.Module, part: Part, compute: Compute) -> ExpertUse | None:
     """Return the use of experts on the rows of a part; None for a network without gates.
 
     Args:
         network: A trained network; it is left in evaluation mode.
         part: Rows, at least one.
-        batch_size: Rows of a batch.
         compute: Device and precision.
 
     """
@@ -91,7 +90,7 @@ def expert_use(network: nn.Module, part: Part, batch_size: int, compute: Compute
     try:
         for member, gate in gates:
             gate.observer = partial(observe, member)
-        predict(network, part, batch_size, compute)
+        predict(network, part, compute)
     finally:
         for _, gate in gates:
             gate.observer = None
@@ -189,7 +188,7 @@ class BehaviourStage(Stage):
         made, test = on.network, on.prepared.part("test")
         some = sample(test, 10_000, on.job.config.seed)
         with_numbers = made.encoder.with_numbers(some)
-        use = expert_use(made.network, with_numbers, made.batch_size, made.compute) if len(some) else None
+        use = expert_use(made.network, with_numbers, made.compute) if len(some) else None
         labels = np.asarray(test.labels)
         binary = [(t, task) for t, task in enumerate(made.tasks) if task.type.probability]
         bins = {task.name: calibration(labels[:, t], on.logits[:, t]) for t, task in binary}

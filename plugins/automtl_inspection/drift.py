@@ -121,7 +121,7 @@ def _new(made: Trained, reading: NewExamples) -> tuple[Part, Times | None, NDArr
     """Return new rows, without bags and events, their times, and the output of the network."""
     parts, outputs = list[Part](), list[NDArray[Any]]()
     with new_rows(reading) as rows:
-        for _, part in rows.parts(made.encoder, made.batch_size):
+        for _, part in rows.parts(made.encoder):
             outputs.append(made.predict_logits(part))
             parts.append(replace(part, histories=(), bags={}, coded={}))
         if not parts:

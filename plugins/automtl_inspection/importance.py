@@ -103,10 +103,8 @@ class ImportanceStage(Stage):
         some = sample(on.prepared.part("test"), rows, seed)
         if not len(some):
             return
-        # A prediction keeps no activations for gradients.
-        large = replace(on.network, batch_size=4 * on.network.batch_size)
         with phase(on.listener, PhaseBegan(IMPORTANCE)) as progress:
-            effects = importance(large.predict_logits, some, schema, fields, seed, progress)
+            effects = importance(on.network.predict_logits, some, schema, fields, seed, progress)
         yield Importance(len(some), effects)
 
 

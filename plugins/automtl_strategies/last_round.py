@@ -253,8 +253,8 @@ class LastRound:
 
     def _validated(self, network: nn.Module) -> Metrics:
         """Return the metrics on all validation rows, as for the entrants."""
-        data, size = self.problem.data, self.problem.recipe.batch_size
-        return evaluate(network, data.validation, data.tasks, size, self.problem.compute)
+        data = self.problem.data
+        return evaluate(network, data.validation, data.tasks, self.problem.compute)
 
     def _point(self, candidate: Training, metrics: Metrics) -> Point:
         cost = self._problem(candidate).space.cost(candidate.architecture)

@@ -181,7 +181,7 @@ def test_in_training_row_i_belongs_to_member_i_mod_k(space, name):
 @pytest.mark.parametrize("name", ["mmoe", "ple", "stem"])
 def test_gates_of_members_have_mean_weights(space, name):
     made = space(name, **MEMBERS)
-    use = expert_use(made.supernet().network, sample_part(made.schema, 50, 0), 16, CPU)
+    use = expert_use(made.supernet().network, sample_part(made.schema, 50, 0), CPU)
     assert all(sum(weights.values()) == pytest.approx(1) for weights in use.weights.values())
 
 

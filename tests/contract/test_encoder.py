@@ -212,7 +212,7 @@ def test_files_and_frames_are_encoded_and_predicted_as_prepared_rows_to_the_last
         paths.append(data_dir / "own.csv")
     seeds.seed_torch(0, "network")
     space = MMoE(prepared.schema, MMOE, load_registry().op)
-    trained = Trained(space.network(Architecture({})), prepared.encoder, CPU, batch_size=100)
+    trained = Trained(space.network(Architecture({})), prepared.encoder, CPU)
     (part,) = map(
         prepared.encoder.encode, frame_rows(NewExamples(dataset, frame, labelled=True)).chunks(10_000)
     )

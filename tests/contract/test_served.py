@@ -278,7 +278,7 @@ def test_a_row_alone_is_of_the_list_that_began_in_the_log(rule, form, tmp_path):
     schema = (prepared := prepare(dataset, "table", tmp_path, tmp_path / "prepared")).schema
 
     said = []
-    trained = Trained(nn.Identity(), prepared.encoder, CPU, batch_size=100)
+    trained = Trained(nn.Identity(), prepared.encoder, CPU)
 
     def events(examples, log=frame):
         if form == "files":

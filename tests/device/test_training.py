@@ -35,7 +35,7 @@ def assert_close(ours, theirs):
             if isinstance(value, float) and name != "auc":  # an AUC of few rows has steps
                 assert math.isclose(value, other, rel_tol=2e-3), (task, name)
     data = theirs.data.validation
-    outputs = [predict(fit.network, data, 64, fit.compute) for fit in (ours, theirs)]
+    outputs = [predict(fit.network, data, fit.compute) for fit in (ours, theirs)]
     assert abs(outputs[0] - outputs[1]).max() < 2e-2
 
 

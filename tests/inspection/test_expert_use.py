@@ -41,7 +41,7 @@ def part():
 
 def test_mean_weights_and_similarities(part):
     network = Network()
-    use = expert_use(network, part, 64, CPU)
+    use = expert_use(network, part, CPU)
     assert use.rows == 400
     assert use.weights["task/click"] == pytest.approx({"a": 0.75, "b": 0.25, "c": 0.0})
     alike = use.similarity["task"]
@@ -53,13 +53,13 @@ def test_mean_weights_and_similarities(part):
 
 
 def test_members_of_an_ensemble_are_named_and_networks_without_gates_have_no_use(part):
-    use = expert_use(Ensemble([Network(), Network()]), part, 64, CPU)
+    use = expert_use(Ensemble([Network(), Network()]), part, CPU)
     assert list(use.weights) == ["member 1/task/click", "member 2/task/click"]
-    use = expert_use(Network(), part, 64, CPU)
+    use = expert_use(Network(), part, CPU)
     assert ExpertUse.from_json(use.to_json(), "file") == use
 
     class Constant(nn.Module):
         def forward(self, features):
             return torch.zeros(len(features.ids), 1)
 
-    assert expert_use(Constant(), part, 64, CPU) is None
+    assert expert_use(Constant(), part, CPU) is None

@@ -59,7 +59,7 @@ class Rows(Dataset):
 def test_evaluation_is_not_random(space):
     supernet = space.supernet()
     part = sample_part(space.schema, 64, seed=0)
-    assert np.array_equal(predict(supernet, part, 32, CPU), predict(supernet, part, 32, CPU))
+    assert np.array_equal(predict(supernet, part, CPU), predict(supernet, part, CPU))
 
 
 def test_gates_leave_warm_up_and_sample(space):

@@ -416,8 +416,8 @@ def test_the_result_or_a_point_may_be_the_mean_of_several_models(monkeypatch, ah
     assert found.best_epochs == tuple(round_.loop.latest[name][1].best_epoch for name in names)
     assert found.epochs == max(found.best_epochs)
     assert isinstance(found.network, Ensemble)
-    data, size = round_.problem.data, round_.problem.recipe.batch_size
-    metrics = evaluate(found.network, data.validation, data.tasks, size, round_.problem.compute)
+    data = round_.problem.data
+    metrics = evaluate(found.network, data.validation, data.tasks, round_.problem.compute)
     assert points.keys() == {"mmoe", "shared-bottom", "blend of 2"}
     (point,) = (point for point in found.front if point.chosen)
     assert (point.name, point.loss) == ("blend of 2", shortfall(metrics))

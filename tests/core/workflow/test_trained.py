@@ -85,7 +85,7 @@ def test_closed_fields_have_unread_columns_unless_they_are_read():
     aggregates = fit(part, keyed, rule_of(64, None), np.zeros((64, 2), np.float32))
     with_numbers = replace(encoder(), aggregates=aggregates)
     assert unread_columns(Reads(0, width=3), with_numbers, ("item", "price"), CPU) == ["item", "price"]
-    assert Trained(Reads(0, width=3), with_numbers, CPU, 64).outputs() == ("read",)
+    assert Trained(Reads(0, width=3), with_numbers, CPU).outputs() == ("read",)
 
 
 @pytest.fixture(scope="module")
