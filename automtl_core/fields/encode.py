@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -458,13 +458,13 @@ def seconds(written: str) -> float | None:
     """
     number = as_number(written)
     if number is not None:
-        if number.is_integer() and EARLIEST_DATE <= number <= LATEST_DATE:
-            digits = str(int(number))
-            since = _since(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
-            if since is not None:
+        if EARLIEST_DATE <= number <= LATEST_DATE and number.is_integer():
+            whole = int(number)
+            if (since := _since(whole // 10_000, whole // 100 % 100, whole % 100)) is not None:
                 return since
-        unit = next((unit for unit in (1.0, 1e3, 1e6) if abs(number) < 1e11 * unit), 1e9)
-        return number / unit if abs(number) <= LARGEST else None
+        size = abs(number)
+        unit = 1.0 if size < 1e11 else 1e3 if size < 1e14 else 1e6 if size < 1e17 else 1e9
+        return number / unit if size <= LARGEST else None
     for place, pattern in enumerate(NAMED_DATES):
         if named := re.fullmatch(pattern, written, re.ASCII):
             of_year = [one[:3] for one in MONTHS.split("|")].index(named[1 + place][:3].lower())
@@ -491,6 +491,7 @@ def hashed(text: str, buckets: int) -> int:
     return text_hash(text) % buckets + 1 if text else 0
 
 
+@lru_cache(1 << 17)
 def text_hash(text: str) -> int:
     """Return a hash of 64 bits, as DuckDB's `md5_number_lower`; 0 for a blank."""
     if not text:

@@ -35,8 +35,7 @@ def mixed(numbers: np.ndarray) -> np.ndarray:
 
 def hashes_of(texts: Sequence[str]) -> np.ndarray:
     """Return a hash of each text, uint64, 0 for a blank."""
-    known = {text: text_hash(text) for text in set(texts)}
-    return np.fromiter(map(known.__getitem__, texts), np.uint64, len(texts))
+    return np.fromiter(map(text_hash, texts), np.uint64, len(texts))
 
 
 def entries(
