@@ -76,8 +76,7 @@ def on_test_rows(record: RunRecord) -> Iterator[Section]:
     if result is None or result.test is None:
         return
     table = metrics(result.test, record.min_positives)
-    refit = [Text(record.refit)] if record.refit else []
-    yield Section("test metrics", [*table, *refit])
+    yield Section("test metrics", [*table, *map(Text, refreshes(record))])
 
 
 def learning(record: RunRecord) -> Iterator[Section]:
@@ -154,7 +153,8 @@ def reasons(record: RunRecord) -> list[str]:
         texts.append(f"fields that matter: {names}")
         if without := without_effect(importance):
             texts[-1] += f"; without effect: {some(without, 3)}"
-    return [*texts, *filter(None, [encoding(searched.encoding_search) if searched else None, record.refit])]
+    texts += [encoding(searched.encoding_search)] if searched else []
+    return [*texts, *refreshes(record)]
 
 
 def summary(record: RunRecord) -> Iterator[Section]:
@@ -244,15 +244,16 @@ def _scaled(record: RunRecord) -> Iterator[str]:
         yield f"- not calibrated after the training: {', '.join(others)}; see the log loss"
 
 
-def refreshes(record: RunRecord) -> Iterator[Section]:
-    """Yield the mean score of test rows by the time at which aggregates take in later rows."""
+def refreshes(record: RunRecord) -> Iterator[str]:
+    """Yield the mean score of test rows by the time at which aggregates take in later rows, and the refit."""
     behaviour = record.get(Behaviour)
-    if behaviour is None or not behaviour.refreshes:
-        return
     words = {"never": "never", "1d": "each day", "1h": "each hour", "always": "before each row"}
-    known = {name: [s for s in of.values() if s is not None] for name, of in behaviour.refreshes.items()}
-    told = [f"{fmean(scores):.4f} if refreshed {words[name]}" for name, scores in known.items() if scores]
-    yield Section("refresh", [Text(f"Aggregates, mean test score: {', '.join(told)}; see features.refresh")])
+    times = behaviour.refreshes if behaviour else {}
+    known = {name: [s for s in of.values() if s is not None] for name, of in times.items()}
+    if told := [f"{fmean(scores):.4f} {words[name]}" for name, scores in known.items() if scores]:
+        yield f"mean test score, if aggregates are refreshed: {', '.join(told)} (features.refresh)"
+    if record.refit:
+        yield record.refit
 
 
 def expert_use(record: RunRecord) -> Iterator[Section]:

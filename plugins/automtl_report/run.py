@@ -201,7 +201,6 @@ SECTIONS: Mapping[str, tuple[View, tuple[str, ...]]] = {
     "expert-use": (measured.expert_use, ("folded",)),
     "encodings": (search.encodings, ("show", "folded")),
     "aggregates": (search.aggregates, ("show", "folded")),
-    "refresh": (measured.refreshes, ("show", "folded")),
     "drift": (measured.drift, ("folded",)),
     "data": (data, ("folded", "card")),
     "configuration": (configuration, ("folded", "card")),

@@ -21,7 +21,7 @@ from tests.shared.records import blocks
 def test_all_sections_of_a_report_have_their_blocks(small_record):
     sections = {name: list(section(small_record)) for name, (section, _) in SECTIONS.items()}
     empty = {name for name, some in sections.items() if not any(s.blocks for s in some)}
-    assert empty == {"aggregates", "encodings", "evidence", "refresh"}  # neither was searched with evidence
+    assert empty == {"aggregates", "encodings", "evidence"}  # neither was searched with evidence
     assert isinstance(sections["drawing"][0].blocks[0], Drawing)
     assert len(blocks(sections["decisions"], Grid)[0].rows) == len(small_record.architecture.decisions) + 1
     assert blocks(sections["readers"], Matrix)
