@@ -1,5 +1,7 @@
 """What is shown of made-up runs, word by word; `pytest --update-golden tests/report` writes it anew."""
 
+import itertools
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +21,13 @@ from automtl_core.workflow.evaluation import Evaluation
 from automtl_inspection.baselines import Baseline, Baselines
 from automtl_inspection.behaviour import Behaviour, ExpertUse
 from automtl_inspection.importance import FieldEffect, Importance
+from automtl_inspection.sections import Grid
 from automtl_report import outcome as outcomes
-from automtl_report.plain import markdown
+from automtl_report.plain import cell, markdown
 from automtl_report.run import SECTIONS, outcome, show
 from automtl_report.run_list import Summary
 from automtl_testing.samples import binary_metrics, regression_metrics, sample_schema
-from tests.shared.records import of_members, record
+from tests.shared.records import blocks, of_members, record
 
 SCHEMA, BINARY = sample_schema(), sample_schema(regression=False)
 TASKS = [task.name for task in SCHEMA.tasks]
@@ -155,6 +158,7 @@ MEANS = {"space": {"name": "average", "models": [{"name": "desan"}, {"name": "li
 MEAN = replace(MMOE, name="blend of 2", loss=0.1, error=None, chosen=True, overrides=MEANS)
 NOTHING = Baselines({"click": CHANCE, "buy": CHANCE})
 OF_LEVELS = ExpertUse(9, {"level0/a": {"x": 1.0}, "task/a": {"x": 0.3, "y": 0.7}}, {})
+REFRESHES = {"never": {"click": 0.69}, "1d": {"click": None}, "always": {"click": 0.7}}
 OVERRIDES = {"space": {"members": 1}, "training": {"learning_rate": 0.1}}
 RUNS = {
     "searched": made(
@@ -163,6 +167,7 @@ RUNS = {
     ),
     "gated": made(
         Search(EVIDENCE[:2], (replace(CHOSEN, chosen=False, error=0.001), LINEAR, MEAN)), NOTHING,
+        replace(RESULT, test={"click": CLICK, "like": LIKE}), Behaviour(None, {}, refreshes=REFRESHES),
         decisions=DECISIONS, sharing=replace(SHARING, gates=("task/click",)), schema=BINARY, unasked="x",
     ),
     "trees": made(
@@ -196,7 +201,7 @@ def shown(run):
 
 def others():
     """Return how the outcomes of other commands are shown."""
-    repeats = Evaluation(Path("runs/a"), {"click": CLICK}, {}, True, 1, ())
+    repeats = Evaluation(Path("runs/a"), {"click": CLICK}, True, 1, ())
     done = Summary("runs/one", "done", "synthetic", "f1", "mmoe", 3, 0.75, 0.76, {"click": 0.75}, 12_345, 8.4)
     stopped = Summary("runs/two", "stopped", "synthetic", "f2", "desan:random", 0)
     damaged = Summary("runs/three", "damaged", note="config.yaml: cannot be read")
@@ -218,3 +223,35 @@ def test_what_is_shown_is_the_golden_file(name, golden):
     lines = rendered(outcome(RUNS[name])).splitlines() if name in RUNS else []
     assert sum(max(1, -(-len(line) // 100)) for line in lines) <= 25, "at 100 columns"
     golden(f"{name}.md", others() if name == "others" else shown(RUNS[name]))
+
+
+PAGE = ("first", "page", "folded")
+
+
+def figures(run, faces, sections=tuple(name for name in SECTIONS if name not in OF_FILES)):
+    """Return the numbers in tables of faces by the words of their row and by column; none is told twice."""
+    told = {}
+    for section, shown_by in map(SECTIONS.__getitem__, sections):
+        for grid in blocks(section(run), Grid) if {*faces} & {*shown_by} else ():
+            for row in grid.rows:
+                cells = [cell(value).split(" [")[0] for value in row]  # the end of a command has no intervals
+                words = tuple(one for one in cells if not re.match(r"[-+.\d]|$", one))
+                numbers = {(words, name): one for name, one in zip(grid.header, cells, strict=True) if one}
+                assert words
+                assert not told.keys() & numbers.keys()
+                told |= numbers
+    return told
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_each_figure_is_told_once_and_alike_by_all_faces_and_the_document(name):
+    run = RUNS[name]
+    faces = [figures(run, faces) for faces in (["end"], ["show"], PAGE)]
+    for one, other in itertools.combinations(faces, 2):
+        assert (common := one.keys() & other.keys())
+        assert {key: one[key] for key in common} == {key: other[key] for key in common}
+    known = run.to_json()["result"]["test"]
+    for ((task, *_), column), shown in figures(run, PAGE, ["tests"]).items():
+        if column != "task" and task != "mean":
+            values = [value for value in known[task.rstrip(" *")].values() if isinstance(value, int | float)]
+            assert pytest.approx(float(shown.replace(",", "")), abs=5e-5) in values

@@ -78,6 +78,7 @@ def test_where_the_space_cannot_be_asked_the_decisions_tell(run, tmp_path, chang
     (tmp_path / "mine.json").write_text(found.to_json())
     told = read_record(tmp_path / "mine.json", REGISTRY)
     assert why in told.unasked
+    assert told.price is None
     assert told.sharing.reads["task/click"] == ("layer1/expert0",)
     if found.origin:
         assert told.sharing.sees["layer0/expert0"] == ("user_id", "noise_small")
@@ -127,12 +128,6 @@ def test_a_network_its_decisions_and_those_of_each_member_have_a_price(run, tmp_
     assert dict(both.members) == {"member 1": "desan", "member 2": "desan"}
     assert [member.price for _, member in both.networks()] == [alone, alone]
     assert both.price.network.flops_per_row == 2 * alone.network.flops_per_row
-
-
-def test_where_the_space_is_not_available_nothing_has_a_price(run, tmp_path):
-    found = run.architecture()
-    assert priced(tmp_path, replace(found, origin=None)).price is None
-    assert priced(tmp_path, replace(found, origin=replace(found.origin, space="gone"))).price is None
 
 
 def test_a_finished_run_has_all_facts(small_record):

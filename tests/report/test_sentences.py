@@ -5,9 +5,9 @@ from typing import get_args
 
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.modules.sharing import Sharing
-from automtl_core.run_dir.facts import Costs, Data, Result, Search
+from automtl_core.run_dir.facts import Costs, Data, Search
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial, OtherView
-from automtl_core.search.evidence import EVERYWHERE, Evidence, Point, Verdict
+from automtl_core.search.evidence import Evidence, Point, Verdict
 from automtl_core.training.metric import ByUser, MetricValue
 from automtl_inspection.baselines import Baseline
 from automtl_inspection.behaviour import Behaviour, ExpertUse
@@ -20,12 +20,21 @@ from automtl_report.plain import markdown
 from automtl_report.search import VERDICTS, apart, encoding, evidence
 from automtl_report.sharing import MOST, matrices, natural, networks, notes
 from automtl_report.verdict import first, intervals, steps
-from automtl_testing.samples import binary_metrics, regression_metrics, sample_schema
+from automtl_testing.samples import binary_metrics, regression_metrics
+from tests.report.test_golden import (
+    BINARY,
+    CHOSEN,
+    CLICK,
+    DECISIONS,
+    EVIDENCE,
+    FIELDS,
+    LIKE,
+    OFF,
+    RESULT,
+    SHARING,
+    effect,
+)  # fmt: skip
 from tests.shared.records import NO_SHARING, of_members, record, searched, texts
-
-CLICK = binary_metrics(0.71, 0.5, 1200, 4000)
-SCHEMA, BINARY = sample_schema(), sample_schema(regression=False)
-COLUMNS, TASKS = tuple(SCHEMA.fields()), [task.name for task in SCHEMA.tasks]
 
 
 def registered(m, **values):
@@ -85,29 +94,24 @@ BASELINES = {
 }
 
 
-def effect(drop, verdict, measure="AUC"):
-    return FieldEffect(measure, drop, drop - 0.001, drop + 0.001, 0.004, verdict)
-
-
 USELESS = {"click": effect(0.0, "no effect"), "price": effect(-0.0001, "no effect", "R2")}
 STRONG = {"click": effect(0.02, "matters"), "price": effect(0.3, "unclear", "R2")}
 RARE = {"rare": FieldEffect("AUC")}
-FIELDS = {
+EFFECTS = {
     "no effect of any": {"item_id": USELESS},
     "one beside a strong one": {"item_id": USELESS, "user_id": STRONG},
     "unclear for a rare task": {"item_id": USELESS | RARE, "user_id": STRONG | RARE},
 }
-OFF = {"aggregates": (), "numbers": "standard", "embedding_decay": 0.01}
 KEYED = {**OFF, "aggregates": ({"key": ("a", "b")}, {"key": ("c",)})}
 EARLIER = {"statistics": "none", "crosses": [], "wide": True, "numbers": "bins", "aggregates": []}
-CHOSEN = EncodingSearchResult(KEYED, (EncodingTrial(OFF, 0.7), EncodingTrial(KEYED, 0.7032)), measure="AUC")
-WORSE = replace(CHOSEN, other_view=OtherView("GAUC", -0.05, 0.01))
+ADDED = EncodingSearchResult(KEYED, (EncodingTrial(OFF, 0.7), EncodingTrial(KEYED, 0.7032)), measure="AUC")
+WORSE = replace(ADDED, other_view=OtherView("GAUC", -0.05, 0.01))
 ENCODINGS = {
-    "chosen": CHOSEN,
+    "chosen": ADDED,
     "of an earlier version": EncodingSearchResult(EARLIER, (EncodingTrial(EARLIER, 0.7),)),
     "worse by users": WORSE,
     "worse over all rows": replace(WORSE, measure="GAUC", other_view=OtherView("AUC", -0.05, 0.01)),
-    "worse by chance": replace(CHOSEN, other_view=OtherView("GAUC", -0.01, 0.01)),
+    "worse by chance": replace(ADDED, other_view=OtherView("GAUC", -0.01, 0.01)),
     "not searched": EncodingSearchResult(OFF, why="few rows"),
 }
 
@@ -130,20 +134,7 @@ def read_by(fields):
     return notes(replace(made, facts={**made.facts, Data: data}))
 
 
-DECISIONS = {
-    **{f"task/{task}/experts": ("e0",) for task in TASKS},
-    "layer0/e0/single": COLUMNS[:2],
-    "layer0/e0/block0": "mlp-8",
-    "layer0/e1/single": (),
-    "layer0/e1/block0": "mlp-8",
-}
-SHARING = Sharing({"layer0/e0": COLUMNS[:2]}, {f"task/{task}": ("layer0/e0",) for task in TASKS}, COLUMNS)
-EVIDENCE = (
-    Evidence(f"task/{TASKS[0]}/experts", "e1", "closed", "no significant effect", None, 0.001, 0.001),
-    Evidence("layer0/e0/single", COLUMNS[0], "kept", "required", None, 0.01, 0.001, p=1e-4),
-    Evidence(EVERYWHERE, COLUMNS[2], "closed", "no significant effect", None, -0.001, 0.001),
-)
-WHOLE = replace(SHARING, sees={**SHARING.sees, "network": COLUMNS[2:]})
+WHOLE = replace(SHARING, sees={**SHARING.sees, "network": FIELDS[2:]})
 LEVELS = {
     "level0/a": {"a-expert0": 1.0},
     "level0/shared": {"a-expert0": 0.5, "shared-expert0": 0.5},
@@ -168,20 +159,15 @@ def drawn(sharing=SHARING, decisions=DECISIONS, use=None, evidence=()):
 BOTH = of_members([NO_SHARING, SHARING])
 NETWORKS = {
     "with evidence": drawn(evidence=EVIDENCE),
-    "read as a whole": drawn(WHOLE, {**DECISIONS, "fields": COLUMNS[2:], "op": "mlp-8"}),
+    "read as a whole": drawn(WHOLE, {**DECISIONS, "fields": FIELDS[2:], "op": "mlp-8"}),
     "not read as a whole": drawn(decisions={**DECISIONS, "op": "mlp-8"}),
     "levels of gates": drawn(Sharing({}, {}, ()), {}, ExpertUse(10, LEVELS, {})),
     "without gates": drawn(Sharing({}, {}, ()), {}),
     "many inputs": drawn(Sharing({"layer0/e0": NAMES[:30]}, SHARING.reads, NAMES)),
     "members": matrices(replace(BOTH, sees={"member 1": SHARING.fields, **BOTH.sees})),
 }
-RESULT = Result(
-    best_epoch=1, parameters=84_388, parameters_beside_embeddings=27_588, flops_per_row=54_432, validation={},
-    files={}, test={"click": CLICK, "like": replace(CLICK, values={**CLICK.values, "auc": 0.73})},
-)  # fmt: skip
-FOUND = Point(
-    "search", {}, 0.2, None, 0.78, 34_000, 10, trained=True, chosen=True, test_loss=0.2, test_error=0.0
-)
+RESULT = replace(RESULT, test={"click": CLICK, "like": LIKE})
+FOUND = replace(CHOSEN, flops_per_row=34_000, test_loss=0.2, test_error=0.0)
 OF_MMOE = {"space": {"name": "mmoe"}}
 MMOE = Point(
     "mmoe", {}, 0.21, 0.001, 0.78, 68_000, 10, True, overrides=OF_MMOE,
@@ -210,7 +196,7 @@ SAID = {
         for name, of in {"all verdicts": ALL_VERDICTS, "none": []}.items()
     },
     "learned": {name: map(Text, doubts(of)) for name, of in BASELINES.items()},
-    "fields": {name: strongest(Importance(100, effects)) for name, effects in FIELDS.items()},
+    "fields": {name: strongest(Importance(100, effects)) for name, effects in EFFECTS.items()},
     "encodings": {name: map(Text, [encoding(one), *apart(one)]) for name, one in ENCODINGS.items()},
     "reads": {
         "with a number": read_by(["user", "item", "noise", "price"]),
