@@ -27,10 +27,11 @@ LARGEST = float(np.nextafter(np.float32(1e38), np.float32(np.inf)))
 """Largest absolute value of a number: 1e38, rounded up to a number of single precision."""
 EARLIEST_DATE, LATEST_DATE = 19_000_101, 21_001_231
 """Numbers that are dates lie between these."""
-TIME = (
+TIME = re.compile(
     r"([1-9][0-9]{3})[-/](0?[1-9]|1[0-2])[-/](0?[1-9]|[12][0-9]|3[01])"
     r"(?:[ T]([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9](?:\.[0-9]+)?))?"
-    r"(?: ?(?:Z|UTC|([+-])([01][0-9])(?::?([0-5][0-9]))?))?)?"
+    r"(?: ?(?:Z|UTC|([+-])([01][0-9])(?::?([0-5][0-9]))?))?)?",
+    re.ASCII,
 )
 """Pattern of a date, with a time of the day or without, in the common syntax of RE2 and Python."""
 MONTHS = (
@@ -456,8 +457,13 @@ def seconds(written: str) -> float | None:
     such as 20240131 is a date. Other times are dates such as 2024-01-31, with a time of the day such as
     23:59:59 and an offset such as +02:00 or without; or such as May 14, 1996.
     """
-    number = as_number(written)
-    if number is not None:
+    if parts := TIME.fullmatch(written):
+        year, month, day, hour, minute, second, sign, hours, minutes = parts.groups(default="0")
+        start = _since(int(year), int(month), int(day))
+        offset = int(f"{sign}{60 * int(hours) + int(minutes)}") if sign != "0" else 0
+        of_day = 3600 * int(hour) + 60 * (int(minute) - offset) + float(second)
+        return None if start is None else start + of_day
+    if (number := as_number(written)) is not None:
         if EARLIEST_DATE <= number <= LATEST_DATE and number.is_integer():
             whole = int(number)
             if (since := _since(whole // 10_000, whole // 100 % 100, whole % 100)) is not None:
@@ -469,16 +475,10 @@ def seconds(written: str) -> float | None:
         if named := re.fullmatch(pattern, written, re.ASCII):
             of_year = [one[:3] for one in MONTHS.split("|")].index(named[1 + place][:3].lower())
             return _since(int(named[3]), of_year + 1, int(named[2 - place]))
-    parts = re.fullmatch(TIME, written, re.ASCII)
-    if not parts:
-        return None
-    year, month, day, hour, minute, second, sign, hours, minutes = parts.groups(default="0")
-    start = _since(int(year), int(month), int(day))
-    offset = int(f"{sign}{60 * int(hours) + int(minutes)}") if sign != "0" else 0
-    of_day = 3600 * int(hour) + 60 * (int(minute) - offset) + float(second)
-    return None if start is None else start + of_day
+    return None
 
 
+@lru_cache(1 << 12)
 def _since(year: int, month: int, day: int) -> float | None:
     try:
         return 86400.0 * (date(year, month, day) - date(1970, 1, 1)).days

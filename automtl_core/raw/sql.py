@@ -151,8 +151,8 @@ def without_blanks(value: str, column: Column) -> str:
 
 def date_of(value: str) -> str:
     """Return SQL for the timestamp that a text writes, with or without a time of the day; null for others."""
-    plain = f"CASE WHEN regexp_full_match({value}, {literal(TIME)}) THEN TRY_CAST({value} AS TIMESTAMP) END"
-    return f"coalesce({plain}, {named_date(value)})"
+    written = f"CASE WHEN regexp_full_match({value}, {literal(TIME.pattern)})"
+    return f"coalesce({written} THEN TRY_CAST({value} AS TIMESTAMP) END, {named_date(value)})"
 
 
 def named_date(value: str) -> str:
