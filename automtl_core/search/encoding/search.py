@@ -49,7 +49,7 @@ their results on held-out rows."""
 OF_NETWORKS = frozenset({"numbers", DECAY})
 """Settings that trees do not read."""
 HISTORY = ((MATCHES, f"{LAST}3"), (MATCHES, f"{LAST}10", "attention"))
-"""Inputs from histories to try, in order."""
+"""Inputs from histories: those that are tried first, and those that are tried if these have a gain."""
 
 
 class OutOfTimeError(Exception):
@@ -199,13 +199,11 @@ class _Trials:
         """Yield the values to try, each as a change of the best values so far."""
         yield self.best
         if "history" in self.best:
-            for parts in HISTORY:
-                yield self._changed(history=parts)
+            yield self._changed(history=HISTORY[0])
         keys = tuple(one.aggregate.model_dump(exclude_defaults=True) for one in self.keys)
         # Embeddings of single fields, or histories, may say the same as a key of one field.
-        for chosen in (keys, tuple(one for one in keys if len(one["key"]) > 1)):
-            if chosen:
-                yield self._changed(aggregates=chosen)
+        for chosen in filter(None, (keys, tuple(one for one in keys if len(one["key"]) > 1))):
+            yield self._changed(aggregates=chosen)
         if self.derived:
             yield self._changed(derived=self.derived)
         if self.rows.schema.dense:
@@ -216,6 +214,8 @@ class _Trials:
             yield self._changed(**{DECAY: decay})
             if self.best[DECAY] != decay:
                 break
+        if self.best.get("history"):  # last, since each training with them takes twice as long
+            yield self._changed(history=HISTORY[1])
 
     def consider(self, answers: Answers) -> None:
         """Try values, unless they were tried before, and keep them if they are the best so far."""
