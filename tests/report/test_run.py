@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from automtl_core.errors import ArtifactError
-from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run
@@ -15,6 +14,7 @@ from automtl_inspection.sections import Curves, Drawing, Grid, Matrix, Section, 
 from automtl_report.measured import learning
 from automtl_report.record import read_record
 from automtl_report.run import SECTIONS, card, report
+from tests.report.test_html import Plugins
 from tests.shared.records import blocks
 
 
@@ -38,26 +38,10 @@ def test_learning_curves_show_epochs(small_record):
     assert best == small_record.result.best_epoch
 
 
-class Plugins:
-    """A registry with two more sections, one of which fails."""
-
-    def names(self, kind):
-        return ("mine", "broken") if kind is REPORT_SECTIONS else ()
-
-    def get(self, kind, name):
-        return getattr(self, name)
-
-    def mine(self, record):
-        yield Section("my section", [Text(f"seed {record.config.seed}")])
-
-    def broken(self, record):
-        raise ValueError("oops")
-
-
 def test_sections_of_plugins_come_last_and_a_broken_one_is_a_note(small_record):
     *_, mine, broken = report(small_record, Plugins())
-    assert mine == Section("my section", [Text("seed 0")])
-    assert broken.blocks == [Text("warning: this section of a plugin failed: ValueError: oops")]
+    assert mine == Section("my section", [Text("seed 0 & more")])
+    assert broken.blocks == [Text("warning: this section of a plugin failed: ValueError: <oops>")]
 
 
 REGISTRY = load_registry()
