@@ -98,6 +98,7 @@ def test_where_the_listener_has_enough_it_decides_with_what_it_knows(epochs):
         assert found.architecture in search.landmarks.values()
     else:
         assert found.architecture.decisions == watch.decisions[-1]
+        assert found.evidence
 
 
 @pytest.mark.parametrize("looks", [1, 5, 30])
