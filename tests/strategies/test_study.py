@@ -147,16 +147,14 @@ def proposed():
     scheduler = OptunaScheduler(OptunaSettings(trials=12, batch=3), proposals)
     while batch := scheduler.ask():
         for training in batch:
-            found.append(str(training.overrides))
-            auc = training.overrides["it"]["x"] / 2 + 0.5
-            scheduler.tell(
-                training, TrialResult("done", {"click": binary_metrics(auc, 0.5, 500, 1000)}, 1, 2)
-            )
+            found.append(training.overrides)
+            metrics = {"click": binary_metrics(0.5 + training.overrides["it"]["x"] / 2, 0.5, 500, 1000)}
+            scheduler.tell(training, TrialResult("done", metrics, 1, 2))
     return found
 
 
 def test_trials_of_another_process_are_the_same():
-    program = "from tests.strategies.test_study import proposed; print(*proposed(), sep='\n')"
+    program = "from tests.strategies.test_study import proposed; print(proposed())"
     ended = subprocess.run(
         [sys.executable, "-c", program],
         cwd=Path(__file__).parents[2],
@@ -164,8 +162,9 @@ def test_trials_of_another_process_are_the_same():
         capture_output=True,
         text=True,
     )
-    assert (ended.stdout.splitlines(), ended.stderr) == (proposed(), "")
-    assert len({*proposed()}) == 12
+    trials = proposed()
+    assert (ended.stdout, ended.stderr) == (f"{trials}\n", "")
+    assert len({str(overrides) for overrides in trials}) == 12
 
 
 def test_without_a_number_of_trials_there_are_thirty_or_as_many_as_time_allows():
