@@ -74,6 +74,7 @@ def ensembled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ensembled")
     (folder / "small.yaml").write_text(ENSEMBLE)
     search = ["search", "small.yaml", "--set", "strategy.ensemble=3", "--name", "done", "--seed", "1"]
+    search += ["--set", "dataset.bad_rows=skip"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert run(search, Stop()) == 0

@@ -179,7 +179,11 @@ def test_files_that_do_not_fit_are_named(automtl, here):
     files = {"a.csv": "user_id,click\n", "b.csv": "user_id,klick\n", "log.csv": ""}
     for name, head in files.items():
         Path(name).write_text(head + "1,0\n2,1\n" * 20)
+    with duckdb.connect() as db:
+        for name in ("a", "b"):
+            db.read_csv(f"{name}.csv").write_parquet(f"{name}.parquet")
     for words, code, told in (
+        (["?.parquet"], 65, "b.parquet: lacks the column 'click'"),
         (["?.csv"], 65, "b.csv: lacks the column 'click' (did you mean 'klick'?)"),
         (["lgo.csv"], 66, "did you mean 'log.csv'?"),
         (["log.csv", "--columns", "user"], 2, "has 2 columns, and 1 column"),
