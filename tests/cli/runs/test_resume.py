@@ -23,13 +23,6 @@ def prepared(here, finished):
     return here
 
 
-def check_stopped(said, number):
-    assert said.endswith(
-        f"error: stopped by {number.name}\n  fix: resume it: automtl search --resume runs/cut\n"
-    )
-    assert json.loads(Path("runs/cut/status.json").read_text())["state"] == "stopped"
-
-
 def check_goes_on(automtl, whole, line):
     """Check that the rest of the run `cut` is that of the run `whole`."""
     resumed = automtl("search", "--resume", "runs/cut")
@@ -50,7 +43,9 @@ def check_goes_on(automtl, whole, line):
 def test_a_stopped_search_goes_on(prepared, finished, automtl, stopped, line, number, code):
     ended = stopped(line, number, *SEARCH, "--name", "cut")
     assert ended.code == code, ended.err
-    check_stopped(ended.err, number)
+    fix = "resume it: automtl search --resume runs/cut"
+    assert ended.err.endswith(f"error: stopped by {number.name}\n  fix: {fix}\n")
+    assert json.loads(Path("runs/cut/status.json").read_text())["state"] == "stopped"
     check_goes_on(automtl, finished / "runs/done", line)
 
 
@@ -58,19 +53,13 @@ def test_a_killed_search_says_how_to_go_on(prepared, automtl, start, stop_after)
     process = start([*SEARCH, "--name", "cut"])
     stop_after(process, "search 2:", signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-    for command, code in (("evaluate", 65), ("show", 65)):
-        ended = automtl(command, "runs/cut")
-        assert ended.code == code
-        assert ended.err.endswith("  fix: resume the run: automtl search --resume runs/cut\n")
-    ended = automtl(*SEARCH, "--name", "cut")
-    assert ended.code == 73
-    assert "or resume it: automtl search --resume runs/cut" in ended.err
+    for command, code in (("evaluate runs/cut", 65), ("show runs/cut", 65), ("search --name cut", 73)):
+        ended = automtl(*command.split())
+        assert (ended.code, "automtl search --resume runs/cut" in ended.err) == (code, True)
     threads = {**Run.open(Path("runs/cut")).read(Environment).to_json(), "threads": 77, "earlier": ()}
     Run.open(Path("runs/cut")).write(Environment(**threads))
     ended = automtl("search", "--resume", "runs/cut")
-    assert ended.code == 65
-    assert "began in another environment: threads was 77, is 1" in ended.err
-    assert "automtl search --resume runs/cut --anyway" in ended.err
+    assert (ended.code, "threads was 77, is 1" in ended.err) == (65, True)
     assert automtl("search", "--resume", "runs/cut", "--anyway").code == 0
 
 
