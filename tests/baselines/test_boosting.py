@@ -198,9 +198,8 @@ def test_the_most_frequent_values_are_identified_and_all_others_are_one(monkeypa
     assert model.ranks.tolist() == [0, 0, 1, 0, 0, 0, 0, 2, 0]
 
 
-@pytest.mark.parametrize("encodings", [plain(), KEYS])
-def test_it_learns_with_bags_a_regression_and_labels_that_are_often_missing(encodings):
-    schema = sample_schema().encoded(encodings)
+def test_it_learns_with_bags_a_regression_and_labels_that_are_often_missing():
+    schema = sample_schema().encoded(KEYS)
     problem = sample_problem(space(schema, rounds=200, patience=20), rows=1000, missing=0.4)
     model = model_of(schema, rounds=200, patience=20)
     metrics = Fit(model, problem.data, problem.recipe, 0, problem.compute).run(EventHandler())
@@ -326,32 +325,29 @@ def trained(objective="binary", rounds=40, seed=0, width=5, **params):
     return lightgbm.train(chosen, data, rounds)
 
 
-def same(booster):
-    """Check that all scores are the same for ordinary and strange columns; return the trees."""
+@pytest.mark.parametrize(
+    ("params", "least", "most"),
+    [
+        *(({"objective": name}, 2, 30) for name in ("binary", "regression", "regression_l1", "poisson")),
+        ({"rounds": 5, "num_leaves": 127, "min_data_in_leaf": 2}, 13, 126),
+        ({"width": 3}, 2, 30),  # the first columns alone
+        ({"objective": "regression", "rounds": 3, "min_data_in_leaf": 3000}, 0, 0),  # trees of one leaf
+        ({"rounds": 30, "min_data_in_leaf": 1200}, 1, 3),
+    ],
+)
+def test_scores_are_those_of_lightgbm_for_ordinary_and_strange_columns(params, least, most):
+    booster = trained(**params)
     trees = TensorTrees([booster])
     for read in (columns(1), strange(2)):
         expected = booster.predict(read[:, : booster.num_feature()], raw_score=True)
         found = trees(torch.from_numpy(read))[:, 0].numpy()
         assert found == pytest.approx(expected, rel=1e-12, abs=1e-12)
-    return trees
-
-
-@pytest.mark.parametrize("objective", ["binary", "regression", "regression_l1", "poisson"])
-def test_missing_numbers_categories_and_regressions_are_read_as_by_lightgbm(objective):
-    booster = trained(objective)
-    same(booster)
+    assert least <= trees.steps <= most
     splits = booster.trees_to_dataframe().dropna(subset="split_feature")
-    assert {("<=", "NaN"), ("<=", "None"), ("==", "None")} <= {
-        *zip(splits.decision_type, splits.missing_type, strict=True)
-    }
-
-
-def test_deep_trees_are_walked_to_their_ends():
-    assert same(trained(rounds=5, num_leaves=127, min_data_in_leaf=2)).steps > 12
-
-
-def test_trees_may_read_the_first_columns_alone():
-    assert not same(trained(width=3)).categorical
+    kinds = {*zip(splits.decision_type, splits.missing_type, strict=True)}
+    if [*params] == ["objective"]:
+        assert {("<=", "NaN"), ("<=", "None"), ("==", "None")} <= kinds, "there are splits of all kinds"
+    assert bool(trees.categorical) == ("==" in {decision for decision, _ in kinds})
 
 
 def test_tasks_are_side_by_side_and_one_without_trees_has_zeros():
@@ -362,12 +358,6 @@ def test_tasks_are_side_by_side_and_one_without_trees_has_zeros():
         expected = boosters[t].predict(read[:, : boosters[t].num_feature()], raw_score=True)
         assert found[:, t] == pytest.approx(expected, rel=1e-12, abs=1e-12)
     assert not TensorTrees([None])(torch.from_numpy(read)).any()
-
-
-def test_trees_of_one_leaf_are_constants():
-    trees = same(trained("regression", rounds=3, min_data_in_leaf=3000))
-    assert trees.steps == 0
-    assert same(trained(rounds=30, min_data_in_leaf=1200)).steps < 4
 
 
 def test_a_number_between_two_of_float32_is_compared_as_by_lightgbm():
