@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import automtl
+from automtl_core.data.encoder import Encoder
 from automtl_core.run_dir.facts import Data
 from automtl_core.run_dir.run import Run
 from automtl_core.workflow.workflow import Workflow
@@ -155,7 +156,9 @@ def test_frames_for_validation_and_test_are_those_of_the_user(here):
     other = automtl.train(pd.concat([train, valid]), ["click", "rating"], model="linear", settings=RECIPE)
     new = shop(1800)[1500:].assign(at=range(1500, 1800))
     assert list(automtl.compare([model, other], new).scores["model"]) == [str(model.path), str(other.path)]
-    again = automtl.load(other.path).fit(rows)
+    again = automtl.load(other.path).fit(rows.assign(user_id=np.arange(1500) // 3))
+    user = next(f for f in Encoder.load(again.path / "encoder").schema.sparse if f.name == "user_id")
+    assert user.size > 300, "its vocabularies are those of the new rows"
     assert again.leaderboard()["model"].to_list() == ["linear"]
 
 

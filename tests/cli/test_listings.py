@@ -10,7 +10,6 @@ from failures import STRATEGY
 import automtl_core
 from automtl_cli.configuration import layers
 from automtl_cli.options import Configuration, Execution
-from automtl_cli.settings import written
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import KINDS
 from automtl_core.registry.plugins import load_registry
@@ -105,13 +104,6 @@ def test_settings_are_explained_with_tuning_keys_and_what_is_inside_of_a_mapping
     names = [setting["name"] for setting in found["settings"]]
     assert names.index("labels.NAME.kind") == names.index("labels") + 1
     assert names.index("split") > names.index("duplicates"), "its own come first"
-
-
-def test_values_are_written_as_in_yaml():
-    values = [None, [], {}, True, 1e-6, 2048, "a", ["a", 1], {"a": [0.5]}]
-    assert list(map(written, values)) == [
-        "-", "-", "-", "true", "1e-06", "2048", "a", "[a, 1]", "{a: [0.5]}",
-    ]  # fmt: skip
 
 
 def test_a_bare_name_stands_for_what_it_names(automtl, here):

@@ -67,18 +67,6 @@ def test_options_go_before_a_file_before_a_preset_before_defaults(automtl):
     assert training["embedding_decay"] == preset["embedding_decay"]
 
 
-def test_a_file_and_a_preset_hold_for_several_models_and_a_single_setting_for_this_one(automtl):
-    Path("mine.yaml").write_text(
-        "dataset: {rows: 1000}\nfeatures: ids\nstrategy: {ensemble: 2}\n"
-        "training: {epochs: 6, embedding_decay: 0.1}\n"
-    )
-    own = ("mine.yaml", "--preset", "quick")
-    assert plan(automtl, *own)["config"]["encoding_search"]["epochs"] == 8
-    assert automtl("train", "--model", "linear", "--dry-run", *own).code == 0
-    ended = automtl("train", "--model", "linear", *own, "--set", "training.epochs=6")
-    assert (ended.code, "training.epochs would be ignored by linear" in ended.err) == (2, True), ended.err
-
-
 def test_evaluating_tells_what_changed_where_it_does_not_repeat(automtl, done):
     run = Run.open(done)
     result = run.read(Result)
@@ -104,34 +92,3 @@ def test_an_export_is_never_overwritten_and_its_folder_is_quoted(automtl, done):
     export = ("export", done, "--format", "torch", "--out", "my net")
     assert automtl(*export).out.endswith("next: python 'my net/example.py'\n")
     assert automtl(*export).code == 73
-
-
-SETTINGS = """
-data_dir: .
-dataset: {name: table, files: shop.csv, sparse: [user, item], labels: [click, buy]}
-space: {experts: 2, embedding_dim: 4, expert_width: 8, ops: [identity, mlp-8]}
-strategy: {name: random, candidates: 2, rung_epochs: 1}
-training: {epochs: 2, batch_size: 64, min_positives: 1}
-"""
-
-
-def write(folder, users):
-    """Write the table with so many users."""
-    folder.mkdir(exist_ok=True)
-    rows = [f"{k % users},{k % 7},{k * k % 3 % 2},{k % 5 % 2}" for k in range(400)]
-    (folder / "shop.csv").write_text("\n".join(["user,item,click,buy", *rows]) + "\n")
-
-
-def test_vocabularies_follow_data_that_grew(automtl, here):
-    write(here, 20)
-    (here / "shop.yaml").write_text(SETTINGS)
-    assert automtl("search", "shop.yaml", "--name", "first").code == 0
-    write(here / "later", 60)
-    words = ("train", "--model", "runs/first", "--data-dir")
-    made = automtl(*words, "later", "--set", "training.epochs=1", "--name", "again", "--json")
-    run = Run.open(here / made.json()["run"])
-    assert run.architecture() == Run.open(here / "runs" / "first").architecture()
-    fields = json.loads((run.path / "data.json").read_text())["schema"]["sparse"]
-    assert {field["name"]: field["size"] for field in fields}["user"] > 21
-    assert run.config().training.epochs == 1
-    assert automtl(*words, "nowhere").code == 66
