@@ -8,18 +8,15 @@ import torch
 from automtl_core.choices import Architecture, OneOf
 from automtl_core.data.part import Part
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, Sparse
-from automtl_core.dataset.schema import SparseField
-from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features
 from automtl_core.modules.relaxation import Gate
-from automtl_core.modules.table import WHOLE_TABLE
 from automtl_core.prepare.prepare import prepare
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
-from automtl_core.training.optimisers import Optimiser, weight_groups
+from automtl_core.training.optimisers import weight_groups
 from automtl_core.training.recipe import Recipe
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.by_logits import ByEntropy, EntropySettings
@@ -153,30 +150,6 @@ def test_a_batch_is_one_gather_and_not_a_loop_over_rows(monkeypatch):
     few, Counting.reads = Counting.reads, 0
     take(counted, np.arange(1000), CPU.device)
     assert Counting.reads == few
-
-
-def test_a_step_costs_by_the_batch_and_not_by_the_vocabulary(monkeypatch):
-    """Above a bound, only rows of the batch change, in the table and in both moments."""
-    assert not FieldEmbedding((SparseField("user", WHOLE_TABLE),), 1, 0.1).table.sparse
-    assert FieldEmbedding((SparseField("user", WHOLE_TABLE + 1),), 1, 0.1).table.sparse
-    monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", 1000)
-    torch.manual_seed(0)
-    embedding = FieldEmbedding((SparseField("user", 5000), SparseField("item", 3000)), 4, 0.1)
-    before = embedding.table.weight.detach().clone()
-    model = torch.nn.Sequential(embedding)
-    optimiser = Optimiser(
-        weight_groups(model, dict(model.named_parameters()), Recipe(embedding_decay=0.1)), CPU
-    )
-    for _ in range(2):
-        optimiser.step(embedding(Features(torch.tensor([[7, 2], [8, 2]]), torch.zeros(2, 0))).sum().backward)
-    grad = embedding.table.weight.grad
-    assert grad.is_sparse
-    assert grad.coalesce().indices()[0].tolist() == [7, 8, 5002]
-    changed = (embedding.table.weight != before).any(1).nonzero().flatten().tolist()
-    assert changed == [7, 8, 5002]
-    (state,) = optimiser.state_dict().values()
-    for moment in ("exp_avg_sq", "touched"):
-        assert state[moment].any(1).nonzero().flatten().tolist() == [7, 8, 5002]
 
 
 def test_an_architecture_holds_names_and_survives_another_order_of_the_ops(space):

@@ -272,9 +272,6 @@ def test_architectures_that_differ_in_an_expert_without_readers_are_one():
     round_ = make()
     round_.begin(candidates({"a": Architecture(unread), "b": Architecture(other)}), spent=0)
     assert list(round_.entrants) == ["a"]
-    read = {**other, "task/click/experts": ("expert0", "expert1")}
-    round_.begin(candidates({"a": Architecture(unread), "b": Architecture(read)}), spent=0)
-    assert list(round_.entrants) == ["a", "b"]
 
 
 class Told(Watch):
