@@ -65,19 +65,6 @@ def test_choices_canonical_forms_and_costs_are_those_of_the_models(space, member
     assert third == {f"member 3/{name}": cost for name, cost in last.costs_of(own).items()}
 
 
-def test_the_sharing_of_a_member_is_that_of_its_network(space, members, ensemble):
-    whole, gates = space.sharing(ensemble), []
-    for k, (of_member, member) in enumerate(members, start=1):
-        own = of_member.sharing(member)
-        gates += [f"member {k}/{gate}" for gate in own.gates]
-        for part, read in own.sees.items():
-            assert whole.sees[f"member {k}/{part}"] == read
-        for part, read in own.reads.items():
-            assert whole.reads[f"member {k}/{part}"] == tuple(f"member {k}/{other}" for other in read)
-    assert list(whole.gates) == gates
-    assert whole.unread() == (), "MMoE reads all fields"
-
-
 def test_edges_of_bins_are_those_of_each_network():
     schema = sample_schema()
     schema = schema.encoded(schema.encodings.with_answers(numbers="bins"))

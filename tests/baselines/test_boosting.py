@@ -227,21 +227,17 @@ def test_a_refit_has_as_many_trees_and_reads_the_same_columns():
     assert set(told) == {1 / 3, 2 / 3}
 
 
-def test_equal_seeds_give_equal_bytes():
-    parts = [sample_part(sample_schema(), 300, seed) for seed in (1, 2)]
-    one, same, other = (learned(sample_schema(), *parts, seed=seed).state_dict() for seed in (0, 0, 1))
-    assert list(one) == list(same)
-    assert all(torch.equal(one[name], same[name]) for name in one)
-    assert any(not torch.equal(one[name], other[name]) for name in one)
-
-
-def test_what_was_learned_is_in_the_state_dict():
+def test_what_was_learned_is_in_the_state_dict_and_follows_from_the_seed():
     schema = sample_schema().encoded(KEYS)
-    train, probe = sample_part(schema, 300, seed=1), sample_part(schema, 50, seed=3)
-    model = learned(schema, train, sample_part(schema, 300, seed=2))
-    fresh = model_of(schema)
+    train, validation, probe = (sample_part(schema, 300, seed) for seed in (1, 2, 3))
+    model, *others = (learned(schema, train, validation, seed=seed) for seed in (0, 0, 1))
+    fresh, state = model_of(schema), model.state_dict()
+    same, other = (each.state_dict() for each in others)
+    assert list(state) == list(same)
+    assert all(torch.equal(state[name], same[name]) for name in state)
+    assert any(not torch.equal(state[name], other[name]) for name in state)
     assert not logits_of(fresh, probe).any()
-    fresh.load_state_dict(model.state_dict())
+    fresh.load_state_dict(state)
     assert fresh.trees[1].booster().params["objective"] == "poisson", "no label is negative"
     assert torch.equal(logits_of(fresh, probe), logits_of(model, probe))
     assert logits_of(model, probe).any()

@@ -123,13 +123,9 @@ def test_pairs_of_a_long_list_are_computed_in_blocks(monkeypatch):
     monkeypatch.setattr(module, "softplus", spied)
     labels = (torch.arange(1000) % 2).double()[:, None]
     logits = torch.randn(1000, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    sums, numbers = Pairwise(Settings()).sums(
-        logits, labels, torch.ones_like(labels), torch.ones(1000, dtype=torch.int32)
-    )
-    assert (sum(largest), max(largest) <= 1500) == (500 * 500, True)
-    mean = softplus(logits[labels[:, 0] == 0] - logits[labels[:, 0] == 1].T).mean()
-    assert numbers.item() == 1000
-    assert sums.item() == pytest.approx(1000 * mean.item())
+    Pairwise(Settings()).sums(logits, labels, torch.ones_like(labels), torch.ones(1000, dtype=torch.int32))
+    assert sum(largest) == 500 * 500
+    assert max(largest) <= 1500
 
 
 GROUPS = torch.tensor([7, 0, 3, 7, 0])

@@ -139,13 +139,6 @@ def test_pairs_are_those_of_the_definition(rows):
         assert found.concordance is None
 
 
-def test_concordance_by_hand():
-    # 1 is shorter than all, 3 is shorter than "longer than 3", and the order of 3 and 2+ is not known
-    times, exact = np.array([1, 2, 3, 3]), np.array([True, False, True, False])
-    assert pairs(times, exact, np.array([0.1, 0.2, 0.3, 0.4])).concordance == 1
-    assert pairs(times, exact, np.array([0.1, 0.0, 0.3, 0.3])).concordance == pytest.approx(1 - 1.5 / 4)
-
-
 def test_for_two_times_it_is_the_area_and_its_contributions():
     draw = np.random.default_rng(0)
     labels, scores = draw.integers(0, 2, 60), np.round(draw.standard_normal(60), 1)
