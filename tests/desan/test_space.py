@@ -229,20 +229,6 @@ def test_two_levels_of_ple():
     }
 
 
-def test_hand_designed_models_are_the_widest_mlp_in_one_block():
-    space = with_landmarks(layers=2, blocks=2)
-    choices = space.choices()
-    decisions = space.landmarks()["mmoe"].decisions
-    blocks = {name: d for name, d in decisions.items() if name.rpartition("/")[2].startswith("block")}
-    assert {op for name, op in blocks.items() if name.startswith("layer0/") and name.endswith("0")} == {
-        "mlp-16"
-    }
-    assert [op for op in blocks.values() if op != "mlp-16"] == ["identity"] * 9
-    assert all(d == () for name, d in decisions.items() if name.endswith("/interaction"))
-    for use in ("single", "numbers"):
-        assert decisions[f"layer0/expert0/{use}"] == choices[f"layer0/expert0/{use}"].options
-
-
 @pytest.mark.parametrize(
     ("ops", "widest"),
     [
@@ -255,11 +241,16 @@ def test_the_widest_mlp(ops, widest):
     assert with_landmarks(ops=ops).landmarks()["mmoe"].decisions["layer0/expert0/block0"] == widest
 
 
-def test_a_landmark_has_everything_open_with_one_op():
+def test_hand_designed_models_are_the_widest_mlp_in_one_block_and_others_have_everything_open():
     space = with_landmarks(layers=2, blocks=2)
-    decisions = space.landmarks()["all-mlp-8"].decisions
+    mmoe, everything = (space.landmarks()[name].decisions for name in ("mmoe", "all-mlp-8"))
     for name, choice in space.choices().items():
-        assert decisions[name] == (choice.options if isinstance(choice, AnyOf) else "mlp-8")
+        assert everything[name] == (choice.options if isinstance(choice, AnyOf) else "mlp-8")
+        place, _, use = name.rpartition("/")
+        if isinstance(choice, OneOf):
+            assert mmoe[name] == ("mlp-16" if (place[:6], use) == ("layer0", "block0") else "identity")
+        elif use != "experts":
+            assert mmoe[name] == (() if use == "interaction" else choice.options)
 
 
 class Times(nn.Module):

@@ -26,6 +26,7 @@ from automtl_core.training.metrics import TaskMetrics
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.halving import Halving, HalvingSettings, Rung
 from automtl_strategies.last_round import LastRound, LastRoundSettings, RandomSearch, RandomSettings, Together
+from automtl_testing.requirements import same_weights
 from automtl_testing.samples import binary_metrics
 
 from .small import Watch, problem, script
@@ -81,12 +82,6 @@ def alone(halving, name):
     fit.run(watch)
     fit.restore_best()
     return fit, watch.reports
-
-
-def assert_same(one, other):
-    left, right = one.state_dict(), other.state_dict()
-    assert left.keys() == right.keys()
-    assert all(torch.equal(left[name], right[name]) for name in left)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +193,7 @@ def test_the_winner_is_trained_as_if_it_had_been_alone(count):
     ((name, network),) = halving.run(watch).items()
     torch.manual_seed(98)
     expected, reports = alone(halving, name)
-    assert_same(network, expected.network)
+    assert same_weights(network.state_dict(), expected.network.state_dict())
     result = halving.results[name]
     assert (result.best_epoch, result.metrics) == (expected.best_epoch, expected.best)
     ours = [report for report in watch.reports if report.phase == name]

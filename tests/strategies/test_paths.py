@@ -13,6 +13,7 @@ from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import EventHandler
 from automtl_strategies import paths as module
 from automtl_strategies.paths import Paths, PathSettings, probes
+from automtl_testing.requirements import same_weights
 
 from .small import Watch, problem
 
@@ -43,11 +44,6 @@ def script(paths, losses):
 
 def weights(supernet):
     return {name: p.detach().clone() for name, p in supernet.state_dict().items()}
-
-
-def assert_same(one, other):
-    assert one.keys() == other.keys()
-    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_only_weights_of_the_drawn_path_move():
@@ -122,8 +118,8 @@ def test_a_stage_ends_and_leaves_its_best_weights(settings, losses, epochs, best
     assert len(kept) == epochs
     assert (paths.best_epoch, paths.best_loss) == (best, pytest.approx(losses[best - 1]))
     assert not torch.equal(*(epoch["network.tasks.0.tower.1.weight"] for epoch in (kept[1], kept[3])))
-    assert_same(weights(paths.supernet), kept[best - 1])
-    assert_same(weights(paths.relaxed.supernet), kept[best - 1])
+    assert same_weights(weights(paths.supernet), kept[best - 1])
+    assert same_weights(weights(paths.relaxed.supernet), kept[best - 1])
 
 
 @pytest.mark.parametrize(("steps", "epochs", "expected"), [(8, 30, 2), (9, 30, 3), (200, 2, 2), (1, 30, 1)])
@@ -195,7 +191,7 @@ def test_once_narrowed_the_best_is_that_of_the_decisions():
     assert watch.reports[0].fixed == {BLOCK: "identity"}
     assert not torch.equal(*(w["network.tasks.0.tower.1.weight"] for w in (weights(paths.supernet), before)))
     paths.restore_best()
-    assert_same(weights(paths.supernet), before)
+    assert same_weights(weights(paths.supernet), before)
 
 
 @pytest.mark.parametrize("settings", [{"epochs": 3}, {"narrow": True, "epochs": 2}])
@@ -211,7 +207,7 @@ def test_a_state_goes_on_to_the_same_weights(tmp_path, settings):
     for paths in (whole, rest):
         paths.train("supernet", EventHandler())
     assert (rest.epoch, rest.best_epoch, rest.best_loss) == (whole.epoch, whole.best_epoch, whole.best_loss)
-    assert_same(weights(rest.supernet), weights(whole.supernet))
+    assert same_weights(weights(rest.supernet), weights(whole.supernet))
     assert rest.bounds == whole.bounds
 
 

@@ -101,6 +101,11 @@ def test_the_best_trial_is_the_result_and_all_are_points(searched):
     assert found.evidence == ()
 
 
+def test_without_a_number_of_trials_there_are_thirty(searched):
+    study, _, _ = searched(lambda spec: 0.6, batch=100)
+    assert len(study.candidates) == 30
+
+
 def test_a_setting_may_be_fixed_and_others_are_searched(searched):
     study, _, _ = searched(lambda spec: 0.6, trials=4, fixed=("training.rate",))
     assert {tuple(one.overrides) for one in study.candidates.values()} == {("space",)}
@@ -165,19 +170,6 @@ def test_trials_of_another_process_are_the_same():
     trials = proposed()
     assert (ended.stdout, ended.stderr) == (f"{trials}\n", "")
     assert len({str(overrides) for overrides in trials}) == 12
-
-
-def test_without_a_number_of_trials_there_are_thirty_or_as_many_as_time_allows():
-    def suggest(trial, name):
-        return Training(name, overrides={"x": {"x": trial.suggest_float("x", 0, 1)}})
-
-    def made(batch, spent):
-        return OptunaScheduler(
-            OptunaSettings(batch=batch), Proposals([], Recipe(), suggest=suggest, spent=spent)
-        )
-
-    assert len(made(100, None).ask()) == 30
-    assert made(2, lambda: 1.0).ask() == []
 
 
 def test_messages_of_optuna_are_kept_away_and_its_verbosity_is_restored(capsys):
