@@ -161,17 +161,16 @@ def test_datasets_without_files_that_hold_other_rows_are_prepared_apart(tmp_path
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "dataset given has no raw files, and does not define `content`"),
-        (float("nan"), "dataset given: its content is not JSON"),
-        ({"rows": object()}, "dataset given: its content is not JSON"),
+        (None, "does not define `content`"),
+        (float("nan"), "its content is not JSON"),
+        ({"rows": object()}, "its content is not JSON"),
     ],
 )
 def test_a_dataset_without_files_has_to_say_what_its_content_is(tmp_path, given, rows, content, message):
     dataset = given(rows)
     dataset.content = lambda: content
-    with pytest.raises(PluginError, match=message) as error:
+    with pytest.raises(PluginError, match=message):
         prepare(dataset, "given", None, tmp_path)
-    assert "Given.content" in str(error.value.fix)
 
 
 def test_where_a_task_between_is_not_learned_the_one_before_it_counts(tmp_path, given, rows):
@@ -182,14 +181,6 @@ def test_where_a_task_between_is_not_learned_the_one_before_it_counts(tmp_path, 
             Label("click"), Label("buy", after="click", given="click"), Label("pay", after="buy", given="buy")
         )  # fmt: skip
         assert prepare(dataset, "given", None, tmp_path).schema.tasks == expected
-
-
-def test_decoded_rows_are_those_of_the_raw_file(shop, shop_dir, tmp_path):
-    raw = {tuple(row) for row in pd.read_csv(shop_dir / "shop.csv").itertuples(index=False)}
-    rows = prepare(shop, "shop", shop_dir, tmp_path / "out").decoded(1000)
-    assert list(rows[0]) == ["user", "city", "price", "click", "buy"]
-    assert len({tuple(row.values()) for row in rows}) == len(rows) == 80
-    assert {tuple(row.values()) for row in rows} <= raw
 
 
 ROWS = 300
