@@ -29,21 +29,16 @@ from automtl_testing.samples import sample_part, sample_problem, sample_schema
 GROWER = Grower(BoostingSettings(learning_rate=0.3, leaves=4, rounds=30, patience=5))
 
 
-def rows(seed, count=600):
-    """Return rows of a number that counts, also where it is missing, one of chance, and a category."""
-    draw = np.random.default_rng(seed)
-    columns = np.empty((count, 3), np.float32, order="F")
-    columns[:, :2] = draw.standard_normal((count, 2))
-    columns[draw.random(count) < 0.3, 0] = np.nan
-    columns[:, 2] = draw.integers(0, 8, count)
-    likely = np.isnan(columns[:, 0]) | (columns[:, 0] > 1) | np.isin(columns[:, 2], (2, 5))
-    labels = (draw.random(count) < np.where(likely, 0.9, 0.1)).astype(np.float32)
-    return Rows(columns, labels)
+def rows(seed):
+    """Return rows of a number, missing in some, and of a category from which the label follows."""
+    part = planted(seed, "kind")
+    columns = np.hstack([part.dense, part.ids]).astype(np.float32)
+    return Rows(np.asfortranarray(columns), part.labels[:, 0])
 
 
-def grow(grower=GROWER, kind="binary", train=None, validation=None, going_on=lambda share: True, seed=0):
-    train, validation = rows(1) if train is None else train, rows(2) if validation is None else validation
-    return grower.grow(task_kind(kind), train, validation, [2], seed, going_on)
+def grow(validation=None, going_on=lambda share: True):
+    validation = rows(2) if validation is None else validation
+    return GROWER.grow(task_kind("binary"), rows(1), validation, [1], 0, going_on)
 
 
 def test_growing_stops_where_validation_gets_no_better_and_keeps_the_best():
@@ -57,7 +52,7 @@ def test_growing_stops_where_validation_gets_no_better_and_keeps_the_best():
 
 
 def test_where_validation_does_not_tell_there_are_as_many_trees_as_patience():
-    for labels in (np.zeros(600, np.float32), np.ones(600, np.float32)):
+    for labels in (np.zeros(800, np.float32), np.ones(800, np.float32)):
         grown = grow(validation=Rows(rows(2).columns, labels))
         assert (grown.rounds, grown.score) == (5, -np.inf)
     nobody = Rows(rows(2).columns[:0], np.empty(0, np.float32))
