@@ -1,7 +1,5 @@
 """Columns become texts, numbers, lists and cells, as DuckDB and preparation would have it."""
 
-from dataclasses import dataclass
-
 import duckdb
 import numpy as np
 import pandas as pd
@@ -10,7 +8,6 @@ import pytest
 from automtl_core.data.encoder import Encoder
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.fields.encode import (
-    FieldEncoder,
     WrongValueError,
     encode,
     file_name,
@@ -21,27 +18,15 @@ from automtl_core.fields.encode import (
     read_encoder,
     texts,
 )
-from automtl_core.fields.field import FieldKind, FieldLearner, Read
 from automtl_core.fields.kinds import BUILT_IN
-from automtl_core.fields.lookup import Entries, Lookup, bins_of, cells_of, hashes_of, lookups_of, mixed
+from automtl_core.fields.lookup import Entries, Lookup, bins_of, cells_of, hashes_of, mixed
 from automtl_core.fields.numeric import Scale
 from automtl_core.fields.sparse import BagEncoder, Hashed
 from automtl_export.encoder import exported, source
 from automtl_export.exporter import inputs
 
-TEXTS = ["a", "ünï", "-5", "日本\n", " ", "9223372036854775807", "x" * 1000, "true"]
+TEXTS = ["a", "ünï", "7.0", "日本\n", " ", "9223372036854775807", "x" * 1000, "true"]
 CITIES = ["köln", None, "new", "", "5", "köln"]
-
-
-@pytest.mark.parametrize("buckets", [1, 2, 7, 1000, 2**31 - 2])
-def test_hashes_are_those_of_duckdb(buckets):
-    values = [*TEXTS, *map(str, range(-50, 50))]
-    db = duckdb.connect()
-    rows = db.execute(
-        "SELECT md5_number_lower(value) % ? + 1 FROM (SELECT unnest(?) AS value)", [buckets, values]
-    )
-    assert [hashed(value, buckets) for value in values] == [row[0] for row in rows.fetchall()]
-    assert hashed("", buckets) == 0
 
 
 def test_names_of_fields_are_names_of_files(tmp_path):
@@ -69,18 +54,11 @@ def test_texts(column):
     assert texts(column) == ["köln", "", "new", "", "5", "köln"]
 
 
-@pytest.mark.parametrize(
-    "column",
-    [
-        [5, None, -5, 6],
-        np.array([5.0, np.nan, -5.0, 6.0]),
-        np.array([5, np.nan, -5, 6], dtype=np.float32),
-        pd.Series([5, None, -5, 6], dtype="Int64"),
-        ["5", "", "-5", "6"],
-    ],
-)
-def test_integers_with_gaps(column):
-    assert texts(column) == ["5", "", "-5", "6"]
+def test_integers_with_gaps():
+    column = [5, None, -5, 6]
+    for kind in (object, float, np.float32, "Int64"):
+        assert texts(pd.Series(column, dtype=kind)) == ["5", "", "-5", "6"]
+    assert texts(column) == texts(["5", "", "-5", "6"]) == ["5", "", "-5", "6"]
 
 
 def test_texts_of_integers_as_data_frames_write_them_and_as_no_float_holds_them():
@@ -96,9 +74,7 @@ def test_truth_values_fractions_and_times_are_written_as_duckdb_writes_them():
     assert texts([True, False, 1, 0.5]) == ["1", "0", "1", "0.5"]
     assert texts([1.0, 0.5, None], exact=True) == ["1.0", "0.5", ""]
     assert texts(pd.Series([0.1, 2.0], dtype="float32")) == ["0.1", "2"]
-    with pytest.raises(
-        WrongValueError, match=r"row 1 .*1\.7e\+09.* is a number of single precision, which has"
-    ):
+    with pytest.raises(WrongValueError, match=r"row 1 .*1\.7e\+09.* is a number of single precision"):
         texts(pd.Series([2.0, 1.7e9], dtype="float32"))
     assert texts(np.array([True, False])) == ["1", "0"]
     assert texts(pd.Series(pd.to_datetime(["2024-01-31"]))) == ["2024-01-31 00:00:00"]
@@ -106,9 +82,8 @@ def test_truth_values_fractions_and_times_are_written_as_duckdb_writes_them():
 
 @pytest.mark.parametrize("wrong", [["a"], ("a",), {"a"}, {"a": 1}, b"a"])
 def test_a_field_takes_one_value_a_row(wrong):
-    with pytest.raises(WrongValueError, match=r"column 'city', row 2 .*is not one value") as error:
+    with pytest.raises(WrongValueError, match=r"column 'city', row 2 .*is not one value"):
         encode("city", Hashed(3), {"city": ["x", None, wrong]})
-    assert error.value.fix == "give one text or integer for each row"
 
 
 @pytest.mark.parametrize(
@@ -127,23 +102,15 @@ def test_numbers(column, expected):
     np.testing.assert_array_equal(numbers(column), expected)
 
 
-@pytest.mark.parametrize(
-    ("column", "held"),
-    [
-        (["1", "abc"], "'abc'"),
-        ([1, np.inf], "inf"),
-        ([1, 1e200], "1e.200"),
-        (np.array([0.0, -np.inf]), ".*-inf"),
-        (["2", "nan"], "'nan'"),
-        ([3, [1]], r"\[1\]"),
-        ([[3], [1]], r"\[3\]"),
-    ],
-)
-def test_what_is_no_number_is_named(column, held):
-    with pytest.raises(WrongValueError, match=rf"{held}\)? is not a number of at most 1e\+38") as error:
-        numbers(column)
-    assert error.value.row == (0 if column[0] == [3] else 1)
-    assert error.value.fix == "give a number, or None for a blank"
+@pytest.mark.parametrize("wrong", ["abc", np.inf, 1e200, -np.inf, "nan", [1]])
+def test_what_is_no_number_is_named(wrong):
+    for row, column in enumerate(([wrong, 1], ["2", wrong])):
+        with pytest.raises(WrongValueError, match=r"is not a number of at most 1e\+38") as error:
+            numbers(column)
+        assert error.value.row == row
+    if isinstance(wrong, float):
+        with pytest.raises(WrongValueError, match="is not a number"):
+            numbers(np.array([0.0, wrong]))
 
 
 def test_lists():
@@ -162,28 +129,6 @@ def test_a_number_may_stand_for_blanks_and_an_unknown_kind_is_refused(tmp_path):
     assert filled(values, None) is values
     with pytest.raises(ValueError, match="no plugin registers the kind of field 'pickle'"):
         read_encoder({"kind": "pickle"}, tmp_path, BUILT_IN)
-
-
-@dataclass(frozen=True)
-class Length(FieldEncoder):
-    """Ids by the length of two texts."""
-
-    size: int = 9
-    kind = "length"
-
-    def encode(self, first, second):
-        return np.array([len(one) + len(two) for one, two in zip(first, second, strict=True)])
-
-
-def test_a_learner_of_nothing_encodes_chunks_and_a_kind_needs_a_learner():
-    learner = FieldLearner({"a": Read("text"), "b": Read("number")}, Length())
-    learner.see({})
-    chunk = {"automtl:text of a": ["x", ""], "b": ["yy", "z"], "a": [1, 0]}
-    assert learner.learn(None) == Length()
-    assert learner.encode(chunk).tolist() == [3, 1]
-    assert not learner.constant
-    with pytest.raises(TypeError, match="learner"):
-        FieldKind("user")
 
 
 SCHEMA = Schema(
@@ -224,17 +169,18 @@ def test_values_are_taken_as_a_run_takes_them(tmp_path):
     assert np.isnan(found["dense"]).tolist() == [[k in (2, 3, 4), False] for k in range(8)]
 
 
-HASHED = ["", "a", "7", "07", "7.0", "köln\n", "日本", "a" * 1000, "a"]
-
-
-def test_a_text_has_the_hash_that_preparation_computes():
+def test_a_text_has_the_hash_that_duckdb_computes_in_preparation():
+    values = [*TEXTS, *map(str, range(-50, 50))]
+    query = "SELECT md5_number_lower(text) FROM (SELECT unnest(?) AS text)"
     with duckdb.connect() as db:
-        query = "SELECT md5_number_lower(text) FROM (SELECT unnest(?) AS text)"
-        expected = [value for (value,) in db.execute(query, [HASHED]).fetchall()]
-    found = hashes_of(HASHED)
-    assert found.tolist() == [0, *expected[1:]]
-    assert len({*found.tolist()}) == len({*HASHED})
+        rows = db.execute(query, [values]).fetchall()
+    expected = [value for (value,) in rows]
+    assert hashes_of(["", *values]).tolist() == [0, *expected]
+    assert len({*expected}) == len({*values})
     assert hashes_of(["\ud800"]).dtype == np.uint64, "half of a surrogate pair"
+    for buckets in (1, 2, 7, 1000, 2**31 - 2):
+        assert [hashed(value, buckets) for value in values] == [one % buckets + 1 for one in expected]
+        assert hashed("", buckets) == 0
 
 
 def test_integers_have_hashes_of_their_own_of_any_type():
@@ -291,7 +237,3 @@ def test_without_cells_all_examples_have_the_numbers_of_no_rows(value):
     empty = Lookup(("a",), {}, np.empty(0, np.uint64), NUMBERS[2:])
     assert empty({"a": Entries(np.full(2, value, np.uint64))}, {}).tolist() == [[0.5, 5]] * 2
     assert empty({"a": Entries(np.empty(0, np.uint64))}, {}).shape == (0, 2)
-
-
-def test_an_export_without_aggregates_needs_no_arrays(tmp_path):
-    assert lookups_of({}, tmp_path) == []

@@ -23,38 +23,26 @@ def test_scaled_numbers_come_back(scaling):
 
 
 @pytest.mark.parametrize(
-    ("scaling", "scale"),
-    [
-        ("standard", Scale("standard", 3.0, 1.0, 9.0, 2.0, 4.0)),
-        ("minmax", Scale("minmax", 2.0, 2.0, 9.0, 2.0, 4.0)),
-        ("log", Scale("log", np.log(15) / 2, np.log(5 / 3) / 2, 9.0, 2.0, 4.0)),
-    ],
+    ("scaling", "offset", "width"),
+    [("standard", 3, 1), ("minmax", 2, 2), ("log", np.log(15) / 2, np.log(5 / 3) / 2)],
 )
-def test_a_scale_is_of_what_was_seen(scaling, scale):
+def test_a_scale_is_of_what_was_seen(scaling, offset, width):
     seen = Moments()
     seen.add(Scale(scaling, 0.0, 1.0).encode(np.array([2.0, 4.0])))
-    assert list(vars(seen.scale(scaling, 9.0)).values())[1:] == pytest.approx(list(vars(scale).values())[1:])
+    found = [*vars(seen.scale(scaling, 9.0)).values()]
+    assert found == [scaling, *(pytest.approx(value) for value in (offset, width, 9.0, 2.0, 4.0))]
     assert Moments().scale(scaling) == Scale(scaling, 0.0, 1.0)
 
 
-def test_moments_of_chunks_are_those_of_the_whole():
-    values = np.random.default_rng(0).normal(1e6, 3, 10_000)
-    seen = Moments()
-    for chunk in np.array_split(values, [0, 1, 2, 500, 501, 9000]):
-        seen.add(chunk)
-    assert (seen.mean, seen.deviation) == (pytest.approx(values.mean()), pytest.approx(values.std()))
-    assert (seen.low, seen.high, seen.count) == (values.min(), values.max(), 10_000)
-
-
-def test_weighted_moments_are_those_of_copies():
-    draw = np.random.default_rng(0)
-    values, times = draw.normal(1e6, 3, 1000), draw.integers(1, 4, 1000)
-    seen, repeated = Moments(), Moments()
-    for chunk, weights in zip(np.array_split(values, 3), np.array_split(times, 3), strict=True):
-        seen.add(chunk, weights.astype(float))
-    repeated.add(np.repeat(values, times))
-    assert (seen.mean, seen.deviation) == pytest.approx((repeated.mean, repeated.deviation), rel=1e-12)
-    assert (seen.low, seen.high, seen.count) == (repeated.low, repeated.high, times.sum())
+@pytest.mark.parametrize("weighted", [False, True])
+def test_moments_of_chunks_are_those_of_the_whole_and_weights_count_as_copies(weighted):
+    random, cuts = np.random.default_rng(0), [0, 1, 2, 500, 501, 9000]
+    values, times = random.normal(1e6, 3, 10_000), random.integers(1, 4 if weighted else 2, 10_000)
+    seen, copies = Moments(), np.repeat(values, times)
+    for chunk, weights in zip(np.array_split(values, cuts), np.array_split(times, cuts), strict=True):
+        seen.add(chunk, weights.astype(float)) if weighted else seen.add(chunk)
+    assert (seen.mean, seen.deviation) == pytest.approx((copies.mean(), copies.std()), rel=1e-9)
+    assert (seen.low, seen.high, seen.count) == (values.min(), values.max(), len(copies))
 
 
 def test_edges_part_numbers_evenly_by_quantiles_and_fewer_where_numbers_repeat():
@@ -126,44 +114,35 @@ def ids(part, values):
     return encode("hour", PartOfTime("at", part), {"at": values}).tolist()
 
 
-@pytest.mark.parametrize(
-    "written",
-    [
-        *(
-            NOON,
-            "2024-01-31T12:30:00Z",
-            "2024-01-31 14:30+02:00",
-            "2024-01-31 10:00 -0230",
-            "2024/1/31 12:30",
-        ),
-        *("1706704200", "1706704200.5", "1706704200000", "1706704200000000", "1706704200000000000"),
+FORMS = {
+    (1706704200, 13): [
+        *(NOON, "2024-01-31T12:30:00Z", "2024-01-31 14:30+02:00", "2024-01-31 10:00 -0230"),
+        *("2024/1/31 12:30", "1706704200", "1706704200.5"),
+        *("1706704200000", "1706704200000000", "1706704200000000000"),
     ],
-)
-def test_times_in_every_form(written):
-    assert seconds(written) == pytest.approx(1706704200, abs=1)
-    assert ids("hour", [written]) == [13]
-    assert ids("weekday", [written]) == [3]
-
-
-@pytest.mark.parametrize("written", ["2024-01-31", "20240131", "20240131.0"])
-def test_dates(written):
-    assert seconds(written) == 1706659200
-    assert (ids("hour", [written]), ids("weekday", [written])) == ([1], [3])
+    (1706659200, 1): ["2024-01-31", "20240131", "20240131.0"],
+    (None, 0): ["soon", "2024-02-30", "2024-01-31 25:00", "inf", "nan", "1_0", "1e39", ""],
+}
+"""Seconds and the id of the hour -> the forms in which a time is written; those of no time."""
 
 
 @pytest.mark.parametrize(
-    "written", ["soon", "2024-02-30", "2024-01-31 25:00", "inf", "nan", "1_0", "1e39", ""]
+    ("expected", "hour", "written"), [(*found, one) for found, forms in FORMS.items() for one in forms]
 )
-def test_what_is_no_time(written):
-    assert seconds(written) is None
-    assert ids("hour", [written]) == [0]
+def test_times_in_every_form(expected, hour, written):
+    assert seconds(written) == (expected and pytest.approx(expected, abs=1))
+    assert (ids("hour", [written]), ids("weekday", [written])) == ([hour], [3 if hour else 0])
 
 
-def test_values_of_frames():
+def test_values_of_frames_and_of_an_export():
     at = pd.to_datetime(pd.Series([NOON, None]))
     assert ids("hour", at) == [13, 0]
     assert ids("hour", [datetime(2024, 1, 31, 12, tzinfo=UTC), None, float("nan")]) == [13, 0, 0]
     assert ids("weekday", at.to_numpy()[:1]) == [3]
+    names = {"__name__": "encode"}
+    exec(source([PartOfTime("at", "hour")]), names)  # noqa: S102 - the code of this project
+    exported = names["PartOfTime"]("at", "hour")
+    assert names["encode"]("hour", exported, {"at": [NOON, "1706704200000", None]}).tolist() == [13, 13, 0]
 
 
 @pytest.mark.parametrize("part", ["hour", "weekday"])
@@ -172,20 +151,20 @@ def test_examples_have_their_ids(part):
     every = list(range(encoder.size))
     assert ids(part, encoder.examples("hour", every)["at"]) == every
     assert len({*encoder.decode(every)}) == encoder.size
+    assert [*TimePart("at").reads(), *TimePart("hour", "at").reads()] == ["at", "at"]
 
 
-def test_the_declaration():
-    assert list(TimePart("hour").reads()) == ["hour"]
-    assert list(TimePart("hour", "at").reads()) == ["at"]
-    assert list(TimePart("hour", "at", "minute").faults())
-    assert not list(TimePart("hour", "at", "weekday").faults())
-
-
-def test_an_export_has_the_same_ids():
-    names = {"__name__": "encode"}
-    exec(source([PartOfTime("at", "hour")]), names)  # noqa: S102 - the code of this project
-    exported = names["PartOfTime"]("at", "hour")
-    assert names["encode"]("hour", exported, {"at": [NOON, "1706704200000", None]}).tolist() == [13, 13, 0]
+@pytest.mark.parametrize(
+    ("field", "faulty"),
+    [
+        (TimePart("hour", "at", "minute"), True),
+        (TimePart("hour", "at", "weekday"), False),
+        (Vectors("item", "item"), True),
+        (Vectors("item", ""), True),
+    ],
+)
+def test_faults_of_declarations(field, faulty):
+    assert bool(list(field.faults())) == faulty
 
 
 VECTORS = {"b": [1.0, 4.0], "c": [3.0, 0.0], "new": [2.0, 2.0]}
@@ -257,8 +236,3 @@ def test_the_encoder_is_restored_from_its_files(learner, tmp_path):
     again = VectorIds.from_json(value, tmp_path / "item.txt", {})
     assert again == encoder
     assert np.array_equal(again.vectors(), encoder.vectors())
-
-
-@pytest.mark.parametrize(("name", "column"), [("item", "item"), ("item", "")])
-def test_a_field_needs_a_column_with_another_name(name, column):
-    assert list(Vectors(name, column).faults())

@@ -59,6 +59,7 @@ TYPES = {"a": INTEGER, "b": TEXT, "c": NUMBER, "d": UNUSED}
 SOME = RawFile("log.csv", {"user": INTEGER, "tags": Column("text", optional=True)}, others=True)
 BREAK = RawFile("log.csv", {"user": TEXT, "item\nid": TEXT})
 ROWS = [(1, "a", 0), (2, "b", 1)]
+SOUND = b"user,tags,click\n1,a,0\n2,b,1\n"
 
 
 @pytest.mark.parametrize(
@@ -76,10 +77,53 @@ ROWS = [(1, "a", 0), (2, "b", 1)]
         (SOME, b"TAGS,user,tags\na,5,b\n", [(5, "b")]),
         (RawFile("log.tsv", COLUMNS, separator="\t"), b"user\ttags\tclick\n5\ta,b\t1\n", [(5, "a,b", 1)]),
         *((CUT, b"1,a,0\n2,b,1\n" + tail, ROWS) for tail in (b"3", b"3,c", b"3,c\n")),
+        *((LOG, content, ROWS) for content in (SOUND, b"\xef\xbb\xbf" + SOUND, SOUND.decode().encode("utf-16"))),
+        (LOG, MIXED, ROWS),
+        (LOG, b"user,tags,click\n\n1,a,0\n\r\n2,b,1\n\n\r\n", ROWS),
     ],
 )  # fmt: skip
 def test_values_have_their_types_and_blanks_are_null(folders, file, content, rows):
     assert read(folders, content, file) == (rows, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "fix"),
+    [
+        (SOUND.decode().encode("utf-16-be"), ":1: holds NUL", "convert it to UTF-8"),
+        (SOUND.decode().encode("utf-32"), ":1: holds UTF-32", "iconv -f UTF-32"),
+        (SOUND.replace(b"\n", b"\r"), ":1: its lines end in carriage returns", "line feeds"),
+        (b"", ":1: the file is empty", "get a complete copy"),
+        (b"1,a,0\n2,b,1\n", ':1: no header: .*: "1,a,0"', "let the first line be user,tags,click"),
+        (b"\n" + SOUND, ":1: the first line is blank", "let the first line be user,tags,click"),
+        (gzip.compress(SOUND), ":1: holds gzip data", "name end in .gz"),
+        (b'{"user": "u", "item": 1}\n', ":1: holds JSON", "write it as CSV or Parquet"),
+        (b'[\n {"user": 1}]', ":1: holds JSON", "write it as CSV or Parquet"),
+        (b'[{"user": 1}]', ":1: holds JSON", "write it as CSV or Parquet"),
+        (b"[[1, 2]]", ":1: holds JSON", "write it as CSV or Parquet"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_with_a_remedy(folders, content, message, fix):
+    for most in (None, 100):
+        with pytest.raises(DataError, match=f"log.csv{message}") as error:
+            read(folders, content, most=most)
+        assert fix in error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("odd", "reason"),
+    [
+        (b"3,c", 'expected 3 columns, found 2: "3,c"'),
+        ("3,café,1".encode("latin-1"), r'tags: not UTF-8: "3,caf\\xe9,1"'),
+        (b'3,"c,1', "tags: a quoted value does not end"),
+        (bytes(512), "user: holds a NUL byte"),
+    ],
+)
+def test_a_faulty_row_is_refused_or_left_out(folders, odd, reason):
+    content = b"user,tags,click\n1,a,0\n" + odd + b"\n2,b,1\n"
+    with pytest.raises(DataError, match=f"log.csv:3: {reason}"):
+        read(folders, content)
+    rows, rejected = read(folders, content, most=1)
+    assert (rows, [fault.line for _, fault in rejected]) == (ROWS, [3])
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
@@ -106,19 +150,23 @@ def test_other_rows_may_be_at_fault_above_a_cut_last_line(folders, tail):
     assert [fault.line for _, fault in rejected] == [2]
 
 
-@pytest.mark.parametrize("stem", ["log[1]", "log?", "lo*g"])
+@pytest.mark.parametrize("name", ["a[1]", "a?", "*", "[!b]"])
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_signs_of_patterns_in_a_name_stand_for_themselves(folders, stem, suffix):
-    data, work = folders
-    for n, name in enumerate((stem, "log1", "loXg")):
+def test_signs_of_patterns_in_names_of_files_and_folders_stand_for_themselves(tmp_path, name, suffix):
+    paths = [tmp_path / folder / f"{stem}.{suffix}" for folder in (name, "a1") for stem in (name, "a1")]
+    for n, path in enumerate(paths):
+        path.parent.mkdir(exist_ok=True)
         table = duckdb.sql(f"SELECT {n} AS \"user\", 'a' AS tags, 1 AS click")
         write = table.write_csv if suffix == "csv" else table.write_parquet
-        write(str(data / "draft"))
-        (data / "draft").rename(data / f"{name}.{suffix}")
-    file = RawFile(f"{stem}.{suffix}", COLUMNS)
-    with connect(data, work) as db:
-        load(db, "log", [source_of(data / file.path, file, data)], work, None)
+        write(str(tmp_path / "draft"))
+        (tmp_path / "draft").rename(path)
+    (work := tmp_path / name / "work").mkdir()
+    file = RawFile(paths[0].name, COLUMNS)
+    with connect(tmp_path / name, work) as db:
+        load(db, "log", [source_of(paths[0], file, tmp_path / name)], work, None)
         assert db.table("log").fetchall() == [(0, "a", 1)]
+        with pytest.raises(duckdb.PermissionException):
+            db.sql(f"FROM '{paths[-1]}'")
 
 
 AMID = b'1,"a",0\n' * 1000 + b'2,"b"\n' + b'1,"a",0\n' * 1000
@@ -189,15 +237,6 @@ def test_text_in_another_encoding_is_to_be_converted(tmp_path, share):
     assert "dataset.encoding: cp1252" in error.fix
 
 
-@pytest.mark.parametrize(
-    "text", ['{"user": "u", "item": 1}\n', '[\n {"user": 1}]', '[{"user": 1}]', "[[1, 2]]"]
-)
-def test_json_is_to_be_written_otherwise(tmp_path, text):
-    error = refusal(tmp_path, [text], RawFile("log.csv", {"click": BIT}))
-    assert "holds JSON" in str(error)
-    assert error.fix == "write it as CSV or Parquet"
-
-
 def test_a_name_of_the_settings_is_corrected_there(tmp_path):
     columns = {"user": Column(setting="dataset.sparse"), "clik": Column(setting="dataset.labels")}
     error = refusal(tmp_path, ["user,item,click", "u,1,1"], RawFile("log.csv", columns, others=True))
@@ -213,6 +252,12 @@ def test_rows_that_are_left_out_count_over_all_tables(shop, shop_dir, tmp_path):
     with workshop(shop_dir, tmp_path, None) as (db, work_dir):
         assert [each.fault.line for each in read_tables(db, two, sources, work_dir, silent)] == [2, 2]
     with workshop(shop_dir, tmp_path, None) as (db, work_dir), pytest.raises(DataError, match="price"):
+        read_tables(db, one, sources, work_dir, silent)
+    source.path.write_text("user,city,price,click,buy\n")
+    with (
+        workshop(shop_dir, tmp_path, None) as (db, work_dir),
+        pytest.raises(DataError, match="holds no rows"),
+    ):
         read_tables(db, one, sources, work_dir, silent)
 
 

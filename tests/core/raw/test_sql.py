@@ -17,7 +17,6 @@ from automtl_core.raw.sql import (
     date_of,
     form_of,
     literal,
-    one_file,
     quoted,
     typed_time,
     value_and_test,
@@ -169,21 +168,6 @@ def test_too_little_memory_says_how_to_allow_more(tmp_path):
     with pytest.raises(OutOfMemoryError) as error, connect(None, tmp_path, "20MiB", 1) as db:
         db.execute("SELECT list(i) FROM range(50000000) t(i)").fetchall()
     assert "AUTOMTL_MEMORY_LIMIT" in error.value.fix
-
-
-@pytest.mark.parametrize("name", ["a[1]", "a*", "a?", "[!a]"])
-def test_a_folder_may_have_signs_of_patterns_in_its_name(name, tmp_path):
-    folder = tmp_path / name
-    work = folder / "work"
-    work.mkdir(parents=True)
-    (tmp_path / "a1").mkdir()
-    for each, value in ((folder, "mine"), (tmp_path / "a1", "other")):
-        (each / "t.csv").write_text(f"x\n{value}\n")
-    with connect(folder, work) as db:
-        assert db.read_csv(one_file(folder / "t.csv"), header=True).fetchall() == [("mine",)]
-        db.execute("CREATE TABLE made AS SELECT 1")
-        with pytest.raises(duckdb.PermissionException):
-            db.read_csv(str(tmp_path / "a1" / "t.csv"), header=True).fetchall()
 
 
 def test_a_folder_called_as_the_home_folder_is_no_other(tmp_path, monkeypatch):
