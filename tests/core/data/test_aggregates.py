@@ -178,23 +178,6 @@ def test_numbers_equal_a_slow_loop(key, name, chunk, monkeypatch):
     assert made.of_part(found, schema) is found, "its numbers are there"
 
 
-@pytest.mark.parametrize("name", ["time", "random", "users"])
-def test_labels_of_chance_stay_chance_and_a_row_that_saw_itself_would_know_them(name):
-    random, count = np.random.default_rng(0), 6000
-    ids, labels = random.integers(1, 400, (count, 1)), random.integers(2, size=(count, 1))
-    part = Part(ids.astype(np.int32), np.zeros((count, 0), np.float32), labels.astype(np.float32))
-    schema = Schema((SparseField("user", 400),), (), (Task("click"),))
-    schema = schema.encoded(plain().with_answers(aggregates=("user",)))
-    times, users = np.arange(count) // 3 + 0.0, random.integers(1, 900, count).astype(np.int32)
-    rule = rule_of(count, times if name == "time" else None, 0.0, users if name == "users" else None)
-    out = np.empty((count, 2), np.float32)
-    made = fit(part, schema, rule, out)
-    of_all = made.numbers({"user": part.entries(0)}, {}, count)
-    earlier, all_rows = (np.corrcoef(told[:, 0], labels[:, 0])[0, 1] for told in (out, of_all))
-    assert abs(earlier) < 0.05
-    assert all_rows > 0.2
-
-
 def test_a_field_that_tells_nothing_is_not_made_large():
     labels = np.random.default_rng(0).integers(2, size=(5000, 1)).astype(np.float32)
     part = Part(np.ones((5000, 1), np.int32), labels[:, :0], labels)

@@ -7,16 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.event_log import (
-    events_of_file,
-    label_of,
-    new_events,
-    order_by_time,
-    order_of,
-    outcome_of,
-    sorted_events,
-    spans,
-)
+from automtl_core.data.event_log import events_of_file, label_of, new_events, outcome_of, spans
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, History, Label, Sparse
 from automtl_core.dataset.declarations import EventFacts
 from automtl_core.errors import DataError, FaultyRowError
@@ -63,24 +54,6 @@ def test_numbers_in_place_of_texts_are_refused():
     with pytest.raises(DataError, match="the events hold 0 and 1 as click, and the training rows texts"):
         events(LOGGED, ("a", "x", "7", "1", 1), ("a", "x", "8", "0", 1))
     assert len(events(LOGGED, ("a", "x", "7", "no", 1))) == 1
-
-
-@pytest.mark.parametrize(
-    ("known", "items"),
-    [
-        (None, ["10", "9", None]),
-        (EventFacts("number", (0.0, 1.0), ("item",), {}), ["9", "10", None]),
-        (EventFacts("number", (0.0, 1.0), ("item",), {"item": 7}), ["9", "10", None]),  # buckets 1 and 4
-    ],
-)
-def test_events_at_one_time_are_in_one_order(known, items):
-    history = replace(LOGGED, outcomes=(), facts=known)
-    order = {"item": order_of(history, "item", "item")}
-    with duckdb.connect() as db:
-        db.sql("""SELECT 1 AS "user", 2.0 AS "at", unnest([NULL, '10', '9']) AS item""").create("log")
-        by_time = order_by_time(history, order)
-        query = sorted_events(history, "log", '"user"', '"at"', {"item": "item"}, by_time)
-        assert [item for *_, item in db.execute(query).fetchall()] == items
 
 
 def test_the_events_of_a_row_are_those_before_it():
@@ -141,8 +114,6 @@ def test_no_event_is_said_and_dates_are_seconds():
     rows = pd.DataFrame({"user": ["a"], "at": ["2024-01-02"], "item": "x"})
     log = LOG.head(1).assign(at="2024-01-01 23:00:00")
     assert new(rows, log).lists(0, 1)["past:automtl:age"] == [[3600.0]]
-    rows, log = rows.assign(at="2024-01-02 00:00+02:00"), log.assign(at="2024-01-01 23:00:00 +05")
-    assert new(rows, log).lists(0, 1)["past:automtl:age"] == [[4 * 3600.0]]
 
 
 @pytest.mark.parametrize(

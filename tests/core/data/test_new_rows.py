@@ -14,24 +14,11 @@ import pytest
 
 from automtl_core.data.frames import NewExamples, frame_rows, with_events
 from automtl_core.data.known import Seen, digest_of, of_numbers, of_texts, of_times, of_values
-from automtl_core.data.lists import columns_of_rows, lists_of_rows, together
 from automtl_core.data.new_rows import check_output, new_rows, predictions_file
-from automtl_core.dataset.dataset import (
-    BIT,
-    TEXT,
-    UNUSED,
-    Bag,
-    Column,
-    Dataset,
-    Dense,
-    Label,
-    RawFile,
-    Sparse,
-)
+from automtl_core.dataset.dataset import BIT, Bag, Column, Dataset, Dense, Label, RawFile, Sparse
 from automtl_core.dataset.declarations import History
-from automtl_core.dataset.lists import Lists
 from automtl_core.dataset.recorded import RecordedDataset, RowFormat
-from automtl_core.errors import DataError, FaultyRowError, InputMissingError, RunExistsError, UsageError
+from automtl_core.errors import DataError, InputMissingError, RunExistsError, UsageError
 from automtl_core.fields.field import Read
 
 
@@ -83,7 +70,6 @@ def test_rows_come_in_their_order_in_chunks_of_the_size_that_is_asked_for(file, 
         chunks = list(rows.chunks(300))
     assert [len(chunk) for chunk in chunks] == [300] * 133 + [101]
     assert [int(u) for chunk in chunks for u in chunk["user"]] == list(range(40_001, 0, -1))
-    assert list(chunks[0]["tags"].iloc[0]) == ["a", "b"]
 
 
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
@@ -205,6 +191,9 @@ def good(**changes):
 
 
 DATES = pd.to_datetime(["2024-01-31", "2024-01-31 10:00:00.5", None], format="mixed")
+NANOSECONDS = pd.to_datetime(["2024-01-31 10:00:00.123456789"])
+DOUBLES = ["1.0", "0.1", "1000000000000000.0", "1e+16", "1e-05", "1e+300", "inf", None, "-0.0"]
+SINGLES = ["1.0", "0.1", "1000000000000000.0", "1e+16", "0.0001", None]
 TEXTS = {
     "text": (pd.Series(["a", "", None, "nan", " b "]), ["a", None, None, "nan", " b "]),
     "boolean": (pd.Series([True, False]), ["1", "0"]),
@@ -212,19 +201,10 @@ TEXTS = {
     "objects of truth": (pd.Series([True, None], dtype=object), ["1", None]),
     "integer": (pd.Series([7, -1]), ["7", "-1"]),
     "integer with gaps": (pd.Series([2**60 + 1, None], dtype="Int64"), [str(2**60 + 1), None]),
-    "double": (
-        pd.Series([1.0, 0.1, 1e15, 1e16, 1e-5, 1e300, np.inf, np.nan, -0.0]),
-        ["1.0", "0.1", "1000000000000000.0", "1e+16", "1e-05", "1e+300", "inf", None, "-0.0"],
-    ),
-    "single": (
-        pd.Series([1.0, 0.1, 1e15, 1e16, 1e-4, np.nan], dtype="float32"),
-        ["1.0", "0.1", "1000000000000000.0", "1e+16", "0.0001", None],
-    ),
+    "double": (pd.Series(DOUBLES, dtype="float64"), DOUBLES),
+    "single": (pd.Series(SINGLES, dtype="float32"), SINGLES),
     "moment": (pd.Series(DATES), ["2024-01-31 00:00:00", "2024-01-31 10:00:00.5", None]),
-    "nanoseconds": (
-        pd.Series(pd.to_datetime(["2024-01-31 10:00:00.123456789"])),
-        ["2024-01-31 10:00:00.123456789"],
-    ),
+    "nanoseconds": (pd.Series(NANOSECONDS), ["2024-01-31 10:00:00.123456789"]),
     "zoned": (
         pd.Series(DATES.tz_localize("Asia/Kolkata")),
         ["2024-01-30 18:30:00+00", "2024-01-31 04:30:00.5+00", None],
@@ -300,45 +280,6 @@ def test_files_have_list_columns_unless_they_have_no_header():
     assert list(file.columns) == ["past:item", "past:buy", "past:automtl:age"]
     with pytest.raises(DataError, match="files without a header cannot hold lists of events"):
         with_events(RawFile("new.csv", {}, header=False), shop(), [PAST], False)
-
-
-ROWS = {"user": ["a", "b", "a", None, "a"], "page": [1, 1, 1, 1, 2], "at": ["10", "11", "12", "13", "50"]}
-
-
-def formed(rule, **columns):
-    with duckdb.connect() as db:
-        db.register("rows", pd.DataFrame(ROWS | columns))
-        return lists_of_rows(db, rule, "rows")
-
-
-def test_rows_with_equal_values_form_a_list_and_blanks_none():
-    assert formed(Lists(("user",))).numbers.tolist() == [1, 2, 1, 0, 1]
-    numbers = formed(Lists(("user", "page"))).numbers
-    assert numbers[0] == numbers[2] != numbers[4]
-    assert numbers[3] == 0
-    assert len(set(numbers.tolist())) == 4
-
-
-def test_times_divide_lists_and_one_in_another_form_is_a_faulty_row():
-    numbers, begin = formed(Lists(("user",), "at", gap=30))
-    assert numbers.tolist() == [1, 3, 1, 0, 2]
-    assert begin.tolist() == [10, 11, 10, 13, 50]
-    with pytest.raises(FaultyRowError, match="the time at holds"):
-        formed(Lists(("user",), "at", gap=30), at=["10", "11", "12", "2024-01-31", "50"])
-
-
-def test_columns_of_files():
-    declared = {"page": Column(blanks=("NA",)), "shop": UNUSED, "other": TEXT}
-    found = columns_of_rows(Lists(("page", "shop"), "at"), declared)
-    assert found == {"page": declared["page"], "shop": TEXT, "at": Column("time", required=True)}
-    assert [*columns_of_rows(Lists(("page",)), {})] == ["page"]
-
-
-def test_numbers_of_several_columns_differ_as_pairs_do():
-    one, two = np.array([0, 0, 1, -1, 1]), np.array([0, 1, 0, 0, -1])
-    found = together([one, two])
-    assert (found < 0).tolist() == [False, False, False, True, True]
-    assert len(set(found[:3].tolist())) == 3
 
 
 CODE, BAG, NUMBER = Read(), Read("bag", separator="|"), Read("number", missing=7.0)

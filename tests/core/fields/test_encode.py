@@ -5,8 +5,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.encoder import Encoder
-from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.fields.encode import (
     WrongValueError,
     encode,
@@ -20,10 +18,7 @@ from automtl_core.fields.encode import (
 )
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.fields.lookup import Entries, Lookup, bins_of, cells_of, hashes_of, mixed
-from automtl_core.fields.numeric import Scale
-from automtl_core.fields.sparse import BagEncoder, Hashed
-from automtl_export.encoder import exported, source
-from automtl_export.exporter import inputs
+from automtl_core.fields.sparse import Hashed
 
 TEXTS = ["a", "ünï", "7.0", "日本\n", " ", "9223372036854775807", "x" * 1000, "true"]
 CITIES = ["köln", None, "new", "", "5", "köln"]
@@ -131,44 +126,6 @@ def test_a_number_may_stand_for_blanks_and_an_unknown_kind_is_refused(tmp_path):
         read_encoder({"kind": "pickle"}, tmp_path, BUILT_IN)
 
 
-SCHEMA = Schema(
-    (SparseField("user", 8), SparseField("tags/all", 6, "bag")),
-    (DenseField("price"), DenseField("views")),
-    (Task("click"),),
-)
-ENCODER = Encoder(
-    SCHEMA,
-    {
-        "user": Hashed(7),
-        "tags/all": BagEncoder(Hashed(5)),
-        "price": Scale("standard", 2.0, 0.5),
-        "views": Scale("log", 0.0, 1.0, missing=3.0),
-    },
-)
-COLUMNS = {
-    "user": ["u", 7, 7.0, True, None, "", float("nan"), "ü\ud800"],
-    "tags/all": [["a", "b", "a"], None, [], ["", None], [1, 2.0], ["c"], ["a"], ["b"]],
-    "price": [1, "2.5", None, "", float("nan"), -3, 0, 4],
-    "views": [0, -10, None, "7", 1e6, 3, 2, 1],
-}
-
-
-def encoded(encoder, folder, columns):
-    """Return what the encoder of an exported folder makes of columns."""
-    encoder.save(folder)
-    (folder / "encode.py").write_text(source(encoder.fields.values()))
-    return exported(folder / "encode.py", folder)(columns)
-
-
-def test_values_are_taken_as_a_run_takes_them(tmp_path):
-    found = encoded(ENCODER, tmp_path, COLUMNS)
-    expected = inputs(ENCODER.encode(COLUMNS), ENCODER.schema)
-    assert list(found) == list(expected) == ["ids", "dense", "tags/all:values", "tags/all:starts"]
-    for array, tensor in zip(found.values(), expected.values(), strict=True):
-        np.testing.assert_array_equal(array, tensor.numpy())
-    assert np.isnan(found["dense"]).tolist() == [[k in (2, 3, 4), False] for k in range(8)]
-
-
 def test_a_text_has_the_hash_that_duckdb_computes_in_preparation():
     values = [*TEXTS, *map(str, range(-50, 50))]
     query = "SELECT md5_number_lower(text) FROM (SELECT unnest(?) AS text)"
@@ -213,27 +170,8 @@ def test_a_key_tells_its_fields_apart_and_has_a_cell_for_each_value_of_a_bag():
         assert len({*cells.tolist()}) == 4
 
 
-BOTH = cells_of([Entries(mixed(np.array([3, 4]))), Entries(mixed(np.array([1, 1])))]).hashes
-ORDER = np.argsort(BOTH)
-NUMBERS = np.array([[1.0, 10.0], [2.0, 20.0], [0.5, 5.0]], np.float32)
-
-
-def lookup():
-    """Return a lookup in which the value 3 has the numbers (1, 10), the value 4 (2, 20), others (.5, 5)."""
-    return Lookup(("tags", "x"), {"x": [0.0]}, BOTH[ORDER], NUMBERS[[*ORDER, 2]])
-
-
-def test_examples_have_the_numbers_of_their_cells_and_those_of_no_rows_in_other_cells():
-    x = {"x": np.array([-1.0, -1.0, -1.0, 1.0, -1.0])}
-    single = {"tags": Entries(mixed(np.array([3, 4, 9, 3, 4])))}
-    assert lookup()(single, x).tolist() == [[1, 10], [2, 20], [0.5, 5], [0.5, 5], [2, 20]]
-    bags = {"tags": Entries(mixed(np.array([3, 4, 4, 9, 4])), np.array([2, 0, 2, 1, 0]))}
-    found = lookup()(bags, x)
-    assert found.tolist() == [[1.5, 15], [0.5, 5], [1.25, 12.5], [0.5, 5], [0.5, 5]]
-
-
 @pytest.mark.parametrize("value", [0, 3])
 def test_without_cells_all_examples_have_the_numbers_of_no_rows(value):
-    empty = Lookup(("a",), {}, np.empty(0, np.uint64), NUMBERS[2:])
+    empty = Lookup(("a",), {}, np.empty(0, np.uint64), np.float32([[0.5, 5.0]]))
     assert empty({"a": Entries(np.full(2, value, np.uint64))}, {}).tolist() == [[0.5, 5]] * 2
     assert empty({"a": Entries(np.empty(0, np.uint64))}, {}).shape == (0, 2)

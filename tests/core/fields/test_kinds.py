@@ -10,7 +10,6 @@ from automtl_core.fields.encode import encode, seconds
 from automtl_core.fields.numeric import Moments, Scale, edges
 from automtl_core.fields.sparse import BagEncoder, Hashed, PartOfTime, TimePart, Vocabulary
 from automtl_core.fields.vectors import KnownVectors, VectorIds, Vectors
-from automtl_export.encoder import source
 
 
 @pytest.mark.parametrize("scaling", ["standard", "minmax", "log", "none"])
@@ -134,15 +133,11 @@ def test_times_in_every_form(expected, hour, written):
     assert (ids("hour", [written]), ids("weekday", [written])) == ([hour], [3 if hour else 0])
 
 
-def test_values_of_frames_and_of_an_export():
+def test_values_of_frames():
     at = pd.to_datetime(pd.Series([NOON, None]))
     assert ids("hour", at) == [13, 0]
     assert ids("hour", [datetime(2024, 1, 31, 12, tzinfo=UTC), None, float("nan")]) == [13, 0, 0]
     assert ids("weekday", at.to_numpy()[:1]) == [3]
-    names = {"__name__": "encode"}
-    exec(source([PartOfTime("at", "hour")]), names)  # noqa: S102 - the code of this project
-    exported = names["PartOfTime"]("at", "hour")
-    assert names["encode"]("hour", exported, {"at": [NOON, "1706704200000", None]}).tolist() == [13, 13, 0]
 
 
 @pytest.mark.parametrize("part", ["hour", "weekday"])

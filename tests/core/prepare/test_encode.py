@@ -101,11 +101,10 @@ def test_rare_values_are_not_in_the_vocabulary(tmp_path, given, frame):
 
 def test_hashed_fields_have_a_fixed_size(tmp_path, given, frame):
     prepared = prepare(given(frame, hashed={"user": 50}), "shop", None, tmp_path)
-    assert prepared.schema.sparse[0].size == 51
-    assert prepared.vocabulary("user") == []
-    ids = [prepared.part(part).ids[:, 0] for part in PARTS]
-    assert min(map(min, ids)) >= 1
-    assert 40 < len(np.unique(ids[0])) <= 50
+    assert (prepared.schema.sparse[0].size, prepared.vocabulary("user")) == (51, [])
+    ids = np.concatenate([prepared.part(part).ids[:, 0] for part in PARTS])
+    assert ids.min() >= 1
+    assert 40 < len(np.unique(ids)) <= 50
 
 
 def test_real_and_missing_labels(tmp_path, given, frame):
@@ -167,13 +166,7 @@ def test_vocabularies_do_not_depend_on_chunks_and_hold_no_fractions(tmp_path, gi
 
 ROWS = 3000
 N = np.arange(ROWS)
-COLUMNS = {
-    "user": [f"u{n}" for n in N % 250],
-    "city": N % 7,
-    "price": N / 10,
-    "click": N % 2,
-    "buy": N % 3 == 0,
-}
+COLUMNS = {"user": N % 250, "city": N % 7, "price": N / 10, "click": N % 2, "buy": N % 3 == 0}
 
 
 @pytest.mark.parametrize("split", ["random", "user"])
@@ -183,9 +176,8 @@ def test_users_are_identified_also_where_no_training_row_names_them(tmp_path, gi
     dataset.fields, dataset.user = (Sparse("user"), Dense("price", "none")), "user"
     prepared = prepare(dataset, "given", None, tmp_path)
     assert [prepared.times(name) for name in PARTS] == [None] * 3
-    for name in PARTS:
-        numbers, told = prepared.part(name).users, prepared.part(name).dense[:, 0]
-        pairs = {(int(number), int(who)) for number, who in zip(numbers, told, strict=True)}
+    for part in map(prepared.part, PARTS):
+        pairs = {*zip(part.users.tolist(), part.dense[:, 0].tolist(), strict=True)}
         assert len({number for number, _ in pairs}) == len({who for _, who in pairs}) == len(pairs)
         assert all((number == 0) == (who == 0) for number, who in pairs)
 
@@ -196,11 +188,9 @@ def test_a_split_by_time_keeps_the_order_of_times(tmp_path, given):
     dataset.fields, dataset.time = (Sparse("user"), Dense("price", "none")), "at"
     prepared = prepare(dataset, "given", None, tmp_path)
     assert prepared.part("test").users is None
-    # the price tells when a row was
-    pairs = []
-    for name in PARTS:
-        pairs += zip(prepared.times(name).tolist(), prepared.part(name).dense[:, 0].tolist(), strict=True)
-    times, prices = zip(*sorted(set(pairs)), strict=True)
-    assert len(pairs) == ROWS
-    assert list(prices) == sorted(set(prices)) == list(range(300))
-    assert len(set(times)) == 300
+    times = np.concatenate([prepared.times(name) for name in PARTS])
+    prices = np.concatenate([prepared.part(name).dense[:, 0] for name in PARTS])  # which tell when a row was
+    assert len(times) == ROWS
+    pairs = sorted({*zip(times.tolist(), prices.tolist(), strict=True)})
+    assert [price for _, price in pairs] == list(range(300))
+    assert len({time for time, _ in pairs}) == 300

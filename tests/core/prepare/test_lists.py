@@ -190,12 +190,6 @@ def test_new_rows_form_the_lists_of_prepared_ones(form, tmp_path):
     part = data.encoder.encode(next(rows.chunks(ROWS)), labelled=True)
     pairs = {(wanted[n], mine) for n, mine in zip(numbers_of(part), rows.lists.tolist(), strict=True)}
     assert len(pairs) == len({mine for _, mine in pairs}) == len({mine for mine, _ in pairs})
-    ages = data.encoder.decode(part)["past:automtl:age"]
-    of_rows = dict(zip(numbers_of(part), ages, strict=True))
-    for name in PARTS:
-        stored = data.encoder.decode(data.part(name))["past:automtl:age"]
-        for number, mine in zip(numbers_of(data.part(name)), stored, strict=True):
-            assert of_rows[number] == pytest.approx(mine)
 
 
 def test_random_splits_draw_whole_lists_and_folds_hold_whole_lists(tmp_path):

@@ -60,6 +60,10 @@ SOME = RawFile("log.csv", {"user": INTEGER, "tags": Column("text", optional=True
 BREAK = RawFile("log.csv", {"user": TEXT, "item\nid": TEXT})
 ROWS = [(1, "a", 0), (2, "b", 1)]
 SOUND = b"user,tags,click\n1,a,0\n2,b,1\n"
+SOUND_FORMS = [
+    *(SOUND, b"\xef\xbb\xbf" + SOUND, SOUND.decode().encode("utf-16")),
+    *(b"user,tags,click\n1,a,0\r\n2,b,1\n", b"user,tags,click\n\n1,a,0\n\r\n2,b,1\n\n\r\n"),
+]
 
 
 @pytest.mark.parametrize(
@@ -77,9 +81,7 @@ SOUND = b"user,tags,click\n1,a,0\n2,b,1\n"
         (SOME, b"TAGS,user,tags\na,5,b\n", [(5, "b")]),
         (RawFile("log.tsv", COLUMNS, separator="\t"), b"user\ttags\tclick\n5\ta,b\t1\n", [(5, "a,b", 1)]),
         *((CUT, b"1,a,0\n2,b,1\n" + tail, ROWS) for tail in (b"3", b"3,c", b"3,c\n")),
-        *((LOG, content, ROWS) for content in (SOUND, b"\xef\xbb\xbf" + SOUND, SOUND.decode().encode("utf-16"))),
-        (LOG, MIXED, ROWS),
-        (LOG, b"user,tags,click\n\n1,a,0\n\r\n2,b,1\n\n\r\n", ROWS),
+        *((LOG, content, ROWS) for content in SOUND_FORMS),
     ],
 )  # fmt: skip
 def test_values_have_their_types_and_blanks_are_null(folders, file, content, rows):

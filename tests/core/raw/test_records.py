@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, assume, given, settings, strategies as st
 from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, WEIGHT, Column, RawFile
 from automtl_core.errors import DataError, InputMissingError
 from automtl_core.raw import delimited
-from automtl_core.raw.delimited import LINE_LIMIT, Lines, opened, rows, split
+from automtl_core.raw.delimited import LINE_LIMIT, Lines, opened, rows
 from automtl_core.raw.records import ambiguous, file_layout, records
 from automtl_core.raw.sql import typed
 
@@ -304,9 +304,7 @@ def test_a_file_that_is_not_there(tmp_path):
             pass
 
 
-def test_bare_carriage_returns_and_other_encodings():
-    assert split("a,b\rc", ",").bare_return == 1
-    assert split('a,"b\rc"', ",").bare_return is None
+def test_other_encodings_than_utf_8():
     content = "a,köln\n".encode() + b"b,K\xf6ln\nc,\x81\n"
     found = list(rows(Lines(io.BytesIO(content), "cp1252"), ","))
     assert [values for _, _, values, _ in found[:2]] == [["a", "köln"], ["b", "Köln"]]

@@ -105,10 +105,9 @@ def test_dates_with_the_name_of_a_month_are_read_alike_by_files_and_by_exports(d
     [
         (("date", 0, 0), ("date", 0, 0), True),
         (("date", 0, 0), ("number", 0, 0), False),
-        *(
-            (("number", 1.60e9, 1.70e9), ("number", 1.65e9 / factor, 1.66e9 / factor), False)
-            for factor in (1000, 1_000_000, 60)
-        ),
+        (("number", 1.60e9, 1.70e9), ("number", 1.65e6, 1.66e6), False),
+        (("number", 1.60e9, 1.70e9), ("number", 1.65e3, 1.66e3), False),
+        (("number", 1.60e9, 1.70e9), ("number", 2.75e7, 2.76e7), False),
         (("number", 1.6e9, 1.7e9), ("number", 0.9e9, 1.0e9), True),
         (("number", 0, 90), ("number", 900, 10_000), True),
         (("number", 0, 0), ("number", 5, 5), True),
