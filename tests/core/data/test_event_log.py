@@ -6,6 +6,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from failures import but
 
 from automtl_core.data.event_log import events_of_file, label_of, new_events, outcome_of, spans
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, History, Label, Sparse
@@ -76,19 +77,12 @@ LOG = pd.DataFrame(
 )
 
 
-class Stall(Dataset):
-    version = 1
-    fields, labels, time, user = (Sparse("user"), Sparse("item")), (Label("buy"),), "at", "user"
-
-    def rows(self, db):
-        raise NotImplementedError
-
-
 def new(rows, log, history=PAST):
     with duckdb.connect() as db:
         db.register("rows", rows)
         db.register("log", log)
-        return new_events(db, Stall(DatasetSettings()), history, "rows", "log")
+        stall = but(Shop, labels=(Label("buy"),), user="user")
+        return new_events(db, stall(DatasetSettings()), history, "rows", "log")
 
 
 def test_the_latest_events_before_the_delay_in_order_of_time():

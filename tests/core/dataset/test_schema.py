@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from failures import but
 
-from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, Label, Sparse, names_of, schema_of
+from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, Label, Sparse, schema_of
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.encodings import PLAIN, Encodings, in_full, plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task, products, scores_of
@@ -182,14 +182,6 @@ def test_a_class_is_checked_when_it_is_registered_and_its_settings_when_it_is_ma
     DATASETS.check("shop", late)
     with pytest.raises(PluginError, match="Other: user names 'nobody', which is not a field"):
         late(DatasetSettings())
-
-
-def test_fields_and_labels_in_their_order():
-    shop = Shop(DatasetSettings(tasks=("buy",)))
-    assert names_of(shop.layout.sparse) == ["user", "item"]
-    assert names_of(shop.layout.dense) == ["price"]
-    assert names_of(shop.layout.labels) == ["buy"]
-    assert names_of(Shop(DatasetSettings()).layout.labels) == ["click", "buy"]
 
 
 SYNTHETIC = load_registry().get(DATASETS, "synthetic")

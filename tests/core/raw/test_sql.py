@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from automtl_core.dataset.dataset import Column
-from automtl_core.errors import DataError, FaultyRowError, OutOfMemoryError, StorageError
+from automtl_core.errors import DataError, FaultyRowError, StorageError
 from automtl_core.fields.encode import seconds
 from automtl_core.raw.connection import connect
 from automtl_core.raw.sql import (
@@ -161,12 +161,6 @@ def test_the_connection_reaches_its_own_folders_and_nothing_else(tmp_path, state
 def test_every_error_that_files_or_disks_can_cause_is_translated(tmp_path, raised, expected):
     with pytest.raises(expected, match="x"), connect(None, tmp_path):
         raise raised("x\ny")
-
-
-def test_too_little_memory_says_how_to_allow_more(tmp_path):
-    with pytest.raises(OutOfMemoryError) as error, connect(None, tmp_path, "20MiB", 1) as db:
-        db.execute("SELECT list(i) FROM range(50000000) t(i)").fetchall()
-    assert "AUTOMTL_MEMORY_LIMIT" in error.value.fix
 
 
 def test_a_folder_called_as_the_home_folder_is_no_other(tmp_path, monkeypatch):
