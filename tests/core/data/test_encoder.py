@@ -104,7 +104,6 @@ def test_decoding_gives_back_what_is_known(encoder):
         ({"user": "u1"}, "column 'user' is one value"),
         ({"price": [1, 2]}, "column 'price' has 2 rows, and 'user' has 4"),
         ({"price": [1, 2, "old", 4]}, "column 'price', row 2 .*'old' is not a number of at most 1e"),
-        ({"price": [1, "-1e39", 3, 4]}, "column 'price', row 1 .*'-1e39' is not a number of at most"),
         ({"tags": [["x"], "x|y", [], []]}, r"column 'tags', row 1 .*'x\|y' is not a list"),
         ({"tags": [["x", "x", "z"], [["y"]], [], []]}, r"column 'tags', row 1 .*\['y'\] is not one value"),
         ({"click": [0, 1, 0.5, 1]}, r"column 'click', row 2 .*0\.5 is not a label"),

@@ -101,13 +101,10 @@ def test_the_latest_events_before_the_delay_in_order_of_time():
     )
 
 
-def test_no_event_is_said_and_dates_are_seconds():
+def test_no_event_is_said():
     rows = pd.DataFrame({"user": ["c"], "at": ["100"]})
     assert new(rows, LOG).sentence() == "history past: none of 1 rows has an event"
     assert new(rows.head(0), LOG.head(0)).lists(0, 5)["past:item"] == []
-    rows = pd.DataFrame({"user": ["a"], "at": ["2024-01-02"], "item": "x"})
-    log = LOG.head(1).assign(at="2024-01-01 23:00:00")
-    assert new(rows, log).lists(0, 1)["past:automtl:age"] == [[3600.0]]
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_columns_that_are_not_read_may_lack_and_are_not_checked(file, form):
 
 def test_labels_are_read_where_they_are_asked_for(file):
     path = file("click,user,tags,age,price,spent\n1,u,a,1,1,2.5\n,u,a,1,1,\n")
-    assert plain(taken(path, labelled=True)["click"]) in ([1, None], ["1", None])
+    assert plain(taken(path, labelled=True)["click"].astype(float)) == [1, None]
     path = file("click,user,tags,age,price,spent\n2,u,a,1,1,2\n")
     with pytest.raises(DataError, match="click: expected 0 or 1"):
         taken(path, labelled=True)

@@ -36,7 +36,7 @@ def test_some_rows_have_their_weights_lists_and_users():
     found = part.some(np.array([2, 0]))
     assert (found.weights.tolist(), found.lists.tolist(), found.users) == ([[4, 5], [0, 1]], [6, 5], None)
     found = replace(part, users=np.array([7, 0, 9], np.int32)).some(slice(1, 3))
-    assert (found.users.tolist(), found.lists.tolist()) == ([0, 9], [5, 6])
+    assert (found.users.tolist(), found.lists.tolist(), found.groups.tolist()) == ([0, 9], [5, 6], [5, 6])
 
 
 def test_a_mapped_file_that_was_cut_is_an_error(tmp_path):

@@ -91,10 +91,13 @@ def test_a_field_cannot_have_the_name_of_an_aggregate_or_of_a_history():
 
 
 def test_it_survives_json():
-    made = schema(Task("buy", after="click"), Task("click"))
+    encodings = plain().with_answers(aggregates=(("user", "item"),), numbers="bins")
+    made = schema(Task("buy", after="click"), Task("click")).encoded(encodings)
     value = json.loads(json.dumps(made.to_json()))
     assert [(task["name"], task["after"]) for task in value["tasks"]] == [("buy", "click"), ("click", None)]
     assert Schema.from_json(value) == made
+    with pytest.raises(ArtifactError):
+        Schema.from_json({**value, "encodings": {"numbers": "roman"}})
 
 
 @pytest.mark.parametrize("value", [{}, {"sparse": [], "dense": [], "tasks": [3]}, [], {"sparse": 7}])
@@ -123,8 +126,9 @@ def test_events_have_the_products_of_probabilities_and_names_of_their_own():
     assert names == ["a", "b_given_a", "a_and_b", "c_given_b", "a_and_b_and_c"]
     found = products(scores_of(chain), np.array([[0.5, 0.5, 0.1]]))
     assert np.allclose(found, [[0.5, 0.5, 0.25, 0.1, 0.025]])
-    tasks = [Task("a"), Task("b", given="a"), Task("a_and_b")]
-    assert [score.name for score in scores_of(tasks)] == ["a", "b_given_a", "a_and_b_", "a_and_b"]
+    tasks = [Task("a"), Task("b", given="a"), Task("a_and_b"), Task("c", kind="regression", given="a")]
+    names = [score.name for score in scores_of(tasks)]
+    assert names == ["a", "b_given_a", "a_and_b_", "a_and_b", "c_given_a"]
     assert [score.name for score in scores_of([Task("buy", given="click")])] == ["buy"]
 
 
@@ -147,14 +151,6 @@ def test_an_aggregate_is_its_key_alone_or_has_means_too():
     for wrong in ([], ["a", "b", "c", "d"]):
         with pytest.raises(UsageError, match="aggregates"):
             Encodings.parse({"aggregates": [wrong]}, "features")
-
-
-def test_a_schema_keeps_its_encodings():
-    schema = Schema((SparseField("a", 3), SparseField("b", 3)), (), (Task("click"),))
-    schema = schema.encoded(plain().with_answers(aggregates=(("a", "b"),), numbers="bins"))
-    assert Schema.from_json(schema.to_json()) == schema
-    with pytest.raises(ArtifactError):
-        Schema.from_json({**schema.to_json(), "encodings": {"numbers": "roman"}})
 
 
 class Shop(Dataset):

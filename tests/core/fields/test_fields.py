@@ -1,4 +1,4 @@
-"""Fields: columns as texts, numbers, lists and cells, as DuckDB and preparation would have it; kinds of fields."""
+"""Columns become texts, numbers, lists and cells as in preparation; the kinds of fields."""
 
 from datetime import UTC, datetime
 
@@ -22,7 +22,7 @@ from automtl_core.fields.encode import (
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.fields.lookup import Entries, Lookup, bins_of, cells_of, hashes_of, mixed
 from automtl_core.fields.numeric import Moments, Scale, edges
-from automtl_core.fields.sparse import BagEncoder, Hashed, PartOfTime, TimePart, Vocabulary
+from automtl_core.fields.sparse import Hashed, PartOfTime, TimePart, Vocabulary
 from automtl_core.fields.vectors import KnownVectors, VectorIds, Vectors
 
 TEXTS = ["a", "ünï", "7.0", "日本\n", " ", "9223372036854775807", "x" * 1000, "true"]
@@ -265,14 +265,6 @@ def test_a_vocabulary_that_is_not_as_told_is_refused(city, content):
     city.path.write_text(content)
     with pytest.raises(ValueError, match=r"city\.txt|Expecting"):
         city.encode(["5"])
-
-
-def test_a_bag_holds_known_values_once_in_the_order_of_their_ids():
-    bags, one = BagEncoder(Hashed(1000)), Hashed(1000)
-    starts, values = bags.encode([["b", "a", "b", None, ""], [], ["c"]])
-    assert starts.tolist() == [0, 2, 2, 3]
-    assert values.tolist() == [*sorted(one.encode(["a", "b"]).tolist()), *one.encode(["c"]).tolist()]
-    assert [array.tolist() for array in bags.encode([])] == [[0], []]
 
 
 NOON = "2024-01-31 12:30:00"

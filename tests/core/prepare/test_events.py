@@ -7,6 +7,7 @@ import pytest
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, History, Label, Sparse
 from automtl_core.errors import DataError
+from automtl_core.fields.encode import outside, text_hash
 from automtl_core.prepare.prepare import prepare
 
 ROWS = 400
@@ -145,18 +146,24 @@ def test_wrong_outcomes_and_logs_without_a_column_are_named(tmp_path, monkeypatc
 
 class Lists(Dataset):
     version, fields, labels = 1, (Sparse("item"),), (Label("click"),)
-    histories = (
-        History("past", shared=("item",), outcomes=("buy",), lists={"item": "items", "buy": "buys"}),
-    )
+    lists = {"item": "items", "buy": "buys"}
+    histories = (History("past", shared=("item",), outcomes=("buy",), lists=lists),)
+    buys = (1, 0)
 
     def content(self):
-        return "120 rows"
+        return str(self.buys)
 
     def rows(self, db):
-        rows = {"item": ["a", "b"], "click": [0, 1], "items": [["b", "z"], None], "buys": [[1], None]}
+        rows = {"item": ["a", "b"], "click": [0, 1], "items": [["b", "z"], None], "buys": [self.buys, None]}
         return pd.DataFrame({name: column * 60 for name, column in rows.items()})
 
 
-def test_lists_of_a_dataset_that_are_unequal_are_refused(tmp_path):
+def test_lists_of_a_dataset_are_events_unless_they_are_unequal(tmp_path):
+    dataset = Lists(DatasetSettings())
+    data = prepare(dataset, "rows", None, tmp_path)
+    rows, unseen = data.encoder.decode(data.part("train")), f"unseen #{outside([text_hash('z')])[0]}"
+    for item, *events in zip(rows["item"], rows["items"], rows["buys"], strict=True):
+        assert events == ([["b", unseen], [1, 0]] if item == "a" else [[], []])
+    dataset.buys = (1,)
     with pytest.raises(DataError, match="a row has 2 entries in items, and 1 in buys"):
-        prepare(Lists(DatasetSettings()), "rows", None, tmp_path)
+        prepare(dataset, "rows", None, tmp_path)

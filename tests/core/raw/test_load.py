@@ -242,7 +242,6 @@ def test_text_in_another_encoding_is_to_be_converted(tmp_path, share):
 def test_a_name_of_the_settings_is_corrected_there(tmp_path):
     columns = {"user": Column(setting="dataset.sparse"), "clik": Column(setting="dataset.labels")}
     error = refusal(tmp_path, ["user,item,click", "u,1,1"], RawFile("log.csv", columns, others=True))
-    assert "lacks 'clik'" in str(error)
     assert error.fix.startswith("correct dataset.labels")
 
 
