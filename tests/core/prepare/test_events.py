@@ -144,10 +144,12 @@ def test_wrong_outcomes_and_logs_without_a_column_are_named(tmp_path, monkeypatc
         prepared(tmp_path)
 
 
+LISTS = History("past", shared=("item",), outcomes=("buy",), lists={"item": "items", "buy": "buys"})
+
+
 class Lists(Dataset):
     version, fields, labels = 1, (Sparse("item"),), (Label("click"),)
-    lists = {"item": "items", "buy": "buys"}
-    histories = (History("past", shared=("item",), outcomes=("buy",), lists=lists),)
+    histories = (LISTS,)
     buys = (1, 0)
 
     def content(self):
