@@ -181,15 +181,15 @@ def test_wrong_lists_are_named(run, column, value, message):
 
 
 def test_what_is_missing_is_named(run):
-    rows = log(20)
-    with pytest.raises(DataError, match="the examples lack 'past:item'"):
-        run.predict(rows)
-    with pytest.raises(DataError, match="the examples lack 'when'"):
-        run.predict(rows.drop(columns="when"), history=log(50))
-    with pytest.raises(DataError, match="the events lack 'shop'"):
-        run.predict(rows, history=log(50).drop(columns="shop"))
-    with pytest.raises(DataError, match=r"events, row 0 .*when: expected a number, or a date"):
-        run.predict(rows, history=log(50).assign(when="soon"))
+    rows, events = log(20), log(50)
+    for given, past, message in (
+        (rows, None, "the examples lack 'past:item'"),
+        (rows.drop(columns="when"), events, "the examples lack 'when'"),
+        (rows, events.drop(columns="shop"), "the events lack 'shop'"),
+        (rows, events.assign(when="soon"), r"events, row 0 .*when: expected a number, or a date"),
+    ):
+        with pytest.raises(DataError, match=message):
+            run.predict(given, history=past)
 
 
 def test_inputs_from_histories_that_rows_do_not_have_are_an_error(tmp_path, monkeypatch):

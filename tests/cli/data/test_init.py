@@ -15,11 +15,6 @@ from automtl_datasets.table_settings import TableSettings
 from automtl_inspection.guess.guess import TableGuess, guess
 from automtl_inspection.guess.peek import peek
 
-SMALL = (
-    *("--set", "space={experts: 2, blocks: 1, ops: [identity, mlp-4], embedding_dim: 4}"),
-    *("--set", "strategy={name: pd-darts-entropy, warmup_epochs: 1, search_epochs: 1}"),
-    *("--set", "training.epochs=2"),
-)
 ROWS = 1500
 
 
@@ -208,15 +203,14 @@ def test_a_label_that_tells_another_one_is_no_leak_and_no_warning_is_said_twice(
     assert shown.count("the same in all training rows: gone") == 1
 
 
-def test_one_command_leads_from_a_table_to_an_answer(automtl, films):
-    ended = automtl("search", "data/films.csv", "--labels", "liked", *SMALL, "--name", "first")
+def test_one_command_leads_from_a_table_to_a_plan(automtl, films):
+    ended = automtl("search", "data/films.csv", "--labels", "liked", "--dry-run")
     assert "films.yaml, to be corrected there; labels: liked\nrow: left out (a different val" in ended.err
-    assert "saved in runs/first" in ended.out
     again = automtl("train", "data/films.csv", "--model", "linear", "--dry-run", "--json")
     assert again.json()["plan"]["tasks"] == ["liked"]
     other = automtl("search", "data/films.csv", "--labels", "rating")
     assert (other.code, "with other rows or labels (liked)" in other.err) == (2, True)
-    pd.DataFrame({"a": [0.1, 0.2, 0.3] * 9, "b": [1.5, 2.5, 3.5] * 9}).to_csv("numbers.csv", index=False)
+    Path("numbers.csv").write_text("a,b\n" + "0.1,1.5\n0.2,2.5\n0.3,3.5\n" * 9)
     none = automtl("search", "numbers.csv")
-    assert "no column looks like a label" in none.err
-    assert (none.code, Path("numbers.yaml").exists()) == (2, False)
+    assert (none.code, "no column looks like a label" in none.err) == (2, True)
+    assert not Path("numbers.yaml").exists()

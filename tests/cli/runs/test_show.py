@@ -13,13 +13,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Evidence, Point
 
 EVIDENCE = (
-    Evidence(
-        "layer0/expert0/single", "noise_small", "closed", "no significant effect", None, 1e-4, 2e-4, 320, 2048
-    ),
-    Evidence(
-        "layer0/expert1/block0", "mlp-4", "chosen", "better", "identity", -1.2e-3, 3e-4, -96, epoch=4, p=2e-4
-    ),
-    Evidence("layer0/expert0/block0", "mlp-4", "chosen", "no significant effect", "identity", 0.0, 1e-4),
+    Evidence("layer0/expert1/block0", "mlp-4", "chosen", "better", "identity", -1.2e-3, 3e-4, epoch=4),
     Evidence("layer1/expert0/block0", "identity", "chosen", "at chance", certainty=0.001, epoch=5),
 )
 
