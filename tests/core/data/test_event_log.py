@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from failures import but
 
-from automtl_core.data.event_log import events_of_file, label_of, new_events, outcome_of, spans
+from automtl_core.data.event_log import events_of_file, label_of, new_events, order_of, outcome_of, spans
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, History, Label, Sparse
 from automtl_core.dataset.declarations import EventFacts
 from automtl_core.errors import DataError, FaultyRowError
@@ -57,6 +57,13 @@ def test_numbers_in_place_of_texts_are_refused():
     assert len(events(LOGGED, ("a", "x", "7", "no", 1))) == 1
 
 
+def test_events_at_one_time_are_in_the_order_of_their_buckets():
+    history = replace(LOGGED, facts=EventFacts("number", (0.0, 1.0), (), {"item": 7}))
+    order = order_of(history, "item", "item")
+    items = duckdb.sql("SELECT unnest(['10', '9']) AS item").order(order)
+    assert items.fetchall() == [("9",), ("10",)], "of the buckets 1 and 4"
+
+
 def test_the_events_of_a_row_are_those_before_it():
     times, starts = np.array([1.0, 2, 2, 5, 0, 3]), np.array([0, 4, 6])
     owners, now = np.array([0, 0, 1, -1, 0]), np.array([2.0, 9, 4, 9, 0])
@@ -95,16 +102,12 @@ def test_the_latest_events_before_the_delay_in_order_of_time():
         "past:automtl:age": [[], [80.0, 80.0, 70.0], [30.0], []],
     }
     assert made.lists(2, 1)["past:item"] == [["x"]]
+    assert new(rows.head(0), LOG.head(0)).lists(0, 5)["past:item"] == []
+    assert new(rows.head(1), LOG).sentence() == "history past: none of 1 rows has an event"
     assert len(made.times) == 4  # of no other events
     assert made.sentence() == (
         "history past: 2 of 4 rows have events; the newest event is 30 before its row (median 50)"
     )
-
-
-def test_no_event_is_said():
-    rows = pd.DataFrame({"user": ["c"], "at": ["100"]})
-    assert new(rows, LOG).sentence() == "history past: none of 1 rows has an event"
-    assert new(rows.head(0), LOG.head(0)).lists(0, 5)["past:item"] == []
 
 
 @pytest.mark.parametrize(

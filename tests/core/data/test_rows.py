@@ -188,7 +188,7 @@ def folder(tmp_path):
     values.write_text("".join(json.dumps(value) + "\n" for value in (None, "köln\n", '"x"')))
     city = Vocabulary(3, sha256(values) or "", values)
     Encoder(STORED, {"city": city, "price": Scale("none", 0.0, 1.0)}).save(values.parent)
-    write_manifest(tmp_path, {"schema": STORED.to_json(), "rate": 0.25})
+    write_manifest(tmp_path, {"schema": STORED.to_json()})
     return tmp_path
 
 
@@ -201,7 +201,6 @@ def test_reads_what_was_written(folder):
     assert prepared.times("train").tolist() == [50.5, 20.0]
     assert prepared.schema == STORED
     assert prepared.vocabulary("city") == ["köln\n", '"x"']
-    assert prepared.manifest["rate"] == 0.25
 
 
 def with_settings(folder, split):

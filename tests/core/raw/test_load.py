@@ -221,7 +221,6 @@ def test_where_most_rows_have_one_fault_it_is_the_files(tmp_path, row, fix):
     error = refusal(tmp_path, [HEADER, *(row.format(n=n, three=n % 3) for n in range(90))])
     assert str(error.fix).startswith(fix)
     assert "; the same fault in " in str(error)
-    assert str(error).endswith(" rows")
 
 
 @pytest.mark.parametrize("others", [1, 4, 1000])
