@@ -89,13 +89,3 @@ def test_a_row_of_a_frame_is_not_one_of_a_file(tmp_path, monkeypatch):
         automtl.train(frame, ["click"], settings={"dataset": {"bad_rows": "fail"}})
     assert 'settings={"dataset": {"bad_rows": "skip"}}' in found.value.fix
     assert "--" not in found.value.fix
-
-
-def test_a_temporary_copy_of_a_table_is_not_named(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    frame = pd.DataFrame({"user": [1, 2] * 150, "click": [0, 1, 1] * 100})
-    run = automtl.train(
-        frame, ["click"], settings={"training": {"epochs": 1, "min_positives": 1}, "features": "ids"}
-    )
-    with pytest.raises(automtl.AutoMTLError, match=r"^the data frame: lacks 'user'"):
-        run.predict(np.zeros((3, 2)))

@@ -29,21 +29,16 @@ from automtl_testing.samples import sample_part, sample_problem, sample_schema
 GROWER = Grower(BoostingSettings(learning_rate=0.3, leaves=4, rounds=30, patience=5))
 
 
-def rows(seed, count=600):
-    """Return rows of a number that counts, also where it is missing, one of chance, and a category."""
-    draw = np.random.default_rng(seed)
-    columns = np.empty((count, 3), np.float32, order="F")
-    columns[:, :2] = draw.standard_normal((count, 2))
-    columns[draw.random(count) < 0.3, 0] = np.nan
-    columns[:, 2] = draw.integers(0, 8, count)
-    likely = np.isnan(columns[:, 0]) | (columns[:, 0] > 1) | np.isin(columns[:, 2], (2, 5))
-    labels = (draw.random(count) < np.where(likely, 0.9, 0.1)).astype(np.float32)
-    return Rows(columns, labels)
+def rows(seed):
+    """Return rows of a number, missing in some, and of a category from which the label follows."""
+    part = planted(seed, "kind")
+    columns = np.hstack([part.dense, part.ids]).astype(np.float32)
+    return Rows(np.asfortranarray(columns), part.labels[:, 0])
 
 
-def grow(grower=GROWER, kind="binary", train=None, validation=None, going_on=lambda share: True, seed=0):
-    train, validation = rows(1) if train is None else train, rows(2) if validation is None else validation
-    return grower.grow(task_kind(kind), train, validation, [2], seed, going_on)
+def grow(validation=None, going_on=lambda share: True):
+    validation = rows(2) if validation is None else validation
+    return GROWER.grow(task_kind("binary"), rows(1), validation, [1], 0, going_on)
 
 
 def test_growing_stops_where_validation_gets_no_better_and_keeps_the_best():
@@ -57,7 +52,7 @@ def test_growing_stops_where_validation_gets_no_better_and_keeps_the_best():
 
 
 def test_where_validation_does_not_tell_there_are_as_many_trees_as_patience():
-    for labels in (np.zeros(600, np.float32), np.ones(600, np.float32)):
+    for labels in (np.zeros(800, np.float32), np.ones(800, np.float32)):
         grown = grow(validation=Rows(rows(2).columns, labels))
         assert (grown.rounds, grown.score) == (5, -np.inf)
     nobody = Rows(rows(2).columns[:0], np.empty(0, np.float32))
@@ -198,9 +193,8 @@ def test_the_most_frequent_values_are_identified_and_all_others_are_one(monkeypa
     assert model.ranks.tolist() == [0, 0, 1, 0, 0, 0, 0, 2, 0]
 
 
-@pytest.mark.parametrize("encodings", [plain(), KEYS])
-def test_it_learns_with_bags_a_regression_and_labels_that_are_often_missing(encodings):
-    schema = sample_schema().encoded(encodings)
+def test_it_learns_with_bags_a_regression_and_labels_that_are_often_missing():
+    schema = sample_schema().encoded(KEYS)
     problem = sample_problem(space(schema, rounds=200, patience=20), rows=1000, missing=0.4)
     model = model_of(schema, rounds=200, patience=20)
     metrics = Fit(model, problem.data, problem.recipe, 0, problem.compute).run(EventHandler())
@@ -228,21 +222,17 @@ def test_a_refit_has_as_many_trees_and_reads_the_same_columns():
     assert set(told) == {1 / 3, 2 / 3}
 
 
-def test_equal_seeds_give_equal_bytes():
-    parts = [sample_part(sample_schema(), 300, seed) for seed in (1, 2)]
-    one, same, other = (learned(sample_schema(), *parts, seed=seed).state_dict() for seed in (0, 0, 1))
-    assert list(one) == list(same)
-    assert all(torch.equal(one[name], same[name]) for name in one)
-    assert any(not torch.equal(one[name], other[name]) for name in one)
-
-
-def test_what_was_learned_is_in_the_state_dict():
+def test_what_was_learned_is_in_the_state_dict_and_follows_from_the_seed():
     schema = sample_schema().encoded(KEYS)
-    train, probe = sample_part(schema, 300, seed=1), sample_part(schema, 50, seed=3)
-    model = learned(schema, train, sample_part(schema, 300, seed=2))
-    fresh = model_of(schema)
+    train, validation, probe = (sample_part(schema, 300, seed) for seed in (1, 2, 3))
+    model, *others = (learned(schema, train, validation, seed=seed) for seed in (0, 0, 1))
+    fresh, state = model_of(schema), model.state_dict()
+    same, other = (each.state_dict() for each in others)
+    assert list(state) == list(same)
+    assert all(torch.equal(state[name], same[name]) for name in state)
+    assert any(not torch.equal(state[name], other[name]) for name in state)
     assert not logits_of(fresh, probe).any()
-    fresh.load_state_dict(model.state_dict())
+    fresh.load_state_dict(state)
     assert fresh.trees[1].booster().params["objective"] == "poisson", "no label is negative"
     assert torch.equal(logits_of(fresh, probe), logits_of(model, probe))
     assert logits_of(model, probe).any()
@@ -326,32 +316,29 @@ def trained(objective="binary", rounds=40, seed=0, width=5, **params):
     return lightgbm.train(chosen, data, rounds)
 
 
-def same(booster):
-    """Check that all scores are the same for ordinary and strange columns; return the trees."""
+@pytest.mark.parametrize(
+    ("params", "least", "most"),
+    [
+        *(({"objective": name}, 2, 30) for name in ("binary", "regression", "regression_l1", "poisson")),
+        ({"rounds": 5, "num_leaves": 127, "min_data_in_leaf": 2}, 13, 126),
+        ({"width": 3}, 2, 30),  # the first columns alone
+        ({"objective": "regression", "rounds": 3, "min_data_in_leaf": 3000}, 0, 0),  # trees of one leaf
+        ({"rounds": 30, "min_data_in_leaf": 1200}, 1, 3),
+    ],
+)
+def test_scores_are_those_of_lightgbm_for_ordinary_and_strange_columns(params, least, most):
+    booster = trained(**params)
     trees = TensorTrees([booster])
     for read in (columns(1), strange(2)):
         expected = booster.predict(read[:, : booster.num_feature()], raw_score=True)
         found = trees(torch.from_numpy(read))[:, 0].numpy()
         assert found == pytest.approx(expected, rel=1e-12, abs=1e-12)
-    return trees
-
-
-@pytest.mark.parametrize("objective", ["binary", "regression", "regression_l1", "poisson"])
-def test_missing_numbers_categories_and_regressions_are_read_as_by_lightgbm(objective):
-    booster = trained(objective)
-    same(booster)
+    assert least <= trees.steps <= most
     splits = booster.trees_to_dataframe().dropna(subset="split_feature")
-    assert {("<=", "NaN"), ("<=", "None"), ("==", "None")} <= {
-        *zip(splits.decision_type, splits.missing_type, strict=True)
-    }
-
-
-def test_deep_trees_are_walked_to_their_ends():
-    assert same(trained(rounds=5, num_leaves=127, min_data_in_leaf=2)).steps > 12
-
-
-def test_trees_may_read_the_first_columns_alone():
-    assert not same(trained(width=3)).categorical
+    kinds = {*zip(splits.decision_type, splits.missing_type, strict=True)}
+    if [*params] == ["objective"]:
+        assert {("<=", "NaN"), ("<=", "None"), ("==", "None")} <= kinds, "there are splits of all kinds"
+    assert bool(trees.categorical) == ("==" in {decision for decision, _ in kinds})
 
 
 def test_tasks_are_side_by_side_and_one_without_trees_has_zeros():
@@ -362,12 +349,6 @@ def test_tasks_are_side_by_side_and_one_without_trees_has_zeros():
         expected = boosters[t].predict(read[:, : boosters[t].num_feature()], raw_score=True)
         assert found[:, t] == pytest.approx(expected, rel=1e-12, abs=1e-12)
     assert not TensorTrees([None])(torch.from_numpy(read)).any()
-
-
-def test_trees_of_one_leaf_are_constants():
-    trees = same(trained("regression", rounds=3, min_data_in_leaf=3000))
-    assert trees.steps == 0
-    assert same(trained(rounds=30, min_data_in_leaf=1200)).steps < 4
 
 
 def test_a_number_between_two_of_float32_is_compared_as_by_lightgbm():

@@ -149,18 +149,14 @@ def test_units_start_near_separate_tasks(space, tasks, alpha):
         assert mine == pytest.approx(expected)
 
 
-def sample_space(name, schema):
-    sizes = {"embedding_dim": 4, "expert_layers": [8], "tower_layers": []}
-    return load_registry().space(Component(name=name, **sizes), schema)
-
-
 @pytest.mark.parametrize("parts", [(), ("matches", "last-2")])
 def test_it_is_mmoe_that_reads_the_history_by_target_attention_alone(parts):
     schema = sample_schema(histories=True).encoded(plain().with_answers(history=parts))
-    made = sample_space("din-mmoe", schema)
+    made = load_registry().space(Component(name="din-mmoe"), schema)
     assert made.schema.history_inputs() == ["past:attention"]
     check_space(made)
-    same = sample_space("mmoe", schema.encoded(plain().with_answers(history=("attention",))))
+    schema = schema.encoded(plain().with_answers(history=("attention",)))
+    same = load_registry().space(Component(name="mmoe"), schema)
     assert made.cost(Architecture({})) == same.cost(Architecture({}))
 
 

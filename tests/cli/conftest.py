@@ -1,9 +1,6 @@
-"""Commands in processes, signals, and runs that are finished already."""
+"""Commands that get a signal, and runs that are finished already."""
 
-import os
 import signal
-import subprocess
-import sys
 
 import pytest
 from command_line import SMALL, Ended
@@ -74,40 +71,8 @@ def ensembled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ensembled")
     (folder / "small.yaml").write_text(ENSEMBLE)
     search = ["search", "small.yaml", "--set", "strategy.ensemble=3", "--name", "done", "--seed", "1"]
+    search += ["--set", "dataset.bad_rows=skip"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert run(search, Stop()) == 0
     return folder
-
-
-@pytest.fixture(scope="session")
-def start():
-    """Start a command in a process of its own, which listens to signals even where the tests do not.
-
-    What is started in the background ignores SIGINT, by `nohup` SIGHUP, and passes that on.
-    """
-    listen = "import signal; [signal.signal(s, signal.SIG_DFL) for s in (signal.SIGINT, signal.SIGHUP)]"
-    listen += "; signal.signal(signal.SIGINT, signal.default_int_handler)"
-
-    def start(arguments):
-        program = f"{listen}; from automtl_cli.app import main; main()"
-        command = [sys.executable, "-c", program, *arguments]
-        pipe = subprocess.PIPE
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
-
-    return start
-
-
-@pytest.fixture(scope="session")
-def stop_after():
-    """Send a signal to a process once a line of progress is there, and return what it says after that."""
-
-    def stop_after(process, line, number):
-        assert process.stderr is not None
-        while line not in process.stderr.readline():
-            assert process.poll() is None
-        process.send_signal(number)
-        return process.communicate(timeout=30)[1]
-
-    return stop_after

@@ -31,7 +31,7 @@ from automtl_testing.samples import sample_part, sample_problem, sample_schema
 from automtl_testing.spaces import check_space
 from automtl_testing.strategies import check_strategy
 
-from .objects import counted_once, need
+from .helpers import counted_once, need
 
 REGISTRY = load_registry()
 LEARNERS = ["boosting", "linear"]

@@ -32,6 +32,8 @@ from automtl_core.workflow.trained import Trained, predictions
 from automtl_export.encoder import exported, source
 from automtl_export.exporter import inputs
 
+from .helpers import fields_of
+
 NAMES = load_registry().names(DATASETS)
 # Values in few rows become unseen ones in every dataset.
 RARE = {"min_count": 45}
@@ -62,41 +64,10 @@ def raw_examples(dataset, data_dir, schema, work):
     return columns
 
 
-def content(part):
-    """Count rows by what they hold: ids, what bags hold, the bits of numbers."""
-    columns = [part.ids[:, place].tolist() for place in range(part.ids.shape[1])]
-    for place, (starts, values) in part.bags.items():
-        columns[place] = [tuple(values[starts[bag] : starts[bag + 1]].tolist()) for bag in columns[place]]
-    floats = np.hstack([part.dense, part.labels])
-    floats[np.isnan(floats)] = np.nan
-    return Counter(zip(*columns, *floats.view(np.uint32).T.tolist(), strict=True))
-
-
 def as_frames_are_read(columns, lists):
     """Return the same as a frame in which integers with gaps are floats, and blanks are NaN."""
     kinds = {name: object if name in lists else None for name in columns}
     return pd.DataFrame({name: pd.Series(values, dtype=kinds[name]) for name, values in columns.items()})
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_what_was_never_seen_and_what_is_blank_have_id_0_and_blank_numbers_stay_blank(
-    name, raw_dataset, tmp_path
-):
-    dataset, data_dir = raw_dataset(name)
-    encoder = prepare(dataset, name, data_dir, tmp_path / "prepared").encoder
-    schema = encoder.schema
-    hashed = {name for name, one in encoder.fields.items() if not any(part.files() for part in one.parts())}
-    for blank in (None, float("nan"), "", "never seen"):
-        row = {f.name: [[blank]] if f.kind == "bag" else [blank] for f in schema.sparse}
-        row |= {f.name: [None] for f in schema.dense} | {t.name: [None] for t in schema.tasks}
-        if blank == "never seen":
-            row |= {n: [None] for n in hashed}
-        part = encoder.encode(row)
-        single = [place for place, field in enumerate(schema.sparse) if field.kind != "bag"]
-        assert not part.ids[:, single].any()
-        assert not any(len(bags.values) for bags in part.bags.values())
-        assert np.isnan(part.dense).all()
-        assert np.isnan(part.labels).all()
 
 
 def keys_of(schema):
@@ -119,7 +90,7 @@ def test_prepared_rows_new_rows_and_an_export_are_equal_with_their_aggregates(
     schema = prepared.schema.encoded(plain().with_answers(aggregates=keys_of(prepared.schema)))
     prepared.encoder_of(schema).save(work / "run")
     encoder = Encoder.load(work / "run")
-    stored = sum((content(encoder.with_numbers(prepared.part(part))) for part in PARTS), Counter())
+    stored = [row for part in PARTS for row in fields_of(encoder.with_numbers(prepared.part(part)))]
     raw = raw_examples(dataset, data_dir, schema, work)
     lists = {field.name for field in schema.sparse if field.kind == "bag"}
     texts = {n: [v if v is None or n in lists else str(v) for v in column] for n, column in raw.items()}
@@ -127,7 +98,7 @@ def test_prepared_rows_new_rows_and_an_export_are_equal_with_their_aggregates(
     assert new.dense.shape[1] == schema.n_numbers
     assert np.isfinite(new.dense[:, len(schema.dense) :]).all()
     for rows in (raw, as_frames_are_read(raw, lists), texts):
-        assert content(encoder.encode(rows)) == stored
+        assert Counter(fields_of(encoder.encode(rows))) == Counter(stored)
     if settings is RARE:
         assert any(0 in prepared.part(part).ids for part in PARTS)
     encoder.save(work / "export", vectors=False)
@@ -139,41 +110,7 @@ def test_prepared_rows_new_rows_and_an_export_are_equal_with_their_aggregates(
         np.testing.assert_array_equal(found[what], tensor.numpy(), what)
 
 
-@pytest.mark.parametrize("split", ["random", "time", "user"])
-@pytest.mark.parametrize("name", NAMES)
-def test_training_rows_see_what_a_loop_over_rows_says(name, split, raw_dataset, tmp_path):
-    dataset, data_dir = raw_dataset(name)
-    if getattr(dataset, split, "") is None:
-        pytest.skip(f"{name} has no {split} field")
-    given = {**dataset.settings.model_dump(mode="json"), "split": split, "label_delay": 3.0}
-    dataset = type(dataset)(type(dataset).settings_class.parse(given, "dataset"))
-    prepared = prepare(dataset, name, data_dir, tmp_path)
-    count = min(prepared.manifest["rows"]["train"], 400)
-    rule = prepared.rule("always").some(np.arange(count))
-    times, folds = (None if one is None else one.tolist() for one in (rule.times, rule.folds))
-    place = next(place for place, one in enumerate(prepared.schema.sparse) if one.kind == "single")
-    values = prepared.part("train").some(slice(count)).entries(place).hashes.tolist()
-    cells = np.array([sorted({*values}).index(value) for value in values])
-    found = rule.sums(cells).of(np.ones((count, 1)))[:, 0]
-    for row, value in enumerate(values):
-        seen = [other for other in range(count) if values[other] == value]
-        if split == "time":
-            seen = [other for other in seen if times[other] < times[row] - 3.0]
-        else:
-            seen = [other for other in seen if folds[other] != folds[row]]
-        assert found[row] == len(seen)
-        assert row not in seen
-    if split == "user":
-        users = prepared.part("train").users[:count]
-        assert all(len({*rule.folds[users == user].tolist()}) == 1 for user in {*users.tolist()} - {0})
-
-
 MMOE = MMoE.settings_class(embedding_dim=4, experts=2, expert_layers=(8,), tower_layers=())
-
-
-def batched(rows, size):
-    """Return the rows in lists of some."""
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def written(columns, schema, path):
@@ -191,7 +128,8 @@ def written(columns, schema, path):
         db.execute(f"CREATE TABLE new ({shape})")
         rows = list(zip(*columns.values(), range(len(columns[names[0]])), strict=True))
         row = f"({', '.join('?' * len(names))})"
-        for some in batched(rows, 100):  # one by one takes ten times as long
+        for start in range(0, len(rows), 100):  # one by one takes ten times as long
+            some = rows[start : start + 100]
             values = [value for given in some for value in given]
             db.execute(f"INSERT INTO new VALUES {', '.join([row] * len(some))}", values)  # noqa: S608 - of ?
         db.execute(f"COPY new TO '{path}'")
@@ -216,7 +154,8 @@ def test_files_and_frames_are_encoded_and_predicted_as_prepared_rows_to_the_last
     (part,) = map(
         prepared.encoder.encode, frame_rows(NewExamples(dataset, frame, labelled=True)).chunks(10_000)
     )
-    assert content(part) == sum((content(prepared.part(name)) for name in PARTS), Counter())
+    stored = [row for name in PARTS for row in fields_of(prepared.part(name))]
+    assert Counter(fields_of(part)) == Counter(stored)
     said = trained.predict_logits(part)
     expected = (metrics_of(trained.tasks, part.labels, said), len(said), [])
     scores = products(scores_of(trained.tasks), predictions(trained.tasks, said))
@@ -227,16 +166,8 @@ def test_files_and_frames_are_encoded_and_predicted_as_prepared_rows_to_the_last
         reading = NewExamples(dataset, path, tmp_path)
         with new_rows(replace(reading, labelled=True)) as rows:
             (read,) = map(prepared.encoder.encode, rows.chunks(10_000))
-        assert rows_of(read) == rows_of(part)
+        assert list(fields_of(read)) == list(fields_of(part))
         assert write_predictions(trained, reading, tmp_path / f"out-{path.name}.csv") == (len(said), [])
         out = np.loadtxt(tmp_path / f"out-{path.name}.csv", delimiter=",", skiprows=1, ndmin=2)
         assert np.array_equal(out, scores)
         assert measure(trained, reading) == expected
-
-
-def rows_of(part):
-    """Return what each row holds, in order."""
-    return [
-        content(replace(part, ids=part.ids[[row]], dense=part.dense[[row]], labels=part.labels[[row]]))
-        for row in range(len(part))
-    ]

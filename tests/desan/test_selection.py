@@ -7,7 +7,7 @@ from automtl_core.choices import AnyOf
 from automtl_core.modules.inputs import EncodedFields, Widths
 from automtl_core.modules.relaxation import Gate, Softmax
 from automtl_core.modules.supernet import FixedGate
-from automtl_desan.selection import FeatureSelection, SelectiveGate, factorisation_machine, mixtures
+from automtl_desan.selection import FeatureSelection, SelectiveGate, mixtures
 
 FIELDS = AnyOf("fields", ("a", "b", "c"))
 NUMBERS = AnyOf("numbers", ("x", "y"))
@@ -31,6 +31,7 @@ def selection(single, interaction, numbers="x"):
         ("abc", "abc", range(9)),
         ("ac", "ab", [0, 1, 4, 5, 6, 7, 8]),
         ("b", "", [2, 3, 8]),
+        ("abc", "b", [0, 1, 2, 3, 4, 5, 8]),  # one field has nothing to interact with
         ("", "bc", [6, 7, 8]),
         ("", "", [8]),
     ],
@@ -40,12 +41,6 @@ def test_columns_say_what_of_the_full_width_is_there(single, interaction, column
     assert list(module.columns) == list(columns)
     assert module.width == (3 + 1) * 2 + 2
     assert module(given(torch.randn(5, 3, 2), torch.randn(5, 2))).shape == (5, len(module.columns))
-
-
-def test_one_field_alone_has_nothing_to_interact_with():
-    assert not selection("abc", "b").interacts
-    e = torch.randn(2, 1, 4)
-    assert torch.allclose(factorisation_machine(e), torch.zeros(2, 4), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,11 @@ from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import UnknownNameError
 from automtl_core.modules.batch_ensemble import Scales
 from automtl_core.modules.cost import blank_features, cost_of
-from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import Inputs
-from automtl_core.modules.supernet import FixedGate
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.batches import take
-from automtl_desan.network import DESANNetwork, Expert, Layer, Residual, Task as TaskNetwork
+from automtl_desan.network import Expert, Residual
 from automtl_desan.ops import Identity, Zero
-from automtl_desan.selection import SelectiveGate
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.paths import Paths, PathSettings
 from automtl_testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
@@ -33,28 +29,25 @@ def desan(dense=1, schema=None, **sizes):
 
 
 def test_choices_are_named_by_layer_expert_and_use():
-    labels = set(desan(layers=2, experts=2, blocks=1, numbers="all").choices())
-    assert labels == {
+    names = {
         "layer0/expert0/single", "layer0/expert0/interaction", "layer0/expert0/block0",
         "layer0/expert1/single", "layer0/expert1/interaction", "layer0/expert1/block0",
         "layer1/expert0/experts", "layer1/expert0/block0",
         "layer1/expert1/experts", "layer1/expert1/block0",
         "task/click/experts", "task/like/experts",
     }  # fmt: skip
+    sizes = {"layers": 2, "experts": 2, "blocks": 1}
+    assert desan(numbers="all", **sizes).choices().keys() == desan(dense=0, **sizes).choices().keys() == names
+    choices = desan(**sizes).choices()
+    more = {name: choice.options for name, choice in choices.items() if name not in names}
+    assert more == {f"layer0/expert{k}/numbers": ("x0",) for k in (0, 1)}
 
 
-@pytest.mark.parametrize(
-    ("settings", "asked"),
-    [
-        ({}, {"layer0/expert0/numbers": ("x0",), "layer0/expert1/numbers": ("x0",)}),
-        ({"dense": 0}, {}),
-        ({"numbers": "all"}, {}),
-    ],
-)
-def test_what_else_is_asked_as_the_settings_say(settings, asked):
-    choices = desan(experts=2, **settings).choices()
-    plain = desan(experts=2, numbers="all", layers=settings.get("layers", 1)).choices()
-    assert {name: choice.options for name, choice in choices.items() if name not in plain} == asked
+def test_a_single_field_has_no_interaction():
+    schema = Schema((SparseField("user", 5),), (DenseField("age"),), (Task("click"), Task("like")))
+    space = desan(schema=schema, experts=2)
+    assert not [name for name in space.choices() if name.endswith("interaction")]
+    check_space(space)
 
 
 def decisions(space, **change):
@@ -84,20 +77,8 @@ def test_experts_that_lead_to_no_task_are_not_built():
 def test_a_network_whose_tasks_share_nothing_is_a_constant():
     space = desan()
     network = space.network(decisions(space, **{f"task/{t}/experts": () for t in ("click", "like")})).eval()
-    ids = torch.tensor([[1, 2, 3], [4, 5, 1]])
-    logits = network(Features(ids, torch.tensor([[0.0], [9.0]])))
+    logits = network(features(2))
     assert torch.equal(logits[0], logits[1])
-
-
-def test_a_single_field_has_no_interaction():
-    schema = Schema((SparseField("user", 5),), (DenseField("age"),), (Task("click"), Task("like")))
-    space = desan(schema=schema, experts=2)
-    supernet = space.supernet()
-    features = Features(torch.tensor([[1], [4]]), torch.ones(2, 1))
-    assert supernet(features).shape == (2, 2)
-    assert not [name for name in space.choices() if name.endswith("interaction")]
-    for architecture in sample_architectures(space, 6):
-        assert space.network(architecture, supernet)(features).shape == (2, 2)
 
 
 def test_a_variant_has_one_member_and_the_same_choices():
@@ -147,41 +128,30 @@ def test_an_identity_adds_nothing_to_what_is_there(op):
         assert all(isinstance(m, Zero) for m in block.block.modules() if not list(m.children()))
 
 
-def test_what_a_run_depends_on_are_the_ops_of_a_sum():
-    assert set(desan(ops=("mlp-4+factorised-2", "identity"), blocks=2).ops()) == {
-        "mlp-4",
-        "factorised-2",
-        "identity",
-    }
+def test_the_parts_of_a_sum_are_ops_that_are_known():
+    used = desan(ops=("mlp-4+factorised-2", "identity"), blocks=2).ops()
+    assert set(used) == {"mlp-4", "factorised-2", "identity"}
+    for op in ("mlp-4+", "mlp-4+crosses-2"):
+        with pytest.raises(UnknownNameError) as error:
+            desan(ops=(op,)).choices()
+        assert repr(op.partition("+")[2]) in str(error.value)
 
 
-@pytest.mark.parametrize("op", ["mlp-4+", "mlp-4+crosses-2"])
-def test_an_unknown_part_of_a_sum_is_named(op):
-    with pytest.raises(UnknownNameError) as error:
-        desan(ops=(op,)).choices()
-    assert repr(op.partition("+")[2]) in str(error.value)
-
-
-@pytest.mark.parametrize("way", ["following", "fixed"])
-def test_experts_that_nobody_reads_in_a_pass_are_not_computed(way):
-    space = desan(layers=2, experts=3)
-    supernet = space.supernet()
-    decisions = dict(space.landmarks()["shared-bottom"].decisions)
-    computed = []
+def test_experts_that_nobody_reads_in_a_pass_are_not_computed():
+    space, computed = desan(layers=2, experts=3), []
+    supernet, decisions = space.supernet(), space.landmarks()["shared-bottom"].decisions
     for name, module in supernet.named_modules():
         if name.rpartition(".")[2] == "reader":
             module.register_forward_pre_hook(lambda module, inputs, name=name: computed.append(name))
-    features = Features(torch.tensor([[1, 2, 3], [0, 1, 2]]), torch.ones(2, 1))
-    if way == "fixed":
-        for name, decision in decisions.items():
-            supernet.fix(name, decision)
-    with supernet.following({} if way == "fixed" else decisions):
-        supernet(features)
+    with supernet.following(decisions):
+        supernet(features(2))
     assert len(computed) == 2, "one of each layer"
-    computed.clear()
-    if way == "following":
-        supernet(features)
-        assert len(computed) == 6
+    supernet(features(2))
+    assert len(computed) == 2 + 6
+    for name, decision in decisions.items():
+        supernet.fix(name, decision)
+    supernet(features(2))
+    assert len(computed) == 2 + 6 + 2
 
 
 def test_preset_paper_is_the_papers_space_exactly():
@@ -259,20 +229,6 @@ def test_two_levels_of_ple():
     }
 
 
-def test_hand_designed_models_are_the_widest_mlp_in_one_block():
-    space = with_landmarks(layers=2, blocks=2)
-    choices = space.choices()
-    decisions = space.landmarks()["mmoe"].decisions
-    blocks = {name: d for name, d in decisions.items() if name.rpartition("/")[2].startswith("block")}
-    assert {op for name, op in blocks.items() if name.startswith("layer0/") and name.endswith("0")} == {
-        "mlp-16"
-    }
-    assert [op for op in blocks.values() if op != "mlp-16"] == ["identity"] * 9
-    assert all(d == () for name, d in decisions.items() if name.endswith("/interaction"))
-    for use in ("single", "numbers"):
-        assert decisions[f"layer0/expert0/{use}"] == choices[f"layer0/expert0/{use}"].options
-
-
 @pytest.mark.parametrize(
     ("ops", "widest"),
     [
@@ -285,16 +241,16 @@ def test_the_widest_mlp(ops, widest):
     assert with_landmarks(ops=ops).landmarks()["mmoe"].decisions["layer0/expert0/block0"] == widest
 
 
-def test_a_landmark_has_everything_open_with_one_op():
+def test_hand_designed_models_are_the_widest_mlp_in_one_block_and_others_have_everything_open():
     space = with_landmarks(layers=2, blocks=2)
-    decisions = space.landmarks()["all-mlp-8"].decisions
+    mmoe, everything = (space.landmarks()[name].decisions for name in ("mmoe", "all-mlp-8"))
     for name, choice in space.choices().items():
-        assert decisions[name] == (choice.options if isinstance(choice, AnyOf) else "mlp-8")
-
-
-TWO_FIELDS = (SparseField("user", 5), SparseField("item", 3))
-SCHEMA = Schema(TWO_FIELDS, (DenseField("x"),), (Task("click"),))
-FEATURES = Features(torch.tensor([[1, 2], [4, 0]]), torch.tensor([[7.0], [8.0]]))
+        assert everything[name] == (choice.options if isinstance(choice, AnyOf) else "mlp-8")
+        place, _, use = name.rpartition("/")
+        if isinstance(choice, OneOf):
+            assert mmoe[name] == ("mlp-16" if (place[:6], use) == ("layer0", "block0") else "identity")
+        elif use != "experts":
+            assert mmoe[name] == (() if use == "interaction" else choice.options)
 
 
 class Times(nn.Module):
@@ -306,32 +262,8 @@ class Times(nn.Module):
         return self.factor * x
 
 
-def all_of(name, *options):
-    return FixedGate(AnyOf(name, options), options)
-
-
 def test_a_residual_block_adds_to_what_it_reads():
     assert Expert(Times(2.0), [Times(3.0), Residual(Times(4.0))])(torch.ones(1)).item() == 2 * 3 * (1 + 4)
-
-
-def network():
-    """Return two layers of one expert: it reads the embeddings' sum, and above doubles that."""
-
-    class Sum(nn.Module):
-        def forward(self, encoded):
-            return encoded.sparse.sum((1, 2))[:, None]
-
-    below, gate = (SelectiveGate(9, ["a"], all_of("experts", "a"), width=1) for _ in range(2))
-    layers = {"layer0": Layer({"a": Sum()}), "layer1": Layer({"a": Expert(below, [Times(2.0)])})}
-    task = TaskNetwork(gate, 4, 0.0)
-    task.tower = nn.Identity()
-    inputs = Inputs(SCHEMA, 4, 1.0)
-    nn.init.ones_(inputs.embedding.table.weight)
-    return DESANNetwork(inputs, layers, [task])
-
-
-def test_a_layer_reads_the_one_below():
-    assert network()(FEATURES).tolist() == [[16]] * 2
 
 
 def drawn(**sizes):
@@ -365,7 +297,11 @@ def test_the_prediction_is_the_mean_over_networks_with_the_scales_of_each_member
             for one in (module for module in single.modules() if isinstance(module, Scales)):
                 one.scale.copy_(one.scale[member].expand(3, -1).clone())
             alone.append(single(features(5)))
+        together.use_members(1)  # as a search does
+        first = together(features(5))
     assert torch.allclose(predicted, torch.stack(alone).mean(0), atol=1e-6)
+    assert torch.allclose(first, alone[0], atol=1e-6)
+    assert not torch.allclose(first, predicted, atol=1e-4)
 
 
 def test_prediction_takes_the_flops_of_all_members_above_the_gates():
@@ -375,20 +311,6 @@ def test_prediction_takes_the_flops_of_all_members_above_the_gates():
     once = sum(2 * weight.numel() for gate in gates for weight in gate.gating.parameters())
     assert once
     assert three.flops_per_row == 3 * one.flops_per_row - 2 * once
-
-
-def test_a_search_uses_the_first_member_alone():
-    together = drawn(members=3).eval()
-    with torch.no_grad():
-        for one in (module for module in together.modules() if isinstance(module, Scales)):
-            one.scale.copy_(torch.randn(one.scale.shape))
-        whole = together(features(6))
-        together.use_members(1)
-        first = together(features(6))
-        for one in (module for module in together.modules() if isinstance(module, Scales)):
-            one.scale[1:] = 0
-        assert torch.equal(together(features(6)), first)
-    assert not torch.allclose(first, whole, atol=1e-4)
 
 
 def test_the_supernet_of_single_paths_has_one_member():

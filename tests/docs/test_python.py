@@ -1,7 +1,6 @@
 """The Python code of the README, of the notebook of the tutorials and of docs/hooks.md works."""
 
 import re
-from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -14,11 +13,9 @@ from automtl_core.registry.kinds import KINDS
 from automtl_core.registry.plugins import load_registry
 from automtl_testing.datasets import check_dataset
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-(README_CODE,) = re.findall(
-    r"^## From Python\n\n```python\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE
-)
+from .test_shown import README, ROOT, blocks
+
+(README_CODE,) = blocks(README.split("\n## From Python\n")[1].split("\n## ")[0], "python")
 QUICK = {
     "space": {"experts": 2, "embedding_dim": 4, "ops": ["identity", "mlp-8"]},
     "strategy": {"name": "random", "candidates": 2, "rung_epochs": 1},
@@ -52,46 +49,31 @@ def test_the_readme_and_the_tutorial_run_in_a_notebook(lines):
 
 
 PAGE = (ROOT / "docs" / "hooks.md").read_text()
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+BLOCKS = blocks(PAGE, "python")
 EXAMPLES = [block for block in BLOCKS if "@hookimpl" in block]
 OTHERS = [block for block in BLOCKS if block not in EXAMPLES and "def test_" not in block]
 """What a script does."""
-FILES = re.findall(r"^```\{literalinclude\} (\S+)$", PAGE, flags=re.MULTILINE)
-HOOKS = [kind.hook for kind in KINDS.values()]
 
 
-@pytest.fixture
-def registry(tmp_path, monkeypatch):
-    """Install every example of the page itself as a plugin of its own."""
-    info = tmp_path / "automtl_docs-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: automtl-docs\nVersion: 1.0\n")
-    points = "".join(f"docs-{k} = automtl_docs_example_{k}\n" for k in range(len(EXAMPLES)))
-    (info / "entry_points.txt").write_text("[automtl]\n" + points)
+def test_every_hook_has_its_section_and_an_example():
+    for hook in (kind.hook for kind in KINDS.values()):
+        section = PAGE.split(f"\n## {hook}\n")[1].split("\n## ")[0]
+        assert "literalinclude" in section or f"@hookimpl\ndef {hook}():" in section
+
+
+def test_files_that_are_shown_are_examples_and_linked():
+    for file in re.findall(r"^```\{literalinclude\} (\S+)$", PAGE, flags=re.MULTILINE):
+        path = (ROOT / "docs" / file).resolve()
+        assert f"[`{path.name}`]({file})" in PAGE, "a forge shows the link alone"
+        assert path.is_file()
+        assert path.parents[1] == ROOT / "examples"
+
+
+def test_every_example_loads(install):
     for k, example in enumerate(EXAMPLES):
-        (tmp_path / f"automtl_docs_example_{k}.py").write_text(example)
-    monkeypatch.syspath_prepend(tmp_path)
-    return load_registry()
-
-
-@pytest.mark.parametrize("hook", HOOKS)
-def test_every_hook_has_its_section_and_an_example(hook):
-    section = PAGE.split(f"\n## {hook}\n")[1].split("\n## ")[0]
-    assert "literalinclude" in section or f"@hookimpl\ndef {hook}():" in section
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_files_that_are_shown_are_examples_and_linked(file):
-    path = (ROOT / "docs" / file).resolve()
-    assert f"[`{path.name}`]({file})" in PAGE, "a forge shows the link alone"
-    assert path.is_file()
-    assert path.parents[1] == ROOT / "examples"
-
-
-def test_every_example_loads(registry):
-    problems = {row.name: row.problem for row in registry.rows if row.distribution == "automtl-docs"}
-    assert problems == {f"docs-{k}": None for k in range(len(EXAMPLES))}
-    assert len(EXAMPLES) == 3
+        install(example, f"docs-{k}")
+    problems = {row.name: row.problem for row in load_registry().rows if row.name.startswith("docs-")}
+    assert problems == {"docs-0": None, "docs-1": None, "docs-2": None}
 
 
 def test_a_script_runs_too(tmp_path, monkeypatch):

@@ -63,9 +63,14 @@ SAMPLES = {
 }
 
 
+def blocks(page, languages):
+    """Return the blocks of code of a page in some languages."""
+    return re.findall(rf"^```(?:{languages})\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)
+
+
 def commands(page):
-    blocks = re.findall(r"^```(?:console|bash)\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)
-    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line]
+    lines = "".join(blocks(page, "console|bash")).splitlines()
+    return [line.removeprefix("$ ") for line in lines if line]
 
 
 @pytest.fixture(scope="module")
@@ -164,24 +169,15 @@ def test_the_demo_ends_with_the_verdict_on_its_search(tmp_path, monkeypatch):
 
 def test_every_target_that_pages_name_is_in_the_makefile():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {
-        name
-        for page in PAGES
-        for name in re.findall(r"(?:`|^|\$ )make ([a-z-]+)", page.read_text(), re.MULTILINE)
-    }
+    pages = "\n".join(page.read_text() for page in PAGES)
+    named = set(re.findall(r"(?:`|^|\$ )make ([a-z-]+)", pages, re.MULTILINE))
     assert {"demo", "test"} <= named <= targets
-
-
-def rows_of(page, heading):
-    """Return the rows of tables below a heading that begin with a name, each as its columns."""
-    section = re.split(r"\n##+ ", f"\n{page}".split(f"\n{heading}\n")[1])[0]
-    rows = re.findall(r"^\| `([a-z0-9-]+)` \| (.*) \|$", section, re.MULTILINE)
-    return [[name, *others.split(" | ")] for name, others in rows]
 
 
 def test_the_table_of_datasets_is_complete():
     registry = load_registry()
-    rows = {name: tasks for name, tasks, *_ in rows_of(SHOWN["datasets"], "# Datasets")}
+    table = SHOWN["datasets"].split("\n## ")[0]
+    rows = dict(re.findall(r"^\| `([a-z0-9-]+)` \| (.*?) \|", table, re.MULTILINE))
     assert set(rows) == set(registry.names(DATASETS))
     del rows["table"]  # has the labels that its user names
     for name, tasks in rows.items():
@@ -232,34 +228,13 @@ def tutorial(name):
     return (TUTORIALS / f"{name}.md").read_text(encoding="utf-8")
 
 
-def blocks_of(name, language):
-    """Return the lines of all blocks of a language, without blank ones."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", tutorial(name), flags=re.DOTALL | re.MULTILINE)
-    return [line for line in "".join(blocks).splitlines() if line.strip()]
-
-
-def lines(*files):
-    """Return the lines of files, one after the other, without blank ones."""
-    return [line for file in files for line in file.read_text("utf-8").splitlines() if line.strip()]
-
-
 @pytest.mark.parametrize("name", PROJECTS)
 def test_a_page_shows_the_code_of_its_folder(name):
     folder = TUTORIALS / name
-    assert blocks_of(name, "python") == lines(*(folder / file for file in PROJECTS[name]))
+    code = [(folder / file).read_text("utf-8") for file in PROJECTS[name]]
+    shown, held = ("".join(texts).splitlines() for texts in (blocks(tutorial(name), "python"), code))
+    assert [line for line in shown if line.strip()] == [line for line in held if line.strip()]
     assert {path.name for path in folder.glob("*.*")} == {*PROJECTS[name]}
-
-
-@pytest.fixture
-def install(tmp_path, monkeypatch):
-    """Return a function that makes the entry points of a project known, as `pip install -e .` does."""
-
-    def install(folder):
-        installed(folder, tmp_path / "site")
-        monkeypatch.syspath_prepend(tmp_path / "site")
-        monkeypatch.syspath_prepend(folder)
-
-    return install
 
 
 def movies(folder):
@@ -278,22 +253,21 @@ def movies(folder):
 @pytest.mark.parametrize(
     "name",
     [
-        "space",
-        "strategy",
-        "dataset",
-        "ranking",
-        "days",
-        pytest.param("serving", marks=pytest.mark.needs_extra("onnx")),
+        pytest.param(name, marks=[pytest.mark.needs_extra("onnx")] if name == "serving" else [])
+        for name in PROJECTS
     ],
 )
-def test_all_commands_work(name, install, tmp_path, monkeypatch, capsys):
+def test_all_commands_work(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     movies(tmp_path / "ml-latest-small")
     done = []
     for command in commands(tutorial(name).split("```bash")[0]):
         done.append(command.split()[0])
         if command.startswith("pip install -e "):
-            install(ROOT / command.split()[-1])
+            project = ROOT / command.split()[-1]
+            installed(project, tmp_path / "site")
+            monkeypatch.syspath_prepend(tmp_path / "site")
+            monkeypatch.syspath_prepend(project)
         elif command.startswith("python make"):
             made = (TUTORIALS / name / command.split()[1]).read_text("utf-8")
             exec(made.replace("12_000", "6_000").replace(" 6000", " 600"), {})  # noqa: S102 - fewer rows

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -130,29 +131,23 @@ def test_killed_workers_lose_no_trial(pool, trials, expected, tmp_path):
     assert len(dict(pool.run(deque(moved), going_on))) == len(moved)
 
 
-def test_a_trial_that_ends_its_workers_is_an_error_which_names_it(install, trials):
-    install(FATAL, "fatal")
-    fatal = changed(trials[0], "killed", balancer={"name": "killed"})
-    text = f"3 worker processes died .*{fatal.folder}, the last one by SIGKILL"
-    engine = Processes(ProcessesSettings(), 1)
-    with engine.executor(run_trial) as executor, pytest.raises(OutOfMemoryError, match=text):
-        list(executor.run(deque([fatal]), going_on))
-
-
-def test_errors_of_plugins_and_failed_whole_runs_leave_the_engine_at_work(
+def test_errors_of_trials_name_them_and_failed_whole_runs_leave_the_engine_at_work(
     install, trials, tmp_path, monkeypatch
 ):
     install(FATAL, "fatal")
-    raises = changed(trials[0], "raises", balancer={"name": "raises"})
-    exits = changed(trials[0], "exits", balancer={"name": "exits"})
+    raises, killed, exits = (
+        changed(trials[0], name, balancer={"name": name}) for name in ("raises", "killed", "exits")
+    )
     whole = replace(exits, whole=True, folder=str(tmp_path / "run"))
-    monkeypatch.setattr(processes, "ATTEMPTS", 1)
+    monkeypatch.setattr(processes, "ATTEMPTS", 2)
     with Processes(ProcessesSettings(), 1).executor(run_trial) as executor:
         with pytest.raises(PluginError, match="plugin 'fatal' failed: LookupError: where"):
             list(executor.run(deque([raises]), going_on))
+        with pytest.raises(OutOfMemoryError, match=f"2 worker .*{killed.folder}, .* by SIGKILL"):
+            list(executor.run(deque([killed]), going_on))
         ((spec, result),) = executor.run(deque([whole]), going_on)
     assert (spec, result.state) == (whole, "failed")
-    assert f"died during the trial {whole.folder}, the last one by exit code 5; run" in str(result.error)
+    assert re.search(f"2 worker .*{whole.folder}, .* by exit code 5", str(result.error))
 
 
 def test_an_exception_of_the_caller_ends_running_trials(pool, trials):

@@ -1,6 +1,5 @@
 """Each example loads and has a test; the kind of fields is used in a run; TechJam is its protocol."""
 
-import importlib
 import os
 import subprocess
 import sys
@@ -51,74 +50,52 @@ def test_each_is_a_plugin_that_loads_and_has_a_test(folder, tmp_path, monkeypatc
     assert f"`{name}`" in (folder / "README.md").read_text()
 
 
-FIELD_KIND = Path(__file__).parents[2] / "examples" / "field-kind" / "automtl_example_field_kind.py"
-SHOP = """
-import numpy as np
-import pandas as pd
-from automtl_core import hookimpl
-from automtl_core.dataset.dataset import Dataset, Dense, Label, Sparse
-from MODULE import HashedPair
-
-class Shop(Dataset):
-    '''Clicks that follow from pairs of user and shop.'''
-    version = 1
-    fields = (Sparse("user"), HashedPair("user at shop", ("user", "shop"), 500), Dense("price"))
-    labels = (Label("click"),)
-
-    def content(self):
-        return "shop"
-
-    def rows(self, db):
-        return frame(2000)
-
-def frame(rows):
-    random = np.random.default_rng(0)
-    user, shop = random.integers(0, 12, rows), random.integers(0, 9, rows)
-    chance = np.where(user * shop % 2, 0.9, 0.1)
-    return pd.DataFrame({
-        "user": [f"u{one}" if one else None for one in user],
-        "shop": shop,
-        "price": random.normal(size=rows),
-        "click": (random.random(rows) < chance).astype(int),
-    })
-
-@hookimpl
-def automtl_register_datasets():
-    return {"pair-shop": Shop}
-"""
 SETTINGS = {
-    "dataset": "pair-shop",
+    "dataset": {
+        "sparse": ["user"], "dense": ["price"],
+        "fields": {"user at shop": {"kind": "example-field-kind", "columns": ["user", "shop"]}},
+    },
     "space": {"embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]},
     "strategy": {"name": "random", "candidates": 2, "rung_epochs": 1},
     "training": {"batch_size": 256, "epochs": 2, "min_positives": 1},
     "features": "ids",
-}
+}  # fmt: skip
+
+
+def visits(rows):
+    """Return clicks that follow from pairs of user and shop."""
+    random = np.random.default_rng(0)
+    user, shop = random.integers(0, 12, rows), random.integers(0, 9, rows)
+    return pd.DataFrame(
+        {
+            "user": [f"u{one}" if one else None for one in user],
+            "shop": shop,
+            "price": random.normal(size=rows),
+            "click": (random.random(rows) < np.where(user * shop % 2, 0.9, 0.1)).astype(int),
+        }
+    )
 
 
 def test_a_kind_of_fields_is_searched_and_predicted_with(install, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    pairs = install(FIELD_KIND.read_text(), "pairs")
-    shop = importlib.import_module(install(SHOP.replace("MODULE", pairs), "pair-shop"))
-    registry = load_registry()
+    install((ROOT / "field-kind" / "automtl_example_field_kind.py").read_text(), "pairs")
+    registry, frame = load_registry(), visits(300)
     assert registry.describe(FIELD_KINDS, "example-field-kind").startswith("Two categorical columns")
-    line = Workflow(registry)
-    path = line.search(line.job([SETTINGS]), tmp_path / "runs", "found").path
-    frame = shop.frame(300)
-    part = Run.open(path).encoder(registry.field_encoders()).encode(frame, labelled=False)
-    assert (part.ids[:, 1] == 0).sum() == frame["user"].isna().sum() > 0
+    run = automtl.search(visits(2000), ["click"], settings=SETTINGS)
+    encoder = Run.open(run.path).encoder(registry.field_encoders())
+    place = [field.name for field in encoder.schema.sparse].index("user at shop")
+    ids = encoder.encode(frame, labelled=False).ids[:, place]
+    assert (ids == 0).sum() == frame["user"].isna().sum() > 0
 
-    predicted = automtl.load(path).predict(frame)["click"].to_numpy()
+    predicted = run.predict(frame)["click"].to_numpy()
     assert predicted.std() > 0
     frame.drop(columns="click").to_csv("new.csv", index=False)
-    line.predict(path, Path("new.csv"), Path("out.csv"), [])
+    Workflow(registry).predict(run.path, Path("new.csv"), Path("out.csv"), [])
     assert pd.read_csv("out.csv")["click"].to_numpy() == pytest.approx(predicted, abs=1e-6)
 
 
-TECHJAM = Path(__file__).parents[2] / "examples" / "techjam"
-
-
 def test_the_preset_is_the_public_protocol(real_data, tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(TECHJAM)
+    monkeypatch.syspath_prepend(ROOT / "techjam")
     from automtl_techjam import PRESET, PRIMARY, TechJam, TechJamSettings
 
     monkeypatch.delitem(sys.modules, "automtl_techjam")

@@ -7,7 +7,7 @@ from math import exp, log
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+from torch.nn.functional import softplus
 
 from automtl_core.plugin import Settings
 from automtl_core.tasks.kinds import task_kind
@@ -79,12 +79,6 @@ def test_the_focal_loss_is_that_of_loops_over_rows(gamma):
     check(Focal(FocalSettings(gamma=gamma)), partial(slow_focal, gamma))
 
 
-def test_focal_loss_without_gamma_it_is_log_loss():
-    logits, labels = torch.linspace(-100, 100, 21), torch.arange(21) % 2.0
-    expected = binary_cross_entropy_with_logits(logits, labels, reduction="none")
-    assert torch.allclose(Focal(FocalSettings(gamma=0)).row_losses(logits, labels), expected)
-
-
 def slow_softmax(rows, listed):
     both = any(w * y for _, y, w in rows) and any(w * (1 - y) for _, y, w in rows)
     if not listed or not both:
@@ -129,24 +123,12 @@ def test_pairs_of_a_long_list_are_computed_in_blocks(monkeypatch):
     monkeypatch.setattr(module, "softplus", spied)
     labels = (torch.arange(1000) % 2).double()[:, None]
     logits = torch.randn(1000, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    sums, numbers = Pairwise(Settings()).sums(
-        logits, labels, torch.ones_like(labels), torch.ones(1000, dtype=torch.int32)
-    )
-    assert (sum(largest), max(largest) <= 1500) == (500 * 500, True)
-    mean = softplus(logits[labels[:, 0] == 0] - logits[labels[:, 0] == 1].T).mean()
-    assert numbers.item() == 1000
-    assert sums.item() == pytest.approx(1000 * mean.item())
+    Pairwise(Settings()).sums(logits, labels, torch.ones_like(labels), torch.ones(1000, dtype=torch.int32))
+    assert sum(largest) == 500 * 500
+    assert max(largest) <= 1500
 
 
 GROUPS = torch.tensor([7, 0, 3, 7, 0])
-
-
-def test_rows_are_summed_by_list():
-    lists = Lists(GROUPS)
-    values = torch.tensor([[1.0, 2.0], [10.0, 20.0], [3.0, 4.0], [5.0, 6.0], [100.0, 200.0]])
-    assert lists.sums(values).tolist() == [[110, 220], [3, 4], [6, 8]]
-    assert lists.of_rows(lists.sums(values))[:, 0].tolist() == [6, 110, 3, 6, 110]
-    assert lists.listed[:, 0].tolist() == [True, False, True, True, False]
 
 
 def test_sums_of_exponentials_do_not_overflow_and_skip_rows_without_a_weight():

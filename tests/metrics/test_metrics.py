@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from automtl_core.registry.kinds import METRICS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.tasks.builtin import auc
 from automtl_metrics import all_rows, rankings
@@ -15,10 +14,6 @@ from automtl_metrics.first_rows import hit_at, map_at, mrr_at
 from automtl_metrics.rankings import gauc, gauc_by_positives, ndcg_at, ndcg_of_all_at
 
 REGISTRY = load_registry()
-
-
-def test_a_family_has_the_number_in_its_title():
-    assert REGISTRY.get(METRICS, "ndcg-7").title == "NDCG@7"
 
 
 ROW = st.tuples(st.booleans(), st.integers(-2, 2), st.integers(1, 5))
@@ -38,38 +33,23 @@ def drawn(rows, users, seed=0):
     return labels, np.round(draw.normal(size=rows) + labels, 1), draw.integers(1, users + 1, rows)
 
 
-@given(ROWS)
-def test_gauc_is_the_mean_over_users_weighted_by_rows(rows):
+@pytest.mark.parametrize("metric", [gauc, gauc_by_positives])
+@given(rows=ROWS)
+def test_gauc_is_the_mean_over_users_weighted_by_rows_or_positives(metric, rows):
     labels, predictions, users = arrays(rows)
-    areas = {user: auc(labels[users == user], predictions[users == user]) for user in set(users)}
-    weights = {user: (users == user).sum() for user, area in areas.items() if area is not None}
-    found = gauc(labels, predictions, users)
-    assert found.rows == sum(weights.values())
-    if weights:
-        expected = sum(areas[user] * weight for user, weight in weights.items()) / found.rows
+    own = {user: users == user for user in set(users)}
+    areas = {user: auc(labels[mine], predictions[mine]) for user, mine in own.items()}
+    known = [user for user, area in areas.items() if area is not None]
+    counts = [own[user].sum() for user in known]
+    found = metric(labels, predictions, users)
+    assert found.rows == sum(counts)
+    assert (found.value is None) == (not known)
+    if known:
+        weights = counts if metric is gauc else [labels[own[user]].sum() for user in known]
+        expected = np.average([areas[user] for user in known], weights=weights)
         assert found.value == pytest.approx(expected, abs=1e-12)
-    else:
-        assert found.value is None
-
-
-@given(ROWS)
-def test_gauc_by_positives_has_other_weights(rows):
-    labels, predictions, users = arrays(rows)
-    areas = {user: auc(labels[users == user], predictions[users == user]) for user in set(users)}
-    weights = {user: labels[users == user].sum() for user, area in areas.items() if area is not None}
-    found = gauc_by_positives(labels, predictions, users)
-    assert (found.value is None) == (not weights)
-    if weights:
-        expected = sum(areas[user] * weight for user, weight in weights.items()) / sum(weights.values())
-        assert found.value == pytest.approx(expected, abs=1e-12)
-        assert found.rows == gauc(labels, predictions, users).rows
-
-
-def test_gauc_does_not_reward_knowing_who_clicks():
-    labels, users = np.array([1.0, 1, 0, 1, 0, 0]), np.array([1, 1, 1, 2, 2, 2])
-    of_user = np.array([2.0, 2, 2, 1, 1, 1])
-    assert auc(labels, of_user) > 0.5
-    assert gauc(labels, of_user, users).value == 0.5
+        about = found.by_user
+        assert (about.users, about.all_users, about.rows) == (len(known), len(own), len(rows))
 
 
 def expected_ndcg(labels, predictions, k):
@@ -104,6 +84,8 @@ def test_ndcg_is_the_plain_mean_over_users_with_a_positive_row(rows, k):
     assert (found.value is None) == (not values)
     if values:
         assert found.value == pytest.approx(np.mean(values), abs=1e-12)
+        about = found.by_user
+        assert (about.users, about.all_users, about.rows) == (len(values), len(set(users)), len(rows))
 
 
 @given(ROWS, st.integers(1, 12))
@@ -151,13 +133,6 @@ def test_the_value_of_a_random_order_is_that_of_many_random_orders(metric):
         assert found.spread == pytest.approx(np.std(values), rel=0.05)
     else:
         assert np.std(values) < 1.05 * found.spread < 3 * np.std(values)
-
-
-def test_users_that_count_are_counted():
-    labels, users = np.array([1.0, 0, 1, 0, 1]), np.array([1, 1, 2, 3, 4])
-    of_gauc, of_ndcg = (metric(labels, labels, users).by_user for metric in (gauc, ndcg_at(3).compute))
-    assert (of_gauc.users, of_gauc.all_users, of_gauc.rows) == (1, 4, 5)
-    assert (of_ndcg.users, of_ndcg.all_users, of_ndcg.rows) == (3, 4, 5)
 
 
 FEW = st.lists(st.tuples(st.booleans(), st.integers(-1, 1), st.integers(1, 2)), min_size=1, max_size=7)
@@ -209,23 +184,17 @@ def by_definition(labels, predictions):
     return area
 
 
-@given(PAIRS)
-def test_it_is_the_sum_over_thresholds(rows):
+@pytest.mark.parametrize("size", [1, 7, all_rows.CHUNK])
+@given(rows=PAIRS)
+def test_it_is_the_sum_over_thresholds(size, rows):
     labels, predictions = (np.array(column, float) for column in zip(*rows, strict=True))
-    found = average_precision(labels, predictions)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(all_rows, "CHUNK", size)
+        found = average_precision(labels, predictions)
     if labels.any():
         assert found == pytest.approx(by_definition(labels, predictions), abs=1e-12)
     else:
         assert found is None
-
-
-@pytest.mark.parametrize("size", [1, 7])
-def test_chunks_have_no_effect(size, monkeypatch):
-    random = np.random.default_rng(0)
-    labels, predictions = (random.integers(0, most, 300).astype(float) for most in (2, 50))
-    monkeypatch.setattr(all_rows, "CHUNK", size)
-    expected = pytest.approx(by_definition(labels, predictions), abs=1e-12)
-    assert average_precision(labels, predictions) == expected
 
 
 def test_normalised_entropy_is_1_for_the_share_and_lower_for_what_tells_more():

@@ -1,7 +1,5 @@
 """The defects of the authors' code, each with a test that would catch it here (AutoMTL, KDD 2024)."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,25 +8,19 @@ import torch
 from automtl_core.choices import Architecture, OneOf
 from automtl_core.data.part import Part
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, Sparse
-from automtl_core.dataset.schema import SparseField
-from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import EncodedFields
 from automtl_core.modules.relaxation import Gate
-from automtl_core.modules.table import WHOLE_TABLE
 from automtl_core.prepare.prepare import prepare
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.training.balancer import MEAN, TaskLosses
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
-from automtl_core.training.loop import Pass, predict, shuffled, step
-from automtl_core.training.optimisers import Optimiser, weight_groups
+from automtl_core.training.optimisers import weight_groups
 from automtl_core.training.recipe import Recipe
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.by_logits import ByEntropy, EntropySettings
-from automtl_testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
+from automtl_testing.samples import plain_schema, sample_part, sample_problem
 
 REGISTRY = load_registry()
 
@@ -56,12 +48,6 @@ class Rows(Dataset):
         return pd.DataFrame({"user": [f"u{k}" for k in range(200)], "click": [k % 2 for k in range(200)]})
 
 
-def test_evaluation_is_not_random(space):
-    supernet = space.supernet()
-    part = sample_part(space.schema, 64, seed=0)
-    assert np.array_equal(predict(supernet, part, CPU), predict(supernet, part, CPU))
-
-
 def test_gates_leave_warm_up_and_sample(space):
     problem = sample_problem(space)
     strategy = ByEntropy(EntropySettings(warmup_epochs=1, search_epochs=1), problem)
@@ -79,28 +65,6 @@ def test_gates_leave_warm_up_and_sample(space):
     assert len(set(drawn["search"])) > 2
 
 
-def test_an_exported_architecture_keeps_single_and_interaction_fields_apart(space):
-    supernet = space.supernet()
-    for label, choice in supernet.choices().items():
-        if label.endswith("/single"):
-            supernet.fix(label, choice.options[:1])
-        elif label.endswith("/interaction"):
-            supernet.fix(label, choice.options[1:])
-    read = Architecture.from_json(supernet.architecture().to_json())
-    assert read.decisions["layer0/expert0/single"] == ("user",)
-    assert read.decisions["layer0/expert0/interaction"] == ("item", "tab")
-    selection = space.network(read).layers["layer0"]["expert0"].reader
-    assert (selection.single.kept, selection.interaction.kept) == ((0,), (1, 2))
-
-
-def test_vocabularies_come_from_the_training_part_and_unseen_values_have_an_id(tmp_path):
-    prepared = prepare(Rows(DatasetSettings()), "rows", None, tmp_path)
-    train, test = prepared.part("train"), prepared.part("test")
-    assert len(prepared.vocabulary("user")) == len(train) == 160
-    assert (train.ids > 0).all()
-    assert (test.ids == 0).all(), "no test user is a training user here"
-
-
 def test_the_split_follows_from_a_seed(tmp_path):
     def users(seed, folder):
         prepared = prepare(Rows(DatasetSettings(split_seed=seed)), "rows", None, tmp_path / folder)
@@ -108,24 +72,6 @@ def test_the_split_follows_from_a_seed(tmp_path):
 
     assert users(0, "a") == users(0, "b")
     assert users(0, "a") != users(1, "c")
-
-
-def test_what_is_not_chosen_is_left_out_and_not_multiplied_by_zero(space):
-    everything, _, third = sample_architectures(space, 3)
-    decisions = dict(third.decisions)
-    for label in decisions:
-        if label.endswith("/experts"):
-            decisions[label] = ("expert1",)
-    few = replace(
-        third, decisions=decisions | {"layer0/expert1/single": ("tab",), "layer0/expert1/interaction": ()}
-    )
-    network = space.network(few)
-    assert [list(layer) for layer in network.layers.values()] == [["expert1"], ["expert1"]]
-    first = network.layers["layer0"]["expert1"]
-    given = EncodedFields(torch.ones(2, 3, 4), torch.ones(2, 1, 1))
-    assert first.reader(given).shape == (2, 4 + 1)
-    size = sum(p.numel() for p in network.parameters())
-    assert size < 0.7 * sum(p.numel() for p in space.network(everything).parameters())
 
 
 def test_a_gate_that_was_never_learned_stays_open(space):
@@ -175,21 +121,6 @@ def test_batch_normalisation_is_not_decayed_and_everything_else_is(space):
     assert sorted(together) == sorted(supernet.weights())
 
 
-def test_an_epoch_reads_each_row_once(space, monkeypatch):
-    problem = sample_problem(space, rows=200)
-    read = []
-    monkeypatch.setattr(
-        "automtl_core.training.batches.take",
-        lambda part, rows, device: read.append(rows) or take(part, rows, device),
-    )
-    network = space.supernet()
-    optimiser = Optimiser(weight_groups(network, network.weights(), problem.recipe), CPU)
-    data, losses = shuffled(problem.data.train, problem.recipe, 0, 1, CPU), TaskLosses(torch.ones(2))
-    for batch in Pass("train", 1, data, 4, losses, EventHandler()):
-        step(network, batch, losses, MEAN, optimiser, CPU)
-    assert sorted(np.concatenate(read).tolist()) == list(range(200))
-
-
 def test_dense_values_reach_the_gating_networks_and_nothing_pads_them(space, monkeypatch):
     network = space.supernet().network
     for task in network.tasks:
@@ -219,30 +150,6 @@ def test_a_batch_is_one_gather_and_not_a_loop_over_rows(monkeypatch):
     few, Counting.reads = Counting.reads, 0
     take(counted, np.arange(1000), CPU.device)
     assert Counting.reads == few
-
-
-def test_a_step_costs_by_the_batch_and_not_by_the_vocabulary(monkeypatch):
-    """Above a bound, only rows of the batch change, in the table and in both moments."""
-    assert not FieldEmbedding((SparseField("user", WHOLE_TABLE),), 1, 0.1).table.sparse
-    assert FieldEmbedding((SparseField("user", WHOLE_TABLE + 1),), 1, 0.1).table.sparse
-    monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", 1000)
-    torch.manual_seed(0)
-    embedding = FieldEmbedding((SparseField("user", 5000), SparseField("item", 3000)), 4, 0.1)
-    before = embedding.table.weight.detach().clone()
-    model = torch.nn.Sequential(embedding)
-    optimiser = Optimiser(
-        weight_groups(model, dict(model.named_parameters()), Recipe(embedding_decay=0.1)), CPU
-    )
-    for _ in range(2):
-        optimiser.step(embedding(Features(torch.tensor([[7, 2], [8, 2]]), torch.zeros(2, 0))).sum().backward)
-    grad = embedding.table.weight.grad
-    assert grad.is_sparse
-    assert grad.coalesce().indices()[0].tolist() == [7, 8, 5002]
-    changed = (embedding.table.weight != before).any(1).nonzero().flatten().tolist()
-    assert changed == [7, 8, 5002]
-    (state,) = optimiser.state_dict().values()
-    for moment in ("exp_avg_sq", "touched"):
-        assert state[moment].any(1).nonzero().flatten().tolist() == [7, 8, 5002]
 
 
 def test_an_architecture_holds_names_and_survives_another_order_of_the_ops(space):

@@ -6,7 +6,6 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from stopping import Reports
 from torch import nn
 
 from automtl_core.data.part import Part
@@ -18,8 +17,7 @@ from automtl_core.space import SearchSpace
 from automtl_core.training.events import EventHandler
 from automtl_core.training.learner import TrainingData
 from automtl_core.training.recipe import Recipe
-from automtl_desan.space import DESAN, DESANSettings
-from automtl_testing.samples import sample_problem, sample_schema
+from automtl_testing.samples import sample_problem
 
 REGISTRY = load_registry()
 BLOCKS = 3
@@ -108,32 +106,3 @@ def test_a_search_finds_the_answer(name, settings):
     cls = REGISTRY.get(STRATEGIES, name)
     found = cls(cls.settings_class(**settings), planted()).search(EventHandler())
     assert found.architecture.decisions == ANSWER
-
-
-REGISTRY = load_registry()
-SIZES = DESANSettings(
-    embedding_dim=4, experts=2, layers=1, blocks=1, expert_width=8, tower_width=8,
-    ops=("identity", "mlp-linear-4", "mlp-linear-8"),
-)  # fmt: skip
-QUICK = [
-    ("darts", {"epochs": 2}),
-    ("pd-darts", {"epochs": 1, "rounds": 1, "rung_epochs": 1}),
-    ("pd-darts-entropy", {"warmup_epochs": 1, "search_epochs": 2}),
-    ("random", {"candidates": 2, "rung_epochs": 1}),
-]
-
-
-@pytest.mark.parametrize(("name", "settings"), QUICK)
-def test_a_task_of_which_every_label_is_missing_is_reported_as_unknown(name, settings):
-    given = sample_problem(DESAN(sample_schema(multi=False), SIZES, REGISTRY.op), epochs=2, missing=0.0)
-    for part in (given.data.train, given.data.validation):
-        part.labels[:, 2] = float("nan")
-    reports = Reports()
-    cls = REGISTRY.get(STRATEGIES, name)
-    found = cls(cls.settings_class(**settings), given).search(reports)
-    for report in reports.reports:
-        assert report.losses["like"] is None
-        assert (report.metrics["like"].score, report.metrics["like"].reason) == (None, "no row has a label")
-        assert report.metrics["price"].values["r2"] is not None
-        assert report.losses["price"] > 0
-    assert all(torch.isfinite(weight).all() for weight in found.network.state_dict().values())

@@ -1,6 +1,6 @@
 """PD-DARTS by entropy, and DARTS, step by step."""
 
-import math
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +9,6 @@ import torch
 from stopping import Reports
 
 from automtl_core.choices import OneOf
-from automtl_core.errors import DivergedError
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default
@@ -22,10 +21,9 @@ from automtl_strategies.by_logits import (
     ByEntropy,
     DARTSSettings,
     EntropySettings,
-    entropies,
+    entropy,
     evidence_of,
     halves,
-    mean_entropy,
 )
 from automtl_testing.samples import plain_schema, sample_problem
 
@@ -36,33 +34,16 @@ def problem(rows=256, ops=("identity", "mlp-16", "zero"), experts=2, **sizes):
     return sample_problem(DESAN(plain_schema(), settings, load_registry().op), rows)
 
 
-@pytest.fixture
-def plain():
-    """Return a problem of two choices of an op."""
-    return problem(ops=("identity", "zero"), experts=1, layers=1)
-
-
-class Watch(EventHandler):
-    """Keeps, after each epoch, the report and copies of logits and of a weight."""
+class Watch(Reports):
+    """Keeps, after each epoch, the report and the supernet too."""
 
     def __init__(self, strategy):
-        self.strategy = strategy
-        self.reports = []
-        self.logits = []
-        self.weights = []
+        super().__init__()
+        self.strategy, self.supernets = strategy, [deepcopy(strategy.supernet)]
 
     def epoch(self, report):
-        self.reports.append(report)
-        self.logits.append({k: v.detach().clone() for k, v in self.strategy.supernet.logits().items()})
-        self.weights.append(self.strategy.supernet.network.tasks[0].tower[-1].weight.detach().clone())
-        return True
-
-
-def search(**settings):
-    strategy = ByEntropy(EntropySettings(**settings), problem(layers=2))
-    before = {k: v.detach().clone() for k, v in strategy.supernet.logits().items()}
-    watch = Watch(strategy)
-    return strategy.search(watch), watch, before
+        self.supernets.append(deepcopy(self.strategy.supernet))
+        return super().epoch(report)
 
 
 def test_it_is_the_strategy_of_the_paper():
@@ -74,15 +55,15 @@ def test_it_is_the_strategy_of_the_paper():
     )
 
 
-def one_of(strategy):
-    return [name for name, choice in strategy.supernet.choices().items() if isinstance(choice, OneOf)]
-
-
 def test_warm_up_moves_weights_and_no_logit():
-    _, watch, before = search(warmup_epochs=2, search_epochs=1)
-    assert [r.phase for r in watch.reports] == ["warm-up", "warm-up", "search"]
-    assert all(torch.equal(before[k], v) for k, v in watch.logits[1].items())
-    assert not torch.equal(watch.weights[0], watch.weights[1])
+    settings = EntropySettings(warmup_epochs=2, search_epochs=2, fix_per_epoch=100)
+    watch = Watch(strategy := ByEntropy(settings, problem(layers=2)))
+    strategy.search(watch)
+    assert [r.phase for r in watch.reports] == ["warm-up", "warm-up", "search", "search"]
+    assert [r.entropy is None for r in watch.reports] == [False, False, False, True]
+    start, first, second, _, _ = watch.supernets
+    assert all(torch.equal(logits, start.logits()[name]) for name, logits in second.logits().items())
+    assert not torch.equal(*(net.network.tasks[0].tower[-1].weight for net in (first, second)))
 
 
 def test_the_most_certain_decisions_are_fixed_to_their_argmax_and_the_rest_at_the_end():
@@ -90,66 +71,34 @@ def test_the_most_certain_decisions_are_fixed_to_their_argmax_and_the_rest_at_th
         EntropySettings(warmup_epochs=0, search_epochs=3, fix_per_epoch=3, learning_rate=1e-9),
         problem(layers=2),
     )
-    labels = one_of(strategy)
+    labels = [name for name, choice in strategy.supernet.choices().items() if isinstance(choice, OneOf)]
     assert len(labels) == 8
     for rank, label in enumerate(labels):
         # the later, the more certain; the favourite is mlp-16
         strategy.supernet.logits()[label].data = torch.tensor([0.0, float(rank), 0.0])
-    watch = Watch(strategy)
+    watch = Reports()
     strategy.search(watch)
     fixed = [report.fixed for report in watch.reports]
     assert [sorted(f) for f in fixed[:2]] == [sorted(labels[5:8]), sorted(labels[2:5])]
     assert set(fixed[2]) == {*labels[:2], *(set(strategy.supernet.choices()) - set(labels))}
     assert {d for f in fixed[:2] for d in f.values()} == {"mlp-16"}
     assert not strategy.supernet.logits()
+    each = [float(entropy(torch.tensor([0.0, float(rank), 0.0]))) for rank in range(8)]
+    means = [np.mean(each[:undecided]) for undecided in (8, 5, 2)]
+    assert [report.entropy for report in watch.reports] == pytest.approx(means, abs=1e-5)
 
 
-def test_entropy_is_reported_and_falls_to_none():
-    _, watch, _ = search(warmup_epochs=0, search_epochs=2, fix_per_epoch=100)
-    assert watch.reports[0].entropy == pytest.approx(torch.log(torch.tensor(3.0)).item(), abs=0.01)
-    assert watch.reports[1].entropy is None
-
-
-def test_loss_that_is_not_finite_stops_before_the_update():
-    strategy = ByEntropy(EntropySettings(), problem())
-    tower = strategy.supernet.network.tasks[0].tower[-1]
-    tower.bias.data.fill_(float("nan"))
-    before = strategy.supernet.network.tasks[1].tower[-1].weight.detach().clone()
-    with pytest.raises(DivergedError, match="diverged"):
-        strategy.search(EventHandler())
-    assert torch.equal(strategy.supernet.network.tasks[1].tower[-1].weight, before)
-
-
-def test_entropies_are_those_of_undecided_choose_one_decisions(plain):
-    supernet = plain.space.supernet()
-    ones = [name for name, choice in supernet.choices().items() if isinstance(choice, OneOf)]
-    assert list(entropies(supernet)) == ones
-    assert mean_entropy(supernet) == pytest.approx(math.log(2), abs=1e-4)
-    supernet.fix(ones[0], "zero")
-    assert list(entropies(supernet)) == ones[1:]
-    supernet.fix(ones[1], "zero")
-    assert mean_entropy(supernet) is None
-
-
-def test_logits_that_say_nothing_decide_at_chance(plain):
-    supernet = plain.space.supernet()
-    decisions = supernet.favourites()
-    found = evidence_of(supernet, decisions, epoch=2)
-    assert {e.verdict for e in found} == {"at chance"}
-    assert {e.epoch for e in found} == {2}
-    assert {e.action for e in found} == {"chosen", "kept"}
-
-
-def test_logits_that_are_clear_decide_by_themselves(plain):
-    supernet = plain.space.supernet()
+@pytest.mark.parametrize(
+    ("logit", "verdict", "actions"), [(0.0, "at chance", {"kept"}), (9.0, "by logit", {"kept", "closed"})]
+)
+def test_a_decision_is_as_certain_as_its_logits(logit, verdict, actions):
+    supernet = problem(ops=("identity", "zero"), experts=1, layers=1).space.supernet()
     for logits in supernet.logits().values():
-        logits.data = torch.tensor([-9.0] + [9.0] * (len(logits) - 1))
-    decisions = supernet.favourites()
-    found = evidence_of(supernet, decisions, epoch=1)
-    gates = [e for e in found if e.action != "chosen"]
-    assert {e.verdict for e in gates} == {"by logit"}
-    assert {e.action for e in gates} == {"kept", "closed"}
-    assert all(e.certainty > 0.99 for e in gates)
+        logits.data = torch.tensor([-logit] + [logit] * (len(logits) - 1))
+    found = evidence_of(supernet, supernet.favourites(), epoch=2)
+    assert {(e.verdict, e.epoch) for e in found} == {(verdict, 2)}
+    assert {e.action for e in found} == {"chosen", *actions}
+    assert all(e.certainty > 0.99 for e in found) == (logit > 0)
 
 
 def test_logits_move_by_held_out_rows_and_then_weights_by_the_others(monkeypatch):

@@ -26,6 +26,7 @@ from automtl_core.training.metrics import TaskMetrics
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.halving import Halving, HalvingSettings, Rung
 from automtl_strategies.last_round import LastRound, LastRoundSettings, RandomSearch, RandomSettings, Together
+from automtl_testing.requirements import same_weights
 from automtl_testing.samples import binary_metrics
 
 from .small import Watch, problem, script
@@ -56,12 +57,8 @@ class Round:
     def results(self):
         return {name: result for name, (_, result) in self.loop.latest.items()}
 
-    @property
-    def metrics(self):
-        return {name: result.metrics for name, result in self.results.items()}
 
-
-def halved(count, rung_epochs=1, spent=0, ahead=0.0, ensemble=1, **recipe):
+def halved(count=4, rung_epochs=1, spent=0, ahead=0.0, ensemble=1, **recipe):
     given = problem(**{"epochs": 4, "patience": 9, **recipe})
     known = given.space.landmarks()
     entrants = {f"entrant {k}": known[name] for k, name in enumerate(DEAR[:count], start=1)}
@@ -87,21 +84,27 @@ def alone(halving, name):
     return fit, watch.reports
 
 
-def assert_same(one, other):
-    left, right = one.state_dict(), other.state_dict()
-    assert left.keys() == right.keys()
-    assert all(torch.equal(left[name], right[name]) for name in left)
-
-
-def test_half_of_those_that_are_left_train_for_twice_as_many_epochs(monkeypatch):
-    # after an epoch 2 and 4 are ahead; after two 4 is; it trains on to the end of the recipe
-    script(monkeypatch, [0.50, 0.61, 0.55, 0.62, 0.63, 0.64, 0.66, 0.65])
-    halving = halved(4)
-    name, result, trained = ran(halving)
-    assert trained == [1, 2, 3, 4, 2, 4, 4, 4]
-    assert (name, result.best_epoch, result.epochs) == ("entrant 4", 3, 4)
-    assert halving.metrics["entrant 4"]["click"].values["auc"] == 0.66
-    assert halving.metrics["entrant 3"]["click"].values["auc"] == 0.55
+@pytest.mark.parametrize(
+    ("settings", "aucs", "order", "winner", "best"),
+    [
+        # After an epoch 2 and 4 are ahead, after two 4 is; it trains on to the end of the recipe.
+        ({}, [0.50, 0.61, 0.55, 0.62, 0.63, 0.64, 0.66, 0.65], [1, 2, 3, 4, 2, 4, 4, 4], 4, 3),
+        # 1 is best in its first epoch, and spends its patience in the second rung; 3 trains to its end.
+        ({"patience": 1}, [0.9, 0.1, 0.8, 0.2, 0.1, 0.81, 0.1, 0.1, 0.1], [1, 2, 3, 4, 1, 3, 3], 1, 1),
+        ({"count": 3, "epochs": 2}, [0.60, 0.61, 0.62, 0.7], [1, 2, 3, 3], 3, 2),
+        # The favourite is trained to its end beside the best, which wins.
+        ({"count": 3, "epochs": 2, "ahead": 2.0}, [0.60, 0.61, 0.62, 0.7, 0.71], [1, 2, 3, 1, 3], 3, 2),
+    ],
+)
+def test_half_of_those_that_are_left_train_for_twice_as_many_epochs(
+    monkeypatch, settings, aucs, order, winner, best
+):
+    script(monkeypatch, aucs)
+    name, result, trained = ran(halved(**settings))
+    assert (name, trained) == (f"entrant {winner}", order)
+    own = [auc for auc, number in zip(aucs, order, strict=False) if number == winner]
+    assert (result.best_epoch, result.epochs) == (best, len(own))
+    assert result.metrics["click"].values["auc"] == own[best - 1]
 
 
 def on_sample(halving, folder):
@@ -128,22 +131,6 @@ def test_trials_on_a_sample_are_no_full_trainings(tmp_path):
 def test_on_large_data_the_first_rung_has_fewer_epochs():
     epochs = {steps: HalvingSettings().rungs(4, Recipe(), steps)[0].epochs for steps in (1, 75, 76, 100, 601)}
     assert epochs == {1: 8, 75: 8, 76: 8, 100: 6, 601: 1}
-
-
-def test_what_trains_no_better_waits_no_longer(monkeypatch):
-    # 1 is best in its first epoch, and spends its patience in the second rung; 3 trains to its end
-    script(monkeypatch, [0.9, 0.1, 0.8, 0.2, 0.1, 0.81, 0.1, 0.1, 0.1])
-    halving = halved(4, patience=1)
-    name, result, trained = ran(halving)
-    assert trained == [1, 2, 3, 4, 1, 3, 3]
-    assert (name, result.best_epoch) == ("entrant 1", 1)
-
-
-@pytest.mark.parametrize(("ahead", "trained"), [(0.0, [1, 2, 3, 3]), (2.0, [1, 2, 3, 1, 3])])
-def test_the_favourite_is_trained_to_its_end_beside_the_best_which_wins(monkeypatch, ahead, trained):
-    script(monkeypatch, [0.60, 0.61, 0.62, 0.7, 0.71])
-    name, _, seen = ran(halved(3, ahead=ahead, epochs=2))
-    assert (seen, name) == (trained, "entrant 3")
 
 
 @pytest.mark.parametrize(
@@ -206,7 +193,7 @@ def test_the_winner_is_trained_as_if_it_had_been_alone(count):
     ((name, network),) = halving.run(watch).items()
     torch.manual_seed(98)
     expected, reports = alone(halving, name)
-    assert_same(network, expected.network)
+    assert same_weights(network.state_dict(), expected.network.state_dict())
     result = halving.results[name]
     assert (result.best_epoch, result.metrics) == (expected.best_epoch, expected.best)
     ours = [report for report in watch.reports if report.phase == name]
@@ -246,26 +233,17 @@ def candidates(architectures):
     return [Training(name, architecture) for name, architecture in architectures.items()]
 
 
-def test_it_trains_until_one_is_left(monkeypatch):
+def test_it_trains_until_one_is_left_and_tells_of_all_by_rising_cost(monkeypatch):
     script(monkeypatch, [0.6, 0.7, 0.65])
     round_, watch, entrants = make(), Watch(), known("mmoe", "shared-bottom")
-    assert not round_.entrants
-    round_.begin(candidates(entrants), spent=3, evidence=EVIDENCE)
-    assert len(round_.entrants) == 2
-    found = round_.run(watch)
-    assert found.architecture == entrants["shared-bottom"]
-    assert (found.trained, found.epochs) == (True, 1)
-    assert watch.phases == ["mmoe", "shared-bottom", "shared-bottom"]
-    assert [report.epoch for report in watch.reports] == [4, 5, 6]
-    assert found.evidence == EVIDENCE
-
-
-def test_trained_points_are_sorted_by_rising_cost():
-    round_, entrants = make(), known("mmoe", "shared-bottom")
     costs = {name: round_.problem.space.cost(a) for name, a in entrants.items()}
     assert costs["shared-bottom"].flops_per_row < costs["mmoe"].flops_per_row
-    round_.begin(candidates(entrants), spent=0)
-    found = round_.run(Watch())
+    round_.begin(candidates(entrants), spent=3, evidence=EVIDENCE)
+    found = round_.run(watch)
+    assert found.architecture == entrants["shared-bottom"]
+    assert (found.trained, found.epochs, found.evidence) == (True, 1, EVIDENCE)
+    assert watch.phases == ["mmoe", "shared-bottom", "shared-bottom"]
+    assert [report.epoch for report in watch.reports] == [4, 5, 6]
     assert [point.name for point in found.front] == ["shared-bottom", "mmoe"]
     assert all(point.trained for point in found.front)
     (chosen,) = (point for point in found.front if point.chosen)
@@ -289,27 +267,6 @@ def test_architectures_that_differ_in_an_expert_without_readers_are_one():
     round_ = make()
     round_.begin(candidates({"a": Architecture(unread), "b": Architecture(other)}), spent=0)
     assert list(round_.entrants) == ["a"]
-    read = {**other, "task/click/experts": ("expert0", "expert1")}
-    round_.begin(candidates({"a": Architecture(unread), "b": Architecture(read)}), spent=0)
-    assert list(round_.entrants) == ["a", "b"]
-
-
-def test_the_favourite_is_the_first_and_untrained():
-    round_ = make()
-    round_.begin(candidates(known("mmoe", "shared-bottom")), spent=0, evidence=EVIDENCE)
-    found = round_.favourite()
-    assert found.architecture.decisions == known("mmoe")["mmoe"].decisions
-    assert (found.network, found.epochs, found.trained) == (None, 0, False)
-    assert (found.evidence, found.front) == (EVIDENCE, ())
-
-
-def test_one_that_the_listener_ended_is_not_trained_to_its_end():
-    round_ = make()
-    round_.begin(candidates(known("mmoe", "shared-bottom")), spent=0)
-    found = round_.run(Watch(epochs=1))
-    assert not found.trained
-    assert found.network is not None
-    assert [point.name for point in found.front] == ["mmoe"]
 
 
 class Told(Watch):
@@ -336,12 +293,17 @@ def test_the_mean_of_what_an_early_end_leaves_trained_in_part_may_be_the_result(
     assert {point.name for point in found.front if not point.chosen} == {"single-task", "mmoe"}
 
 
-@pytest.mark.parametrize(("patience", "trained"), [(1, True), (9, False)])
-def test_one_that_is_finished_before_an_early_end_is_not_trained_again(monkeypatch, patience, trained):
+@pytest.mark.parametrize(
+    ("epochs", "patience", "trained", "points"), [(1, 9, False, 1), (3, 1, True, 2), (3, 9, False, 2)]
+)
+def test_one_that_an_early_end_cuts_is_trained_again_unless_it_is_finished(
+    monkeypatch, epochs, patience, trained, points
+):
     script(monkeypatch, [0.9, 0.5, 0.6, 0.5])
     round_ = LastRound(problem(epochs=9, patience=patience), LastRoundSettings(rung_epochs=2))
     round_.begin(candidates(known("mmoe", "shared-bottom")), spent=0)
-    assert round_.run(Watch(epochs=3)).trained == trained
+    found = round_.run(Watch(epochs=epochs))
+    assert (found.trained, found.network is None, len(found.front)) == (trained, False, points)
 
 
 class Constant(nn.Module):
@@ -350,21 +312,6 @@ class Constant(nn.Module):
     def __init__(self, value):
         super().__init__()
         self.value = value
-
-
-def chosen(monkeypatch, values, ensemble=9, noise=0.0):
-    """Return the ensemble of networks, and the indices of its members.
-
-    The loss of a mean of networks is the square of the mean of their values, plus noise of the rows.
-    """
-    round_ = make(ensemble)
-    names = [f"candidate {k}" for k in range(len(values))]
-    networks = {name: Constant(value) for name, value in zip(names, values, strict=True)}
-    rows = noise * np.random.default_rng(0).standard_normal(1000)
-    monkeypatch.setattr(HeldOut, "predict", lambda self, network: np.array([network.value]))
-    monkeypatch.setattr(HeldOut, "scored", lambda self, mean: Scored(mean[0] ** 2 + rows * abs(mean[0]), {}))
-    together = round_._ensemble(round_.problem, networks)
-    return together, [names.index(member) for member in together.names]
 
 
 @pytest.mark.parametrize(
@@ -378,15 +325,13 @@ def chosen(monkeypatch, values, ensemble=9, noise=0.0):
     ],
 )
 def test_members_are_taken_greedily_while_the_mean_is_better(monkeypatch, values, ensemble, members):
-    together, found = chosen(monkeypatch, values, ensemble)
-    assert found == members
+    """The loss of a mean of networks is the square of the mean of their values."""
+    round_, networks = make(ensemble), {str(place): Constant(value) for place, value in enumerate(values)}
+    monkeypatch.setattr(HeldOut, "predict", lambda self, network: np.array([network.value]))
+    monkeypatch.setattr(HeldOut, "scored", lambda self, mean: Scored(mean**2, {}))
+    together = round_._ensemble(round_.problem, networks)
+    assert together.names == [str(member) for member in members]
     assert together.no_worse
-
-
-@pytest.mark.parametrize(("lead", "ahead"), [(0.001, True), (0.0, True), (-0.001, False)])
-def test_a_mean_is_no_worse_by_lists(lead, ahead):
-    alone = np.random.default_rng(0).random(1000)
-    assert Together(["a", "b"], alone - lead, alone).no_worse == ahead
 
 
 @pytest.mark.parametrize("ahead", [True, False])
@@ -471,11 +416,6 @@ def test_candidates_do_not_depend_on_how_many_there_are():
     few, many = random(candidates=2), random(candidates=4)
     assert few.architectures == many.architectures[:2]
     assert all(one != other for one, other in pairwise(many.architectures))
-    watches = Watch(epochs=2), Watch(epochs=2)
-    for search, watch in zip((few, many), watches, strict=True):
-        search.search(watch)
-    first = [[report.to_json() for report in watch.reports] for watch in watches]
-    assert first[0] == first[1]
 
 
 def test_the_share_is_the_chance_of_an_option():

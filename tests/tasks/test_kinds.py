@@ -13,14 +13,15 @@ from scipy.stats import norm, poisson
 from automtl_core.dataset.schema import Task
 from automtl_core.fields.numeric import Dense, Scaled
 from automtl_core.tasks.builtin import auc, shortfall_by_row
-from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.metric import Metric, metric_value
 from automtl_core.training.metrics import metrics_of
 from automtl_tasks.censored import Censored
 from automtl_tasks.concordance import pairs
 from automtl_tasks.poisson import Poisson, deviances
 
-CENSORED = Censored("censored")
+CENSORED, POISSON = Censored("censored"), Poisson("poisson")
+TIMES = (1e-3, 0.5, 20.0, 2e4, -1e-3, -0.5, -20.0, -2e4)
+COUNTS = (0.0, 0.25, 1.0, 7.0, 20_000.0)
 
 
 def slow_loss(label, logit):
@@ -28,27 +29,55 @@ def slow_loss(label, logit):
     return z * z / 2 if label > 0 else -norm.logsf(z)
 
 
-@pytest.mark.parametrize("label", [1e-3, 0.5, 20.0, 2e4, -1e-3, -0.5, -20.0, -2e4])
-@pytest.mark.parametrize("logit", [-3.0, 0.0, 2.5, 9.0])
-def test_loss_and_gradient_of_censored_times_are_those_of_the_likelihood(label, logit):
-    x, step = torch.tensor([[logit]], requires_grad=True), 1e-5
-    found = CENSORED.row_losses(x, torch.tensor([[label]]))
-    (slope,) = torch.autograd.grad(found.sum(), x)
-    assert found.item() == pytest.approx(slow_loss(label, logit), rel=1e-4, abs=1e-6)
-    reference = (slow_loss(label, logit + step) - slow_loss(label, logit - step)) / (2 * step)
-    assert slope.item() == pytest.approx(reference, rel=1e-3, abs=1e-5)
+def deviance(y, logit):
+    m = math.exp(logit)
+    return 2 * ((y * math.log(y / m) if y else 0.0) - y + m)
 
 
-@pytest.mark.parametrize("logit", [-1e6, -200.0, 200.0, 1e6])
-@pytest.mark.parametrize("label", [5.0, -5.0])
-def test_extreme_logits_of_censored_times_have_a_finite_loss_that_pulls_them_back(label, logit):
+def loss_and_slope(kind, label, logit):
     x = torch.tensor([[logit]], requires_grad=True)
-    found = CENSORED.row_losses(x, torch.tensor([[label]]))
-    (slope,) = torch.autograd.grad(found.sum(), x)
-    assert found.isfinite().all()
-    assert slope.isfinite().all()
-    right = label < 0 < logit  # a longer time than the censored one is as likely as can be
-    assert slope.item() == 0 if right else slope.item() * logit > 0
+    loss = kind.row_losses(x, torch.tensor([[label]]))
+    (slope,) = torch.autograd.grad(loss.sum(), x)
+    return loss.item(), slope.item()
+
+
+@pytest.mark.parametrize(
+    ("kind", "slow", "label", "logit"),
+    [
+        *((CENSORED, slow_loss, label, logit) for label in TIMES for logit in (-3.0, 0.0, 2.5, 9.0)),
+        *(
+            (POISSON, deviance, label, logit)
+            for label in COUNTS
+            for logit in (-30.0, -3.0, 0.0, 0.5, 9.9, 30.0)
+        ),
+    ],
+)
+def test_loss_and_gradient_are_those_of_the_definition(kind, slow, label, logit):
+    loss, slope = loss_and_slope(kind, label, logit)
+    scale = 1 + abs(label) * (abs(math.log(abs(label) or 1)) + abs(logit)) * (kind is POISSON)
+    step, error = 1e-5, 1 if kind is POISSON else 10
+    assert loss == pytest.approx(slow(label, logit), rel=1e-5 * error, abs=1e-6 * scale)
+    reference = (slow(label, logit + step) - slow(label, logit - step)) / (2 * step)
+    assert slope == pytest.approx(reference, rel=1e-4 * error, abs=1e-6 * error * scale)
+    if kind is POISSON:
+        exact = deviances(np.array([label]), np.array([logit]))[0]
+        assert exact == pytest.approx(deviance(label, logit), rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("logit", [-1e6, -200.0, -100.0, 100.0, 200.0, 1e6])
+@pytest.mark.parametrize(
+    ("kind", "label"), [(CENSORED, 5.0), (CENSORED, -5.0), *((POISSON, count) for count in COUNTS)]
+)
+def test_extreme_logits_have_a_finite_loss_that_pulls_them_back(kind, label, logit):
+    loss, slope = loss_and_slope(kind, label, logit)
+    assert math.isfinite(loss)
+    assert math.isfinite(slope)
+    if label < 0 < logit:  # a longer time than the censored one is as likely as can be
+        assert slope == 0
+    else:
+        assert slope * logit > 0 or label == 0
+    values = kind.metrics(np.array([label, 1.0]), np.array([logit, 0.0]), None).values
+    assert np.isfinite([value for value in values.values() if value is not None]).all()
 
 
 def test_a_time_of_0_is_the_shortest_and_has_no_loss():
@@ -110,13 +139,6 @@ def test_pairs_are_those_of_the_definition(rows):
         assert found.concordance is None
 
 
-def test_concordance_by_hand():
-    # 1 is shorter than all, 3 is shorter than "longer than 3", and the order of 3 and 2+ is not known
-    times, exact = np.array([1, 2, 3, 3]), np.array([True, False, True, False])
-    assert pairs(times, exact, np.array([0.1, 0.2, 0.3, 0.4])).concordance == 1
-    assert pairs(times, exact, np.array([0.1, 0.0, 0.3, 0.3])).concordance == pytest.approx(1 - 1.5 / 4)
-
-
 def test_for_two_times_it_is_the_area_and_its_contributions():
     draw = np.random.default_rng(0)
     labels, scores = draw.integers(0, 2, 60), np.round(draw.standard_normal(60), 1)
@@ -136,36 +158,7 @@ def test_the_variance_of_contributions_is_the_error_over_other_rows():
     assert np.mean(errors) == pytest.approx(np.std(indices), rel=0.1)
 
 
-def test_many_rows_take_little_time():
-    draw = np.random.default_rng(0)
-    times = draw.exponential(size=200_000)
-    found = pairs(times, draw.random(200_000) < 0.7, -times)
-    assert found.concordance == 0
-
-
-POISSON = Poisson("poisson")
-COUNTS = (0.0, 0.25, 1.0, 7.0, 20_000.0)
-LOGITS = (-30.0, -3.0, 0.0, 0.5, 9.9, 30.0)
 FAR = np.array([-1e6, -200.0, -40.0, 0.0, 3.0, 40.0, 200.0, 1e6])
-
-
-def deviance(y, logit):
-    m = math.exp(logit)
-    return 2 * ((y * math.log(y / m) if y else 0.0) - y + m)
-
-
-@pytest.mark.parametrize("y", COUNTS)
-@pytest.mark.parametrize("logit", LOGITS)
-def test_loss_and_gradient_of_counts_are_those_of_the_deviance(y, logit):
-    x, step = torch.tensor([[logit]], requires_grad=True), 1e-5
-    loss = POISSON.row_losses(x, torch.tensor([[y]]))
-    (slope,) = torch.autograd.grad(loss.sum(), x)
-    scale = 1 + y * (abs(math.log(y or 1)) + abs(logit))  # of the terms, which single precision rounds
-    assert loss.item() == pytest.approx(deviance(y, logit), rel=1e-5, abs=1e-6 * scale)
-    reference = (deviance(y, logit + step) - deviance(y, logit - step)) / (2 * step)
-    assert slope.item() == pytest.approx(reference, rel=1e-4, abs=1e-6 * scale)
-    found = deviances(np.array([y]), np.array([logit]))[0]
-    assert found == pytest.approx(deviance(y, logit), rel=1e-9, abs=1e-9)
 
 
 def test_the_deviance_is_twice_what_the_likelihood_loses():
@@ -174,17 +167,14 @@ def test_the_deviance_is_twice_what_the_likelihood_loses():
     assert deviances(y, np.log(m)) == pytest.approx(2 * (best - poisson.logpmf(y, m)))
 
 
-@pytest.mark.parametrize("logit", [-1e6, -100.0, 100.0, 1e6])
-@pytest.mark.parametrize("y", COUNTS)
-def test_extreme_logits_of_counts_have_a_finite_loss_that_pulls_them_back(logit, y):
-    x = torch.tensor([[logit]], requires_grad=True)
-    loss = POISSON.row_losses(x, torch.tensor([[y]]))
-    (slope,) = torch.autograd.grad(loss.sum(), x)
-    assert loss.isfinite().all()
-    assert slope.isfinite().all()
-    assert slope.item() * logit > 0 or y == 0
-    values = POISSON.metrics(np.array([y, 1.0]), np.array([logit, 0.0]), None).values
-    assert np.isfinite([value for value in values.values() if value is not None]).all()
+def test_rates_are_allowed_and_negative_numbers_are_not():
+    assert POISSON.wrong(np.array([0.0, 0.5, 3.0, -1.0, np.nan])).tolist() == [False] * 3 + [True, False]
+
+
+def test_many_rows_take_little_time():
+    draw = np.random.default_rng(0)
+    times = draw.exponential(size=200_000)
+    assert pairs(times, draw.random(200_000) < 0.7, -times).concordance == 0
 
 
 def test_predictions_are_finite_and_logits_are_their_logarithms():
@@ -213,12 +203,6 @@ def test_without_labels_that_differ_the_share_is_undefined():
     values, reason, *_ = POISSON.metrics(np.zeros(3), np.zeros(3), None)
     assert values == {"deviance": 2.0, "d2": None, "rmse": 1.0, "mae": 1.0}
     assert reason == "all 3 labels are equal"
-
-
-def test_rates_are_allowed_and_negative_numbers_are_not():
-    kind = task_kind("poisson")
-    assert kind.wrong(np.array([0.0, 0.5, 3.0, -1.0, np.nan])).tolist() == [False, False, False, True, False]
-    assert kind.allowed == "numbers from 0"
 
 
 @pytest.mark.needs_extra("boosting")

@@ -1,6 +1,5 @@
 """The commands on datasets: list, describe, check, export."""
 
-import csv
 import re
 from pathlib import Path
 
@@ -10,6 +9,38 @@ import pytest
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from simulated import SIMULATORS
+
+SHOP = """
+from automtl_core import hookimpl
+from automtl_core.dataset.dataset import BIT, INTEGER, TEXT, Dataset, Label, RawFile, Sparse
+
+class Shop(Dataset):
+    version = 1
+    fields = (Sparse("user"), Sparse("coupon"))
+    labels = (Label("click"),)
+
+    def files(self):
+        return {"log": RawFile("log.csv", {"user": INTEGER, "coupon": TEXT, "click": BIT})}
+
+    def rows(self, db):
+        return db.table("log")
+
+@hookimpl
+def automtl_register_datasets():
+    return {"shop": Shop}
+"""
+BAD = ["x,a,1", "7,a", "8,a,3"]
+
+
+@pytest.fixture
+def shop(install, here):
+    """Register the dataset `shop`, whose file has 600 rows and three faulty ones; `coupon` is the label."""
+    install(SHOP, "shop")
+    rows = [f"{n % 40},c{n * n % 3 % 2},{n * n % 3 % 2}" for n in range(600)]
+    path = here / "data/shop/log.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("\n".join(["user,coupon,click", *rows[:100], *BAD, *rows[100:], ""]))
+    return path
 
 
 @pytest.mark.parametrize("name", load_registry().names(DATASETS))
@@ -65,23 +96,13 @@ def test_faulty_rows_are_an_error_or_left_out(automtl, shop):
         assert warnings(again) == [warning]
 
 
-@pytest.mark.parametrize("limit", ["much", "512", "0GB", "-1GB", "80%", "1GB; DROP"])
-def test_a_memory_limit_is_an_amount(automtl, monkeypatch, limit):
-    monkeypatch.setenv("AUTOMTL_MEMORY_LIMIT", limit)
-    ended = automtl("data", "describe", "synthetic", "--rows", "1", *SMALL)
-    assert (ended.code, ended.out) == (2, "")
-    assert f"AUTOMTL_MEMORY_LIMIT: {limit!r} is no amount of memory" in ended.err
-    assert not Path("prepared").exists()
-
-
-def test_a_memory_limit_is_kept(automtl, monkeypatch, tmp_path):
+def test_a_memory_limit_is_an_amount_that_is_kept(automtl, monkeypatch):
     small = ("data", "describe", "synthetic", "--rows", "1", "--set", "dataset.rows=30000")
-    monkeypatch.setenv("AUTOMTL_MEMORY_LIMIT", "100KB")
-    ended = automtl(*small)
-    assert ended.code == 71, ended.err
-    assert "fix: allow more memory by AUTOMTL_MEMORY_LIMIT" in ended.err
-    monkeypatch.setenv("AUTOMTL_MEMORY_LIMIT", "512mib")
-    assert automtl(*small).code == 0
+    for limit, code in (("512", 2), ("80%", 2), ("1GB; DROP", 2), ("100KB", 71), ("512mib", 0)):
+        monkeypatch.setenv("AUTOMTL_MEMORY_LIMIT", limit)
+        ended = automtl(*small)
+        assert (ended.code, "AUTOMTL_MEMORY_LIMIT" in ended.err) == (code, code != 0), ended.err
+        assert Path("prepared").exists() == (code != 2)
 
 
 def test_sampled_rows_are_raw_values(automtl, shop):
@@ -107,18 +128,12 @@ def test_a_check_tells_faulty_rows_and_writes_all_of_them(automtl, shop):
         file.write("".join(f"bad{n}\n" for n in range(1500)))
     first, every = automtl(*OF_SHOP), automtl(*OF_SHOP, "--out", "bad.csv")
     assert (first.code, every.code) == (78, 78)
-    assert (
-        'faulty rows: log.csv:102: user: expected an integer, found "x": "x,a,1"; '
-        'log.csv:103: expected 3 columns, found 2: "7,a"; '
-        'log.csv:104: click: expected 0 or 1, found "3": "8,a,3"  '
-    ) in first.out
+    assert 'faulty rows: log.csv:102: user: expected an integer, found "x": "x,a,1"; log.' in first.out
     assert "; 1,503 of 2,103 are written to bad.csv  " in every.out
     assert "--set dataset.bad_rows=skip --set dataset.max_bad_rows=1503\n" in every.out
-    with Path("bad.csv").open(newline="") as written:
-        rows = list(csv.DictReader(written))
-    assert [row["line"] for row in rows[:3]] == ["102", "103", "104"]
-    assert rows[-1]["text"] == "bad1499"
-    assert len(rows) == 1503
+    rows = pd.read_csv("bad.csv")
+    assert list(rows["line"][:3]) == [102, 103, 104]
+    assert (len(rows), rows["text"].iloc[-1]) == (1503, "bad1499")
     before = Path("bad.csv").read_bytes()
     again = automtl(*OF_SHOP, "--out", "bad.csv")
     assert (again.code, again.out) == (73, "")
@@ -126,14 +141,10 @@ def test_a_check_tells_faulty_rows_and_writes_all_of_them(automtl, shop):
     assert sorted(path.name for path in Path().iterdir()) == ["bad.csv", "data", "small.yaml"]
 
 
-def test_files_that_are_missing_or_of_another_form_or_have_too_many_faults(automtl, shop):
+def test_faulty_rows_that_are_left_out_are_a_warning_as_far_as_the_settings_allow(automtl, shop):
     for most, status in ((3, "warning"), (2, "problem")):
         skip = ("--set", f"dataset={{name: shop, bad_rows: skip, max_bad_rows: {most}}}")
         assert re.search(f"^dataset shop +{status} ", automtl("check", *skip).out, re.MULTILINE)
-    shop.write_text("user;coupon;click\n1;a;0\n")
-    assert "log.csv:1: semicolons" in automtl(*OF_SHOP, "--out", "bad.csv").out
-    shop.unlink()
-    assert "not found" in automtl(*OF_SHOP, "--out", "other.csv").out
 
 
 def test_raw_files_are_prepared_and_searched_by_one_command_each(automtl):
@@ -149,19 +160,6 @@ def test_raw_files_are_prepared_and_searched_by_one_command_each(automtl):
     assert others == warnings(prepared)
     assert Path(search.json()["run"], "result.json").exists()
     assert automtl("check", "--set", "dataset=qb-video", "--out", "faulty.csv").code == 0
-
-
-def test_the_examples_of_a_dataset_are_a_table_of_ones_own(automtl):
-    export = ("data", "export", "synthetic", *SMALL, "--out")
-    assert automtl(*export, "t.csv").out == "t.csv: 1,000 rows of synthetic\n"
-    assert automtl(*export, "t.parquet", "--json").json()["rows"] == 1000
-    made = automtl("data", "init", "t.csv", "--json").json()
-    assert [column["name"] for column in made["columns"] if column["role"] == "labels"] == ["click", "like"]
-    assert automtl("data", "describe", "t.yaml", "--rows", "1", "--json").json()["prepared"]["fields"] == 13
-    again, unknown = automtl(*export, "t.csv"), automtl(*export, "t.txt")
-    assert (again.code, unknown.code) == (73, 2)
-    assert "t.csv: exists already" in again.err
-    assert "t.txt: the extension is not one of .csv, .parquet" in unknown.err
 
 
 def test_nothing_that_files_hold_acts_on_a_terminal(automtl, shop):
@@ -185,13 +183,18 @@ def test_nothing_that_files_hold_acts_on_a_terminal(automtl, shop):
         assert [c for c in printed if not c.isprintable() and c != "\n"] == [], command
 
 
-def test_rows_of_a_part_are_exported_whatever_the_split(automtl):
-    timed = ("data", "export", "synthetic", "--set", "dataset.kind=history", "--set", "dataset.rows=1000")
-    told = automtl(*timed, "--out", "t.csv", "--part", "test", "--without-labels")
-    assert told.out == "t.csv: 100 rows of synthetic\n"
-    assert not {"click", "like", "cart", "buy"} & {*Path("t.csv").read_text().splitlines()[0].split(",")}
-    drawn = automtl("data", "export", "synthetic", *SMALL, "--out", "u.csv", "--part", "train")
-    assert drawn.out == "u.csv: 800 rows of synthetic\n"
-    wrong = automtl(*timed, "--out", "v.csv", "--part", "some")
-    assert (wrong.code, "--part some: no such part" in wrong.err) == (2, True)
+def test_the_examples_of_a_dataset_are_a_table_of_ones_own(automtl):
+    export = ("data", "export", "synthetic", *SMALL, "--out")
+    assert automtl(*export, "t.csv", "--json").json()["rows"] == 1000
+    assert automtl(*export, "t.parquet").code == 0
+    made = automtl("data", "init", "t.csv", "--json").json()
+    assert [column["name"] for column in made["columns"] if column["role"] == "labels"] == ["click", "like"]
+    assert automtl("data", "describe", "t.yaml", "--rows", "1", "--json").json()["prepared"]["fields"] == 13
+    tested = automtl(*export, "u.csv", "--part", "test", "--without-labels", "--json").json()
+    assert tested["rows"] == 100
+    assert "click" not in pd.read_csv("u.csv")
+    wrong = {("t.csv",): (73, "t.csv"), ("t.txt",): (2, "t.txt"), ("v.csv", "--part", "some"): (2, "--part")}
+    for words, (code, named) in wrong.items():
+        ended = automtl(*export, *words)
+        assert (ended.code, named in ended.err) == (code, True)
     assert not Path("v.csv").exists()

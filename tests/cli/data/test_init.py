@@ -15,11 +15,6 @@ from automtl_datasets.table_settings import TableSettings
 from automtl_inspection.guess.guess import TableGuess, guess
 from automtl_inspection.guess.peek import peek
 
-SMALL = (
-    *("--set", "space={experts: 2, blocks: 1, ops: [identity, mlp-4], embedding_dim: 4}"),
-    *("--set", "strategy={name: pd-darts-entropy, warmup_epochs: 1, search_epochs: 1}"),
-    *("--set", "training.epochs=2"),
-)
 ROWS = 1500
 
 
@@ -151,26 +146,22 @@ def test_any_header_becomes_valid_settings_that_are_safe_to_print(automtl, here)
 
 
 def test_no_file_is_overwritten(automtl, films):
+    init = ("data", "init", "data/films.csv")
     Path("films.yaml").write_text("mine")
-    ended = automtl("data", "init", "data/films.csv")
-    assert (ended.code, ended.out) == (73, "")
-    fix = "give another name: --out NAME.yaml, or overwrite it: --force"
-    assert ended.err == f"error: films.yaml: exists already\n  fix: {fix}\n"
-    assert Path("films.yaml").read_text() == "mine"
-    assert automtl("data", "init", "data/films.csv", "--out", "lost/films.yaml").code == 73
-    for content in ("user,click\n1,2\n", "a: 1\n", "[", ""):
-        Path("mine.csv").write_text(content)
-        ended = automtl("data", "init", "data/films.csv", "--force", "--out", "mine.csv")
-        assert (ended.code, Path("mine.csv").read_text()) == (73, content)
-        assert "mine.csv: exists already, and is no configuration" in ended.err
+    Path("mine.csv").write_text("user,click\n1,2\n")
+    for options in ([], ["--out", "lost/films.yaml"], ["--out", "mine.csv", "--force"]):
+        ended = automtl(*init, *options)
+        assert (ended.code, ended.out) == (73, "")
+    assert (Path("films.yaml").read_text(), len(Path("mine.csv").read_text())) == ("mine", 15)
+    for content in ("a: 1\n", "[", ""):
+        Path("films.yaml").write_text(content)
+        assert automtl(*init, "--force").code == 73
     Path("films.yaml").write_text("dataset: table\n")
-    assert automtl("data", "init", "data/films.csv", "--force").code == 0
+    assert automtl(*init, "--force").code == 0
     assert settings("films.yaml")["files"] == "films.csv"
 
 
-@pytest.mark.parametrize(
-    "content", [MESSY.encode(), ACTIONS.encode(), WORDS, "".join(ACTIONS.splitlines(True)[1:]).encode()]
-)
+@pytest.mark.parametrize("content", [MESSY.encode(), ACTIONS.encode(), WORDS])
 def test_from_python_settings_are_those_that_are_written(automtl, here, content):
     Path("table.csv").write_bytes(content)
     automtl("data", "init", "table.csv")
@@ -179,42 +170,26 @@ def test_from_python_settings_are_those_that_are_written(automtl, here, content)
     assert TableSettings.parse({k: v for k, v in written.items() if k != "name"}, "dataset")
 
 
-def test_files_of_a_pattern_have_equal_columns(automtl, here):
-    for name, head in (("a", "user_id,click"), ("b", "user_id,klick")):
-        Path(f"log-{name}.csv").write_text(f"{head}\n" + "1,0\n2,1\n" * 20)
-    ended = automtl("data", "init", "log-*.csv")
-    fix = "fix: give files with equal columns"
-    assert (ended.code, fix in ended.err) == (65, True)
-    assert "log-b.csv: lacks the column 'click' (did you mean 'klick'?), which log-a.csv has" in ended.err
+def test_files_that_do_not_fit_are_named(automtl, here):
+    files = {"a.csv": "user_id,click\n", "b.csv": "user_id,klick\n", "log.csv": ""}
+    for name, head in files.items():
+        Path(name).write_text(head + "1,0\n2,1\n" * 20)
     with duckdb.connect() as db:
         for name in ("a", "b"):
-            db.read_csv(f"log-{name}.csv").write_parquet(f"log-{name}.parquet")
-    assert "log-b.parquet: lacks the column 'click'" in automtl("data", "init", "log-*.parquet").err
-
-
-def test_a_file_that_is_misspelt(automtl, here):
-    Path("log.csv").write_text(ACTIONS)
-    assert "lgo.csv: no such file (did you mean 'log.csv'?)" in automtl("data", "init", "lgo.csv").err
-    automtl("data", "init", "log.csv")
-    ended = automtl("search", "log.yml")
-    assert (ended.code, "log.yml: cannot be read: " in ended.err) == (66, True)
-    assert "(did you mean 'log.yaml'?)" in ended.err
-
-
-@pytest.mark.parametrize(
-    ("content", "columns", "problem"),
-    [
-        ("1,2,1\n3,4,0\n", "user,click", "a.csv: has 3 columns, and 2 columns are named: user, click"),
-        ("1,2,1\n3,4,0\n", "user,at,at", "a.csv: has 3 columns, and 3 columns are named: user, at, at"),
-        ("x,y,z\n3,4,0\n", "user,at,click", "a.csv: has a header, and 3 columns are named"),
-    ],
-)
-def test_names_that_do_not_fit_the_columns(automtl, here, content, columns, problem):
-    Path("a.csv").write_text(content)
-    ended = automtl("data", "init", "a.csv", "--columns", columns)
-    assert (ended.code, problem in ended.err) == (2, True), ended.err
-    assert "fix: give each column of a file without a header its own name" in ended.err
-    assert not Path("a.yaml").exists()
+            db.read_csv(f"{name}.csv").write_parquet(f"{name}.parquet")
+    for words, code, told in (
+        (["?.parquet"], 65, "b.parquet: lacks the column 'click'"),
+        (["?.csv"], 65, "b.csv: lacks the column 'click' (did you mean 'klick'?)"),
+        (["lgo.csv"], 66, "did you mean 'log.csv'?"),
+        (["log.csv", "--columns", "user"], 2, "has 2 columns, and 1 column"),
+        (["log.csv", "--columns", "user,user"], 2, "has 2 columns, and 2 columns are named"),
+        (["a.csv", "--columns", "user,click"], 2, "a.csv: has a header"),
+    ):
+        ended = automtl("data", "init", *words)
+        assert (ended.code, told in ended.err) == (code, True), ended.err
+    assert [path.name for path in here.glob("*.yaml")] == ["small.yaml"]
+    ended = automtl("search", "smal.yaml")
+    assert (ended.code, "(did you mean 'small.yaml'?)" in ended.err) == (66, True)
 
 
 def test_a_label_that_tells_another_one_is_no_leak_and_no_warning_is_said_twice(automtl, here):
@@ -223,20 +198,19 @@ def test_a_label_that_tells_another_one_is_no_leak_and_no_warning_is_said_twice(
     automtl("data", "init", "films.csv")
     text = Path("films.yaml").read_text().replace("  sparse:", "  sparse:\n    gone: integer")
     Path("films.yaml").write_text(text)
-    shown = automtl("data", "describe", "films.yaml")
-    assert "alone predicts" not in shown.out + shown.err
-    assert (shown.out + shown.err).count("the same in all training rows: gone") == 1
+    shown = "".join(automtl("data", "describe", "films.yaml")[1:])
+    assert "alone predicts" not in shown
+    assert shown.count("the same in all training rows: gone") == 1
 
 
-def test_one_command_leads_from_a_table_to_an_answer(automtl, films):
-    ended = automtl("search", "data/films.csv", "--labels", "liked", *SMALL, "--name", "first")
+def test_one_command_leads_from_a_table_to_a_plan(automtl, films):
+    ended = automtl("search", "data/films.csv", "--labels", "liked", "--dry-run")
     assert "films.yaml, to be corrected there; labels: liked\nrow: left out (a different val" in ended.err
-    assert "saved in runs/first" in ended.out
     again = automtl("train", "data/films.csv", "--model", "linear", "--dry-run", "--json")
     assert again.json()["plan"]["tasks"] == ["liked"]
     other = automtl("search", "data/films.csv", "--labels", "rating")
     assert (other.code, "with other rows or labels (liked)" in other.err) == (2, True)
-    pd.DataFrame({"a": [0.1, 0.2, 0.3] * 9, "b": [1.5, 2.5, 3.5] * 9}).to_csv("numbers.csv", index=False)
+    Path("numbers.csv").write_text("a,b\n" + "0.1,1.5\n0.2,2.5\n0.3,3.5\n" * 9)
     none = automtl("search", "numbers.csv")
-    assert "no column looks like a label" in none.err
-    assert (none.code, Path("numbers.yaml").exists()) == (2, False)
+    assert (none.code, "no column looks like a label" in none.err) == (2, True)
+    assert not Path("numbers.yaml").exists()

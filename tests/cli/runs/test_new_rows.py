@@ -1,18 +1,28 @@
 """A run scores new rows, and is tested on them, from its folder alone."""
 
 import csv
+import json
 import shutil
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
 
 from automtl_core.data.store import Prepared
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Identity, Result
+from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run
 from automtl_core.workflow.evaluation import predict_logits
 from automtl_core.workflow.job import Job
+
+
+def write_test_rows(prepared):
+    """Write the test rows of prepared data to new.csv."""
+    columns = prepared.encoder.decode(prepared.part("test"))
+    with Path("new.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *zip(*columns.values(), strict=True)])
 
 
 @pytest.fixture
@@ -22,9 +32,7 @@ def moved(request, finished, ensembled, here):
     run = Run.open(folder / "runs" / "done")
     prepared = Prepared.open(next((folder / "prepared").glob("synthetic-*")))
     shutil.copytree(run.path, here / "mine")
-    columns = prepared.encoder.decode(prepared.part("test"))
-    with (here / "new.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([columns, *zip(*columns.values(), strict=True)])
+    write_test_rows(prepared)
     job = Job.resolve(run.config(), load_registry())
     return here, run.read(Result), expit(predict_logits(job, run, prepared).astype(np.float64))
 
@@ -60,29 +68,21 @@ def test_a_run_is_tested_on_new_rows(automtl, moved):
     assert f"{len(expected)} rows" in automtl("evaluate", "mine", "new.csv").out
 
 
-def test_faulty_rows_are_an_error_or_left_out(automtl, moved):
+@pytest.mark.parametrize("moved", ["ensemble"], indirect=True)
+def test_faulty_rows_are_an_error_or_left_out_whatever_the_setting_for_raw_files_is(automtl, moved):
     here, _, expected = moved
+    assert "bad_rows: skip" in (here / "mine/config.yaml").read_text()
     with (here / "new.csv").open("a") as file:
         file.write("a,b\n")
     to = ("predict", "mine", "new.csv", "--out", "out.csv")
-    ended = automtl(*to)
-    assert ended.code == 65
-    assert f"new.csv:{len(expected) + 2}: expected 17 columns, found 2" in ended.err
+    for most in ([], ["--max-bad-rows", "0"]):
+        ended = automtl(*to, *most)
+        assert ended.code == 65
+        assert f"new.csv:{len(expected) + 2}: expected 17 columns, found 2" in ended.err
     assert not (here / "out.csv").exists()
     ended = automtl(*to, "--max-bad-rows", "3")
-    assert ended.out.startswith(
-        f"out.csv: {len(expected)} rows of click, like, skip, hide; 1 faulty row skipped"
-    )
-    (here / "out.csv").unlink()
+    assert f"{len(expected)} rows of click, like, skip, hide; 1 faulty row skipped" in ended.out
     assert f"skipped: new.csv:{len(expected) + 2}: expected 17 columns, found 2" in ended.out
-    assert automtl(*to, "--max-bad-rows", "0").code == 65
-    config = here / "mine" / "config.yaml"
-    config.write_text(config.read_text().replace("bad_rows: fail", "bad_rows: skip"))
-    run = Run.open(here / "mine")
-    settings, data = run.read(Identity).settings, run.read(Identity).data
-    run.write(Identity({**settings, "dataset": {**settings["dataset"], "bad_rows": "skip"}}, data))
-    ended = automtl(*to)
-    assert (ended.code, "expected 17 columns" in ended.err) == (65, True)  # the setting is about raw files
 
 
 def test_scoring_needs_neither_the_plugin_of_the_dataset_nor_those_of_the_training(
@@ -120,24 +120,31 @@ def test_what_cannot_be_is_told(automtl, moved):
 
 
 def test_aggregates_are_brought_up_to_date_without_training(automtl, here):
-    keys = "[item_id, [user_id, noise_small]]"
-    settings = ["dataset.rows=1000", "training.epochs=1", f"features.aggregates={keys}"]
-    options = [part for one in settings for part in ("--set", one)]
-    train = ["train", "--dataset", "synthetic", "--model", "shared-bottom", "--name", "first"]
-    assert automtl(*train, *options).code == 0
+    settings = "--set dataset.rows=1000 --set training.epochs=1 --set features.aggregates=[item_id]"
+    train = "train --dataset synthetic --model shared-bottom --name first"
+    assert automtl(*train.split(), *settings.split()).code == 0
     prepared = Prepared.open(next((here / "prepared").glob("synthetic-*")))
-    columns = prepared.encoder.decode(prepared.part("test"))
-    with (here / "new.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([columns, *zip(*columns.values(), strict=True)])
-    rows = len(prepared.part("test"))
+    write_test_rows(prepared)
     refresh = ("update", "--refresh", "runs/first", "new.csv")
     told = automtl(*refresh)
+    rows = len(prepared.part("test"))
     assert f"run: runs/first-refreshed, whose aggregates have seen {rows} more rows" in told.out
     assert automtl(*refresh).code == 73
-    assert automtl("evaluate", "runs/first", "new.csv").code == 0
     again = automtl("evaluate", "runs/first-refreshed", "new.csv")
     assert (again.code, f"first-refreshed has seen all of the {rows} rows" in again.err) == (65, True)
     for command in ("show", "evaluate"):
-        out = automtl(command, "runs/first-refreshed").out
-        assert f"Refreshed from runs/first: the aggregates have seen {rows} rows since training" in out
-        assert "All metrics of this run are those before the refresh" in out
+        assert f"the aggregates have seen {rows} rows" in automtl(command, "runs/first-refreshed").out
+
+
+def test_a_verdict_on_new_rows_has_its_exit_code(automtl, here):
+    few = ["--set", "dataset.rows=4000", "--set", "features=ids"]
+    assert automtl("train", "--dataset", "synthetic", "--model", "linear", "--name", "mine", *few).code == 0
+    write_test_rows(Prepared.open(next((here / "prepared").glob("synthetic-*"))))
+    assert automtl("predict", "runs/mine", "new.csv", "--out", "same.csv").code == 0
+    rows, predicted = pd.read_csv("new.csv"), pd.read_csv("same.csv")
+    pd.concat([predicted, rows.drop(columns=[*predicted])], axis=1).to_csv("same.csv", index=False)
+    for name, sign in (("right", 1), ("wrong", -1)):
+        rows.assign(**(0.5 + 0.4 * sign * (2 * rows[[*predicted]] - 1))).to_csv(f"{name}.csv", index=False)
+    for name, code, verdict in (("same", 80, "level"), ("wrong", 81, "behind"), ("right", 0, "ahead")):
+        ended = automtl("compare", "--on", "new.csv", "--models", f"runs/mine,{name}.csv", "--json")
+        assert (ended.code, json.loads(ended.out)["standings"]) == (code, {f"{name}.csv": verdict})

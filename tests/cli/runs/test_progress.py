@@ -102,16 +102,13 @@ def test_a_terminal_shows_a_live_view_that_leaves_nothing_behind(monkeypatch, co
 
 def test_an_epoch_shows_the_metric_that_stops_the_training_as_a_mean_over_tasks():
     load_registry()
-    click, rare = (
-        binary_metrics(0.7, 0.5, 40, 100),
-        binary_metrics(None, 0.01, 0, 50, "all rows are negative"),
-    )
+    click = METRICS["click"]
     metrics = {
         "click": replace(click, kind="binary by gauc", values={"gauc": 0.6123456, **click.values}),
         "like": binary_metrics(0.6, 0.5, 40, 100),
         "share": binary_metrics(0.5, 0.5, 40, 100),
         "price": regression_metrics(3.20001, 2.1, 0.25, 3000),
-        "hide": rare,
+        "hide": binary_metrics(None, 0.01, 0, 50, "all rows are negative"),
     }
     losses = {"click": 0.5, "like": 0.25, "share": 0.75, "price": None, "hide": None}
     line = epoch_line(EpochEnded("train", 2, losses, metrics, 0.0125), Progress(left=(4000, 4000)))
@@ -139,29 +136,22 @@ def drawn(view, width=80, height=24):
 
 
 def test_it_is_a_line_of_progress_and_one_of_the_latest_decision():
-    first, second = drawn(of_run("runs/mine", PROGRESS))
-    assert re.fullmatch(r"runs/mine +\S+ +25% warm-up 3, 60 s to 2 min left", first)
+    first, second = drawn(of_run("runs/\x1b[2J", PROGRESS))
+    assert re.fullmatch(r"runs/\\x1b\[2J +\S+ +25% warm-up 3, 60 s to 2 min left", first)
     assert second == "layer19/block0: mlp-linear-16 chosen, loss -0.0012 [-0.0020, -0.0004]"
     for width, height in [(60, 12), (40, 10), (200, 60)]:
         lines = drawn(of_run("runs/mine", PROGRESS), width, height)
         assert (len(lines), max(map(len, lines)) <= width) == (2, True)
 
 
-def test_a_title_cannot_act_on_the_terminal():
-    assert drawn(of_run("a\x1b[2Jb", Progress()))[0].startswith("a\\x1b[2Jb ")
-
-
 def test_runs_at_work_come_first_in_a_comparison_of_many():
-    done = {"click": binary_metrics(0.7, 0.5, 40, 100)}
     states = [
-        *((f"done-{k}", Watched(Path(), Status("done"), Progress(), (), done)) for k in range(30)),
+        *((f"done-{k}", Watched(Path(), Status("done"), Progress(), (), METRICS)) for k in range(30)),
         ("waits", None),
         ("works", Watched(Path(), Status("running"), PROGRESS, (), None)),
     ]
-    lines = drawn(of_cells("comparisons/c", states))
-    assert lines[0] == "comparisons/c: 30 of 32 runs have ended"
-    assert lines[1].startswith("works ")
-    assert lines[1].endswith("25% warm-up 3, 60 s to 2 min left")
-    assert lines[2].startswith("waits ")
-    assert lines[2].endswith("0% waiting")
-    assert len(lines) == 24
+    first, second, third, *others = drawn(of_cells("comparisons/c", states))
+    assert first == "comparisons/c: 30 of 32 runs have ended"
+    assert re.fullmatch(r"works .* 25% warm-up 3, 60 s to 2 min left", second)
+    assert re.fullmatch(r"waits .* 0% waiting", third)
+    assert len(others) == 21

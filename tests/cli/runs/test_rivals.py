@@ -1,4 +1,4 @@
-"""Models of other spaces that take part in the last round of a search, by commands."""
+"""Results of a search that are models of other spaces, or means of several models, by commands."""
 
 import re
 import shutil
@@ -6,10 +6,10 @@ import signal
 from pathlib import Path
 
 import pytest
+import torch
 
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
-from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result, Search
 from automtl_core.run_dir.run import Run
 
@@ -22,7 +22,6 @@ training: {epochs: 2, batch_size: 200}
 refit: true
 """
 """A search whose only candidate reads no field, so that any other model is better."""
-REGISTRY = load_registry()
 SETS = ("--set", "refit=false", "--set", "training.min_positives=20")
 BYTES = ("architecture.json", "metrics.jsonl", "result.json", "search.json", "weights.safetensors")
 
@@ -50,13 +49,6 @@ def spaces(path):
     return made.config().space.name, made.architecture().origin.space
 
 
-def rows(path):
-    """Write a row without values for a run, and return the file."""
-    names = [*Run.open(path).encoder(REGISTRY.field_encoders()).fields]
-    Path("rows.csv").write_text(f"{','.join(names)}\n{',' * (len(names) - 1)}\n")
-    return "rows.csv"
-
-
 def test_a_better_rival_is_the_result_with_which_all_commands_work(automtl, done):
     made = Run.open(done)
     assert spaces(done) == ("mmoe", "mmoe")
@@ -65,10 +57,7 @@ def test_a_better_rival_is_the_result_with_which_all_commands_work(automtl, done
     assert (made.read(Search).evidence, made.read(Result).refitted) == ((), True)
     for command in ("evaluate", "export", "report"):
         assert automtl(command, done).code == 0
-    shown = automtl("show", done).out
-    assert "architecture (model mmoe)" in shown
-    assert "`mmoe`" in shown.splitlines()[0]
-    assert automtl("predict", done, rows(done), "--out", "scores.csv").code == 0
+    assert "architecture (model mmoe)" in automtl("show", done).out
     assert spaces(automtl("train", "--model", done, "--json").json()["run"]) == ("mmoe", "mmoe")
 
 
@@ -82,28 +71,14 @@ def test_a_point_of_another_space_is_trained(automtl, done):
         assert found["result"]["flops_per_row"] == point.flops_per_row
 
 
-def test_workers_find_the_same_bytes(automtl, done):
-    automtl("search", "small.yaml", "--name", "workers", "--workers", "2")
-    for name in BYTES:
-        assert (done.with_name("workers") / name).read_bytes() == (done / name).read_bytes(), name
-
-
-def test_a_search_that_stopped_among_rivals_goes_on_to_the_same_bytes(automtl, done, stopped):
+def test_workers_and_a_search_that_was_stopped_among_rivals_find_the_same_bytes(automtl, done, stopped):
+    assert automtl("search", "small.yaml", "--name", "workers", "--workers", "2").code == 0
     ended = stopped("mmoe 2", signal.SIGTERM, "search", "small.yaml", "--name", "half")
     assert ended.code == 143, ended.err
     assert automtl("search", "--resume", "runs/half").code == 0
-    for name in BYTES:
-        assert (done.with_name("half") / name).read_bytes() == (done / name).read_bytes(), name
-
-
-@pytest.mark.needs_extra("boosting", "onnx")
-def test_trees_may_be_the_result_and_are_exported(automtl, here):
-    Path("trees.yaml").write_text(CLOSED.replace("[mmoe]", "[boosting]"))
-    found = automtl("search", "trees.yaml", "--name", "trees", "--json").json()
-    assert spaces(found["run"]) == ("boosting", "boosting")
-    assert automtl("evaluate", found["run"]).code == 0
-    assert automtl("export", found["run"], "--json").json()["largest_difference"] < 1e-6
-    assert "architecture (model boosting)\n" in automtl("show", found["run"]).out
+    for other in ("workers", "half"):
+        for name in BYTES:
+            assert (done.with_name(other) / name).read_bytes() == (done / name).read_bytes(), (other, name)
 
 
 def test_one_member_may_be_the_result(automtl):
@@ -111,17 +86,43 @@ def test_one_member_may_be_the_result(automtl):
     few = re.sub("strategy: .*", f"strategy: {strategy}", CLOSED).replace("members: 1", "members: 4")
     Path("few.yaml").write_text(few.replace("rows: 600", "rows: 2000").replace("size: 200", "size: 50"))
     ended = automtl("search", "few.yaml", *SETS, "--json")
-    assert (
-        "desan does not take part in the final comparison: desan leaves choices open (name models"
-        in ended.err
-    )
-    made = Run.open(Path((found := ended.json())["run"]))
-    assert {p.name for p in made.read(Search).front} == {"search", "search (1 network)"}
+    assert "desan does not take part in the final comparison: desan leaves choices open" in ended.err
+    made = Run.open(Path(ended.json()["run"]))
     chosen, other = sorted(made.read(Search).front, key=lambda point: not point.chosen)
-    assert chosen.name == "search (1 network)"
+    assert (chosen.name, other.name) == ("search (1 network)", "search")
     scores = [m.score for m in made.read(Result).test.values() if m.is_informative(20)]
     assert 1 - chosen.test_loss == pytest.approx(sum(scores) / len(scores), abs=1e-6)
     assert (chosen.test_error, other.test_error > 0) == (0.0, True)
     assert made.read(Search).overrides == {"space": {"members": 1}}
     assert made.config().space.settings["members"] == 1
-    assert automtl("evaluate", found["run"]).code == 0
+    assert automtl("evaluate", made.path).code == 0
+
+
+@pytest.fixture
+def blend(ensembled, here):
+    """Return a run whose network is the mean of three."""
+    shutil.copytree(ensembled, here, dirs_exist_ok=True)
+    return Run.open(Path("runs/done"))
+
+
+def test_the_result_may_be_the_mean_of_models_of_two_kinds(blend):
+    models = [model["name"] for model in blend.config().space.settings["models"]]
+    assert models == ["desan", "desan", "mmoe"]
+    assert blend.config().strategy.settings["ensemble"] == 3
+    (chosen,) = (point for point in blend.read(Search).front if point.chosen)
+    result = blend.read(Result)
+    assert (chosen.flops_per_row, chosen.parameters) == (result.flops_per_row, result.parameters)
+
+
+def test_a_mean_is_trained_again_as_each_model_alone(automtl, blend):
+    plan = automtl("train", "--model", blend.path, "--dry-run", "--json").json()["plan"]
+    assert plan["most_training_epochs"] == 6
+    again = Run.open(Path(automtl("train", "--model", blend.path, "--json").json()["run"]))
+    assert again.architecture() == blend.architecture()
+    assert [report["epoch"] for report in again.reports()] == [1, 2, 3, 4, 5, 6]
+    points = [point.name for point in blend.read(Search).front]
+    first = f"{blend.path}@{points.index('candidate 1') + 1}"
+    alone = Run.open(Path(automtl("train", "--model", first, "--json").json()["run"])).weights()
+    weights = again.weights()
+    assert all(torch.equal(weights[f"members.0.{name}"], alone[name]) for name in alone)
+    assert automtl("evaluate", again.path).code == 0

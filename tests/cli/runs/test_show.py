@@ -13,13 +13,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Evidence, Point
 
 EVIDENCE = (
-    Evidence(
-        "layer0/expert0/single", "noise_small", "closed", "no significant effect", None, 1e-4, 2e-4, 320, 2048
-    ),
-    Evidence(
-        "layer0/expert1/block0", "mlp-4", "chosen", "better", "identity", -1.2e-3, 3e-4, -96, epoch=4, p=2e-4
-    ),
-    Evidence("layer0/expert0/block0", "mlp-4", "chosen", "no significant effect", "identity", 0.0, 1e-4),
+    Evidence("layer0/expert1/block0", "mlp-4", "chosen", "better", "identity", -1.2e-3, 3e-4, epoch=4),
     Evidence("layer1/expert0/block0", "identity", "chosen", "at chance", certainty=0.001, epoch=5),
 )
 
@@ -71,27 +65,21 @@ def test_a_space_that_is_not_here_is_told(automtl, told, monkeypatch):
     assert "layer0/expert0" in shown
 
 
-def test_a_point_is_picked_by_its_number(automtl, told):
-    picked = automtl("train", "--model", f"{told.path}@1", "--dry-run", "--json").json()
-    assert picked["config"]["decisions"]["layer0/expert0/single"] == []
+def test_a_point_is_picked_by_its_number_a_preference_or_a_bound(automtl, told):
+    def picked(which):
+        return automtl("train", "--model", f"{told.path}@{which}", "--dry-run", "--json")
 
-
-def test_a_point_is_chosen_by_a_preference_or_a_bound(automtl, told):
-    options = ("--dry-run", "--json")
-    trained = {point.name: str(k) for k, point in enumerate(told.read(Search).front, 1) if point.trained}
-    assert trained  # else there is nothing to prefer
-    best = automtl("train", "--model", f"{told.path}@accuracy", *options).json()
-    assert best in [
-        automtl("train", "--model", f"{told.path}@{k}", *options).json() for k in trained.values()
-    ]
-    small = automtl("train", "--model", f"{told.path}@1flops")
-    assert (small.code, "runs/done@1flops: the run has no such point" in small.err) == (2, True)
-    slow = automtl("train", "--model", f"{told.path}@1000000ms", *options).json()
-    assert slow == best, "every point is fast enough"
-    fast = automtl("train", "--model", f"{told.path}@0ms")
-    assert (fast.code, "runs/done@0ms: the run has no such point" in fast.err) == (2, True)
-    wrong = automtl("train", "--model", f"{told.path}@speed")
-    assert (wrong.code, "accuracy, balanced" in wrong.err) == (2, True)
+    assert picked(1).json()["config"]["decisions"]["layer0/expert0/single"] == []
+    best = picked("accuracy").json()
+    trained = [k for k, point in enumerate(told.read(Search).front, 1) if point.trained]
+    assert best in [picked(k).json() for k in trained]
+    assert picked("1000000ms").json() == best, "every point is fast enough"
+    for which in ("4", "1flops", "0ms"):
+        wrong = picked(which)
+        assert (wrong.code, f"runs/done@{which}: the run has no such point" in wrong.err) == (2, True)
+    assert "1 (shared-bottom, 9,000 FLOPs per row), 2 (evolution 3, 40,000" in wrong.err
+    assert (picked("speed").code, "accuracy, balanced" in picked("speed").err) == (2, True)
+    assert automtl("train", "--resume", told.path, "--model", "mmoe").code == 2
 
 
 def test_a_run_comes_with_its_data_and_recipe_which_options_change(automtl, told):
@@ -101,14 +89,6 @@ def test_a_run_comes_with_its_data_and_recipe_which_options_change(automtl, told
     assert (now["seed"], now["training"]["batch_size"]) == (then.seed, then.training.batch_size) == (3, 200)
     other = automtl(*train, "--seed", "5", "--set", "training.epochs=1").json()["config"]
     assert (other["seed"], other["training"]["epochs"], other["training"]["batch_size"]) == (5, 1, 200)
-
-
-def test_a_point_that_is_not_there(automtl, told):
-    ended = automtl("train", "--model", f"{told.path}@4")
-    assert ended.code == 2
-    assert "runs/done@4: the run has no such point" in ended.err
-    assert "1 (shared-bottom, 9,000 FLOPs per row), 2 (evolution 3, 40,000" in ended.err
-    assert automtl("train", "--resume", told.path, "--model", "mmoe").code == 2
 
 
 def test_without_a_name_the_newest_run_is_shown_and_a_run_is_checked(told, automtl, monkeypatch):

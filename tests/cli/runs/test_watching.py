@@ -50,17 +50,12 @@ def later(run, change):
 
 
 def test_a_run_that_is_over_is_shown_once(automtl, run):
-    ended = automtl("show", str(run.path), "--follow")
+    ended = automtl("show", run.path, "--follow")
     assert ended.code == 0
     assert ended.out.splitlines()[-1] == f"{run.path}: the run is done"
     last = run.reports()[-1]
     assert ended.err.startswith(f"{last['phase']} {last['epoch']}: ")
-
-
-def test_changes_are_lines_of_json(automtl, run):
-    ended = automtl("show", str(run.path), "--follow", "--json")
-    assert (ended.code, ended.err) == (0, "")
-    (change,) = [json.loads(line) for line in ended.out.splitlines()]
+    (change,) = map(json.loads, automtl("show", run.path, "--follow", "--json").out.splitlines())
     assert change["epochs"] == list(run.reports())
     assert (change["state"], change["error"]) == ("done", None)
     assert change["test"].keys() == run.tested().keys()
@@ -70,49 +65,28 @@ def test_it_waits_for_the_end_and_shows_progress_before(automtl, run):
     decision = Evidence("layer", "mlp-4", "chosen", "better")
     run.write(Status("running"))
     replace(PROGRESS, decisions=(decision,)).write(run.path)
-
-    def end():
-        (run.path / "progress.json").unlink()
-        run.write(Status("done"))
-
-    with later(run, end):
-        ended = automtl("show", str(run.path), "--follow", "--json")
-    first, *_, last = (json.loads(line) for line in ended.out.splitlines())
+    with later(run, lambda: run.write(Status("done"))):
+        ended = automtl("show", run.path, "--follow", "--json")
+    first, *_, last = map(json.loads, ended.out.splitlines())
     assert first["progress"]["decisions"][0]["choice"] == "layer"
     assert (first["state"], last["state"], last["epochs"]) == ("running", "done", [])
-    assert ended.code == 0
-
-
-def test_the_line_of_the_latest_epoch_has_the_remaining_time(automtl, run):
     run.write(Status("running"))
-    PROGRESS.write(run.path)
     with later(run, lambda: run.write(Status("done"))):
-        ended = automtl("show", str(run.path), "--follow")
+        ended = automtl("show", run.path, "--follow")
     assert re.fullmatch(r"train 8: AUC .*, loss 0\.\d{4}, about 40 s left", ended.err.splitlines()[0])
 
 
-def test_a_killed_run_is_recognised_with_the_command_that_resumes_it(automtl, run):
-    run.write(Status("running"))
-    ended = automtl("show", str(run.path), "--follow")
-    last = run.reports()[-1]
-    assert (ended.code, ended.out) == (76, "")
-    assert ended.err.splitlines()[-2:] == [
-        f"error: {run.path}: the run has stopped after epoch {last['epoch']} (train): its process was killed",
-        f"  fix: resume it: automtl search --resume {run.path}",
-    ]
-
-
-def test_a_failed_run_ends_with_the_code_of_its_error(automtl, run):
-    run.write(Status("failed", "the loss became nan", 3))
-    ended = automtl("show", str(run.path), "--follow")
-    assert ended.code == 3
-    assert f"error: {run.path}: the run failed: the loss became nan" in ended.err
-
-
-def test_a_folder_that_is_no_run_is_an_error(automtl, tmp_path):
-    ended = automtl("show", str(tmp_path), "--follow")
-    assert ended.code == 66
-    assert "searches feature encodings, it has no folder yet" in ended.err
+def test_what_does_not_end_well_is_an_error_with_the_way_on(automtl, run, tmp_path):
+    for status, code, told in (
+        (Status("running"), 76, f"after epoch {run.reports()[-1]['epoch']} (train): its process was killed"),
+        (Status("failed", "the loss became nan", 3), 3, "the run failed: the loss became nan"),
+    ):
+        run.write(status)
+        ended = automtl("show", run.path, "--follow")
+        assert (ended.code, ended.out, told in ended.err) == (code, "", True)
+        assert f"resume it: automtl search --resume {run.path}" in ended.err
+    ended = automtl("show", tmp_path, "--follow")
+    assert (ended.code, "it has no folder yet" in ended.err) == (66, True)
 
 
 def test_a_comparison_is_followed_until_its_runs_have_ended(automtl, run, tmp_path, monkeypatch):
@@ -120,12 +94,12 @@ def test_a_comparison_is_followed_until_its_runs_have_ended(automtl, run, tmp_pa
     folder = tmp_path / "comparison"
     shutil.copytree(run.path, folder / "cells" / "mmoe-s0")
     write_cells(folder, ["mmoe-s0"])
-    ended = automtl("show", str(folder), "--follow")
+    ended = automtl("show", folder, "--follow")
     assert ended.code == 0
     assert ended.out == f"{folder}: the comparison has ended: 1 of 1 runs have ended\n"
     assert ended.err.startswith("mmoe-s0: done: train 8: ")
     write_cells(folder, ["mmoe-s0", "ple-s0"])
-    ended = automtl("show", str(folder), "--follow", "--json")
+    ended = automtl("show", folder, "--follow", "--json")
     assert ended.code == 76
     assert "1 of 2 runs have ended, and no process works on the others" in ended.err
     assert [json.loads(line)["run"] for line in ended.out.splitlines()] == ["mmoe-s0"]

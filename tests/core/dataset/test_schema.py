@@ -6,17 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from failures import but
 
-from automtl_core.dataset.dataset import (
-    Dataset,
-    DatasetSettings,
-    Dense,
-    Label,
-    Sparse,
-    declaration_faults,
-    names_of,
-    schema_of,
-)
+from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, Label, Sparse, schema_of
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.encodings import PLAIN, Encodings, in_full, plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task, products, scores_of
@@ -43,18 +35,18 @@ def test_tasks_keep_their_order_unless_one_comes_after_another():
 
 
 @pytest.mark.parametrize(
-    ("tasks", "stuck"),
+    "tasks",
     [
-        ((Task("buy", "clik"), Task("click")), "task 'buy' comes after 'clik'"),
-        ((Task("click"), Task("buy", "buy")), "task 'buy' comes after 'buy'"),
-        ((Task("click"), Task("buy", "pay"), Task("pay", "buy")), "task 'buy' comes after 'pay'"),
-        ((Task("click"), Task("buy", "user")), "task 'buy' comes after 'user'"),
+        (Task("buy", "clik"), Task("click")),
+        (Task("click"), Task("buy", "buy")),
+        (Task("click"), Task("buy", "pay"), Task("pay", "buy")),
+        (Task("click"), Task("buy", "user")),
     ],
 )
-def test_a_task_comes_after_another_task_and_never_after_itself(tasks, stuck):
-    with pytest.raises(ArtifactError, match=f"^{stuck}, which is not a task or comes after it$") as error:
+def test_a_task_comes_after_another_task_and_never_after_itself(tasks):
+    after = next(task.after for task in tasks if task.name == "buy")
+    with pytest.raises(ArtifactError, match=f"^task 'buy' comes after '{after}', which is not a task or"):
         schema(*tasks)
-    assert error.value.fix == f"name one of the tasks: {', '.join(sorted(task.name for task in tasks))}"
 
 
 def test_networks_may_read_fields_and_aggregates():
@@ -71,9 +63,9 @@ def test_networks_may_read_fields_and_aggregates():
 @pytest.mark.parametrize(
     ("aggregate", "message"),
     [
-        ("users", r"by users: 'users' is not a field, or is there twice \(did you mean 'user'\?\)"),
+        ("users", "by users: 'users' is not a field, or is there twice"),
         (("user", "user"), "by user.user: 'user' is not a field, or is there twice"),
-        (("tags", "words"), "by tags.words has two multi-valued fields: tags, words"),
+        (("tags", "words"), "by tags.words has two multi-valued fields"),
     ],
 )
 def test_aggregates_name_fields_and_at_most_one_of_several_values(aggregate, message):
@@ -99,10 +91,13 @@ def test_a_field_cannot_have_the_name_of_an_aggregate_or_of_a_history():
 
 
 def test_it_survives_json():
-    made = schema(Task("buy", after="click"), Task("click"))
+    encodings = plain().with_answers(aggregates=(("user", "item"),), numbers="bins")
+    made = schema(Task("buy", after="click"), Task("click")).encoded(encodings)
     value = json.loads(json.dumps(made.to_json()))
     assert [(task["name"], task["after"]) for task in value["tasks"]] == [("buy", "click"), ("click", None)]
     assert Schema.from_json(value) == made
+    with pytest.raises(ArtifactError):
+        Schema.from_json({**value, "encodings": {"numbers": "roman"}})
 
 
 @pytest.mark.parametrize("value", [{}, {"sparse": [], "dense": [], "tasks": [3]}, [], {"sparse": 7}])
@@ -125,28 +120,15 @@ def test_names_are_unique_and_nothing_is_empty(sparse, dense, tasks, message):
         Schema(sparse, dense, tasks)
 
 
-STARS = Task("stars", kind="regression", given="buy")
-FUNNEL = [Task("click"), Task("buy", given="click"), STARS, Task("like")]
-
-
-def test_a_conditional_probability_is_named_so_and_the_event_stands_beside_it():
-    assert {score.name: score.meaning for score in scores_of(FUNNEL)} == {
-        "click": "probability that click is 1",
-        "buy_given_click": "probability that buy is 1, in rows where click is 1",
-        "click_and_buy": "probability that click and buy are both 1",
-        "stars_given_buy": "expected value of stars, in rows where buy is 1",
-        "like": "probability that like is 1",
-    }
-
-
 def test_events_have_the_products_of_probabilities_and_names_of_their_own():
     chain = [Task("a"), Task("b", given="a"), Task("c", given="b")]
     names = [score.name for score in scores_of(chain)]
     assert names == ["a", "b_given_a", "a_and_b", "c_given_b", "a_and_b_and_c"]
     found = products(scores_of(chain), np.array([[0.5, 0.5, 0.1]]))
     assert np.allclose(found, [[0.5, 0.5, 0.25, 0.1, 0.025]])
-    tasks = [Task("a"), Task("b", given="a"), Task("a_and_b")]
-    assert [score.name for score in scores_of(tasks)] == ["a", "b_given_a", "a_and_b_", "a_and_b"]
+    tasks = [Task("a"), Task("b", given="a"), Task("a_and_b"), Task("c", kind="regression", given="a")]
+    names = [score.name for score in scores_of(tasks)]
+    assert names == ["a", "b_given_a", "a_and_b_", "a_and_b", "c_given_a"]
     assert [score.name for score in scores_of([Task("buy", given="click")])] == ["buy"]
 
 
@@ -171,14 +153,6 @@ def test_an_aggregate_is_its_key_alone_or_has_means_too():
             Encodings.parse({"aggregates": [wrong]}, "features")
 
 
-def test_a_schema_keeps_its_encodings():
-    schema = Schema((SparseField("a", 3), SparseField("b", 3)), (), (Task("click"),))
-    schema = schema.encoded(plain().with_answers(aggregates=(("a", "b"),), numbers="bins"))
-    assert Schema.from_json(schema.to_json()) == schema
-    with pytest.raises(ArtifactError):
-        Schema.from_json({**schema.to_json(), "encodings": {"numbers": "roman"}})
-
-
 class Shop(Dataset):
     version = 1
     fields: Sequence[Sparse | Dense] = (Dense("price"), Sparse("user"), Sparse("item"))
@@ -188,52 +162,22 @@ class Shop(Dataset):
         raise NotImplementedError
 
 
-class FromSettings(Shop):
-    user, fields = "nobody", ()
-
-    def declare(self):
-        self.fields = [Sparse(f"f{self.settings.split_seed}")]
-
-
-class Misspelt(Shop):
-    labels = (Label("click"), Label("buy", after="clik"))
-
-
-class Empty(Shop):
-    fields = ()
-    labels = ()
-
-
-class Versionless(Shop):
-    version = None
-
-
 @pytest.mark.parametrize(
     ("declared", "fault"),
     [
-        (Misspelt, r"label 'buy': after names 'clik', which is not a label \(did you mean 'click'\?\)"),
-        (Empty, "`fields` is empty; `labels` is empty"),
-        (Versionless, "`version` has to be a whole number"),
+        ({"labels": (Label("click"), Label("buy", after="clik"))}, "label 'buy': after names 'clik'"),
+        ({"fields": (), "labels": ()}, "`fields` is empty; `labels` is empty"),
+        ({"version": None}, "`version` has to be a whole number"),
     ],
 )
-def test_a_class_is_checked_when_it_is_registered(declared, fault):
-    with pytest.raises(PluginError, match=f"^dataset 'shop': {fault}$"):
-        DATASETS.check("shop", declared)
+def test_a_class_is_checked_when_it_is_registered_and_its_settings_when_it_is_made(declared, fault):
+    with pytest.raises(PluginError, match=f"^dataset 'shop': {fault}"):
+        DATASETS.check("shop", but(Shop, **declared))
     DATASETS.check("shop", Shop)
-
-
-def test_what_follows_from_settings_is_checked_when_an_adapter_is_made():
-    assert declaration_faults(FromSettings) == []
-    with pytest.raises(PluginError, match="FromSettings: user names 'nobody', which is not a field"):
-        FromSettings(DatasetSettings())
-
-
-def test_fields_and_labels_in_their_order():
-    shop = Shop(DatasetSettings(tasks=("buy",)))
-    assert names_of(shop.layout.sparse) == ["user", "item"]
-    assert names_of(shop.layout.dense) == ["price"]
-    assert names_of(shop.layout.labels) == ["buy"]
-    assert names_of(Shop(DatasetSettings()).layout.labels) == ["click", "buy"]
+    late = but(Shop, user="nobody", declare=lambda self: None)  # may follow from settings
+    DATASETS.check("shop", late)
+    with pytest.raises(PluginError, match="Other: user names 'nobody', which is not a field"):
+        late(DatasetSettings())
 
 
 SYNTHETIC = load_registry().get(DATASETS, "synthetic")
@@ -248,8 +192,3 @@ def test_it_differs_from_the_prepared_schema_only_in_what_rows_define(kind, tmp_
     sizes = [field.size for field in prepared.sparse]
     fields = tuple(replace(f, size=size) for f, size in zip(expected.sparse, sizes, strict=True))
     assert replace(expected, sparse=fields, dense=prepared.dense) == prepared
-
-
-def test_relations_of_tasks_skip_those_that_are_not_learned():
-    dataset = SYNTHETIC(SYNTHETIC.settings_class.parse({"tasks": ["like"]}))
-    assert [(task.name, task.after) for task in schema_of(dataset).tasks] == [("like", None)]

@@ -80,7 +80,7 @@ def stored(data, part):
     return [list(zip(*row, strict=True))[::-1] for row in zip(*columns, strict=True)]
 
 
-def assert_histories(data, frame, log, length, delay):
+def assert_histories(data, log, length, delay):
     known = {name: set(data.vocabulary(name)) for name in ("item", "category")}
 
     def plain(event):
@@ -95,26 +95,26 @@ def assert_histories(data, frame, log, length, delay):
         rows = data.part(part)
         held, padded = stored(data, part), rows.histories[0].padded(slice(None))
         for place, at in enumerate(rows.dense[:, 0]):
-            row = frame.iloc[round(float(at) * 100 + 100)].to_dict()
+            row = Actions.frame.iloc[round(float(at) * 100 + 100)].to_dict()
             expected = looped(log, row, length, delay)
             found = [(a, *("unseen" if str(v).startswith("unseen") else v for v in (i, c)), *done)
                      for a, i, c, *done in held[place]]  # fmt: skip
             assert found == list(map(plain, expected))
             for n, name in enumerate(("item", "category")):
-                same = (
-                    (padded.ids[place, :, n] == padded.values[place, n])
-                    & (padded.ids[place, :, n] > 0)
-                    & padded.known[place]
-                )
+                ids = padded.ids[place, :, n]
+                same = (ids == padded.values[place, n]) & (ids > 0) & padded.known[place]
                 assert same.sum() == sum(e[1 + n] == row[name] for e in expected if not pd.isna(row[name]))
             seen += len(found)
     assert seen > 300
 
 
-@pytest.mark.parametrize(("length", "delay"), [(50, 0.0), (3, 0.0), (50, 20.0)])
-def test_rows_see_earlier_rows_of_their_user(tmp_path, length, delay):
-    data = prepared(tmp_path, history_length=length, history_delay=delay)
-    assert_histories(data, Actions.frame, Actions.frame, length, delay)
+@pytest.mark.parametrize(
+    ("length", "delay", "min_count", "items"), [(50, 0.0, 1, 41), (3, 20.0, 1, 41), (50, 0.0, 12, 20)]
+)
+def test_rows_see_earlier_rows_of_their_user(tmp_path, length, delay, min_count, items):
+    data = prepared(tmp_path, history_length=length, history_delay=delay, min_count=min_count)
+    assert len(data.vocabulary("item")) < items
+    assert_histories(data, Actions.frame, length, delay)
 
 
 def test_rows_see_the_events_of_a_log(tmp_path):
@@ -122,27 +122,18 @@ def test_rows_see_the_events_of_a_log(tmp_path):
     log.loc[:50, "item"] = "only in the log"
     log.loc[:20, "user"] = "stranger"
     data = prepared(tmp_path, log)
-    assert_histories(data, Actions.frame, log, 50, 0.0)
-    assert (
-        len(data.part("train").histories[0].events.times)
-        == (log.user.isin(Actions.frame.user) & log.user.notna()).sum()
-    )
+    assert_histories(data, log, 50, 0.0)
+    known = log.user.isin(Actions.frame.user) & log.user.notna()
+    assert len(data.part("train").histories[0].events.times) == known.sum()
 
 
 def test_events_later_than_the_last_row_are_counted(tmp_path):
     log = actions(1).drop(columns="row")
     assert not any("later than the last row" in one for one in prepared(tmp_path, log).manifest["warnings"])
-    log.loc[log.user.isin(Actions.frame.user) & (log.index < 30), "at"] = ROWS
-    late = int(((log["at"] == ROWS) & log.user.notna()).sum())
+    known = log.user.isin(Actions.frame.user) & log.user.notna()
+    log.loc[known & (log.index < 30), "at"] = ROWS
     (warning,) = [one for one in prepared(tmp_path, log).manifest["warnings"] if "last row" in one]
-    total = (log.user.isin(Actions.frame.user) & log.user.notna()).sum()
-    assert warning.startswith(f"{late} of {total} events of the history past are later than the last row")
-
-
-def test_values_outside_of_the_vocabulary_still_match(tmp_path):
-    data = prepared(tmp_path, min_count=12)
-    assert len(data.vocabulary("item")) < 20
-    assert_histories(data, Actions.frame, Actions.frame, 50, 0.0)
+    assert warning.startswith(f"{(log['at'] == ROWS).sum()} of {known.sum()} events of the history past")
 
 
 def test_wrong_outcomes_and_logs_without_a_column_are_named(tmp_path, monkeypatch):
@@ -157,24 +148,24 @@ LISTS = History("past", shared=("item",), outcomes=("buy",), lists={"item": "ite
 
 
 class Lists(Dataset):
-    version = 1
-    fields, labels, histories = (Sparse("item"),), (Label("click"),), (LISTS,)
-    buys = ([1, 0], None)
+    version, fields, labels = 1, (Sparse("item"),), (Label("click"),)
+    histories = (LISTS,)
+    buys = (1, 0)
 
     def content(self):
         return str(self.buys)
 
     def rows(self, db):
-        frame = pd.DataFrame({"item": ["a", "b"] * 60, "click": [0, 0, 1, 1] * 30})
-        return frame.assign(items=[["b", "z"], None] * 60, buys=list(self.buys) * 60)
+        rows = {"item": ["a", "b"], "click": [0, 1], "items": [["b", "z"], None], "buys": [self.buys, None]}
+        return pd.DataFrame({name: column * 60 for name, column in rows.items()})
 
 
-def test_lists_of_a_dataset_are_events_unless_they_are_unequal(tmp_path, monkeypatch):
-    data = prepare(Lists(DatasetSettings()), "rows", None, tmp_path)
-    rows = data.encoder.decode(data.part("train"))
-    for item, events, buys in zip(rows["item"], rows["items"], rows["buys"], strict=True):
-        assert events == (["b", f"unseen #{outside([text_hash('z')])[0]}"] if item == "a" else [])
-        assert buys == ([1, 0] if item == "a" else [])
-    monkeypatch.setattr(Lists, "buys", ([1], None))
+def test_lists_of_a_dataset_are_events_unless_they_are_unequal(tmp_path):
+    dataset = Lists(DatasetSettings())
+    data = prepare(dataset, "rows", None, tmp_path)
+    rows, unseen = data.encoder.decode(data.part("train")), f"unseen #{outside([text_hash('z')])[0]}"
+    for item, *events in zip(rows["item"], rows["items"], rows["buys"], strict=True):
+        assert events == ([["b", unseen], [1, 0]] if item == "a" else [[], []])
+    dataset.buys = (1,)
     with pytest.raises(DataError, match="a row has 2 entries in items, and 1 in buys"):
-        prepare(Lists(DatasetSettings()), "rows", None, tmp_path)
+        prepare(dataset, "rows", None, tmp_path)

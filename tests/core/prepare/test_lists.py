@@ -58,12 +58,16 @@ class Shown(Dataset):
         return self.frame
 
 
-def settings(form, **more):
-    return DatasetSettings.parse({"split": "time", "list": FORMS[form], **more})
+NUMBERED = Shown.frame.set_index(Shown.frame["row"].mul(1000).round().astype(int))
+"""The rows by their numbers."""
 
 
-def prepared(folder, form, dataset=Shown, **more):
-    return prepare(dataset(settings(form, **more)), "shown", None, folder)
+def dataset_of(form, **more):
+    return Shown(DatasetSettings.parse({"split": "time", "list": FORMS[form], **more}))
+
+
+def prepared(folder, form, **more):
+    return prepare(dataset_of(form, **more), "shown", None, folder)
 
 
 def expected(form):
@@ -78,20 +82,17 @@ def expected(form):
         first = min(set(times), key=lambda t: abs((times >= t).sum() - 0.1 * ROWS))
         every, origin = (times[-1] - first) * (1 + 1e-9), first
     lists, begin = {}, {}
-    frame = Shown.frame.assign(number=Shown.frame["row"].mul(1000).round().astype(int))
-    for _, row in frame.iterrows():
-        if row[by].isna().any():
-            period = None if every is None else math.floor((row["at"] - origin) / every)
-            lists[row.number] = None
-            begin[row.number] = row["at"] if period is None else origin + period * every
-    for key, of in frame.dropna(subset=by).groupby(by):
+    for number, row in NUMBERED[NUMBERED[by].isna().any(axis=1)].iterrows():
+        lists[number] = None
+        begin[number] = row["at"] if every is None else origin + (row["at"] - origin) // every * every
+    for key, of in NUMBERED.dropna(subset=by).groupby(by):
         last, start, period, count = -math.inf, None, None, 0
-        for _, row in of.sort_values("at").iterrows():
+        for number, row in of.sort_values("at").iterrows():
             mine = None if every is None else math.floor((row["at"] - origin) / every)
             if row["at"] - last > gap or mine != period or start is None:
                 start, count = row["at"] if every is None else origin + mine * every, count + 1
             last, period = row["at"], mine
-            lists[row.number], begin[row.number] = (key, count), start
+            lists[number], begin[number] = (key, count), start
     return lists, begin
 
 
@@ -102,13 +103,11 @@ def numbers_of(part):
 @pytest.mark.parametrize("form", FORMS)
 def test_rows_form_lists_and_the_split_cuts_none(form, tmp_path):
     data, (lists, begin) = prepared(tmp_path, form), expected(form)
-    seen, sizes = {}, []
+    seen, began = {}, {name: data.times(name) for name in PARTS}
     for name in PARTS:
         part = data.part(name)
-        sizes.append(len(part))
-        began = data.times(name)
-        for number, mine, start in zip(numbers_of(part), part.lists.tolist(), began.tolist(), strict=True):
-            assert start == pytest.approx(begin[number])
+        assert began[name] == pytest.approx([begin[number] for number in numbers_of(part)])
+        for number, mine in zip(numbers_of(part), part.lists.tolist(), strict=True):
             if lists[number] is None:
                 assert mine == 0
             else:
@@ -117,11 +116,9 @@ def test_rows_form_lists_and_the_split_cuts_none(form, tmp_path):
         runs = part.lists[part.lists > 0]
         assert len(set(runs.tolist())) == 1 + np.count_nonzero(np.diff(runs))
     assert len({mine for _, mine in seen.values()}) == len(seen)
-    assert sum(sizes) == ROWS
-    latest = [max(begin[n] for n in numbers_of(data.part(name))) for name in PARTS]
-    earliest = [min(begin[n] for n in numbers_of(data.part(name))) for name in PARTS]
-    assert latest[0] < earliest[1]
-    assert latest[1] < earliest[2]
+    assert sum(map(len, began.values())) == ROWS
+    assert began["train"].max() < began["validation"].min()
+    assert began["validation"].max() < began["test"].min()
 
 
 def test_periods_of_users_are_as_long_as_the_test_part_of_a_window(tmp_path):
@@ -148,14 +145,13 @@ def test_a_time_cuts_lists_by_their_beginning(form, tmp_path):
 @pytest.mark.parametrize("form", FORMS)
 def test_the_events_of_a_row_are_those_before_its_list(form, tmp_path):
     data, (_, begin) = prepared(tmp_path, form, history_delay=3.0), expected(form)
-    frame = Shown.frame.assign(number=Shown.frame["row"].mul(1000).round().astype(int)).set_index("number")
     counted = 0
     for name in PARTS:
         events = data.encoder.decode(data.part(name))
         ages, clicks = events["past:automtl:age"], events["past:click"]
         for number, found, done in zip(numbers_of(data.part(name)), ages, clicks, strict=True):
-            row, now = frame.loc[number], begin[number]
-            earlier = frame[(frame["user"] == row["user"]) & (frame["at"] < now - 3)]
+            now, mine = begin[number], NUMBERED[NUMBERED["user"] == NUMBERED["user"][number]]
+            earlier = mine[mine["at"] < now - 3]
             wanted = sorted(zip(now - earlier["at"], earlier["click"], strict=True))[:50]
             assert sorted(found) == pytest.approx([age for age, _ in wanted])
             assert sum(done) == sum(click for _, click in wanted) or len(earlier) > 50
@@ -169,14 +165,13 @@ def test_aggregates_of_a_row_are_as_of_the_beginning_of_its_list(form, delay, tm
     data, (_, begin) = prepared(tmp_path, form, label_delay=delay), expected(form)
     encodings = data.schema.encodings.with_answers(aggregates=("item",), refresh="always")
     made = data.encoded(data.schema.encoded(encodings))
-    frame = Shown.frame.assign(number=Shown.frame["row"].mul(1000).round().astype(int)).set_index("number")
-    rows_of = {name: frame.loc[numbers_of(data.part(name))] for name in ("train", "validation")}
+    rows_of = {name: NUMBERED.loc[numbers_of(data.part(name))] for name in ("train", "validation")}
     scaling = made.aggregates.states[0].scaling
     for name, seen in {"train": rows_of["train"], "validation": pd.concat(rows_of.values())}.items():
         counts = []
         for number in numbers_of(data.part(name)):
             earlier = seen[seen["at"] < begin[number] - delay]
-            same = (earlier["item"] == frame["item"][number]).sum()
+            same = (earlier["item"] == NUMBERED["item"][number]).sum()
             counts.append(np.log1p(same * len(rows_of["train"]) / max(len(earlier), 1)))
         found = {"train": made.train, "validation": made.validation}[name].dense[:, -1]
         wanted = (np.array(counts) - scaling.center[-1]) / scaling.scale[-1]
@@ -186,22 +181,11 @@ def test_aggregates_of_a_row_are_as_of_the_beginning_of_its_list(form, delay, tm
 @pytest.mark.parametrize("form", FORMS)
 def test_new_rows_form_the_lists_of_prepared_ones(form, tmp_path):
     data = prepared(tmp_path, form)
-    schema = data.schema
     wanted = {n: m for p in PARTS for n, m in zip(numbers_of(data.part(p)), data.part(p).lists, strict=True)}
-    reading = NewExamples(
-        Shown(settings(form)), Shown.frame, histories=schema.histories, log=Shown.frame,
-        labelled=True, rule=schema.lists,
-    )  # fmt: skip
-    rows = frame_rows(reading)
-    part = data.encoder.encode(next(rows.chunks(ROWS)), labelled=True)
-    pairs = {(wanted[n], mine) for n, mine in zip(numbers_of(part), rows.lists.tolist(), strict=True)}
+    rows = frame_rows(NewExamples(dataset_of(form), Shown.frame, labelled=True, rule=data.schema.lists))
+    numbers = np.round(next(rows.chunks(ROWS))["row"] * 1000).astype(int)
+    pairs = {(wanted[n], mine) for n, mine in zip(numbers, rows.lists.tolist(), strict=True)}
     assert len(pairs) == len({mine for _, mine in pairs}) == len({mine for mine, _ in pairs})
-    ages = data.encoder.decode(part)["past:automtl:age"]
-    of_rows = dict(zip(numbers_of(part), ages, strict=True))
-    for name in PARTS:
-        stored = data.encoder.decode(data.part(name))["past:automtl:age"]
-        for number, mine in zip(numbers_of(data.part(name)), stored, strict=True):
-            assert of_rows[number] == pytest.approx(mine)
 
 
 def test_random_splits_draw_whole_lists_and_folds_hold_whole_lists(tmp_path):
@@ -214,22 +198,16 @@ def test_random_splits_draw_whole_lists_and_folds_hold_whole_lists(tmp_path):
     assert (folds.drop(0) == 1).all()
 
 
-class Untimed(Shown):
-    time, histories = None, ()
-
-
-class Anonymous(Shown):
-    user, histories = None, ()
-
-
 @pytest.mark.parametrize(
-    ("dataset", "form", "split", "words"),
+    ("change", "form", "split", "words"),
     [
-        (Untimed, "gap", "random", "has a gap or periods, and there is no time"),
-        (Anonymous, "gap", "time", "names the user, and there is no user field"),
-        (Shown, "user", "user", "no event comes before a list of all rows of a user"),
+        ({"time": None, "histories": ()}, "gap", "random", "there is no time"),
+        ({"user": None, "histories": ()}, "gap", "time", "there is no user field"),
+        ({}, "user", "user", "no event comes before a list of all rows of a user"),
     ],
 )
-def test_lists_need_their_columns(dataset, form, split, words, tmp_path):
+def test_lists_need_their_columns(change, form, split, words, tmp_path):
+    dataset = dataset_of(form, split=split)
+    vars(dataset).update(change)
     with pytest.raises(UsageError, match=words):
-        prepared(tmp_path, form, dataset, split=split)
+        prepare(dataset, "shown", None, tmp_path)

@@ -1,6 +1,7 @@
 """Preparation: equal input gives equal bytes, files tell where data comes from, and rows are known again."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,26 +25,44 @@ def contents(prepared):
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_a_second_preparation_reuses_the_first(shop, shop_dir, tmp_path):
+def test_a_second_preparation_reuses_the_first_unless_it_is_damaged(shop, shop_dir, tmp_path):
     stages = []
     first = prepare(shop, "shop", shop_dir, tmp_path / "out", lambda stage, _: stages.append(stage))
     assert list(dict.fromkeys(stages)) == ["check", "read", "sort", "encode", "write"]
     assert not first.reused
-    assert first.path.name == f"shop-{first.manifest['fingerprint'][:12]}"
     stages.clear()
     second = prepare(shop, "shop", shop_dir, tmp_path / "out", lambda stage, _: stages.append(stage))
-    assert second == first
-    assert second.reused
-    assert stages == ["check"]
+    assert (second, second.reused, stages) == (first, True, ["check"])
     assert [path.name for path in (tmp_path / "out").iterdir()] == [first.path.name]
+    (first.path / "train" / "ids.npy").unlink()
+    with pytest.raises(ArtifactError, match=r"ids\.npy: missing or damaged"):
+        prepare(shop, "shop", shop_dir, tmp_path / "out")
+
+
+def test_without_files_or_a_place_to_write_or_to_its_end_nothing_is_made(shop, shop_dir, tmp_path):
+    def interrupt(stage, reached, _):
+        if reached == stage:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with pytest.raises(InputMissingError):
+        prepare(shop, "shop", tmp_path, out)
+    assert not out.exists()
+    for stage in ("read", "sort", "encode", "write"):
+        with pytest.raises(KeyboardInterrupt):
+            prepare(shop, "shop", shop_dir, out, partial(interrupt, stage))
+        assert list(out.iterdir()) == []
+    out.rmdir()
+    out.write_text("a file")
+    with pytest.raises(RunExistsError):
+        prepare(shop, "shop", shop_dir, out)
 
 
 def test_a_refit_has_training_rows_that_include_the_validation_rows(given, tmp_path):
-    n = range(100)
-    cities = ["old" if k < 80 else "new" if k < 90 else "newest" for k in n]
-    columns = {"user": [f"u{k % 30}" for k in n], "city": cities, "price": [float(k) for k in n]}
-    labels = {"click": [k % 2 for k in n], "buy": [k % 3 // 2 for k in n]}
-    dataset = given({**columns, "time": list(n), **labels}, split="time")
+    n = np.arange(100)
+    cities = ["old"] * 80 + ["new"] * 10 + ["newest"] * 10
+    columns = {"user": [f"u{k % 30}" for k in n], "city": cities, "price": n, "time": n}
+    dataset = given({**columns, "click": n % 2, "buy": n % 3 // 2}, split="time")
     dataset.time, dataset.user = "time", "user"
     first = prepare(dataset, "shop", None, tmp_path / "out")
     with pytest.raises(ArtifactError):
@@ -115,99 +134,46 @@ def test_whatever_the_data_depends_on_changes_its_name(shop, shop_dir, tmp_path,
     assert len(set(paths)) == 5
 
 
-@pytest.mark.parametrize("stage", ["read", "sort", "encode", "write"])
-def test_an_interrupted_preparation_leaves_nothing(shop, shop_dir, tmp_path, stage):
-    def interrupt(reached, _):
-        if reached == stage:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        prepare(shop, "shop", shop_dir, tmp_path / "out", interrupt)
-    assert list((tmp_path / "out").iterdir()) == []
-    assert not prepare(shop, "shop", shop_dir, tmp_path / "out").reused
+N = np.arange(60)
+COLUMNS = {"user": N, "city": 0, "price": N, "click": N % 2, "buy": N % 3 // 2, "pay": N % 3 // 2}
 
 
-def test_without_files_or_a_place_to_write_nothing_is_made(shop, tmp_path, shop_dir):
-    with pytest.raises(InputMissingError):
-        prepare(shop, "shop", tmp_path, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-    (tmp_path / "out").write_text("a file")
-    with pytest.raises(RunExistsError):
-        prepare(shop, "shop", shop_dir, tmp_path / "out")
-
-
-def test_a_damaged_preparation_is_not_reused(shop, shop_dir, tmp_path):
-    path = prepare(shop, "shop", shop_dir, tmp_path / "out").path
-    (path / "train" / "ids.npy").unlink()
-    with pytest.raises(ArtifactError, match=r"ids\.npy: missing or damaged"):
-        prepare(shop, "shop", shop_dir, tmp_path / "out")
-
-
-@pytest.fixture
-def rows():
-    n = range(60)
-    labels = {"click": [k % 2 for k in n], "buy": [k % 3 // 2 for k in n]}
-    return {"user": [*n], "city": [0] * 60, "price": [*n], **labels}
-
-
-def test_datasets_without_files_that_hold_other_rows_are_prepared_apart(tmp_path, given, rows):
-    one = prepare(given(rows), "given", None, tmp_path)
-    other = prepare(given(rows | {"user": [7] * 60}), "given", None, tmp_path)
+def test_a_dataset_without_files_is_prepared_by_its_content(tmp_path, given):
+    one = prepare(given(COLUMNS), "given", None, tmp_path)
+    other = prepare(given(COLUMNS | {"user": 7}), "given", None, tmp_path)
     assert not other.reused
     assert other.vocabulary("user") == ["7"]
-    assert prepare(given(rows), "given", None, tmp_path).path == one.path
+    assert prepare(given(COLUMNS), "given", None, tmp_path).path == one.path
+    for content in (None, float("nan"), {"rows": object()}):
+        dataset = given(COLUMNS)
+        dataset.content = lambda content=content: content
+        with pytest.raises(PluginError, match=r"does not define `content`|its content is not JSON"):
+            prepare(dataset, "given", None, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "dataset given has no raw files, and does not define `content`"),
-        (float("nan"), "dataset given: its content is not JSON"),
-        ({"rows": object()}, "dataset given: its content is not JSON"),
-    ],
-)
-def test_a_dataset_without_files_has_to_say_what_its_content_is(tmp_path, given, rows, content, message):
-    dataset = given(rows)
-    dataset.content = lambda: content
-    with pytest.raises(PluginError, match=message) as error:
-        prepare(dataset, "given", None, tmp_path)
-    assert "Given.content" in str(error.value.fix)
-
-
-def test_where_a_task_between_is_not_learned_the_one_before_it_counts(tmp_path, given, rows):
+def test_where_a_task_between_is_not_learned_the_one_before_it_counts(tmp_path, given):
     pay = Task("pay", after="click", given="click")
     for tasks, expected in ((["click", "pay"], (Task("click"), pay)), (["pay"], (Task("pay"),))):
-        dataset = given(rows | {"pay": rows["buy"]}, tasks=tasks)
-        dataset.labels = (
-            Label("click"), Label("buy", after="click", given="click"), Label("pay", after="buy", given="buy")
-        )  # fmt: skip
+        dataset = given(COLUMNS, tasks=tasks)
+        between = Label("buy", after="click", given="click")
+        dataset.labels = (Label("click"), between, Label("pay", after="buy", given="buy"))
         assert prepare(dataset, "given", None, tmp_path).schema.tasks == expected
-
-
-def test_decoded_rows_are_those_of_the_raw_file(shop, shop_dir, tmp_path):
-    raw = {tuple(row) for row in pd.read_csv(shop_dir / "shop.csv").itertuples(index=False)}
-    rows = prepare(shop, "shop", shop_dir, tmp_path / "out").decoded(1000)
-    assert list(rows[0]) == ["user", "city", "price", "click", "buy"]
-    assert len({tuple(row.values()) for row in rows}) == len(rows) == 80
-    assert {tuple(row.values()) for row in rows} <= raw
 
 
 ROWS = 300
 
 
 def table():
-    random = np.random.default_rng(0)
-    day = pd.Timestamp("2024-03-01") + pd.to_timedelta(np.arange(ROWS) // 7, unit="h")
+    random, n = np.random.default_rng(0), np.arange(ROWS)
+    day = pd.Timestamp("2024-03-01") + pd.to_timedelta(n // 7, unit="h")
     columns = {
         "user": random.integers(0, 40, ROWS).astype(str),
-        "item": [f"i{n}" if n % 9 else "" for n in random.integers(0, 60, ROWS)],
-        "tags": ["|".join("cab"[: n % 4]) for n in range(ROWS)],
-        "price": np.where(np.arange(ROWS) % 11, random.normal(size=ROWS).round(3), np.nan),
+        "item": [f"i{item}" if item % 9 else "" for item in random.integers(0, 60, ROWS)],
+        "tags": ["|".join("cab"[: k % 4]) for k in n],
+        "price": np.where(n % 11, random.normal(size=ROWS).round(3), np.nan),
         "day": day.strftime("%Y-%m-%d %H:%M:%S"),
-        "request": np.arange(ROWS) // 3,
-        "weight": np.arange(ROWS) % 3,
+        **{"request": n // 3, "weight": n % 3, "stars": random.integers(1, 6, ROWS)},
         "click": np.where(random.random(ROWS) < 0.4, "yes", "no"),
-        "stars": random.integers(1, 6, ROWS),
     }
     return pd.DataFrame(columns)
 
@@ -236,11 +202,8 @@ def test_new_rows_are_known_by_the_digests_of_prepared_ones(tmp_path, settings):
     rows.to_csv(tmp_path / "rows.csv", index=False)
     dataset = Table(TableSettings.parse({"files": "rows.csv", **PLAIN, **settings}))
     prepared = prepare(dataset, "table", tmp_path, tmp_path / "prepared")
-    forms = [
-        tmp_path / "rows.csv",
-        rows.assign(day=pd.to_datetime(rows["day"])).sample(frac=1, random_state=1),
-    ]
-    for examples in forms:
+    shuffled = rows.assign(day=pd.to_datetime(rows["day"])).sample(frac=1, random_state=1)
+    for examples in (tmp_path / "rows.csv", shuffled):
         with new_rows(NewExamples(dataset, examples, tmp_path, labelled=True, identified=True)) as found:
             digests = found.digests
         assert sorted(digests) == sorted(prepared.rows(*PARTS))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.errors import AutoMTLError, DataError, UsageError
+from automtl_core.errors import AutoMTLError, DataError
 from automtl_core.prepare.examples import make_examples
 from automtl_core.prepare.split import (
     LEFT_OUT,
@@ -29,11 +29,15 @@ def frame(**columns):
     return {"user": n % 20, "city": n, "price": n, "click": n % 2, "buy": n % 3 == 0, **columns}
 
 
-def parts_of(tmp_path, dataset, columns=("city",)):
-    """Return the part of each example, by the value of some columns."""
+def parts_of(tmp_path, dataset, columns=("city",), unit=1.0, whole=True):
+    """Return the part of each example, by the value of some columns; of all, or of those with weights."""
     with connect(None, tmp_path) as db:
         make_examples(table := Examples(db, dataset, "shop"))
-        parts = split(table)
+        table.unit = unit
+        table.parts = parts = split(table)
+        if not whole:
+            leave_out(table)
+            parts = table.parts
         rows = db.table("examples").project(", ".join(map(quoted, columns))).fetchall()
     return dict(zip(rows, parts.tolist(), strict=True))
 
@@ -57,15 +61,8 @@ def test_a_random_split_is_drawn_block_by_block_by_permutations():
     assert set(order[5:15]) == {*np.flatnonzero(parts == TEST)}
 
 
-def test_the_latest_are_for_the_test(tmp_path, given):
-    dataset = given(frame(at=np.arange(ROWS)[::-1]), split="time")
-    dataset.time = "at"
-    parts = parts_of(tmp_path, dataset)
-    assert [parts[city,] for city in range(ROWS)] == [TEST] * 20 + [VALIDATION] * 20 + [TRAIN] * 160
-
-
 DAYS = pd.date_range("2024-01-01", periods=ROWS, freq="12h")
-HOUR = 3600.0
+HOURS = np.arange(ROWS) * 12
 
 
 @pytest.mark.parametrize(
@@ -75,25 +72,16 @@ HOUR = 3600.0
         (DAYS, 1.0, {"test_from": "2024-03-31T12:00:00", "validation_from": "2024-03-30"}, (178, 3, 19)),
         (DAYS, 1.0, {"test_from": "2024-03-31 11:59", "validation_from": "2024-03-31"}, (180, 1, 19)),
         (DAYS.tz_localize("UTC"), 1.0, {"test_from": "2024-03-31T02:00:00+02:00"}, (162, 18, 20)),
-        (np.arange(ROWS), 1.0, {"test_from": 150, "validation_from": 149}, (149, 1, 50)),
-        (
-            np.arange(ROWS) * 12,
-            HOUR,
-            {"test_from": "1970-03-31", "validation_from": "1970-03-30"},
-            (176, 2, 22),
-        ),
+        (HOURS // 12, 1.0, {"test_from": 150, "validation_from": 149}, (149, 1, 50)),
+        (HOURS, 3600.0, {"test_from": "1970-03-31", "validation_from": "1970-03-30"}, (176, 2, 22)),
     ],
 )
 def test_dates_and_numbers_cut_the_parts(tmp_path, given, times, unit, settings, sizes):
     dataset = given(frame(at=times), split="time", **settings)
     dataset.time = "at"
-    with connect(None, tmp_path) as db:
-        make_examples(table := Examples(db, dataset, "shop"))
-        table.unit = unit
-        parts = split(table)
-        order = [city for (city,) in db.sql("SELECT city FROM examples").fetchall()]
-    of_cities = parts[np.argsort([int(city) for city in order])].tolist()
-    assert of_cities == [TRAIN] * sizes[0] + [VALIDATION] * sizes[1] + [TEST] * sizes[2]
+    parts = parts_of(tmp_path, dataset, unit=unit)
+    expected = [TRAIN] * sizes[0] + [VALIDATION] * sizes[1] + [TEST] * sizes[2]
+    assert [parts[city,] for city in range(ROWS)] == expected
 
 
 @pytest.mark.parametrize(
@@ -117,50 +105,57 @@ def test_windows_end_one_before_the_other(tmp_path, given, settings, windows):
 
 
 @pytest.mark.parametrize(
-    ("times", "settings", "message", "fix"),
+    ("times", "settings", "message"),
     [
-        (DAYS, {"test_from": 5}, "dataset.test_from is 5, and times are dates", "write a date"),
-        (DAYS, {"test_from": "2024-03-01T00:00Z"}, "times are dates without an offset", "without an offset"),
-        (DAYS, {"test_from": "2025-03-01"}, "at is from 2024-01-01 00:00:00 to 2024-04-09", "within"),
-        (np.arange(ROWS), {"test_from": 150, "validation_from": 149.5},
-         "no row is in the part that dataset.validation_from=149.5 begins; at is from 0 to 199", ""),
-        (DAYS, {"validation_from": "2024-03-01"}, "needs dataset.test_from", "set both"),
-        (np.arange(ROWS).astype(str), {"test_from": 5}, "at has texts that are no times", "test_fraction"),
-        (DAYS, {"test_from": "2024-03-01", "split": "random"}, "needs a split by time", "dataset.split=time"),
+        (DAYS, {"test_from": 5}, "dataset.test_from is 5, and times are dates"),
+        (DAYS, {"test_from": "2024-03-01T00:00Z"}, "times are dates without an offset"),
+        (DAYS, {"test_from": "2025-03-01"}, "at is from 2024-01-01 00:00:00 to 2024-04-09"),
+        (HOURS, {"test_from": 150, "validation_from": 149.5}, "no row .* that dataset.validation_from=149.5"),
+        (DAYS, {"validation_from": "2024-03-01"}, "needs dataset.test_from"),
+        (HOURS.astype(str), {"test_from": 5}, "at has texts that are no times"),
+        (DAYS, {"test_from": "2024-03-01", "split": "random"}, "needs a split by time"),
+        ([None, *DAYS[1:]], {}, "at holds None, expected a time in each row"),
+        (None, {}, "dataset shop has no time"),
+        (None, {"split": "user"}, "dataset shop has no user"),
     ],
-)  # fmt: skip
-def test_cuts_that_cannot_be(tmp_path, given, times, settings, message, fix):
+)
+def test_splits_that_cannot_be(tmp_path, given, times, settings, message):
     dataset = given(frame(at=times), **{"split": "time", **settings})
-    dataset.time = "at"
-    with connect(None, tmp_path) as db:
-        make_examples(table := Examples(db, dataset, "shop"))
-        with pytest.raises(AutoMTLError, match=message) as error:
-            split(table)
-    assert fix in error.value.fix
+    dataset.time = None if times is None else "at"
+    with pytest.raises(AutoMTLError, match=message):
+        parts_of(tmp_path, dataset)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "message", "fix"),
+    [
+        (0, {}, "no rows are left", "lower min_buys (now 7)"),
+        (4, {}, "4 rows are left", "lower min_buys (now 7)"),
+        (ROWS, {"told": ["train"] * (ROWS - 1) + ["dev"]}, "told holds 'dev'", "allowed are train"),
+        (ROWS, {"w": 0}, "the weights of all training rows are 0", "correct the columns"),
+    ],
+)
+def test_empty_parts_and_unknown_ones_are_refused(tmp_path, given, rows, columns, message, fix):
+    table = pd.DataFrame(frame(**{"w": 1, "told": "train", **columns}))
+    dataset = given(table.iloc[:rows], min_buys=7, weights="w")
+    dataset.part = "told"
+    with pytest.raises(DataError, match=message) as error:
+        parts_of(tmp_path, dataset, whole=False)
+    assert error.value.fix.startswith(fix)
 
 
 @pytest.mark.parametrize("weights", ["w", {"click": "w"}, {"click": "w", "buy": "v"}])
 def test_training_rows_whose_weights_are_all_0_are_left_out(tmp_path, given, weights):
     n = np.arange(ROWS)
-    dataset = given(frame(w=n % 3 / 2, v=n % 2 * 1e-50), split_seed=1, weights=weights)
-    with connect(None, tmp_path) as db:
-        make_examples(table := Examples(db, dataset, "shop"))
-        parts = split(table)
-        table.parts = parts.copy()
-        leave_out(table)
-        zero = np.array([city % 3 == 0 for (city,) in db.sql("SELECT city FROM examples").fetchall()])
-    zero &= weights != {"click": "w"}  # which gives the weight 1 to all rows for `buy`
-    assert np.array_equal(table.parts, np.where((parts == TRAIN) & zero, LEFT_OUT, parts))
-
-
-def test_weights_that_leave_nothing_are_refused(tmp_path, given):
-    dataset = given(frame(w=np.zeros(ROWS)), weights="w")
-    with connect(None, tmp_path) as db:
-        make_examples(table := Examples(db, dataset, "shop"))
-        table.parts = split(table)
-        with pytest.raises(DataError, match="the weights of all training rows are 0") as error:
-            leave_out(table)
-    assert error.value.fix == "correct the columns that dataset.weights names"
+    columns, found = frame(w=n % 3 / 2, v=n % 2 * 1e-50), []
+    for whole in (True, False):
+        (folder := tmp_path / str(whole)).mkdir()
+        found.append(parts_of(folder, given(columns, split_seed=1, weights=weights), whole=whole))
+    parts, left = found
+    for (city,), part in parts.items():
+        # The weight of a row for a task that has no column of weights is 1.
+        zero = city % 3 == 0 and part == TRAIN and weights != {"click": "w"}
+        assert left[city,] == (LEFT_OUT if zero else part)
 
 
 def test_equal_times_stay_together(tmp_path, given):
@@ -209,31 +204,3 @@ def test_the_split_of_the_publisher_is_kept(tmp_path, given, given_parts, expect
     assert Counter(parts.values()) == expected
     for (_, name), part in parts.items():
         assert name == "train" or part == {"validation": VALIDATION, "test": TEST}[name]
-
-
-@pytest.mark.parametrize("how", ["time", "user"])
-def test_a_split_needs_its_column(tmp_path, given, how):
-    with pytest.raises(UsageError, match=f"dataset shop has no {how}"):
-        parts_of(tmp_path, given(frame(), split=how))
-
-
-@pytest.mark.parametrize(
-    ("column", "values", "message"),
-    [
-        ("told", ["train"] * (ROWS - 1) + ["dev"], "told holds 'dev'"),
-        ("at", [None, *range(ROWS - 1)], "at holds None, expected a time in each row"),
-    ],
-)
-def test_wrong_parts_and_times_are_refused(tmp_path, given, column, values, message):
-    dataset = given(frame(**{column: values}), split="time")
-    dataset.time, dataset.part = ("at", None) if column == "at" else (None, "told")
-    with pytest.raises(DataError, match=message):
-        parts_of(tmp_path, dataset)
-
-
-@pytest.mark.parametrize(("rows", "count"), [(0, "no"), (4, "4")])
-def test_too_few_rows_name_the_thresholds(tmp_path, given, rows, count):
-    dataset = given(pd.DataFrame(frame()).iloc[:rows], min_buys=7)
-    with pytest.raises(DataError, match=f"{count} rows are left") as error:
-        parts_of(tmp_path, dataset)
-    assert error.value.fix == "lower min_buys (now 7)"

@@ -8,8 +8,10 @@ import gzip
 import io
 import itertools
 import os
+import re
 import sys
 from dataclasses import replace
+from unittest.mock import Mock
 
 import duckdb
 import pytest
@@ -18,7 +20,7 @@ from hypothesis import HealthCheck, assume, given, settings, strategies as st
 from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, WEIGHT, Column, RawFile
 from automtl_core.errors import DataError, InputMissingError
 from automtl_core.raw import delimited
-from automtl_core.raw.delimited import LINE_LIMIT, Lines, opened, rows, split
+from automtl_core.raw.delimited import LINE_LIMIT, Lines, opened, rows
 from automtl_core.raw.records import ambiguous, file_layout, records
 from automtl_core.raw.sql import typed
 
@@ -94,7 +96,6 @@ def test_the_text_of_a_fault_is_legible(tmp_path):
     path = tmp_path / "log.csv"
     path.write_bytes(b"1,caf\xe9 \xc3\xa9,0\n")
     (record,) = records(file_layout(path, BARE))
-    assert record.fault is not None
     assert record.fault == (1, "tag", "tag: not UTF-8", r"1,caf\xe9 é,0")
     assert record.fields[1] == r"caf\xe9 é"
 
@@ -128,7 +129,6 @@ def test_a_line_of_many_megabytes_is_one_fault_and_not_kept(tmp_path):
     path = tmp_path / "log.csv"
     path.write_bytes(b"x" * (5 * LINE_LIMIT) + b"\n1,a,0\n")
     first, second = records(file_layout(path, BARE))
-    assert first.fault is not None
     assert first.fault.reason == f"longer than {LINE_LIMIT} bytes"
     assert len(first.fault.text) < 1.5 * LINE_LIMIT
     assert second == (2, ["1", "a", "0"], None)
@@ -136,16 +136,10 @@ def test_a_line_of_many_megabytes_is_one_fault_and_not_kept(tmp_path):
 
 @pytest.mark.parametrize("line", [b'1,"a,0\n', b'",x","y\n', b'1,"""a,0\n', b'""",\n'])
 def test_many_stray_quotes_take_linear_time(read, line, monkeypatch):
-    seen = itertools.count()
-    split = delimited.split
-
-    def counted(text, separator):
-        next(seen)
-        return split(text, separator)
-
-    monkeypatch.setattr(delimited, "split", counted)
+    split = Mock(wraps=delimited.split)
+    monkeypatch.setattr(delimited, "split", split)
     read(line * 20_000)
-    assert next(seen) < 3 * 20_000
+    assert split.call_count < 3 * 20_000
 
 
 # The end of the file.
@@ -180,23 +174,19 @@ def test_whatever_else_is_there_is_not_left_out(read, content, rows, faults):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("first_line", "message"),
     [
-        (b"user,tag,clik\n", "lacks 'click' (did you mean 'clik'?) and has unknown 'clik'"),
-        (b"tag,user,click\n", "names the columns in another order"),
-        (b"user,tag,click,more\n", "has unknown 'more'"),
-        (b"user,tag,click,tag\n", "names 'tag' twice"),
-        (b"user, tag,click\n", "has blanks around ' tag'"),
-        (b"user,tag,\x1b\n", r"lacks 'click' and has unknown '\x1b'"),
-        (b'user,"tag,click\n1,a,0\n', ': a quoted value does not end: "user,"tag,click"'),
+        (b"user,tag,clik", "lacks 'click' (did you mean 'clik'?) and has unknown 'clik'"),
+        (b"tag,user,click", "names the columns in another order"),
+        (b"user,tag,click,tag", "names 'tag' twice"),
+        (b"user, tag,click", "has blanks around ' tag'"),
+        (b"user,tag,\x1b", r"lacks 'click' and has unknown '\x1b'"),
+        (b'user,"tag,click', "a quoted value does not end"),
     ],
 )
-def test_a_header_that_does_not_fit(read, tmp_path, content, message):
-    with pytest.raises(DataError) as error:
-        read(content, LOG)
-    assert str(error.value) == f"{tmp_path / 'log.csv'}:1: the header {message}".replace(
-        "header :", "header:"
-    )
+def test_a_header_that_does_not_fit(read, first_line, message):
+    with pytest.raises(DataError, match=f":1: the header.* {re.escape(message)}") as error:
+        read(first_line + b"\n1,a,0\n", LOG)
     assert error.value.fix == "let the first line be user,tag,click"
 
 
@@ -286,32 +276,20 @@ def test_values_are_as_declared(read, column, good, bad):
     ]
 
 
-def test_messages_are_safe_to_print(read):
-    file = RawFile("x.csv", {"user\x1b\n": INTEGER, "tag": TEXT}, header=False)
-    reason = r'1: user\x1b\n: expected an integer, found "\x1b[31m\r"'
-    assert read(b'"\x1b[31m\r",\n', file) == ([], [reason])
-
-
 # Records of compressed files, and files that cannot be opened.
 
 
-def test_gzip(read, tmp_path):
-    file = RawFile("log.csv.gz", COLUMNS)
-    packed = gzip.compress(b"\xef\xbb\xbfuser,tag,click\n1,a,0\n")
-    assert read(packed + gzip.compress(b"2,b,1\n"), file) == ([["1", "a", "0"], ["2", "b", "1"]], [])
-    changed = packed[:30] + b"?" + packed[31:]
-    for damaged in (packed[:-9], packed[:20], packed + b"more", b"user,tag,click\n", changed):
-        with pytest.raises(DataError, match=r"log\.csv\.gz: (cut off|not a \.gz file, or damaged)"):
-            read(damaged, file)
-
-
-def test_zstandard(read):
-    zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
-    file = RawFile("log.csv.zst", COLUMNS)
-    packed = zstd.compress(b"user,tag,click\n1,a,0\n")
-    assert read(packed, file) == ([["1", "a", "0"]], [])
-    for damaged in (packed[:-3], packed + b"more", b"user,tag,click\n"):
-        with pytest.raises(DataError, match=r"log\.csv\.zst: (cut off|not a \.zst file, or damaged)"):
+@pytest.mark.parametrize("ending", ["gz", "zst"])
+def test_compressed_files(read, ending):
+    zstd = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+    compress = gzip.compress if ending == "gz" else pytest.importorskip(zstd).compress
+    file = RawFile(f"log.csv.{ending}", COLUMNS)
+    packed = compress(b"\xef\xbb\xbfuser,tag,click\n1,a,0\n")
+    assert read(packed + compress(b"2,b,1\n"), file) == ([["1", "a", "0"], ["2", "b", "1"]], [])
+    damages = [packed[:-9], packed[:20], packed + b"more", b"user,tag,click\n"]
+    damages += [packed[:30] + b"?" + packed[31:]] * (ending == "gz")  # Zstandard writes no checksum here
+    for damaged in damages:
+        with pytest.raises(DataError, match=rf"{ending}: (cut off|not a \.{ending} file, or damaged)"):
             read(damaged, file)
 
 
@@ -321,9 +299,7 @@ def test_a_file_that_is_not_there(tmp_path):
             pass
 
 
-def test_bare_carriage_returns_and_other_encodings():
-    assert split("a,b\rc", ",").bare_return == 1
-    assert split('a,"b\rc"', ",").bare_return is None
+def test_other_encodings_than_utf_8():
     content = "a,köln\n".encode() + b"b,K\xf6ln\nc,\x81\n"
     found = list(rows(Lines(io.BytesIO(content), "cp1252"), ","))
     assert [values for _, _, values, _ in found[:2]] == [["a", "köln"], ["b", "Köln"]]
@@ -335,7 +311,7 @@ def test_bare_carriage_returns_and_other_encodings():
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
 def test_utf_16_with_a_mark_is_text(tmp_path, name, encoding):
     mark = "" if encoding == "utf-16" else "\ufeff"
-    content = f"{mark}" + "".join(f"u{n},Köln 🎉\r\n" for n in range(60_000))
+    content = mark + "".join(f"u{n},Köln 🎉\r\n" for n in range(60_000))
     path, write = tmp_path / name, gzip.compress if name.endswith("gz") else bytes
     path.write_bytes(write(content.encode(encoding)))
     with opened(path) as stream:
@@ -436,13 +412,8 @@ def tables(draw):
     line_end = draw(st.sampled_from(["\n", "\r\n"]))
     # NUL is a fault, and a mark at the start of the file is no value. Without quotes, neither are line breaks
     # and separators; and Python 3.11 does not quote a carriage return where lines end in a line feed alone.
-    bare = (
-        ',\n\r"'
-        if quoting == csv.QUOTE_NONE
-        else "\r"
-        if line_end == "\n" and quoting != csv.QUOTE_ALL
-        else ""
-    )
+    bare = "\r" if line_end == "\n" and quoting != csv.QUOTE_ALL else ""
+    bare = ',\n\r"' if quoting == csv.QUOTE_NONE else bare
     unfit = str.maketrans("", "", "\0\ufeff" + bare)
     rows = draw(st.lists(st.lists(cells, min_size=columns, max_size=columns), min_size=1, max_size=6))
     rows = [[cell.translate(unfit) for cell in row] for row in rows]
@@ -488,9 +459,8 @@ def test_any_damage_is_read_or_told(duck, table, header, cut_tail, edits):
     assert lines == sorted(set(lines))
     assert all(record.fault.line == record.line for record in found if record.fault)
     assert all(len(record.fields) == len(columns) for record in found if not record.fault)
-    taken = duck.read(
-        path, file, "\r\n" if layout.returns else "\n"
-    )  # by its first line, as files are loaded
+    # The first line tells the line end, as where files are loaded.
+    taken = duck.read(path, file, "\r\n" if layout.returns else "\n")
     if taken is not None and not ambiguous(layout):
         assert [record.fields for record in found] == taken[: len(found)]
         assert len(taken) - len(found) <= cut_tail  # a last row whose values do not fit

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 import yaml
+from stopping import StopAfter
 
 from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Costs, Data, Environment, Result, Search, Status, differences
@@ -13,35 +14,20 @@ from automtl_core.run_dir.identity import check_data, check_environment
 from automtl_core.run_dir.run import FORMAT, Run
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.system.documents import write_signed
-from automtl_core.training.events import EventHandler
 from automtl_inspection.importance import FieldEffect, Importance
 from automtl_testing.samples import binary_metrics, regression_metrics
 
-from ..workflow.lines import search, start
-
-
-class Stop(EventHandler):
-    def epoch(self, report):
-        raise KeyboardInterrupt
+from ..workflow.lines import go_on, search, start
 
 
 @pytest.fixture
 def stopped(small, tmp_path):
-    """Return a function that makes runs that were stopped after an epoch, each with its job and data."""
-
-    def make(name="stopped", **changes):
-        job = small(**changes)
-        prepared = job.prepare()
-        with pytest.raises(KeyboardInterrupt), start(job, prepared, tmp_path / name) as run:
-            search(job, run, prepared, Stop())
-        return job, Run.open(tmp_path / name), prepared
-
-    return make
-
-
-def go_on(job, run, prepared, anyway=False):
-    with run.working():
-        return search(job, run, prepared, EventHandler(), anyway=anyway)
+    """A run that was stopped after an epoch, with its job and its data."""
+    job = small()
+    prepared = job.prepare()
+    with pytest.raises(KeyboardInterrupt), start(job, prepared, tmp_path / "run") as run:
+        search(job, run, prepared, StopAfter(1))
+    return job, run, prepared
 
 
 def change(run, **settings):
@@ -50,11 +36,11 @@ def change(run, **settings):
 
 
 def test_settings_that_were_edited_are_named(stopped):
-    job, run, prepared = stopped()
+    job, run, _ = stopped
     training = {**job.config.training.model_dump(), "learning_rate": 0.5, "loss_weights": {"click": 2.0}}
     change(run, seed=9, training=training)
     with pytest.raises(ArtifactError) as refused:
-        go_on(job, run, prepared)
+        go_on(job, run)
     for part in ("config.yaml: changed since", "training.learning_rate was 0.002, is 0.5", "seed was 0, is 9",
                  "training.loss_weights.click was not there, is 2.0"):  # fmt: skip
         assert part in str(refused.value)
@@ -62,15 +48,16 @@ def test_settings_that_were_edited_are_named(stopped):
 
 
 def test_where_files_are_and_metrics_may_be_edited(stopped, tmp_path):
-    job, run, prepared = stopped()
+    job, run, _ = stopped
     change(run, prepared_dir="elsewhere", data_dir=str(tmp_path), device="cpu", metrics=["pr-auc"])
     run.initial_config()
-    result = go_on(job.having(metrics=("pr-auc",)), run, prepared)
+    go_on(job.having(metrics=("pr-auc",)), run)
+    result = run.read(Result)
     assert (result.test is not None, result.metrics) == (True, ("pr-auc",))
 
 
 def test_other_data_is_refused_and_what_differs_is_named(stopped):
-    _, run, prepared = stopped()
+    _, run, prepared = stopped
     run.write(
         replace(run.read(Data), raw={name: {"bytes": 1, "sha256": name} for name in ("a.csv", "b.csv")})
     )
@@ -82,38 +69,32 @@ def test_other_data_is_refused_and_what_differs_is_named(stopped):
         assert part in str(refused.value)
 
 
-def test_another_environment_is_refused_unless_one_goes_on_anyway(stopped):
-    job, run, prepared = stopped()
+def test_another_environment_is_refused_unless_one_goes_on_anyway_and_all_are_kept(stopped):
+    job, run, _ = stopped
     began = replace(run.read(Environment), torch="1.0", threads=77)
     run.write(began)
     with pytest.raises(ArtifactError, match=r"torch was 1.0, is .*threads was 77, is 1") as refused:
-        go_on(job, run, prepared)
+        go_on(job, run)
     assert refused.value.fix.endswith(f"automtl search --resume {run.path} --anyway")
-    go_on(job, run, prepared, anyway=True)
+    go_on(job, run, anyway=True)
     now = run.read(Environment)
     assert (now.threads, now.torch) == (1, torch.__version__)
     assert now.earlier == (began,)
-
-
-def test_all_earlier_environments_are_kept(stopped):
-    _, run, _ = stopped()
-    first = run.read(Environment)
-    for threads in (2, 3):
-        check_environment(run, replace(first, threads=threads), anyway=True)
-    check_environment(run, replace(first, threads=3), anyway=False)
-    assert [one.threads for one in run.read(Environment).earlier] == [1, 2]
+    check_environment(run, replace(now, threads=2, earlier=()), anyway=True)
+    check_environment(run, replace(now, threads=2, earlier=()), anyway=False)
+    assert [one.threads for one in run.read(Environment).earlier] == [77, 1]
 
 
 def test_a_run_without_the_format_of_rows_does_not_go_on_and_its_encoder_is_written_again(stopped):
-    job, run, prepared = stopped()
+    job, run, _ = stopped
     rows, encoder = run.path / "rows.json", run.path / "encoder/encoder.json"
     form, whole = rows.read_bytes(), encoder.read_bytes()
     for path in (rows, encoder):
         path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(ArtifactError, match=r"rows.json: "):
-        go_on(job, run, prepared)
+        go_on(job, run)
     rows.write_bytes(form)
-    go_on(job, run, prepared)
+    go_on(job, run)
     assert encoder.read_bytes() == whole
 
 
@@ -134,18 +115,13 @@ FACTS = [
 ]
 
 
-@pytest.fixture
-def run(tmp_path):
-    return Run(tmp_path)
-
-
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.file)
-def test_facts_are_read_as_they_were_written_and_refused_if_they_were_changed(run, fact):
+def test_facts_are_read_as_they_were_written_and_refused_if_they_were_changed(tmp_path, fact):
+    run = Run(tmp_path)
     assert not run.has(type(fact))
     run.write(fact)
     assert run.has(type(fact))
     assert run.read(type(fact)) == fact
-    run.write(fact)
     path = run.path / f"{fact.file}.json"
     told = json.loads(path.read_text())
     for key in told:
@@ -159,7 +135,8 @@ def test_facts_are_read_as_they_were_written_and_refused_if_they_were_changed(ru
     "text", ["", "null", "[]", "{}", "3", "[" * 100_000, '{"format": 1}', "9" * 5000, "NaN"]
 )
 @pytest.mark.parametrize("kind", [Status, Result, Environment])
-def test_anything_else_is_damaged_and_no_bug(run, kind, text):
+def test_anything_else_is_damaged_and_no_bug(tmp_path, kind, text):
+    run = Run(tmp_path)
     (run.path / f"{kind.file}.json").write_text(text)
     with pytest.raises(ArtifactError):
         run.read(kind)
@@ -175,7 +152,8 @@ def test_anything_else_is_damaged_and_no_bug(run, kind, text):
         {"files": 1},
     ],
 )
-def test_what_is_signed_and_of_another_shape_is_refused(run, change):
+def test_what_is_signed_and_of_another_shape_is_refused(tmp_path, change):
+    run = Run(tmp_path)
     write_signed(run.path / "result.json", FORMAT, {**RESULT.to_json(), **change})
     with pytest.raises(
         ArtifactError, match=rf"result\.json: damaged, or of another version: {next(iter(change))}"

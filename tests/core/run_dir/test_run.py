@@ -1,11 +1,11 @@
 """A run is a folder: made once, held by one, and what it holds is neither lost nor exchanged."""
 
 import os
-import shutil
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,13 +29,13 @@ from automtl_core.run_dir.folders import (
 from automtl_core.run_dir.run import Run, numbered
 from automtl_core.training.calibration import Platt
 
-from ..workflow.lines import start
+NAMED = {"space": "mmoe", "strategy": "darts", "dataset": "synthetic"}
+CONFIG = load_config(NAMED)
+ENCODER = Encoder(Schema((), (DenseField("x"),), (Task("click"),)), {"x": Scale("none", 0.0, 1.0)})
 
-CONFIG = load_config({"space": "mmoe", "strategy": "darts", "dataset": {"name": "synthetic", "rows": 1000}})
 
-
-def create(path, config=CONFIG):
-    return Run.create(path, config, [], Encoder(SCHEMA, {"x": Scale("none", 0.0, 1.0)}))
+def create(path):
+    return Run.create(path, CONFIG, [], ENCODER)
 
 
 def test_a_run_is_never_overwritten_nor_made_in_place_of_a_link_that_leads_nowhere(tmp_path):
@@ -56,99 +56,55 @@ def test_two_processes_cannot_work_on_one_run(tmp_path):
         pass
 
 
-SCHEMA = Schema((), (DenseField("x"),), (Task("click"),))
-RACE = """
-import sys, time
-from pathlib import Path
-from automtl_core.errors import RunExistsError, RunInUseError
-from automtl_core.run_dir.config import load_config
-from automtl_core.run_dir.facts import Identity, without_places
-from automtl_core.run_dir.run import Run
-from automtl_core.data.encoder import Encoder
-from automtl_core.dataset.schema import DenseField, Schema, Task
-from automtl_core.fields.numeric import Scale
-
-SCHEMA = Schema((), (DenseField("x"),), (Task("click"),))
-path, seed = Path(sys.argv[1]), int(sys.argv[2])
-config = load_config({"space": "mmoe", "strategy": "darts", "dataset": "synthetic", "seed": seed})
-identity = Identity(without_places(config.model_dump(mode="json")), "data")
-won = []
-print("ready", flush=True)
-begin = float(sys.stdin.readline())
-for number in range(40):
-    place = path / f"run-{number}"
-    while time.time() < begin + number * 0.02:
-        pass
-    try:
-        with Run.create(place, config, [identity], Encoder(SCHEMA, {"x": Scale("none", 0.0, 1.0)})) as run:
-            assert run.config().seed == seed
-            won.append(number)
-            time.sleep(0.01)
-            assert run.config().seed == seed
-            (place / "ended").touch()
-    except RunExistsError:
-        try:
-            with Run.open(place).working():
-                assert (place / "ended").exists(), "it was free between being made and being locked"
-        except RunInUseError:
+def race(path, seed):
+    """Make or open forty runs, each at a moment at which another process does so; print those it has made."""
+    config, won = load_config(NAMED, {"seed": seed}), []
+    identity = Identity(without_places(config.model_dump(mode="json")), "data")
+    print("ready", flush=True)
+    begin = float(sys.stdin.readline())
+    for number in range(40):
+        place = path / f"run-{number}"
+        while time.time() < begin + number * 0.02:
             pass
-print(*won)
-"""
+        try:
+            with Run.create(place, config, [identity], ENCODER) as run:
+                assert run.config().seed == seed
+                won.append(number)
+                time.sleep(0.01)
+                assert run.config().seed == seed
+                (place / "ended").touch()
+        except RunExistsError:
+            with suppress(RunInUseError), Run.open(place).working():
+                assert (place / "ended").exists(), "it was free between being made and being locked"
+    print(*won)
 
 
 def test_of_two_processes_that_make_one_run_one_does_it(tmp_path):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    race = [subprocess.Popen([sys.executable, "-c", RACE, tmp_path, seed], **pipes) for seed in "12"]
-    assert [process.stdout.readline() for process in race] == ["ready\n", "ready\n"]
+    both = [subprocess.Popen([sys.executable, __file__, tmp_path, seed], **pipes) for seed in "12"]
+    assert [process.stdout.readline() for process in both] == ["ready\n", "ready\n"]
     begin = time.time() + 0.1
-    for process in race:
+    for process in both:
         process.stdin.write(f"{begin}\n")
         process.stdin.flush()
-    won = [set(process.communicate(timeout=30)[0].split()) for process in race]
-    assert [process.returncode for process in race] == [0, 0]
-    assert won[0] | won[1] == {str(number) for number in range(40)}
-    assert not won[0] & won[1]
+    won = [process.communicate(timeout=30)[0].split() for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sorted(map(int, won[0] + won[1])) == [*range(40)]
 
 
-def test_runs_without_a_name_are_numbered(tmp_path):
-    (tmp_path / "a-1").mkdir()
-    with numbered(tmp_path, "a", create) as run, numbered(tmp_path, "a", create) as other:
-        assert (run.path.name, other.path.name) == ("a-2", "a-3")
-
-
-def test_a_number_that_is_taken_meanwhile_is_passed_over(tmp_path):
+def test_runs_without_a_name_are_numbered_also_where_a_number_is_taken_meanwhile(tmp_path):
     def late(path):
-        if path.name == "a-1":
+        if path.name == "a-2":
             (path / "theirs").mkdir(parents=True)
         return create(path)
 
-    with numbered(tmp_path, "a", late) as run:
-        assert run.path.name == "a-2"
-
-
-def test_a_place_that_cannot_be_written_to_ends_the_numbering(tmp_path):
+    (tmp_path / "a-1").mkdir()
+    with numbered(tmp_path, "a", late) as run, numbered(tmp_path, "a", create) as other:
+        assert (run.path.name, other.path.name) == ("a-3", "a-4")
     (tmp_path / "file").touch()
-    with (
-        pytest.raises(RunExistsError, match="cannot be written to"),
-        numbered(tmp_path / "file", "a", create),
-    ):
+    nowhere = numbered(tmp_path / "file", "a", create)
+    with pytest.raises(RunExistsError, match="cannot be written to"), nowhere:
         pass
-
-
-def test_a_copied_run_encodes_new_examples_without_the_prepared_data(tmp_path, small):
-    job = small()
-    prepared = job.prepare()
-    row = {f.name: prepared.vocabulary(f.name)[:1] for f in prepared.schema.sparse}
-    row |= {f.name: [0.5] for f in prepared.schema.dense}
-    expected = prepared.encoder.encode(row)
-    with start(job, prepared, tmp_path / "run") as run:
-        assert run.encoder() == prepared.encoder
-    shutil.copytree(tmp_path / "run", tmp_path / "copy")
-    shutil.rmtree(tmp_path / "run")
-    shutil.rmtree(prepared.path)
-    found = Run.open(tmp_path / "copy").encoder().encode(row)
-    assert found.ids.tolist() == expected.ids.tolist() == [[1] * len(prepared.schema.sparse)]
-    assert found.dense.tolist() == expected.dense.tolist()
 
 
 def test_what_a_killed_process_was_writing_is_removed_by_the_next(tmp_path):
@@ -183,21 +139,13 @@ def test_the_end_of_a_stopped_run_is_in_words(tmp_path, error, words):
     assert Run.open(tmp_path / "run").status() == Status("stopped", words)
 
 
-def test_a_run_whose_encoder_is_damaged_says_so(tmp_path):
-    with create(tmp_path / "run") as run:
-        path = run.path / "encoder" / "encoder.json"
-    path.write_text(path.read_text().replace("1.0", "2.0"))
-    with pytest.raises(ArtifactError, match=r"encoder\.json: damaged"):
-        run.encoder()
-
-
-FACTS = [
+DECISIVE = [
     (Calibration({"click": Platt(1.5, 0.1, 100, 0.5, 0.4)}), Calibration()),
     (Search(overrides={"training": {"epochs": 3}}), Search()),
 ]
 
 
-@pytest.mark.parametrize(("fact", "other"), FACTS, ids=["calibration", "search"])
+@pytest.mark.parametrize(("fact", "other"), DECISIVE, ids=["calibration", "search"])
 def test_a_fact_that_decides_predictions_is_neither_lost_nor_exchanged(tmp_path, fact, other):
     kind, path = type(fact), tmp_path / "run" / f"{fact.file}.json"
     with create(tmp_path / "run") as run:
@@ -226,7 +174,7 @@ def test_the_moments_of_an_update_are_neither_lost_nor_exchanged(tmp_path):
             run.moments()
 
 
-def test_an_architecture_that_was_edited_during_the_training_is_refused(tmp_path):
+def test_an_architecture_or_an_encoder_that_was_edited_is_refused(tmp_path):
     with create(tmp_path / "run") as run:
         run.write_architecture(Architecture({"gate": "open"}))
         assert run.architecture().decisions == {"gate": "open"}
@@ -234,6 +182,10 @@ def test_an_architecture_that_was_edited_during_the_training_is_refused(tmp_path
         path.write_text(path.read_text().replace("open", "shut"))
         with pytest.raises(ArtifactError, match=r"architecture.json: changed since the search ended"):
             run.architecture()
+        path = run.path / "encoder" / "encoder.json"
+        path.write_text(path.read_text().replace("1.0", "2.0"))
+        with pytest.raises(ArtifactError, match=r"encoder\.json: damaged"):
+            run.encoder()
 
 
 @pytest.mark.parametrize("text", ["seed: 9\n", "- a\n", "se\x00ed: 1\n", "a: 1\na: 2\n"])
@@ -320,3 +272,7 @@ def test_files_and_folders_are_no_links_and_anything_else_is_refused(tmp_path, m
     make(tmp_path / "folder" / "other")
     with pytest.raises(ArtifactError, match="folder/other: a link, or no plain file"):
         no_links(tmp_path)
+
+
+if __name__ == "__main__":
+    race(Path(sys.argv[1]), int(sys.argv[2]))

@@ -11,7 +11,7 @@ import torch
 
 from automtl_core.data.part import Bags, Part
 from automtl_core.errors import ArtifactError
-from automtl_core.training import batches as module, lists
+from automtl_core.training import batches as rows_of_parts, lists
 from automtl_core.training.batches import ahead, batches, shuffled_rows, take
 from automtl_core.training.compute import CPU
 from automtl_core.training.lists import list_batches
@@ -66,20 +66,28 @@ def test_bags_come_with_their_values():
     assert bag.values.dtype == bag.starts.dtype == torch.int64
 
 
+@pytest.fixture
+def windows(monkeypatch):
+    """Return a function that sets the sizes of blocks and windows."""
+
+    def windows(block, window):
+        for module in (rows_of_parts, lists):
+            monkeypatch.setattr(module, "BLOCK", block)
+            monkeypatch.setattr(module, "WINDOW", window)
+
+    return windows
+
+
 @pytest.mark.parametrize("rows", [1, 31, 32, 33, 100])
-def test_shuffling_by_windows_gives_every_row_once(monkeypatch, rows):
-    monkeypatch.setattr(module, "BLOCK", 4)
-    monkeypatch.setattr(module, "WINDOW", 32)
-    windows = list(shuffled_rows(rows, np.random.default_rng(0)))
-    assert sorted(np.concatenate(windows)) == list(range(rows))
-    assert max(map(len, windows)) <= 32
-    again = list(shuffled_rows(rows, np.random.default_rng(0)))
-    assert all(np.array_equal(a, b) for a, b in zip(windows, again, strict=True))
+def test_shuffling_by_windows_gives_every_row_once(windows, rows):
+    windows(4, 32)
+    found = list(shuffled_rows(rows, np.random.default_rng(0)))
+    assert sorted(np.concatenate(found)) == list(range(rows))
+    assert max(map(len, found)) <= 32
 
 
-def test_a_window_reads_whole_blocks_from_all_over_the_data(monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 4)
-    monkeypatch.setattr(module, "WINDOW", 32)
+def test_a_window_reads_whole_blocks_from_all_over_the_data(windows):
+    windows(4, 32)
     first = next(shuffled_rows(4000, np.random.default_rng(0)))
     blocks, counts = np.unique(first // 4, return_counts=True)
     assert counts.tolist() == [4] * 8
@@ -87,13 +95,14 @@ def test_a_window_reads_whole_blocks_from_all_over_the_data(monkeypatch):
     assert not np.array_equal(first, np.sort(first))
 
 
-def test_the_next_is_made_while_one_is_used_and_no_more():
+def test_the_next_is_made_while_one_is_used_and_no_more_and_its_error_is_raised():
     made = []
 
     def items():
-        for number in range(5):
+        for number in range(3):
             made.append(number)
             yield number
+        raise ValueError("gone")
 
     coming = ahead(items())
     assert next(coming) == 0
@@ -103,16 +112,7 @@ def test_the_next_is_made_while_one_is_used_and_no_more():
         time.sleep(0.001)
     time.sleep(0.01)
     assert made == [0, 1]
-    assert list(coming) == [1, 2, 3, 4]
-
-
-def test_what_goes_wrong_ahead_is_raised():
-    def items():
-        yield 1
-        raise ValueError("gone")
-
-    coming = ahead(items())
-    assert next(coming) == 1
+    assert [next(coming), next(coming)] == [1, 2]
     with pytest.raises(ValueError, match="gone"):
         next(coming)
 
@@ -142,7 +142,7 @@ def part_of(rows, seed, longest=30, users=False):
     numbers = np.repeat(np.arange(1, rows + 1), lengths)[:rows]
     numbers[numbers % 10 == 0] = 0
     numbers = draw.permutation(numbers) if users else numbers
-    columns = {"users": numbers.astype(np.int32)} if users else {"lists": numbers.astype(np.int32)}
+    columns = {"users" if users else "lists": numbers.astype(np.int32)}
     ids = np.arange(rows, dtype=np.int32)[:, None]
     return Part(ids, np.zeros((rows, 0), np.float32), np.zeros((rows, 1), np.float32), **columns)
 
@@ -154,15 +154,10 @@ def runs_of(part, chosen):
     return {tuple(run.tolist()) for run in np.split(chosen, cuts)}
 
 
-def windows_of(monkeypatch, block, window):
-    monkeypatch.setattr(lists, "BLOCK", block)
-    monkeypatch.setattr(lists, "WINDOW", window)
-
-
 @pytest.mark.parametrize(("block", "window"), [(1 << 12, 1 << 20), (16, 128), (4, 8)])
 @pytest.mark.parametrize("some", [False, True], ids=["all rows", "some rows"])
-def test_no_list_is_cut_and_every_row_comes_once(monkeypatch, block, window, some):
-    windows_of(monkeypatch, block, window)
+def test_no_list_is_cut_and_every_row_comes_once(windows, block, window, some):
+    windows(block, window)
     part, size = part_of(1000, seed=0), 64
     rows = np.random.default_rng(1).permutation(1000)[:700] if some else None
     chosen = np.arange(1000) if rows is None else np.sort(rows)
@@ -182,8 +177,8 @@ def test_no_list_is_cut_and_every_row_comes_once(monkeypatch, block, window, som
     assert not np.array_equal(other, np.concatenate(found))
 
 
-def test_a_window_has_lists_from_all_over_the_data(monkeypatch):
-    windows_of(monkeypatch, 16, 128)
+def test_a_window_has_lists_from_all_over_the_data(windows):
+    windows(16, 128)
     batch = next(list_batches(part_of(10_000, seed=0), 100, np.random.default_rng(0)))
     assert batch.max() - batch.min() > 3000
     assert len(np.unique(batch // 16)) <= 20
@@ -199,8 +194,8 @@ def test_a_list_longer_than_a_batch_is_whole():
 
 
 @pytest.mark.parametrize(("block", "window"), [(1 << 12, 1 << 20), (50, 250)])
-def test_users_are_together_within_a_window_and_those_with_many_rows_are_divided(monkeypatch, block, window):
-    windows_of(monkeypatch, block, window)
+def test_users_are_together_within_a_window_and_those_with_many_rows_are_divided(windows, block, window):
+    windows(block, window)
     part = part_of(1000, seed=0, users=True)
     part.users[::3] = 5000  # 334 rows
     found = list(list_batches(part, 64, np.random.default_rng(2)))
@@ -214,8 +209,8 @@ def test_users_are_together_within_a_window_and_those_with_many_rows_are_divided
         assert len(held) == 1, "a user is in one batch"
 
 
-def passed(part, size, grouped=True):
-    found = shuffled(part, Recipe(batch_size=size), 0, 1, CPU, grouped=grouped)
+def passed(part, size, grouped=True, epoch=1):
+    found = shuffled(part, Recipe(batch_size=size), 0, epoch, CPU, grouped=grouped)
     return [batch.features.ids[:, 0].tolist() for batch in found]
 
 
@@ -226,7 +221,10 @@ def test_batches_of_one_row_are_left_out():
     assert [len(batch) for batch in passed(part, 20, grouped=False)] == [20, 20], "rows, in any batch"
 
 
-def test_without_groups_batches_are_of_rows():
+def test_without_groups_batches_are_of_rows_and_each_epoch_has_its_order():
     part = part_of(100, seed=0)
-    plain = Part(part.ids, part.dense, part.labels)
-    assert passed(plain, 16) == passed(plain, 16, grouped=False)
+    orders = [passed(part, 16, grouped=False, epoch=epoch) for epoch in (1, 2)]
+    assert passed(Part(part.ids, part.dense, part.labels), 16) == orders[0]
+    first, second = ([row for batch in order for row in batch] for order in orders)
+    assert sorted(first) == sorted(second) == list(range(100))
+    assert first != second

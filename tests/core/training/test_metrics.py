@@ -1,7 +1,8 @@
-"""Metrics of tasks and of plugins: their rows and units, JSON, change and mean; calibrated logits."""
+"""Metrics of tasks and of plugins, kinds that they judge, calibrated logits, and what is beyond chance."""
 
 import json
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,10 @@ import pytest
 from automtl_core.dataset.dataset import DatasetSettings
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError
+from automtl_core.registry.kinds import METRICS
+from automtl_core.registry.plugins import load_registry
 from automtl_core.tasks.builtin import auc, log_loss
+from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.calibration import calibrated, platt
 from automtl_core.training.metric import ByUser, Counted, Metric, MetricValue, check_monitored, metric_value
 from automtl_core.training.metrics import (
@@ -24,6 +28,8 @@ from automtl_core.training.metrics import (
     relative_change,
     with_others,
 )
+from automtl_core.training.significance import holm, losses_by_row
+from automtl_inspection.baselines import baseline, corrected
 from automtl_testing.samples import binary_metrics, regression_metrics
 
 NAN = np.nan
@@ -37,75 +43,55 @@ def test_metrics_of_earlier_runs_can_be_read():
     assert binary_metrics(0.6, 0.5, 60, 120).to_json() == {"kind": "binary", **written}
 
 
-def test_undefined_and_unmonitored_tasks_do_not_count():
-    good, worse, undefined = (
-        binary_metrics(0.6, 0.5, 60, 120),
-        binary_metrics(0.5, 0.5, 60, 120),
-        binary_metrics(None, 0.4, 0, 120),
-    )
-    assert relative_change({"a": good, "b": undefined}, {"a": worse, "b": undefined}, 50) == pytest.approx(
-        0.2
-    )
-    better = binary_metrics(None, 0.3, 0, 120)
-    assert relative_change({"b": better}, {"b": undefined}, 50) == pytest.approx(0.25)
-    now = {"a": binary_metrics(0.6, 0.5, 60, 120), "rare": binary_metrics(0.9, 0.5, 3, 120)}
-    best = {"a": binary_metrics(0.5, 0.5, 60, 120), "rare": binary_metrics(0.6, 0.5, 3, 120)}
-    assert relative_change(now, best, 50) == pytest.approx(0.2)
-    assert relative_change(now, best, 50, ["rare"]) == pytest.approx(0.5)
-    assert relative_change(now, best, 50, ["a", "rare"]) == pytest.approx(0.35)
-    assert relative_change(now, best, 50, ["other"]) == pytest.approx(0.2)
+def click(area, positives=60, log_loss=0.5, rows=120):
+    return binary_metrics(area, log_loss, positives, rows)
 
 
 def price(rmse, rows=200):
     return regression_metrics(rmse, 1.0, 0.5, rows)
 
 
-def test_a_regression_gets_better_by_the_relative_fall_of_its_rmse():
-    assert relative_change({"p": price(6.0)}, {"p": price(8.0)}, 100) == pytest.approx(0.25)
-    assert relative_change({"p": price(8.0)}, {"p": price(6.0)}, 100) == pytest.approx(-1 / 3)
-    # AUC + 10 %, RMSE - 20 %
-    now, best = (
-        {"c": binary_metrics(area, 0.5, 100, 200), "p": price(rmse)}
-        for area, rmse in ((0.66, 4.0), (0.6, 5.0))
-    )
-    assert relative_change(now, best, 100) == pytest.approx(0.15)
+RARE = {"a": click(0.6), "rare": click(0.9, 3)}, {"a": click(0.5), "rare": click(0.6, 3)}
+NOTHING = {"c": binary_metrics(None, None, 0, 0, "why"), "p": regression_metrics(None, None, None, 0, "why")}
 
 
-def test_a_regression_with_few_rows_does_not_count():
-    now, best = (
-        {"c": binary_metrics(area, 0.5, 100, 200), "p": price(rmse, 99)}
-        for area, rmse in ((0.66, 9.0), (0.6, 5.0))
-    )
-    assert relative_change(now, best, 100) == pytest.approx(0.1)
-    assert relative_change(now, best, 99) == pytest.approx((0.1 - 0.8) / 2)
-    assert relative_change({"p": now["p"]}, {"p": best["p"]}, 100) == pytest.approx(-0.8), (
-        "it is all there is"
-    )
-
-
-def test_what_cannot_be_measured_never_changes():
-    nothing = {
-        "c": binary_metrics(None, None, 0, 0, "why"),
-        "p": regression_metrics(None, None, None, 0, "why"),
-    }
-    assert relative_change(nothing, nothing, 1) == 0
+@pytest.mark.parametrize(
+    ("now", "best", "least", "monitored", "change"),
+    [
+        ({"a": click(0.6), "b": click(None, 0)}, {"a": click(0.5), "b": click(None, 0)}, 50, (), 0.2),
+        ({"b": click(None, 0, 0.3)}, {"b": click(None, 0, 0.4)}, 50, (), 0.25),
+        (*RARE, 50, (), 0.2),
+        (*RARE, 50, ["rare"], 0.5),
+        (*RARE, 50, ["a", "rare"], 0.35),
+        (*RARE, 50, ["other"], 0.2),
+        # a regression gets better by the relative fall of its RMSE
+        ({"p": price(6.0)}, {"p": price(8.0)}, 100, (), 0.25),
+        ({"p": price(8.0)}, {"p": price(6.0)}, 100, (), -1 / 3),
+        ({"c": click(0.66), "p": price(4.0)}, {"c": click(0.6), "p": price(5.0)}, 50, (), 0.15),
+        # with few rows it does not count, unless it is all there is
+        ({"c": click(0.66), "p": price(9.0, 49)}, {"c": click(0.6), "p": price(5.0, 49)}, 50, (), 0.1),
+        ({"c": click(0.66), "p": price(9.0, 50)}, {"c": click(0.6), "p": price(5.0, 50)}, 50, (), -0.35),
+        ({"p": price(9.0, 49)}, {"p": price(5.0, 49)}, 50, (), -0.8),
+        (NOTHING, NOTHING, 1, (), 0),
+    ],
+)
+def test_a_change_is_the_mean_of_relative_changes_of_tasks_that_count(now, best, least, monitored, change):
+    assert relative_change(now, best, least, monitored) == pytest.approx(change)
 
 
 def test_the_mean_is_over_binary_tasks_with_enough_rows_that_all_have_values():
     metrics = {
-        "click": binary_metrics(0.8, 0.5, 500, 1000),
-        "like": binary_metrics(0.6, 0.3, 100, 1000),
-        "buy": binary_metrics(0.1, 0.1, 99, 1000),
-        "stay": binary_metrics(0.1, 0.1, 901, 1000),
-        "price": regression_metrics(9.0, 3.0, 0.5, 1000),
+        "click": click(0.8, 500, rows=1000),
+        "like": click(0.6, 100, rows=1000),
+        "buy": click(0.1, 99, rows=1000),
+        "stay": click(0.1, 901, rows=1000),
+        "price": price(9.0, 1000),
     }
     scores = {task: m.score for task, m in metrics.items()}
-    assert mean_over_tasks(scores, metrics, 100) == pytest.approx(0.7)
-    assert mean_over_tasks(scores, metrics, 99) == pytest.approx(1.6 / 4)
-    assert mean_over_tasks(scores, metrics, 501) is None
+    means = [mean_over_tasks(scores, metrics, least) for least in (100, 99, 501)]
+    assert means == [pytest.approx(0.7), pytest.approx(1.6 / 4), None]
     assert mean_over_tasks({"price": 9.0}, {"price": metrics["price"]}, 1) is None
-    metrics = {"a": binary_metrics(0.8, 0.5, 500, 1000), "b": binary_metrics(0.6, 0.5, 500, 1000)}
-    assert mean_over_tasks({"a": 0.9}, metrics, 100) is None
+    assert mean_over_tasks({"click": 0.9}, metrics, 100) is None
 
 
 def test_the_interval_holds_what_other_rows_give():
@@ -135,32 +121,23 @@ def test_registered_metrics_survive_json_and_stand_beside_the_others():
     assert flat(found["a"]) == {
         "auc": 0.6, "log_loss": 0.5, "positives": 60, "rows": 120, "reason": None, "gauc": 0.7, "ndcg": None,
     }  # fmt: skip
-
-
-def test_metrics_of_hashed_users_are_marked_and_agree_with_others():
-    value = MetricValue("GAUC", 1, 0.7, 12, by_user=ByUser(3, "with a positive row", 9, 20, 0.5, 0.1))
-    found = {
-        "a": binary_metrics(0.6, 0.5, 60, 120, others={"gauc": value, "pr-auc": MetricValue("P", 1, 0.1, 9)})
-    }
-    marked = by_unit(found, "buckets")
-    assert marked["a"].others["gauc"].by_user.unit == "buckets"
-    assert marked["a"].others["pr-auc"].by_user is None
-    assert agree(found, marked), "runs of earlier versions record no users"
-
-
-def test_tables_have_the_registered_metrics_with_a_value():
-    found = [others(gauc=None, ndcg=None), others(gauc=0.7, ndcg=None)]
-    assert [measure.key for measure in measures(CLICK.type, found)] == ["auc", "log_loss", "gauc"]
-    assert [measure.key for measure in measures(PRICE.type, [price(1.0)])] == ["rmse", "mae", "r2"]
+    tables = [others(gauc=None, ndcg=None), others(gauc=0.7, ndcg=None)]
+    assert [measure.key for measure in measures(CLICK.type, tables)] == ["auc", "log_loss", "gauc"]
 
 
 def test_registered_metrics_of_two_measurements():
+    value = MetricValue("GAUC", 1, 0.7, 12, by_user=ByUser(3, "with a positive row", 9, 20, 0.5, 0.1))
+    found = {"a": replace(others(ndcg=0.4), others={"gauc": value, **others(ndcg=0.4).others})}
+    marked = by_unit(found, "buckets")
+    units = {name: one.by_user and one.by_user.unit for name, one in marked["a"].others.items()}
+    assert units == {"gauc": "buckets", "ndcg": None}
+    assert agree(found, marked), "runs of earlier versions record no users"
     assert agree({"a": others(gauc=0.7)}, {"a": others(ndcg=0.4)})
     assert agree({"a": others(gauc=0.7)}, {"a": others(gauc=0.7, ndcg=0.4)})
     assert not agree({"a": others(gauc=0.7)}, {"a": others(gauc=0.71)})
     assert not agree({"a": others()}, {"b": others()})
-    assert not agree({"a": others()}, {"a": binary_metrics(0.61, 0.5, 60, 120)})
-    later = {"a": binary_metrics(0.9, 0.9, 60, 120, others=others(ndcg=0.4).others)}
+    assert not agree({"a": others()}, {"a": click(0.61)})
+    later = {"a": replace(click(0.9, log_loss=0.9), others=others(ndcg=0.4).others)}
     assert with_others({"a": others(gauc=0.7)}, later) == {"a": others(ndcg=0.4)}
 
 
@@ -169,10 +146,20 @@ def measured(task, labels, predictions):
     return metrics_of([task], np.array(labels)[:, None], np.array(predictions)[:, None])[task.name]
 
 
-def test_one_class_is_undefined_with_a_reason():
-    metrics = metrics_of([CLICK, LIKE], np.array([[1.0, 0.0], [1.0, 0.0]]), np.zeros((2, 2)))
-    assert (metrics["click"].values["auc"], metrics["click"].reason) == (None, "all 2 rows are positive")
-    assert (metrics["like"].values["auc"], metrics["like"].reason) == (None, "all 2 rows are negative")
+@pytest.mark.parametrize(
+    ("task", "labels", "defined", "reason"),
+    [
+        (CLICK, [1.0, 1.0], {"log_loss"}, "all 2 rows are positive"),
+        (CLICK, [0.0, 0.0], {"log_loss"}, "all 2 rows are negative"),
+        (PRICE, [2.0, 2.0], {"rmse", "mae"}, "all 2 labels are equal"),
+        (CLICK, [NAN, NAN], set(), "no row has a label"),
+        (PRICE, [NAN, NAN], set(), "no row has a label"),
+    ],
+)
+def test_what_labels_do_not_define_has_a_reason(task, labels, defined, reason):
+    found = measured(task, labels, [0.0, 1.0])
+    assert {name for name, value in found.values.items() if value is not None} == defined
+    assert found.reason == reason
 
 
 def test_rows_without_the_label_do_not_count():
@@ -192,13 +179,6 @@ def test_regression_by_hand_in_the_units_of_the_label():
     assert found.values["rmse"] == pytest.approx((1000 / 3) ** 0.5)
     assert found.values["mae"] == pytest.approx(40 / 3)
     assert found.values["r2"] == pytest.approx(1 - 1000 / 800)
-
-
-@pytest.mark.parametrize("task", [CLICK, PRICE])
-def test_without_any_label_all_is_undefined_with_a_reason(task):
-    found = measured(task, [NAN, NAN], [0.0, 1.0])
-    assert found.values == dict.fromkeys(metric.key for metric in task.type.measures)
-    assert (found.rows, found.reason) == (0, "no row has a label")
 
 
 SUM = Metric("sum", lambda labels, predictions, users: labels.sum())
@@ -232,31 +212,25 @@ def test_a_value_has_a_title_a_direction_and_rows_or_a_reason():
     found = value(lambda *rows: None, undefined="no user has rows of both classes")
     assert (found.value, found.reason) == (None, "no user has rows of both classes")
     assert value(lambda *rows: Counted(None, 0)).rows == 0
-
-
-def test_it_sees_labels_logits_and_users():
-    seen = []
-    value(lambda *rows: seen.extend(rows))
-    for array, expected in zip(seen, (LABELS, LOGITS, USERS), strict=True):
-        np.testing.assert_array_equal(array, expected)
-    seen.clear()
-    value(lambda *rows: seen.extend(rows), users=None)
-    assert seen[2] is None
-
-
-def test_a_metric_that_needs_users_sees_the_rows_with_a_known_one():
-    seen = []
-    found = value(lambda *rows: seen.extend(rows) or 1.0, needs_users=True)
-    assert [array.tolist() for array in seen] == [[1.0, 1.0], [0.5, 2.0], [7, 7]]
-    assert found.rows == 2
     nobody = value(lambda *rows: 1.0, needs_users=True, users=np.zeros(3, int))
     assert (nobody.value, nobody.rows, nobody.reason) == (None, 0, "no row of a known user has a label")
 
 
-def test_regressions_are_in_units_of_the_label():
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ({}, ([1, 0, 1], [0.5, -1.0, 2.0], [7, 0, 7])),
+        ({"users": None}, ([1, 0, 1], [0.5, -1.0, 2.0], None)),
+        ({"needs_users": True}, ([1, 1], [0.5, 2.0], [7, 7])),
+        ({"task": PRICE}, ([120, 100, 120], [110, 80, 140], [7, 0, 7])),
+    ],
+    ids=["all rows", "no users", "known users", "units of the label"],
+)
+def test_it_sees_labels_logits_and_users(how, expected):
     seen = []
-    value(lambda *rows: seen.extend(rows), task=PRICE)
-    assert [array.tolist() for array in seen[:2]] == [[120.0, 100.0, 120.0], [110.0, 80.0, 140.0]]
+    found = value(lambda *rows: seen.extend(rows) or 1.0, **how)
+    assert [None if array is None else array.tolist() for array in seen] == [*expected]
+    assert found.rows == len(expected[0])
 
 
 def changes_labels(labels, predictions, users):
@@ -270,13 +244,12 @@ def exits(labels, predictions, users):
 @pytest.mark.parametrize(
     ("compute", "reason"),
     [
-        (lambda *rows: 1 // 0, "failed: ZeroDivisionError: integer division or modulo by zero"),
-        (changes_labels, "failed: ValueError: assignment destination is read-only"),
+        (lambda *rows: 1 // 0, "failed: ZeroDivisionError"),
+        (changes_labels, "failed: ValueError"),
         (exits, "failed: SystemExit: 3"),
-        (lambda *rows: float("nan"), "returns nan, expected a finite number or None"),
-        (lambda *rows: "0.5", "returns '0.5', expected a finite number or None"),
-        (lambda *rows: np.zeros(3), "returns array([0., 0., 0.]), expected a finite number or None"),
-        (lambda *rows: Counted(0.5, None), "failed: TypeError: int() argument must be"),
+        (lambda *rows: float("nan"), "returns nan"),
+        (lambda *rows: np.zeros(3), "returns array"),
+        (lambda *rows: Counted(0.5, None), "failed: TypeError"),
     ],
 )
 def test_a_fault_is_a_reason_that_names_the_plugin(compute, reason):
@@ -294,10 +267,9 @@ def test_the_metric_that_decides_has_to_apply_to_the_data():
     check_monitored({}, [CLICK], anyone)
     check_monitored({"g": by_user, "e": of_numbers}, [CLICK, PRICE], users)
     check_monitored({"g": by_user}, [CLICK], lists)
-    with pytest.raises(UsageError, match="g is computed by user, and the dataset has no user field"):
-        check_monitored({"g": by_user}, [CLICK], anyone)
-    with pytest.raises(UsageError, match="e is for tasks of kind regression, and there is none"):
-        check_monitored({"e": of_numbers}, [CLICK], users)
+    for monitored, dataset in (({"g": by_user}, anyone), ({"e": of_numbers}, users)):
+        with pytest.raises(UsageError, match="monitor_metric"):
+            check_monitored(monitored, [CLICK], dataset)
 
 
 def wrong_logits(rows=20_000):
@@ -328,7 +300,121 @@ def test_few_or_reversed_rows_have_finite_numbers_or_none():
 def test_rows_with_different_logits_stay_different():
     logits = np.array([[1e-7, 5.0], [2e-7, 5.0]], np.float32)
     labels, wrong = wrong_logits(500)
-    found = calibrated({"click": platt(labels, wrong)}, [Task("click"), Task("like")], logits)
+    found = calibrated({"click": platt(labels, wrong)}, [CLICK, LIKE], logits)
     assert found[0, 0] < found[1, 0]
     assert np.array_equal(found[:, 1], [5.0, 5.0])
-    assert calibrated({}, [Task("click"), Task("like")], logits) is logits
+    assert calibrated({}, [CLICK, LIKE], logits) is logits
+
+
+def test_p_values_are_multiplied_by_the_comparisons_that_are_left():
+    """Worked by hand: .01 * 3, .02 * 2, and .04 * 1, of which the second is the first that is larger."""
+    assert holm({"b": 0.02, "a": 0.01, "c": 0.035}) == pytest.approx({"a": 0.03, "b": 0.04, "c": 0.04})
+    assert list(holm({"b": 0.02, "a": 0.01})) == ["b", "a"]
+    assert holm({"a": 0.7, "b": 0.9}) == {"a": 1.0, "b": 1.0}
+    assert holm({}) == {}
+    assert holm({"a": 0.01, "b": 0.02}, comparisons=10) == pytest.approx({"a": 0.1, "b": 0.18})
+
+
+ROWS = 2000
+RANDOM = np.random.default_rng(0)
+SIGNAL, OTHER = RANDOM.standard_normal((2, ROWS))
+CLICKS = (RANDOM.random(ROWS) < 1 / (1 + np.exp(-SIGNAL - OTHER))).astype(np.float32)
+PRICES = (SIGNAL + OTHER + RANDOM.standard_normal(ROWS)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("task", "labels"), [(CLICK, CLICKS), (PRICE, PRICES)])
+def test_a_network_is_better_than_a_constant_or_a_field_only_if_it_knows_more(task, labels):
+    both, field = (baseline(task, labels, logits, "signal", SIGNAL) for logits in (SIGNAL + OTHER, SIGNAL))
+    assert (both.beats_constant, both.beats_field, both.field) == (True, True, "signal")
+    assert both.score > both.field_score
+    assert (field.beats_constant, field.beats_field) == (True, False)
+    for nothing in (0.1 * np.random.default_rng(1).standard_normal(ROWS), np.full(ROWS, 0.01)):
+        assert not baseline(task, labels, nothing, None, None).beats_constant
+
+
+def test_rows_count_that_have_the_label_of_both_classes():
+    half, few, none = CLICKS.copy(), CLICKS.copy(), np.full(ROWS, NAN, np.float32)
+    half[1000:] = NAN
+    expected = baseline(CLICK, CLICKS[:1000], SIGNAL[:1000], "signal", OTHER[:1000])
+    assert baseline(CLICK, half, SIGNAL, "signal", OTHER) == expected
+    few[np.flatnonzero(few)[9:]] = 0
+    zeros = np.zeros(ROWS, np.float32)
+    for task, labels in ((CLICK, few), (CLICK, zeros), (CLICK, none), (PRICE, zeros)):
+        assert baseline(task, labels, SIGNAL, None, None) is None
+    assert losses_by_row(CLICK, zeros, [SIGNAL]) is losses_by_row(CLICK, none, [SIGNAL]) is None
+
+
+def test_one_of_many_tasks_is_better_by_chance():
+    """A p value of .004 counts for one task, and not for one of three."""
+    found = baseline(CLICK, CLICKS, SIGNAL, None, None)
+    lucky = type(found)("AUC", 0.53, 0.01, 0.004, "signal", 0.52, 0.004)
+    assert corrected({"a": lucky})["a"].beats_constant
+    unlucky = type(found)("AUC", 0.5, 0.01, 0.5, None, None, None)
+    three = corrected({"b": unlucky, "a": lucky, "c": unlucky})
+    assert not three["a"].beats_constant
+    assert list(three) == ["b", "a", "c"]
+    assert three["a"].p_field == 0.004  # the other tasks have no field
+
+
+REGISTRY = load_registry()
+"""Its metrics judge the kinds of this process."""
+NAMES = ("gauc", "gauc-by-positives", "ndcg-3", "ndcg-of-all-3", "map-3", "mrr-3", "hit-2")
+
+
+def listed_rows(count=600, seed=0):
+    """Return labels, logits of two models and lists, of which some have one row, and 0 for none."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, count).astype(np.float64)
+    logits = np.round(random.normal(size=(2, count)) + 0.5 * labels, 1)  # some are equal
+    return labels, logits, random.integers(0, count // 4, count).astype(np.int32)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_score_is_the_metric_and_rows_have_their_share(name):
+    labels, (logits, other), lists = listed_rows()
+    kind = task_kind(f"binary by {name}")
+    assert (kind.score.key, kind.evidence, kind.two_classes) == (name, name, True)
+    assert [one.key for one in kind.measures] == [name, "auc", "log_loss"]
+    values, _, error, groups = kind.metrics(labels, logits, lists)
+    known = lists > 0
+    whole = REGISTRY.get(METRICS, name).compute(labels[known], logits[known], lists[known])
+    assert (values[name], groups) == (pytest.approx(whole.value), whole.by_user.users)
+    task = Task("click", kind=f"binary by {name}")
+    found = metrics_of([task], labels[:, None], logits[:, None], lists)["click"]
+    assert (found.score, found.evidence) == (values[name], values[name])
+    assert (found.error, found.groups) == (error, groups)
+    losses = kind.losses_by_row(labels, logits, lists)
+    assert losses.mean() == pytest.approx(1 - values[name])
+    assert not losses[lists == 0].any()
+    # Each list is at one row, so that the error is that of a mean over lists.
+    for number in np.unique(lists[lists > 0]):
+        assert np.count_nonzero(losses[lists == number]) <= 1
+    by_row = kind.score_by_row(labels, logits, lists)
+    assert by_row.mean() == pytest.approx(values[name])
+    assert by_row.std() / len(labels) ** 0.5 == pytest.approx(error)
+    gain = kind.losses_by_row(labels, other, lists) - losses
+    influence = by_row - kind.score_by_row(labels, other, lists)
+    assert gain.std() == pytest.approx(influence.std(), rel=0.1)
+    assert groups == kind.effective_rows(labels, lists) or kind.effective_rows(labels, lists) < groups
+
+
+def test_a_metric_without_terms_stops_trainings_and_leaves_searches_to_the_kind():
+    labels, (logits, _), lists = listed_rows()
+    kind = task_kind("binary by pr-auc")
+    assert (kind.score.key, kind.evidence) == ("pr-auc", "auc")
+    plain = task_kind("binary")
+    assert np.array_equal(
+        kind.losses_by_row(labels, logits, lists), plain.losses_by_row(labels, logits, lists)
+    )
+    values, _, error, groups = kind.metrics(labels, logits, lists)
+    assert (values["auc"], error, groups) == (plain.metrics(labels, logits, lists).values["auc"], None, None)
+
+
+def test_without_lists_of_both_classes_the_score_is_undefined():
+    labels, (logits, _), _ = listed_rows(40)
+    kind = task_kind("binary by gauc")
+    own = np.arange(1, 41, dtype=np.int32)
+    found = kind.metrics(labels, logits, own)
+    assert (found.values["gauc"], found.reason) == (None, "no user has rows of both classes")
+    assert (kind.effective_rows(labels, own), kind.has_evidence(labels, own)) == (0, False)
+    assert kind.metrics(labels, logits, None).values["gauc"] is None

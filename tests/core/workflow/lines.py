@@ -7,7 +7,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.run import Run
 from automtl_core.search.trial import Serial
-from automtl_core.training.events import EventHandler
+from automtl_core.training.events import SILENT
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.resolve_auto import resolve_auto
@@ -48,11 +48,11 @@ def fit(job, run, prepared, listener):
     return search(job, run, prepared, listener, tests=False)
 
 
-def begin(job, path, listener=None):
+def begin(job, path, listener=SILENT):
     """Make a run and search in it."""
     prepared = job.prepare()
     with start(job, prepared, path) as run:
-        search(job, run, prepared, listener or EventHandler())
+        search(job, run, prepared, listener)
     return run
 
 
@@ -63,9 +63,9 @@ def stopped(job, path, epochs):
     return Run.open(path)
 
 
-def go_on(job, run, listener=None):
+def go_on(job, run, listener=SILENT, anyway=False):
     with run.working():
-        search(job, run, job.prepare(), listener or EventHandler())
+        search(job, run, job.prepare(), listener, anyway=anyway)
 
 
 def contents(run, names=EQUAL):

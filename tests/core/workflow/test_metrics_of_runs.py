@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from stopping import StopAfter
 
 from automtl_core.data.frames import NewExamples
 from automtl_core.errors import UnknownNameError, UsageError
@@ -13,7 +12,7 @@ from automtl_core.registry.kinds import METRICS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Environment, Result
 from automtl_core.tasks.builtin import auc
-from automtl_core.training.events import SILENT, EventHandler
+from automtl_core.training.events import SILENT
 from automtl_core.training.metric import Metric
 from automtl_core.workflow.evaluation import is_tested
 from automtl_core.workflow.models import models
@@ -22,7 +21,7 @@ from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 from automtl_metrics.rankings import gauc
 
-from .lines import fit, search, start
+from .lines import TRAINING, begin, contents, fit, go_on, search, start, stopped
 
 SHARE = Metric("share", lambda labels, predictions, users: labels.mean())
 BROKEN = Metric("broken", lambda labels, predictions, users: 1 // 0)
@@ -47,10 +46,7 @@ def finished(tmp_path_factory):
     """Give the job of a finished run, the run and its data."""
     folder = tmp_path_factory.mktemp("metrics")
     job = make_job(folder)
-    prepared = job.prepare()
-    with start(job, prepared, folder / "run") as run:
-        search(job, run, prepared, EventHandler())
-    return job, run, prepared
+    return job, begin(job, folder / "run"), job.prepare()
 
 
 def test_a_run_records_them_for_test_and_validation_rows(finished):
@@ -73,14 +69,10 @@ def test_a_run_records_them_for_test_and_validation_rows(finished):
 def test_metrics_of_a_run_are_not_those_of_epochs_and_their_faults_and_plugins_are_recorded(finished):
     _, run, _ = finished
     assert not any("others" in m for report in run.reports() for m in report["validation"].values())
-    _, run, _ = finished
     found = run.read(Result).test["click"].others["broken"]
     assert found.value is None
-    assert found.reason == (
-        "the metric 'broken' of plugin 'script' failed: ZeroDivisionError: integer division or modulo by zero"
-    )
+    assert found.reason.startswith("the metric 'broken' of plugin 'script' failed: ZeroDivisionError")
     assert run.done()
-    _, run, _ = finished
     assert {"metrics", "script", "baselines"} <= run.read(Environment).plugins.keys()
 
 
@@ -96,10 +88,6 @@ def test_an_evaluation_repeats_them_or_computes_others(finished):
     assert flow.evaluate(run.path, metrics=[]).test["click"].others == {}
     with pytest.raises(UnknownNameError, match="no metric is called 'ndgc-7'"):
         flow.evaluate(run.path, metrics=["ndgc-7"])
-
-
-def test_a_missing_plugin_of_a_metric_is_named(finished):
-    _, run, _ = finished
     with pytest.raises(UnknownNameError, match="plugins that are not available: script none"):
         Workflow(load_registry()).evaluate(run.path)
 
@@ -108,7 +96,7 @@ def test_metrics_that_are_named_later_test_again_and_train_nothing(finished, tmp
     job, _, prepared = finished
     job = job.having(metrics=("gauc",))
     with start(job, prepared, tmp_path / "run") as run:
-        trained = fit(job, run, prepared, EventHandler())
+        trained = fit(job, run, prepared, SILENT)
         assert not is_tested(job, run)
         assert list(trained.validation["click"].others) == ["gauc"]
         first = search(job, run, prepared, SILENT, anyway=True)
@@ -124,45 +112,34 @@ def test_metrics_that_are_named_later_test_again_and_train_nothing(finished, tmp
 
 
 def test_metrics_by_user_are_left_out_where_no_field_names_the_user(tmp_path):
-    job = make_job(tmp_path, dataset={"kind": "pairs", "rows": 500}, metrics=("pr-auc", "gauc"))
-    prepared = job.prepare()
-    with start(job, prepared, tmp_path / "run") as run:
-        result = search(job, run, prepared, EventHandler())
-    assert all(list(m.others) == ["pr-auc"] for m in result.test.values() if m.kind == "binary")
-    with pytest.raises(
-        UsageError, match=r"training.monitor_metric: gauc is computed by user, and the dataset"
-    ):
-        make_job(
-            tmp_path, dataset={"kind": "pairs", "rows": 500}, training={"monitor_metric": "gauc"}
-        ).checked(prepared)
+    pairs = {"kind": "pairs", "rows": 500}
+    job = make_job(tmp_path, dataset=pairs, metrics=("pr-auc", "gauc"))
+    test = begin(job, tmp_path / "run").read(Result).test
+    assert all(list(m.others) == ["pr-auc"] for m in test.values() if m.kind == "binary")
+    wrong = make_job(tmp_path, dataset=pairs, training={"monitor_metric": "gauc"})
+    with pytest.raises(UsageError, match=r"training.monitor_metric: gauc is computed by user"):
+        wrong.checked(job.prepare())
 
 
-def test_an_unknown_metric_is_an_error_before_the_training(tmp_path):
-    job = make_job(tmp_path, metrics=("gacu",))
-    with pytest.raises(UnknownNameError, match=r"no metric is called 'gacu' \(did you mean 'gauc'"):
-        job.checked(job.prepare())
-    job = make_job(tmp_path, training={"monitor_metric": "gacu"})
+@pytest.mark.parametrize("changes", [{"metrics": ("gacu",)}, {"training": {"monitor_metric": "gacu"}}])
+def test_an_unknown_metric_is_an_error_before_the_training(tmp_path, changes):
+    job = make_job(tmp_path, **changes)
     with pytest.raises(UnknownNameError, match="no metric is called 'gacu'"):
         job.checked(job.prepare())
 
 
 def test_a_monitored_metric_is_that_of_validation_rows_after_each_epoch(tmp_path):
     job = make_job(tmp_path, training={"monitor_metric": "gauc"}, metrics=("gauc",))
-    prepared = job.prepare()
-    with start(job, prepared, tmp_path / "run") as run:
-        result = search(job, run, prepared, EventHandler())
-    reports = run.reports()
+    run = begin(job, tmp_path / "run")
+    result, reports = run.read(Result), run.reports()
     values = [r["validation"]["click"]["gauc"] for r in reports]
     assert all(isinstance(value, float) for value in values)
     assert result.validation["click"].others["gauc"].value == values[result.best_epoch - 1]
     first, second = (np.array([m["gauc"] for m in report["validation"].values()]) for report in reports)
     assert reports[1]["change"] == pytest.approx((second / first - 1).mean())
-    with pytest.raises(KeyboardInterrupt), start(job, prepared, tmp_path / "stopped") as stopped:
-        search(job, stopped, prepared, StopAfter(1))
-    with stopped.working():
-        search(job, stopped, prepared, EventHandler())
-    for name in ("metrics.jsonl", "result.json", "weights.safetensors"):
-        assert (stopped.path / name).read_bytes() == (run.path / name).read_bytes()
+    half = stopped(job, tmp_path / "stopped", 1)
+    go_on(job, half)
+    assert contents(half, TRAINING) == contents(run, TRAINING)
 
 
 def test_users_of_new_rows_are_identified_by_their_values_in_or_outside_of_the_vocabulary(finished):

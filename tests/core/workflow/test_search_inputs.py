@@ -1,9 +1,8 @@
 """A search that answers with settings and encodings too: the training has them, and each one that follows."""
 
-from collections import deque
-
 import numpy as np
 import pytest
+from stopping import StopAfter
 
 from automtl_core.choices import Architecture, OneOf
 from automtl_core.errors import PluginError
@@ -14,7 +13,6 @@ from automtl_core.run_dir.facts import EncodingSearch, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.strategy import SearchResult, SearchStrategy
-from automtl_core.search.trained import trained_fit
 from automtl_core.search.trial import Training
 from automtl_core.settings.settings import Search as Domain
 from automtl_core.training.events import SILENT, EpochEnded, EventHandler
@@ -26,57 +24,62 @@ from automtl_core.workflow.work import Work
 from automtl_core.workflow.workflow import Workflow
 from automtl_report.record import read_record
 
-from .lines import REGISTRY, SMALL, begin, contents, go_on, make_job, start, stopped
+from .lines import REGISTRY, SMALL, begin, contents, go_on, make_job, start
 
 KEYS = [["engage_left", "engage_right"]]
 OWN = {"training": {"learning_rate": 0.002}, "features": {"numbers": "standard", "aggregates": []}}
-OTHER = {"training": {"learning_rate": 0.007}, "features": {"numbers": "bins", "aggregates": KEYS}}
+OVERRIDES = {
+    "training": {"learning_rate": 0.007, "epochs": 2},
+    "space": {"dropout": 0.3},
+    "features": {"numbers": "bins", "aggregates": KEYS},
+}
 
 
-class Tuned(SearchStrategy):
-    """Trains the first landmark with the settings of the run, and with others; takes the others."""
+def registry(overrides):
+    """Return a registry with a strategy that takes an epoch, and finds these settings."""
 
-    told = False
+    class Settling(SearchStrategy):
+        """Takes the first options, and settings; its front has those of the run too."""
 
-    def search(self, listener):
-        problem = self.problem
-        points = []
-        for name, overrides in (("own", OWN), ("other", OTHER)):
-            space = problem.having(overrides).space
-            architecture = space.canonical(next(iter(space.landmarks().values())))
-            spec = problem.trials.placed(Training(name, architecture, overrides))
-            ((_, result),) = problem.trials.executor.run(deque([spec]), lambda spec, event: True)
-            cost = space.cost(architecture)
-            points.append(
-                Point(name, architecture.decisions, 0.5, None, 0.5, cost.flops_per_row, cost.parameters, True,
-                      overrides=overrides)
-            )  # fmt: skip
-        if not self.told:
-            self.told = True
-            listener(EpochEnded("search", 1, {}, {}))
-        network = trained_fit(problem.having(OTHER), spec).network
-        return SearchResult(architecture, network, result.best_epoch, True, front=points, overrides=OTHER)
+        epoch = 0
 
-    def state_dict(self):
-        return {"told": self.told}
+        def search(self, listener):
+            assert self.problem.recipe.learning_rate == 2e-3, "the search has the settings of the run"
+            if not self.epoch:
+                self.epoch = 1
+                listener(EpochEnded("search", 1, {}, {}))
+            own, other = self.point("own", OWN), self.point("other", OVERRIDES)
+            told = [Evidence(n, "first", "chosen", "at chance", epoch=1) for n in other.decisions]
+            found = Architecture(other.decisions)
+            return SearchResult(found, evidence=told, front=[own, other], overrides=overrides)
 
-    def load_state_dict(self, state):
-        self.told = state["told"]
+        def point(self, name, overrides):
+            choices = self.problem.having(overrides).space.choices()
+            first = {n: c.options[0] if isinstance(c, OneOf) else c.options[:1] for n, c in choices.items()}
+            return Point(name, first, 0.5, None, 0.5, 1, 1, True, overrides=overrides)
 
+        def state_dict(self):
+            return {"epoch": self.epoch}
 
-TUNING = REGISTRY.adding(STRATEGIES, "tuned", Tuned)
+        def load_state_dict(self, state):
+            self.epoch = state["epoch"]
+
+    return REGISTRY.adding(STRATEGIES, "settling", Settling)
 
 
-def job_of(folder):
-    job = make_job(folder, {"strategy": "random"})
-    config = job.config.model_copy(update={"strategy": job.config.strategy.model_validate("tuned")})
-    return Job.resolve(config, TUNING)
+SETTLING = registry(OVERRIDES)
+
+
+def settling(folder, registry=SETTLING):
+    given = {"strategy": "settling", "prepared_dir": folder / "prepared"}
+    return Job.resolve(load_config(default(registry), {**SMALL, "strategy": "settling"}, given), registry)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tuned")
-    return begin(job_of(folder), folder / "run")
+def settled(tmp_path_factory):
+    """A finished run of such a search."""
+    folder = tmp_path_factory.mktemp("settled")
+    return begin(settling(folder), folder / "run")
 
 
 def test_settings_with_a_domain_and_encodings_that_were_auto(tmp_path):
@@ -90,7 +93,7 @@ def test_settings_with_a_domain_and_encodings_that_were_auto(tmp_path):
     }  # fmt: skip
     assert found.domains["training.embedding_decay"] == Domain(1e-5, 1e-1, log=True)
     assert found.values["features.aggregates"] == ({"key": ("user_id",), "half_life": None},)
-    problem = found.problem(found.placed(Training(overrides=OTHER)))
+    problem = found.problem(found.placed(Training(overrides=OVERRIDES)))
     assert (problem.recipe.learning_rate, problem.space.schema.encodings.numbers) == (0.007, "bins")
 
 
@@ -101,75 +104,25 @@ def test_domains_and_values_are_of_the_same_settings(tmp_path):
     assert (again.components["space"].dropout, again.config.seed) == (0.25, job.config.seed)
 
 
-def test_the_network_reads_the_encodings_that_the_search_chose(whole):
-    assert whole.initial_config().features.numbers == "standard"
-    assert whole.config().features.numbers == "bins"
-    assert [list(one.key) for one in whole.config().features.keys] == KEYS
-    assert whole.config().training.learning_rate == 0.007
-    job = Job.resolve(whole.config(), TUNING)
-    made = Trained.of(whole, job.registry)
+def test_the_network_reads_the_encodings_that_the_search_chose(settled):
+    assert settled.initial_config().features.numbers == "standard"
+    assert settled.config().features.numbers == "bins"
+    assert [list(one.key) for one in settled.config().features.keys] == KEYS
+    job = Job.resolve(settled.config(), SETTLING)
+    made = Trained.of(settled, job.registry)
     assert len(made.encoder.aggregates.states) == 1
     part = job.prepare().part("test")
     assert np.isfinite(made.predict_logits(part)).all()
 
 
-def test_a_stopped_run_goes_on_to_the_same_bytes(whole, tmp_path):
-    run = stopped(job_of(tmp_path), tmp_path / "run", 1)
-    go_on(Job.resolve(Run.open(run.path).initial_config(), TUNING), run)
-    assert contents(run) == contents(whole)
-
-
-def test_a_point_of_the_front_is_trained_with_its_own_settings(whole):
-    number = {point.name: k for k, point in enumerate(whole.read(Search).front, 1)}
-    own, other = (f"{whole.path}@{number[name]}" for name in ("own", "other"))
-    assert common(own, TUNING)["features"]["numbers"] == whole.initial_config().features.numbers
-    assert common(other, TUNING)["features"]["numbers"] == "bins"
-    assert common(own, TUNING)["training"]["learning_rate"] == 0.002
-    assert layer(own, TUNING)["decisions"].keys() < layer(other, TUNING)["decisions"].keys()
-    assert layer(f"{whole.path}@1000ms", TUNING)["decisions"], "networks of both are timed"
-
-
-OVERRIDES = {"training": {"learning_rate": 0.007, "epochs": 2}, "space": {"dropout": 0.3}}
-
-
-def registry(overrides):
-    """Return a registry with a strategy that takes an epoch, and finds these settings."""
-
-    class Settling(SearchStrategy):
-        """Takes the first options, and settings."""
-
-        epoch = 0
-
-        def search(self, listener):
-            assert self.problem.recipe.learning_rate == 2e-3, "the search has the settings of the run"
-            if not self.epoch:
-                self.epoch = 1
-                listener(EpochEnded("search", 1, {}, {}))
-            choices = self.problem.space.choices()
-            found = {n: c.options[0] if isinstance(c, OneOf) else c.options[:1] for n, c in choices.items()}
-            told = [Evidence(n, c.options[0], "chosen", "at chance", epoch=1) for n, c in choices.items()]
-            return SearchResult(Architecture(found), evidence=told, overrides=overrides)
-
-        def state_dict(self):
-            return {"epoch": self.epoch}
-
-        def load_state_dict(self, state):
-            self.epoch = state["epoch"]
-
-    return REGISTRY.adding(STRATEGIES, "settling", Settling)
-
-
-def settling(folder, *layers, overrides=OVERRIDES):
-    made = registry(overrides)
-    given = ({"strategy": "settling", "prepared_dir": folder / "prepared"}, *layers)
-    return Job.resolve(load_config(default(made), {**SMALL, "strategy": "settling"}, *given), made)
-
-
-@pytest.fixture(scope="module")
-def settled(tmp_path_factory):
-    """A finished run of such a search."""
-    folder = tmp_path_factory.mktemp("settled")
-    return begin(settling(folder), folder / "run")
+def test_a_point_of_the_front_is_trained_with_its_own_settings(settled):
+    number = {point.name: k for k, point in enumerate(settled.read(Search).front, 1)}
+    own, other = (f"{settled.path}@{number[name]}" for name in ("own", "other"))
+    assert common(own, SETTLING)["features"]["numbers"] == settled.initial_config().features.numbers
+    assert common(other, SETTLING)["features"]["numbers"] == "bins"
+    assert common(own, SETTLING)["training"]["learning_rate"] == 0.002
+    assert layer(own, SETTLING)["decisions"].keys() < layer(other, SETTLING)["decisions"].keys()
+    assert layer(f"{settled.path}@1000ms", SETTLING)["decisions"], "networks of both are timed"
 
 
 def test_the_training_has_the_settings_that_were_found(settled, tmp_path):
@@ -191,32 +144,26 @@ def test_the_run_keeps_them_and_what_it_began_with_and_is_used_with_them(settled
     assert (began.space.settings["dropout"], ended.space.settings["dropout"]) == (0.1, 0.3)
     assert ended.training.batch_size == began.training.batch_size == 256
     assert settled.architecture().origin.settings["dropout"] == 0.3
-    assert common(str(settled.path), REGISTRY)["training"]["learning_rate"] == 0.007
-    made = registry(OVERRIDES)
-    network = Trained.of(settled, made).network
+    network = Trained.of(settled, SETTLING).network
     assert {module.p for module in network.modules() if isinstance(module, Dropout)} == {0.3}
-    assert Workflow(made).evaluate(settled.path).repeats
+    assert Workflow(SETTLING).evaluate(settled.path).repeats
 
 
-@pytest.mark.parametrize("epochs", [1, 2, 3])
-def test_a_search_that_was_stopped_goes_on_to_the_same_bytes(settled, tmp_path, epochs):
-    run = stopped(settling(tmp_path), tmp_path / "run", epochs)
-    go_on(Job.resolve(Run.open(run.path).initial_config(), registry(OVERRIDES)), run)
-    assert contents(run) == contents(settled)
+class KilledInTraining(EventHandler):
+    """Interrupts at the first step of the training."""
+
+    def step(self, event):
+        if event.phase == "train":
+            raise KeyboardInterrupt
+        return True
 
 
-def test_a_run_that_was_stopped_between_search_and_training_searches_as_it_began(settled, tmp_path):
-    class Killed(EventHandler):
-        def step(self, event):
-            if event.phase == "train":
-                raise KeyboardInterrupt
-            return True
-
+@pytest.mark.parametrize("listener", [StopAfter(1), KilledInTraining(), StopAfter(3)], ids=["1", "2", "3"])
+def test_a_search_that_was_stopped_goes_on_to_the_same_bytes(settled, tmp_path, listener):
     with pytest.raises(KeyboardInterrupt):
-        begin(settling(tmp_path), tmp_path / "run", Killed())
+        begin(settling(tmp_path), tmp_path / "run", listener)
     run = Run.open(tmp_path / "run")
-    assert run.read(Search).overrides == OVERRIDES
-    go_on(Job.resolve(run.initial_config(), registry(OVERRIDES)), run)
+    go_on(Job.resolve(run.initial_config(), SETTLING), run)
     assert contents(run) == contents(settled)
 
 
@@ -232,4 +179,4 @@ def test_settings_that_there_are_not_are_a_fault_of_the_strategy(tmp_path, overr
     with pytest.raises(
         PluginError, match=f"the strategy 'settling' of plugin 'script': overrides: {problem}"
     ):
-        begin(settling(tmp_path, overrides=overrides), tmp_path / "run")
+        begin(settling(tmp_path, registry(overrides)), tmp_path / "run")
