@@ -110,6 +110,35 @@ def test_prepared_rows_new_rows_and_an_export_are_equal_with_their_aggregates(
         np.testing.assert_array_equal(found[what], tensor.numpy(), what)
 
 
+@pytest.mark.parametrize("split", ["random", "time", "user"])
+@pytest.mark.parametrize("name", NAMES)
+def test_training_rows_see_what_a_loop_over_rows_says(name, split, raw_dataset, tmp_path):
+    dataset, data_dir = raw_dataset(name)
+    if getattr(dataset, split, "") is None:
+        pytest.skip(f"{name} has no {split} field")
+    given = {**dataset.settings.model_dump(mode="json"), "split": split, "label_delay": 3.0}
+    dataset = type(dataset)(type(dataset).settings_class.parse(given, "dataset"))
+    prepared = prepare(dataset, name, data_dir, tmp_path)
+    count = min(prepared.manifest["rows"]["train"], 400)
+    rule = prepared.rule("always").some(np.arange(count))
+    times, folds = (None if one is None else one.tolist() for one in (rule.times, rule.folds))
+    place = next(place for place, one in enumerate(prepared.schema.sparse) if one.kind == "single")
+    values = prepared.part("train").some(slice(count)).entries(place).hashes.tolist()
+    cells = np.array([sorted({*values}).index(value) for value in values])
+    found = rule.sums(cells).of(np.ones((count, 1)))[:, 0]
+    for row, value in enumerate(values):
+        seen = [other for other in range(count) if values[other] == value]
+        if split == "time":
+            seen = [other for other in seen if times[other] < times[row] - 3.0]
+        else:
+            seen = [other for other in seen if folds[other] != folds[row]]
+        assert found[row] == len(seen)
+        assert row not in seen
+    if split == "user":
+        users = prepared.part("train").users[:count]
+        assert all(len({*rule.folds[users == user].tolist()}) == 1 for user in {*users.tolist()} - {0})
+
+
 MMOE = MMoE.settings_class(embedding_dim=4, experts=2, expert_layers=(8,), tower_layers=())
 
 
