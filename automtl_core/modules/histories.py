@@ -152,7 +152,7 @@ class OneHistory(nn.Module):
         self.parts = schema.encodings.of_histories
         self.fields, self.matched = schema.shared_fields(history), len(history.shared)
         self.outcomes = len(history.outcomes)
-        self.age = nn.Parameter(torch.randn(AGES + 1, dim).mul_(std))
+        self.age = nn.Parameter(torch.empty(AGES + 1, dim).normal_().mul_(std))
         raw = raw_width(schema, history, dim)
         e, q = dim or raw, len(self.fields) * dim
         self.encoders = nn.ModuleDict({part: encoder(part)(e, q) for part in self.parts if is_encoder(part)})
