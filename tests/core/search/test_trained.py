@@ -110,11 +110,13 @@ def test_after_a_kill_it_goes_on_and_tells_the_epoch_that_nobody_heard_of(
     assert result.metrics == whole.metrics
 
 
-def test_a_trial_that_has_nothing_to_do_does_not_begin(problem, spec):
-    trained(problem, spec(2), first := Heard())
-    trained(problem, spec(2), again := Heard())
-    assert (first.begun, again.begun) == (1, 0)
-    assert again.reports == first.reports
+def test_a_trial_that_has_nothing_to_do_does_not_begin_and_has_its_result(problem, spec):
+    first, second = Heard(), Heard()
+    result, again = (trained(problem, spec(2, rows=100), heard) for heard in (first, second))
+    assert (first.begun, second.begun) == (1, 0)
+    assert second.reports == first.reports
+    assert replace(again, seconds=0, losses=None) == replace(result, seconds=0, losses=None)
+    assert again.losses.tolist() == result.losses.tolist()
     assert trained(problem, spec(), Heard(epochs=1)).state == "stopped"
 
 
