@@ -77,9 +77,7 @@ FRONT = [
 ]
 TREES = replace(point("trees", 0.7996, 0), loss=-1.0)
 """A point whose cost is unknown, which is not free."""
-ERRORS = [
-    replace(point(name, None, cost), loss=loss) for name, cost, loss in (("a", 9, 0.4), ("b", 1, 0.403))
-]
+REAL = [replace(point("a", None, 9), loss=0.4), replace(point("b", None, 1), loss=0.403)]
 """Points without binary tasks, of which R2 decides."""
 
 
@@ -99,15 +97,18 @@ ERRORS = [
         ([*FRONT, TREES], "cost", "small"),
         ([*FRONT, TREES], "balanced", "middle"),
         ([*FRONT, TREES], "900flops", "large"),
-        (ERRORS, "accuracy", "a"),
-        (ERRORS, "cost", "b"),
-        (ERRORS, "5flops", "b"),
+        (REAL, "accuracy", "a"),
+        (REAL, "cost", "b"),
+        (REAL, "5flops", "b"),
     ],
 )
 def test_cheaper_points_may_concede_some_accuracy(points, preference, name):
     """A prediction takes a hundredth of a millisecond for each of the FLOPs."""
     chosen = preferred(points, preference, lambda point: point.flops_per_row / 100)
     assert (None if chosen is None else chosen.name) == name
+
+
+def test_points_are_ranked_by_their_loss():
     assert ranking([*FRONT, TREES])[0] == TREES
 
 
