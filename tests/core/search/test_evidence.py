@@ -147,16 +147,6 @@ def test_parts_that_are_not_built_have_no_parameters():
     assert not any(name.startswith("layer0/expert0/single:") for name in trial.params)
 
 
-def test_random_parameters_are_architectures_that_fit():
-    space, options = desan(), {}
-    suggested = [suggested_architecture(space, trial, options) for trial in trials(12)]
-    for architecture in suggested:
-        architecture.check(space.choices())
-        assert space.canonical(architecture) == architecture
-    gates = [tuple(one.decisions["task/click/experts"]) for one in suggested]
-    assert {(), ("expert0", "expert1")} <= {*gates}
-
-
 def test_options_that_differ_between_trials_are_different_parameters():
     one, other, options = sample_space(), sample_space(plain_schema()), {}
     first, second = trials(2)
