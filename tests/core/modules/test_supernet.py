@@ -86,24 +86,6 @@ def test_holding_leaves_every_byte_as_it_was(space, batch, fails):
     assert_as_it_was(supernet, before)
 
 
-def test_following_a_path_trains_what_lies_on_it_and_nothing_else(space, batch):
-    supernet = space.supernet(Softmax(sampling=False)).train()
-    path = {name: "mlp-16" for name in supernet.choices() if name.endswith("block0")}
-    path["task/click/experts"] = ("expert1",)
-    with supernet.following(path):
-        CPU.logits(supernet, batch)[:, 0].sum().backward()
-    assert supernet.favourites()["task/click/experts"] == ("expert0", "expert1")
-    for name, question in supernet.questions.items():
-        touched = {
-            option: any(p.grad is not None and p.grad.any() for p in op.parameters())
-            for option, op in getattr(question, "candidates", {}).items()
-        }
-        if touched:
-            assert not touched["identity"]
-            assert touched["mlp-16"] == (name != "layer1/expert0/block0"), "the task does not read it"
-        assert name not in path or question.logits.grad is None
-
-
 @pytest.mark.parametrize(
     ("path", "message"),
     [

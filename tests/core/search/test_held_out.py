@@ -98,18 +98,6 @@ def test_rows_for_which_nothing_finite_is_predicted_are_lost(problem, supernet, 
     assert np.isinf(HeldOut(problem, 10_000).score(supernet, decisions).losses).any()
 
 
-class Says(torch.nn.Module):
-    """Predicts what it is given, row by row."""
-
-    def __init__(self, values):
-        super().__init__()
-        self.values, self.said = torch.from_numpy(values), 0
-
-    def forward(self, features):
-        before, self.said = self.said, self.said + len(features.dense)
-        return self.values[before : self.said]
-
-
 def test_the_error_of_a_difference_is_that_of_two_areas_on_the_same_rows(problem):
     """By the bootstrap over rows, of a task that is known in part of them."""
     labels = problem.data.validation.labels
@@ -117,7 +105,7 @@ def test_the_error_of_a_difference_is_that_of_two_areas_on_the_same_rows(problem
     random = np.random.default_rng(0)
     one = random.standard_normal(labels.shape)
     other = one + np.nan_to_num(labels) + 0.5 * random.standard_normal(labels.shape)
-    scored = [HeldOut(problem, 10_000).measure(Says(values)) for values in (one, other)]
+    scored = [HeldOut(problem, 10_000).scored(values) for values in (one, other)]
     found = difference(scored[0].losses, scored[1].losses)
 
     def ahead(rows):

@@ -22,7 +22,7 @@ from automtl_core.training.fit import Fit
 from automtl_core.training.learner import Learner
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.requirements import same_weights
-from automtl_testing.samples import plain_schema, sample_architectures, sample_problem, sample_schema
+from automtl_testing.samples import sample_architectures, sample_problem, sample_schema
 
 SIZES = {"embedding_dim": 4, "experts": 2, "expert_width": 8, "tower_width": 8, "ops": ["identity", "mlp-8"]}
 
@@ -203,16 +203,17 @@ class Config(Settings):
 
 @pytest.fixture
 def means():
-    settings = DESANSettings(embedding_dim=4, experts=2, layers=1, expert_width=8, ops=("mlp-16",))
-    space = DESAN(plain_schema(), settings, load_registry().op)
+    sizes = DESANSettings.parse({**SIZES, "layers": 1, "ops": ["mlp-8"]}, "space")
+    space = DESAN(plain_schema(), sizes, load_registry().op)
     found = sample_problem(space, epochs=EPOCHS)
     return replace(found, space=Mean([space] * MEMBERS), recipe=found.recipe.having(patience=EPOCHS))
 
 
 def training_of(problem, folder, **how):
-    kinds = [space for space in problem.space.spaces if hasattr(space, "supernet")]
-    architectures = [one.supernet().architecture() for one in kinds]
-    architectures += [Architecture({})] * (len(problem.space.spaces) - len(kinds))
+    architectures = [
+        one.supernet().architecture() if hasattr(one, "supernet") else Architecture({})
+        for one in problem.space.spaces
+    ]
     return Training("", Architecture.ensemble(architectures), config=Config(), folder=str(folder), **how)
 
 
