@@ -22,7 +22,7 @@ from automtl_core.training.fit import Fit
 from automtl_core.training.learner import Learner
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.requirements import same_weights
-from automtl_testing.samples import sample_architectures, sample_problem, sample_schema
+from automtl_testing.samples import plain_schema, sample_architectures, sample_problem, sample_schema
 
 SIZES = {"embedding_dim": 4, "experts": 2, "expert_width": 8, "tower_width": 8, "ops": ["identity", "mlp-8"]}
 
