@@ -74,20 +74,8 @@ def test_each_fault_of_folders_and_configurations_has_its_line_and_its_remedy(au
         ("configuration bad.yaml:9", "sed"),
     ]
     assert all(check["remedy"] for check in problems)
+    assert "configuration lost.yaml" in automtl("check", "lost.yaml").err
     assert "no op is called 'mlp64'" in automtl("check", "small.yaml", "--set", "space.ops=[mlp64]").out
-
-
-def test_a_file_that_cannot_be_read_is_a_problem(automtl, here):
-    for text, message in (
-        (None, "x.yaml: cannot be read"),
-        ("a: [1\nb: 2", "x.yaml:2: not valid YAML"),
-        ("a", "expected `key: value` lines"),
-    ):
-        if text is not None:
-            (here / "x.yaml").write_text(text)
-        ended = automtl("check", "x.yaml", "--json")
-        assert ended.code == 78
-        assert message in checks(ended)["configuration x.yaml"]["result"]
 
 
 def test_a_folder_that_does_not_exist_is_checked_above(tmp_path):

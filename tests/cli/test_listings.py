@@ -61,11 +61,8 @@ def test_answers_without_importing_torch(commands, codes):
     assert done.returncode == 0, done.stderr
 
 
-def test_version(automtl):
-    assert automtl("--version").out == f"automtl {automtl_core.__version__}\n"
-
-
 def test_what_a_plugin_provides_is_listed_with_what_cannot_be_used(automtl, install):
+    assert automtl("--version").out == f"automtl {automtl_core.__version__}\n"
     module = install(OP, "mine")
     (mine,) = [row for row in automtl("plugins", "--json").json() if row["name"] == "mine"]
     assert mine == {
@@ -104,14 +101,6 @@ def test_settings_are_explained_with_tuning_keys_and_what_is_inside_of_a_mapping
     names = [setting["name"] for setting in found["settings"]]
     assert names.index("labels.NAME.kind") == names.index("labels") + 1
     assert names.index("split") > names.index("duplicates"), "its own come first"
-
-
-def test_a_bare_name_stands_for_what_it_names(automtl, here):
-    (here / "mine.yaml").write_text("space: desan\nstrategy: random\ndataset: {name: synthetic, rows: 500}\n")
-    options = ("--set", "space.layers=1", "--set", "space=desan", "--dry-run", "--json")
-    config = automtl("search", "mine.yaml", *options).json()["config"]
-    assert (config["space"]["name"], config["space"]["layers"]) == ("desan", 1)
-    assert (config["strategy"]["candidates"], config["dataset"]["rows"]) == (8, 500)
 
 
 def test_a_file_names_no_folder_to_write_to_elsewhere_but_the_user_does(here):

@@ -8,16 +8,11 @@ from pathlib import Path
 import pytest
 
 MODEL = "space: {name: mmoe, embedding_dim: 4, experts: 2, expert_layers: [8]}\n"
-COMMON = """
-dataset: {name: synthetic, rows: 1000}
-training: {epochs: 5, batch_size: 200, patience: 5}
-"""
 
 
 @pytest.fixture(autouse=True)
 def tiny(here):
     (here / "tiny.yaml").write_text(MODEL)
-    (here / "common.yaml").write_text(COMMON)
 
 
 def test_a_comparison_writes_its_tables_and_computes_no_cell_again_but_tells_a_damaged_one(automtl):
@@ -51,7 +46,7 @@ def test_two_processes_fill_one_comparison_together(automtl, here):
     """Slow: two processes start and train all cells."""
     tuned = ("--models", "tiny.yaml,two.yaml", "--seeds", "2", "--tune", "2", "--set", "training.epochs=2")
     (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
-    command = ["compare", "common.yaml", *tuned, "--json", "--out", "together"]
+    command = ["compare", "small.yaml", *tuned, "--json", "--out", "together"]
     program = [sys.executable, "-c", "from automtl_cli.app import main; main()", *command]
     pipe = subprocess.PIPE
     processes = [subprocess.Popen(program, stdout=pipe, stderr=pipe, text=True) for _ in range(2)]

@@ -61,16 +61,6 @@ def test_a_better_rival_is_the_result_with_which_all_commands_work(automtl, done
     assert spaces(automtl("train", "--model", done, "--json").json()["run"]) == ("mmoe", "mmoe")
 
 
-def test_a_point_of_another_space_is_trained(automtl, done):
-    front = Run.open(done).read(Search).front
-    for number, point in enumerate(front, 1):
-        space = {"mmoe": "mmoe", "candidate 1": "desan"}[point.name]
-        options = ("--set", "training.epochs=1", "--json")
-        found = automtl("train", "--model", f"{done}@{number}", *options).json()
-        assert spaces(found["run"]) == (space, space)
-        assert found["result"]["flops_per_row"] == point.flops_per_row
-
-
 def test_workers_and_a_search_that_was_stopped_among_rivals_find_the_same_bytes(automtl, done, stopped):
     assert automtl("search", "small.yaml", "--name", "workers", "--workers", "2").code == 0
     ended = stopped("mmoe 2", signal.SIGTERM, "search", "small.yaml", "--name", "half")

@@ -29,20 +29,15 @@ def test_a_search_ends_with_a_run_that_holds_all_in_the_folder_of_the_environmen
     found = automtl(*SEARCH, "--json").json()
     run = Path(found["run"])
     assert run == Path("elsewhere/small-2")
-    baselines = found["result"].pop("baselines")
-    assert baselines
+    assert found["result"].pop("baselines")
     assert Run.open(run).read(Result).to_json() == found["result"]
     assert json.loads((run / "architecture.json").read_text()) == found["architecture"]
-    assert Run.open(run).status().state == "done"
     assert set(found["result"]["test"]) == {"click", "like", "skip", "hide"}
-    rows = {"train": 800, "validation": 100, "test": 100}
-    assert json.loads((run / "data.json").read_text())["rows"] == rows
     assert json.loads((run / "environment.json").read_text())["plugins"]["desan"] == __version__
 
 
 def test_people_see_progress_and_equal_seeds_make_equal_bytes(automtl, finished):
     shown = automtl(*SEARCH, "--seed", "3", "--name", "mine")
-    assert shown.code == 0
     names = ("architecture.json", "metrics.jsonl", "result.json", "weights.safetensors", "importance.json")
     for name in names:
         assert Path("runs/mine", name).read_bytes() == (finished / "runs/done" / name).read_bytes()
@@ -54,14 +49,10 @@ def test_people_see_progress_and_equal_seeds_make_equal_bytes(automtl, finished)
     assert "\x1b" not in shown.out + shown.err
 
 
-def plan(automtl, *options):
-    return automtl("search", "--dry-run", "--json", *options).json()
-
-
 def test_options_go_before_a_file_before_a_preset_before_defaults(automtl):
     Path("mine.yaml").write_text("seed: 5\ntraining: {epochs: 6, batch_size: 300}\n")
-    options = ("--seed", "7", "--set", "training.epochs=2", "--set", "space.ops=[mlp-4]")
-    config = plan(automtl, "--preset", "paper", "mine.yaml", *options)["config"]
+    options = "--preset paper mine.yaml --seed 7 --set training.epochs=2 --set space.ops=[mlp-4]"
+    config = automtl("search", "--dry-run", "--json", *options.split()).json()["config"]
     training, preset = config["training"], load_registry().get(PRESETS, "paper")["training"]
     assert (config["seed"], training["epochs"], training["batch_size"]) == (7, 2, 300)
     assert training["embedding_decay"] == preset["embedding_decay"]
@@ -70,7 +61,6 @@ def test_options_go_before_a_file_before_a_preset_before_defaults(automtl):
 def test_evaluating_tells_what_changed_where_it_does_not_repeat(automtl, done):
     run = Run.open(done)
     result = run.read(Result)
-    assert result.test is not None
     click = replace(result.test["click"], values={**result.test["click"].values, "log_loss": 0.5})
     run.write(replace(result, test={**result.test, "click": click}))
     run.write(replace(run.read(Environment), torch="1.0"))

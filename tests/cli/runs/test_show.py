@@ -58,13 +58,6 @@ def test_a_file_is_shown_as_far_as_it_tells(automtl, told):
     assert "at chance" not in alone
 
 
-def test_a_space_that_is_not_here_is_told(automtl, told, monkeypatch):
-    monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "desan")
-    shown = automtl("show", told.path).out
-    assert "note: unread fields are unknown without the search space: no space is called 'desan'" in shown
-    assert "layer0/expert0" in shown
-
-
 def test_a_point_is_picked_by_its_number_a_preference_or_a_bound(automtl, told):
     def picked(which):
         return automtl("train", "--model", f"{told.path}@{which}", "--dry-run", "--json")

@@ -40,24 +40,19 @@ FEATURES = Features(
 )
 
 
-def read(*parts, encoder=lambda e, q: First(), raw=True):
-    torch.manual_seed(0)
-    inputs = HistoryInputs(schema(*parts), DIM, 0.1, lambda name: encoder)
-    if raw:
-        inputs.each[0].project = torch.nn.Identity()
-    embedding = FieldEmbedding(FIELDS, DIM, 1.0)
-    return inputs(FEATURES.histories, embedding), inputs.each[0].age, embedding
+class Encoder(torch.nn.Module):
+    """An encoder without weights."""
+
+    def __init__(self, *sizes):
+        super().__init__()
 
 
-class First(torch.nn.Module):
+class First(Encoder):
     def forward(self, events, query, known):
         return events[:, 0] + query.sum()
 
 
-class Mean(torch.nn.Module):
-    def __init__(self, event_dim, query_dim):
-        super().__init__()
-
+class Mean(Encoder):
     def weights(self, known):
         return known / known.sum(1, keepdim=True).clamp(min=1)
 
@@ -65,12 +60,18 @@ class Mean(torch.nn.Module):
         raise AssertionError("sums need no events")
 
 
-class MeanOfEvents(torch.nn.Module):
-    def __init__(self, event_dim, query_dim):
-        super().__init__()
-
+class MeanOfEvents(Encoder):
     def forward(self, events, query, known):
         return events.sum(1) / known.sum(1, keepdim=True).clamp(min=1)
+
+
+def read(*parts, encoder=First, raw=True):
+    torch.manual_seed(0)
+    inputs = HistoryInputs(schema(*parts), DIM, 0.1, lambda name: encoder)
+    if raw:
+        inputs.each[0].project = torch.nn.Identity()
+    embedding = FieldEmbedding(FIELDS, DIM, 1.0)
+    return inputs(FEATURES.histories, embedding), inputs.each[0].age, embedding
 
 
 def test_the_sums_of_a_pooling_encoder_are_those_of_its_events():
@@ -147,10 +148,8 @@ def test_events_have_the_vectors_of_their_values_which_are_not_matched():
     assert with_vectors.shared_fields(PAST) == [1, 2, 3]
     assert with_vectors.history_inputs()[2:] == ["past:item", "past:shop", "past:any"]
     torch.manual_seed(0)
-    inputs, embedding = (
-        HistoryInputs(with_vectors, DIM, 0.1, None),
-        FieldEmbedding((*FIELDS, vectors), DIM, 1.0),
-    )
+    inputs = HistoryInputs(with_vectors, DIM, 0.1, None)
+    embedding = FieldEmbedding((*FIELDS, vectors), DIM, 1.0)
     embedding.vectors["3"].load(torch.cat([torch.zeros(1, 3), torch.randn(3, 3)]))
     inputs.each[0].project = torch.nn.Identity()
     (past,) = FEATURES.histories
@@ -176,25 +175,20 @@ def long_histories(rows=6, length=30):
     return Past(ids, outcomes, ages, known, torch.randint(1, 3, (rows, 2)))
 
 
-class Seeing(torch.nn.Module):
-    """An encoder that notes the ages of the events that it reads."""
-
-    def __init__(self, seen):
-        super().__init__()
-        self.seen = seen
-
-    def forward(self, events, query, known):
-        for row, of_row in zip(events[:, :, 3 * DIM], known, strict=True):
-            self.seen.append([round(math.expm1(10 * one)) for one in row[of_row].tolist()])
-        return events.sum(1)
-
-
 def read_long(past, **encodings):
+    """Return the inputs of a long history, and the ages of the events that an encoder reads, row by row."""
     seen = []
+
+    class Seeing(Encoder):
+        def forward(self, events, query, known):
+            for row, of_row in zip(events[:, :, 3 * DIM], known, strict=True):
+                seen.append([round(math.expm1(10 * one)) for one in row[of_row].tolist()])
+            return events.sum(1)
+
     torch.manual_seed(0)
     chosen = plain().with_answers(history=("matches", "attention", "last-2"), **encodings)
     made = Schema(FIELDS, (), (Task("buy"),), chosen, (PAST,))
-    inputs = HistoryInputs(made, DIM, 0.1, lambda name: lambda e, q: Seeing(seen))
+    inputs = HistoryInputs(made, DIM, 0.1, lambda name: Seeing)
     inputs.each[0].project = torch.nn.Identity()
     return inputs((past,), FieldEmbedding(FIELDS, DIM, 1.0)), seen
 

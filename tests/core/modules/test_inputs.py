@@ -39,10 +39,9 @@ def test_what_is_given_is_as_wide_as_it_says(encodings):
     given = inputs(Features(torch.tensor([[1, 2], [0, 0]]), dense))
     assert given.sparse.shape == (2, 2, widths.sparse)
     assert given.numbers.shape == (2, 1, widths.numbers)
-    assert [list(one[0]) for one in given.aggregates] == [
-        list(one) for one in dense[0, 1:].split(widths.aggregates)
-    ]
-    assert not any(one[1].any() for one in given.aggregates)
+    for one, expected in zip(given.aggregates, dense[0, 1:].split(widths.aggregates), strict=True):
+        assert torch.equal(one[0], expected)
+        assert not one[1].any()
     assert given.flat().shape == (2, widths.flat) == (2, inputs.width)
     assert given.flat().isfinite().all()
 
@@ -60,18 +59,13 @@ DENSE = torch.tensor([[0.5, -1.0], [NAN, 2.5], [9.0, NAN], [-9.0, 0.0]])
 EDGES = torch.tensor([[-1.0, 0.0, 1.0, 2.0], [-1.0, 0.0, 2.0, 2.0]])
 
 
-def numbers(bins):
-    found = Numbers(2, bins, 2, 0.1)
-    found.edges.copy_(EDGES) if bins else None
-    return found
-
-
-@pytest.mark.parametrize("bins", [0, 3])
-def test_a_number_comes_first_then_the_embedding_of_its_bin(bins):
-    assert numbers(bins)(DENSE)[:, :, 0].tolist() == [[0.5, -1.0], [0.0, 2.5], [9.0, 0.0], [-9.0, 0.0]]
-    found = numbers(3)
+def test_a_number_comes_first_then_the_embedding_of_its_bin():
+    plain, binned = (Numbers(2, bins, 2, 0.1) for bins in (0, 3))
+    binned.edges.copy_(EDGES)
+    for found in (plain, binned):
+        assert found(DENSE)[:, :, 0].tolist() == [[0.5, -1.0], [0.0, 2.5], [9.0, 0.0], [-9.0, 0.0]]
     rows = [[1 + 1, 4 + 1 + 0], [0, 4 + 1 + 2], [1 + 2, 4], [1 + 0, 4 + 1 + 1]]
-    assert torch.equal(found(DENSE)[:, :, 1:], found.table.weight[torch.tensor(rows)])
+    assert torch.equal(binned(DENSE)[:, :, 1:], binned.table.weight[torch.tensor(rows)])
 
 
 @pytest.mark.parametrize("together", [False, True])
@@ -114,43 +108,41 @@ def test_values_are_dropped_independently():
 
 
 def test_masks_follow_the_seed_of_torch_in_the_order_of_the_tensor():
-    def drawn(seed):
+    def drawn(seed, x):
         torch.manual_seed(seed)
-        return [dropout(torch.ones(33), 0.5, training=True) for _ in range(2)]
+        return [dropout(x, 0.5, training=True) for _ in range(2)]
 
-    (one, two), (again, _), (other, _) = drawn(1), drawn(1), drawn(2)
+    ones, x = torch.ones(33), torch.arange(1.0, 7.0).view(3, 2)
+    (one, two), (again, _), (other, _) = drawn(1, ones), drawn(1, ones), drawn(2, ones)
     assert torch.equal(one, again)
     assert not torch.equal(one, two)
     assert not torch.equal(one, other)
-    torch.manual_seed(3)
-    x = torch.arange(1.0, 7.0).view(2, 3)
-    straight = dropout(x.T.contiguous(), 0.5, training=True)
-    torch.manual_seed(3)
-    assert torch.equal(dropout(x.T, 0.5, training=True), straight)
+    assert torch.equal(drawn(3, x.T)[0], drawn(3, x.T.contiguous())[0])
 
 
-def test_gradients_reach_what_is_kept_alone():
+def test_gradients_reach_what_is_kept_alone_and_nothing_changes_without_training_or_share():
     torch.manual_seed(3)
     x = torch.full((40,), 2.0, requires_grad=True)
     found = dropout(x, 0.25, training=True)
     found.sum().backward()
     assert torch.equal(x.grad, found.detach() / 2)
+    for p, training in ((0.0, True), (0.5, False)):
+        assert dropout(x, p, training) is x
+        assert Dropout(p).train(training)(x) is x
 
 
-@pytest.mark.parametrize(("p", "training"), [(0.0, True), (0.5, False)])
-def test_nothing_changes_without_training_or_share(p, training):
-    x = torch.randn(5)
-    assert dropout(x, p, training) is x
-    assert Dropout(p).train(training)(x) is x
-
-
-@pytest.mark.parametrize("rows", [6, 7])
-def test_row_i_has_the_scales_of_member_i_mod_k(rows):
-    scales, x = Scales(3, 4, "ones"), torch.randn(rows, 4)
+def scales_of(values, width, **how):
+    """Return the scales of members, each with equal numbers."""
+    scales = Scales(len(values), width, "ones", **how)
     with torch.no_grad():
-        scales.scale.copy_(torch.randn(3, 4))
-    expected = torch.stack([x[i] * scales.scale[i % 3] for i in range(rows)])
-    assert torch.equal(scales(x), expected)
+        scales.scale.copy_(torch.tensor(values)[:, None].expand(-1, width))
+    return scales
+
+
+def test_row_i_has_the_scales_of_member_i_mod_k():
+    for rows in (6, 7):
+        found = scales_of([1.0, 2.0, 5.0], 4)(torch.ones(rows, 4))
+        assert found.tolist() == [[(1.0, 2.0, 5.0)[row % 3]] * 4 for row in range(rows)]
 
 
 def test_scales_begin_with_ones_or_random_signs_and_those_of_a_column_do_not_depend_on_the_others():
@@ -165,24 +157,19 @@ def test_scales_begin_with_ones_or_random_signs_and_those_of_a_column_do_not_dep
 
 
 def test_the_first_scales_make_rows_of_all_members_side_by_side_in_prediction():
-    x, scales = torch.arange(6.0).view(3, 2), Scales(2, 2, "ones", first=True)
-    with torch.no_grad():
-        scales.scale.copy_(torch.tensor([[1.0, 1.0], [3.0, 3.0]]))
+    x, scales, network = torch.arange(6.0).view(3, 2), scales_of([1.0, 3.0], 2, first=True), BatchEnsemble(2)
     assert len(scales.train()(x)) == 3
     rows = scales.eval()(x)
     assert rows[:, 0].tolist() == [0, 0, 2, 6, 4, 12]
-    network = BatchEnsemble(2)
     assert network.mean_of_members(x) is x
     assert torch.equal(network.eval().mean_of_members(rows), 2 * x)
 
 
 def test_all_rows_of_a_list_belong_to_one_member_of_a_training():
-    scales = Scales(2, 3, "signs")
-    with torch.no_grad():
-        scales.scale.copy_(torch.tensor([[1.0, 1, 1], [2, 2, 2]]))
+    scales, ones = scales_of([1.0, 2.0], 3), torch.ones(8, 3)
     network, numbers = nn.Sequential(scales), torch.tensor([4, 4, 4, 9, 9, 0, 0, 5])
     keep_lists(network, numbers)
-    assert scales(torch.ones(8, 3))[:, 0].tolist() == [2, 2, 2, 1, 1, 2, 1, 2]
-    assert scales.eval()(torch.ones(8, 3))[:, 0].tolist() == [1, 2] * 4, "a prediction has rows of all"
+    assert scales(ones)[:, 0].tolist() == [2, 2, 2, 1, 1, 2, 1, 2]
+    assert scales.eval()(ones)[:, 0].tolist() == [1, 2] * 4, "a prediction has rows of all"
     keep_lists(network.train(), None)
-    assert scales(torch.ones(8, 3))[:, 0].tolist() == [1, 2] * 4
+    assert scales(ones)[:, 0].tolist() == [1, 2] * 4

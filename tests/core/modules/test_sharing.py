@@ -54,15 +54,12 @@ def test_what_is_asked_of_all_is_of_the_network_and_names_may_be_of_no_part():
     assert one.sees == {"network": ("item",)}
     found = Sharing.of({"a/x/use": ("b",)}, {"a/x/use": AnyOf("a/x/use", ("b", "c"))}, FIELDS)
     assert found.reads == {"a/x": ("b",)}
-
-
-def test_what_the_network_sees_itself_all_parts_see():
     of_all = {name: AnyOf(name, FIELDS) for name in ("single", "numbers")}
     asked = {**ASKED, "single": ("tab",), "numbers": ("age",)}
     found = Sharing.of(asked, {**CHOICES, **of_all}, FIELDS)
     assert found.sees == {**FOUND.sees, "network": ("tab", "age")}
     assert found.reads == FOUND.reads
-    assert (FOUND.closed(), found.closed()) == (("tab",), ())
+    assert found.closed() == (), "what the network sees itself all parts see"
 
 
 @pytest.fixture
@@ -73,9 +70,15 @@ def space():
     return DESAN(plain_schema(), sizes, load_registry().op)
 
 
+def everything(space, **of_words):
+    """Return decisions with all options, or those that are given for choices whose names end with a word."""
+    decisions = {n: c.options if isinstance(c, AnyOf) else c.options[0] for n, c in space.choices().items()}
+    return {name: of_words.get(name.rpartition("/")[2], options) for name, options in decisions.items()}
+
+
 def test_a_space_tells_what_leads_to_a_task_alone(space):
-    everything = {n: c.options if isinstance(c, AnyOf) else c.options[0] for n, c in space.choices().items()}
-    whole = space.sharing(Architecture(everything))
+    decisions = everything(space)
+    whole = space.sharing(Architecture(decisions))
     assert whole.closed() == ()
     tasks = [f"task/{task.name}" for task in space.schema.tasks]
     readers = tuple(f"layer1/{e}" for e in EXPERTS)
@@ -83,7 +86,7 @@ def test_a_space_tells_what_leads_to_a_task_alone(space):
     assert whole.reads == dict.fromkeys(tasks, readers) | dict.fromkeys(readers, below)
     closed = {f"layer1/{e}/experts": ("expert0",) for e in EXPERTS} | {"layer0/expert0/single": ("item",)}
     closed["layer0/expert0/interaction"] = ()
-    found = space.sharing(Architecture(everything | closed))
+    found = space.sharing(Architecture(decisions | closed))
     assert found.sees == {"layer0/expert0": ("item",)}, "layer0/expert1 sees all and leads to no task"
     assert set(found.closed()) == {"user", "tab"}
     with pytest.raises(ArtifactError, match="does not fit"):
@@ -103,12 +106,8 @@ def test_a_network_reads_all_fields_by_its_gates(gating, click, gates):
     """Predictions follow a field that no expert reads if, and only if, a gate has weights."""
     sizes = DESANSettings(experts=2, layers=1, blocks=1, expert_width=4, gating=gating, ops=("mlp-4",))
     space = DESAN(plain_schema(), sizes, load_registry().op)
-    of_fields = {n: ("item",) for n in space.choices() if n.endswith("/single")}
-    decisions = {
-        n: c.options[:1] if isinstance(c, AnyOf) else c.options[0] for n, c in space.choices().items()
-    }
-    decisions |= {n: () for n in decisions if n.endswith("/interaction")} | of_fields
-    architecture = Architecture({**decisions, "task/click/experts": click})
+    decisions = everything(space, single=("item",), interaction=())
+    architecture = Architecture({**decisions, "task/like/experts": ("expert0",), "task/click/experts": click})
     found = space.sharing(architecture)
     assert list(found.gates) == gates
     assert "user" in found.closed()
@@ -140,40 +139,30 @@ def test_parts_of_members_read_their_own_and_a_member_without_choices_reads_all_
 def test_a_space_tells_of_aggregates(space):
     encodings = plain().with_answers(aggregates=(("user", "tab"),))
     space = DESAN(space.schema.encoded(encodings), space.settings, space.op)
-    decisions = {n: c.options if isinstance(c, AnyOf) else c.options[0] for n, c in space.choices().items()}
-    decisions |= {n: () for n in decisions if n.endswith("/interaction")}
-    decisions |= {n: ("item",) for n in decisions if n.endswith("/single")}
+    decisions = everything(space, single=("item",), interaction=())
     found = space.sharing(Architecture(decisions))
     assert found.fields == ("user", "item", "tab", "by user*tab")
     assert found.sees == dict.fromkeys(["layer0/expert1", "layer0/expert0"], ("item", "by user*tab"))
     assert found.closed() == (), "user and tab are seen in their aggregate"
-    decisions |= {n: () for n in decisions if n.endswith("/aggregates")}
-    assert space.sharing(Architecture(decisions)).closed() == ("user", "tab", "by user*tab")
+    none = Architecture(everything(space, single=("item",), interaction=(), aggregates=()))
+    assert space.sharing(none).closed() == ("user", "tab", "by user*tab")
 
 
-@pytest.mark.parametrize(
-    ("part", "split"),
-    [
-        ("layer0/expert1", ("layer0", "expert1")),
-        ("task/a/b", ("task", "a/b")),
-        ("member 2/task/a/b", ("member 2/task", "a/b")),
-        ("member 2/layer1/expert0", ("member 2/layer1", "expert0")),
-        ("network", ("", "network")),
-    ],
-)
-def test_a_name_has_a_group_and_names_of_tasks_may_hold_slashes(part, split):
-    assert group_and_word(part) == split
+@pytest.mark.parametrize("group", ["task", "member 2/task", "layer0", "member 2/layer1"])
+def test_a_name_has_a_group_and_names_of_tasks_may_hold_slashes(group):
+    word = "a/b" if group.endswith("task") else "expert1"
+    assert group_and_word(f"{group}/{word}") == (group, word)
+    assert group_and_word("network") == ("", "network")
 
 
 def test_a_field_has_no_interaction_with_itself():
-    space = DESAN(
-        plain_schema(), DESANSettings(experts=1, layers=1, numbers="all", ops=("mlp-4",)), load_registry().op
+    sizes = DESANSettings(experts=1, layers=1, numbers="all", ops=("mlp-4",))
+    space = DESAN(plain_schema(), sizes, load_registry().op)
+    none, alone, both = (
+        Architecture(everything(space, single=("item",), interaction=fields))
+        for fields in ((), ("user",), ("user", "tab"))
     )
-    none = {n: c.options if isinstance(c, AnyOf) else c.options[0] for n, c in space.choices().items()}
-    none |= {"layer0/expert0/single": ("item",), "layer0/expert0/interaction": ()}
-    alone = Architecture({**none, "layer0/expert0/interaction": ("user",)})
-    assert space.canonical(alone) == space.canonical(Architecture(none))
+    assert space.canonical(alone) == space.canonical(none)
     assert space.sharing(alone).sees["layer0/expert0"] == ("item",)
-    both = Architecture({**none, "layer0/expert0/interaction": ("user", "tab")})
     assert space.canonical(both) == both
     assert set(space.sharing(both).sees["layer0/expert0"]) == {"user", "item", "tab"}

@@ -21,7 +21,7 @@ from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import FAR, Inputs
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.encoding import aggregates
-from automtl_core.search.encoding.aggregates import SelectedKey, select_keys
+from automtl_core.search.encoding.aggregates import select_keys
 from automtl_core.search.encoding.derived import select_derived
 from automtl_core.search.encoding.rows import EncodingSearchSettings, Rows, divided
 from automtl_core.search.encoding.search import (
@@ -459,20 +459,14 @@ def test_a_gain_has_to_be_beyond_chance_for_all_changes_unless_labels_are_predic
     assert (found == "bins") is kept
 
 
-KEY = ("user", "item")
-CHOSEN = [{"key": [*KEY]}]
-FOUND = EncodingSearchResult(
-    {**dict.fromkeys(("numbers", "history", DECAY), 0), "aggregates": CHOSEN},
-    keys=(SelectedKey(KEY, 40, {}, 0.001),),
-)
-
-
 def test_a_domain_is_of_an_answer_that_was_found_and_that_the_data_has_fields_for():
-    assert encoding_domains(FOUND, sample_schema(histories=True)) == {
+    chosen = [{"key": ["user", "item"]}]
+    found = EncodingSearchResult({"numbers": 0, "history": 0, DECAY: 0, "aggregates": chosen})
+    assert encoding_domains(found, sample_schema(histories=True)) == {
         "numbers": Search(choices=("standard", "bins")),
-        "aggregates": Search(choices=((), CHOSEN)),
+        "aggregates": Search(choices=((), chosen)),
         "history": Search(choices=((), *HISTORY)),
     }
-    assert encoding_domains(FOUND, sample_schema(dense=0)).keys() == {"aggregates"}
+    assert encoding_domains(found, sample_schema(dense=0)).keys() == {"aggregates"}
     given = EncodingSearchResult({"numbers": "bins", "aggregates": ()})
     assert encoding_domains(given, sample_schema()).keys() == {"numbers"}

@@ -1,5 +1,6 @@
 """Held-out rows: how far ranking falls short, by row, of a supernet as it is decided."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,8 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.search.held_out import Difference, HeldOut, difference, shortfall
 from automtl_core.tasks.builtin import auc
 from automtl_core.tasks.kinds import judged_by
-from automtl_core.training.learner import TrainingData
 from automtl_desan.space import DESAN, DESANSettings
+from automtl_testing.requirements import same_weights
 from automtl_testing.samples import (
     binary_metrics,
     regression_metrics,
@@ -23,125 +24,88 @@ from automtl_testing.samples import (
 SIZES = {"embedding_dim": 4, "experts": 2, "expert_width": 8, "tower_width": 8, "ops": ["identity", "mlp-8"]}
 
 
-def problem(regression=True):
-    schema = sample_schema(regression=regression)
-    return sample_problem(DESAN(schema, DESANSettings.parse(SIZES, "space"), load_registry().op))
+@pytest.fixture
+def problem():
+    return sample_problem(DESAN(sample_schema(), DESANSettings.parse(SIZES, "space"), load_registry().op))
 
 
 @pytest.fixture
-def both():
-    p = problem()
+def supernet(problem):
     torch.manual_seed(0)
-    return p, p.space.supernet()
+    return problem.space.supernet()
 
 
-def test_the_mean_over_rows_is_the_shortfall_of_the_metrics(both):
-    p, supernet = both
-    held_out = HeldOut(p, rows=10_000)
-    for architecture in sample_architectures(p.space, 3):
-        scored = held_out.score(supernet, architecture.decisions)
-        assert len(scored.losses) == len(held_out) == len(p.data.validation)
+@pytest.fixture
+def decisions(problem):
+    return next(sample_architectures(problem.space, 1)).decisions
+
+
+def test_the_mean_over_rows_is_the_shortfall_of_the_metrics_and_the_supernet_stays(problem, supernet):
+    held_out, before = HeldOut(problem, rows=10_000), deepcopy(supernet.train().state_dict())
+    seen = []
+    for architecture in sample_architectures(problem.space, 3):
+        scored, again = (held_out.score(supernet, architecture.decisions) for _ in range(2))
+        assert len(scored.losses) == len(held_out) == len(problem.data.validation)
         assert scored.losses.mean() == pytest.approx(shortfall(scored.metrics))
-
-
-def test_the_supernet_is_left_as_it_was(both):
-    p, supernet = both
-    before = {name: t.clone() for name, t in supernet.state_dict().items()}
-    supernet.train()
-    architecture = next(sample_architectures(p.space, 1))
-    HeldOut(p, 100).score(supernet, architecture.decisions)
+        assert np.array_equal(scored.losses, again.losses)
+        seen.append(scored.losses.mean())
+    assert len(set(seen)) == 3
     assert supernet.training
-    assert all(torch.equal(t, before[name]) for name, t in supernet.state_dict().items())
+    assert same_weights(supernet.state_dict(), before)
 
 
-def test_a_path_is_scored_as_the_network_of_it(both):
-    """By the metrics of the derived network with the weights of the supernet, and statistics of its own."""
-    p, supernet = both
-    *_, architecture = sample_architectures(p.space, 4)
-    first, again = (HeldOut(p, 10_000).score(supernet, architecture.decisions) for _ in range(2))
-    assert np.array_equal(first.losses, again.losses)
-    closed = HeldOut(p, 10_000).score(supernet, next(sample_architectures(p.space, 1)).decisions)
-    assert not np.array_equal(first.losses, closed.losses)
-
-
-def test_rows_are_drawn_once_where_there_are_more(both):
-    p, supernet = both
-    decisions = next(sample_architectures(p.space, 1)).decisions
-    drawn = [HeldOut(replace(p, seed=seed), 100) for seed in (p.seed, p.seed, p.seed + 1)]
+def test_rows_are_drawn_once_where_there_are_more(problem, supernet, decisions):
+    seeds = (problem.seed, problem.seed, problem.seed + 1)
+    drawn = [HeldOut(replace(problem, seed=seed), 100) for seed in seeds]
     assert [len(one) for one in drawn] == [100] * 3
     same, again, other = (one.score(supernet, decisions).losses for one in drawn)
     assert np.array_equal(same, again)
     assert not np.array_equal(same, other)
 
 
-def test_a_sample_has_whole_lists_and_whole_users_where_a_metric_of_users_judges(both):
-    p, _ = both
-    rows = p.data.validation
+def test_a_sample_has_whole_lists_and_whole_users_where_a_metric_of_users_judges(problem):
+    rows, tasks = problem.data.validation, problem.data.tasks
     users = (np.arange(len(rows)) // 7 + 1).astype(np.int32)
     lists = (np.arange(len(rows)) // 3 + 1).astype(np.int32)
-    judged = [replace(task, kind=judged_by(task.kind, "gauc")) for task in p.data.tasks[:1]]
-    for part, tasks, size in (
-        (replace(rows, users=users, lists=lists), p.data.tasks, 3),
-        (replace(rows, users=users), [*judged, *p.data.tasks[1:]], 7),
+    judged = replace(tasks[0], kind=judged_by(tasks[0].kind, "gauc"))
+    for part, tasks_of, size in (
+        (replace(rows, users=users, lists=lists), tasks, 3),
+        (replace(rows, users=users), [judged, *tasks[1:]], 7),
     ):
-        held_out = HeldOut(replace(p, data=replace(p.data, validation=part, tasks=tasks)), 100)
+        data = replace(problem.data, validation=part, tasks=tasks_of)
+        held_out = HeldOut(replace(problem, data=data), 100)
         assert 100 - size < len(held_out) <= 100
         counts = np.bincount(held_out._groups)
         assert set(counts[counts > 0].tolist()) <= {size, len(rows) % size}
 
 
-def test_tasks_with_few_positives_count_little_and_without_labels_nothing(both):
-    p, supernet = both
-    labels = p.data.validation.labels.copy()
-    labels[:, 0] = 0.0
-    labels[:2, 0] = 1.0
-    rare = replace(
-        p, data=TrainingData(p.data.train, replace(p.data.validation, labels=labels), p.data.tasks)
-    )
-    architecture = next(sample_architectures(p.space, 1))
-    scored = HeldOut(rare, 10_000).score(supernet, architecture.decisions)
-    rest = {task: m for task, m in scored.metrics.items() if task != p.data.tasks[0].name}
-    alone = {p.data.tasks[0].name: scored.metrics[p.data.tasks[0].name]}
-    share = (shortfall(scored.metrics) - shortfall(rest)) / (shortfall(alone) - shortfall(rest))
+def test_tasks_with_few_positives_count_little_and_without_labels_nothing(problem, supernet, decisions):
+    labels, (rare, price, _) = problem.data.validation.labels, (task.name for task in problem.data.tasks)
+    labels[:, 0] = np.arange(len(labels)) < 2
+    metrics = HeldOut(problem, 10_000).score(supernet, decisions).metrics
+    rest = shortfall({task: m for task, m in metrics.items() if task != rare})
+    share = (shortfall(metrics) - rest) / (shortfall({rare: metrics[rare]}) - rest)
     assert 0.01 < share < 0.15
-    p, supernet = both
-    p.data.validation.labels[:, 2] = float("nan")
-    p.data.validation.labels[:, 0] = 1.0  # no task but the regression tells anything
-    architecture = next(sample_architectures(p.space, 1))
-    scored = HeldOut(p, 10_000).score(supernet, architecture.decisions)
-    assert scored.losses.mean() == pytest.approx(1 - scored.metrics[p.data.tasks[1].name].values["r2"])
+    labels[:, 2] = float("nan")
+    labels[:, 0] = 1.0  # no task but the regression tells anything
+    scored = HeldOut(problem, 10_000).score(supernet, decisions)
+    assert scored.losses.mean() == pytest.approx(1 - scored.metrics[price].values["r2"])
 
 
-def test_rows_for_which_nothing_finite_is_predicted_are_lost(both):
-    p, supernet = both
-    architecture = next(sample_architectures(p.space, 1))
-    held_out = HeldOut(p, 10_000)
+def test_rows_for_which_nothing_finite_is_predicted_are_lost(problem, supernet, decisions):
     with torch.no_grad():
         next(iter(supernet.parameters())).fill_(float("nan"))
-    assert np.isinf(held_out.score(supernet, architecture.decisions).losses).any()
+    assert np.isinf(HeldOut(problem, 10_000).score(supernet, decisions).losses).any()
 
 
-class Says(torch.nn.Module):
-    """Predicts what it is given, row by row."""
-
-    def __init__(self, values):
-        super().__init__()
-        self.values, self.said = torch.from_numpy(values), 0
-
-    def forward(self, features):
-        before, self.said = self.said, self.said + len(features.dense)
-        return self.values[before : self.said]
-
-
-def test_the_error_of_a_difference_is_that_of_two_areas_on_the_same_rows():
+def test_the_error_of_a_difference_is_that_of_two_areas_on_the_same_rows(problem):
     """By the bootstrap over rows, of a task that is known in part of them."""
-    p = problem()
-    labels = p.data.validation.labels
+    labels = problem.data.validation.labels
     labels[::3, 0], labels[:, 1:] = float("nan"), float("nan")
     random = np.random.default_rng(0)
     one = random.standard_normal(labels.shape)
     other = one + np.nan_to_num(labels) + 0.5 * random.standard_normal(labels.shape)
-    scored = [HeldOut(p, 10_000).measure(Says(values)) for values in (one, other)]
+    scored = [HeldOut(problem, 10_000).scored(values) for values in (one, other)]
     found = difference(scored[0].losses, scored[1].losses)
 
     def ahead(rows):
@@ -158,11 +122,8 @@ def test_a_difference_is_of_rows_in_standard_errors():
     found = difference(one, other)
     assert found.mean == 2
     assert found.error == pytest.approx(np.std([1, 2, 3], ddof=1) / 3**0.5)
-    assert Difference(0.3, 0.1).z == pytest.approx(3)
-    assert Difference(0.0, 0.0).z == 0
-    assert Difference(-0.3, 0.1).is_below_zero(2)
-    assert not Difference(-0.1, 0.1).is_below_zero(2)
-    assert not Difference(0.3, 0.1).is_below_zero(2)
+    assert (Difference(0.3, 0.1).z, Difference(0.0, 0.0).z) == (pytest.approx(3), 0)
+    assert [Difference(mean, 0.1).is_below_zero(2) for mean in (-0.3, -0.1, 0.3)] == [True, False, False]
     assert not Difference(0.0, 0.0).is_below_zero(0)
 
 

@@ -4,7 +4,6 @@ import pickle
 from collections import deque
 from dataclasses import fields, replace
 
-import numpy as np
 import pytest
 
 from automtl_core.choices import Architecture
@@ -12,7 +11,6 @@ from automtl_core.errors import DivergedError
 from automtl_core.search.scheduler import Proposals, Scheduler, TrialLoop
 from automtl_core.search.trial import Serial, Training, TrialResult, Trials
 from automtl_core.settings.settings import Settings
-from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import SILENT, EpochEnded, StepEnded, Warned
 from automtl_core.training.recipe import Recipe
 from automtl_testing.samples import binary_metrics
@@ -45,18 +43,6 @@ def test_each_field_changes_the_name_or_is_listed(name):
     assert (changed.digest == SPEC.digest) == (name in WEIGHTLESS)
 
 
-def test_a_result_survives_a_checkpoint(tmp_path):
-    result = TrialResult(
-        "paused", {"click": binary_metrics(0.7, 0.6, 10, 40)}, 2, 3, 1.5, np.array([0.5, 0.25])
-    )
-    save_state(tmp_path / "state", {"result": result.to_state(), "none": TrialResult("held", {}).to_state()})
-    state = load_state(tmp_path / "state")
-    again = TrialResult.from_state(state["result"])
-    assert replace(again, losses=None) == replace(result, losses=None)
-    assert again.losses.tolist() == [0.5, 0.25]
-    assert TrialResult.from_state(state["none"]) == TrialResult("held", {})
-
-
 def test_each_architecture_has_a_folder_of_its_own():
     trials = Trials(SPEC, config=lambda overrides: Config(**overrides["run"]))
     trainings = [Training("it", Architecture({"op": op})) for op in ("a", "b")]
@@ -85,15 +71,11 @@ def test_trials_run_in_turn_until_a_listener_has_enough():
 METRICS = {"click": binary_metrics(0.7, 0.5, 100, 400)}
 
 
-def proposals(**more):
-    return Proposals([], Recipe(), **more)
-
-
 class Listed(Scheduler):
     """Asks for a list of trainings."""
 
     def __init__(self, trainings, window=9):
-        super().__init__(Settings(), proposals())
+        super().__init__(Settings(), Proposals([], Recipe()))
         self.left, self.window, self.told = list(trainings), window, []
 
     def ask(self):
@@ -147,7 +129,8 @@ def run(loop, listener=SILENT, executor=None):
 class Heard(list):
     """Listener that keeps name and number of each epoch, and ends the search after some."""
 
-    last = None
+    def __init__(self, last=None):
+        self.last = last
 
     def __call__(self, event):
         if isinstance(event, EpochEnded):
@@ -168,8 +151,7 @@ def test_steps_are_of_the_first_training_and_batches_come_one_after_the_other():
     steps = []
     run(TrialLoop(Listed([training("a"), training("b")])), lambda e: steps.append((type(e), e.phase)) or True)
     assert steps == [(StepEnded, "a"), (EpochEnded, "a"), (EpochEnded, "b")]
-    ran = run(TrialLoop(Listed(map(training, "abcd"), window=2)))
-    assert ran == ["b", "a", "d", "c"]
+    assert run(TrialLoop(Listed(map(training, "abcd"), window=2))) == ["b", "a", "d", "c"]
 
 
 def test_equal_or_continued_trainings_are_run_and_reported_once():
@@ -177,16 +159,13 @@ def test_equal_or_continued_trainings_are_run_and_reported_once():
     assert run(TrialLoop(scheduler), heard) == ["a", "b"]
     assert scheduler.told == [("a", 1), ("a", 1), ("b", 1)]
     assert heard == [("a", 1), ("b", 2)]
-    heard = Heard()
-    run(TrialLoop(Listed([training("a"), training("a", 3)], window=1)), heard)
+    run(TrialLoop(Listed([training("a"), training("a", 3)], window=1)), heard := Heard())
     assert heard == [("a", 1), ("a", 2), ("a", 3)]
 
 
 def test_a_listener_ends_the_search_and_nothing_more_is_asked_for():
-    heard = Heard()
-    heard.last = 1
     loop = TrialLoop(Listed(map(training, "abc"), window=1))
-    assert run(loop, heard) == ["a"]
+    assert run(loop, Heard(last=1)) == ["a"]
     assert not loop.going_on
 
 

@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, strategies as st
 from scipy import stats
 
 from automtl_core.errors import UnknownNameError
 from automtl_core.registry.kinds import LOSSES
-from automtl_core.settings.settings import Settings
 from automtl_core.tasks.builtin import Regression, auc, log_loss, shortfall_by_row
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import distinct, kind_names, supply, task_kind
@@ -114,20 +112,6 @@ def test_the_best_line_has_the_squared_correlation_as_its_r2():
     found = Regression("price").metrics(labels, fitted.intercept + fitted.slope * x, None)
     assert found.values["r2"] == pytest.approx(fitted.rvalue**2)
     assert found.values["rmse"] == pytest.approx(labels.std() * (1 - fitted.rvalue**2) ** 0.5)
-
-
-def test_each_row_is_a_term_by_its_weight():
-    class Distance(Loss):
-        kinds = ("regression",)
-
-        def row_losses(self, logits, labels):
-            return (logits - labels).abs()
-
-    logits, labels = torch.tensor([[1.0], [5.0], [2.0]]), torch.tensor([[0.0], [0.0], [4.0]])
-    sums, numbers = Distance(Settings()).sums(logits, labels, torch.tensor([[1.0], [0.0], [2.5]]), None)
-    assert (sums.tolist(), numbers.tolist()) == ([1 + 5.0], [3.5])
-    with pytest.raises(NotImplementedError, match="Loss defines neither `sums` nor `row_losses`"):
-        Loss(Settings()).row_losses(logits, labels)
 
 
 @pytest.mark.parametrize("kinds", [(), "binary", (3,), None])

@@ -96,20 +96,19 @@ def test_a_window_reads_whole_blocks_from_all_over_the_data(windows):
 
 
 def test_the_next_is_made_while_one_is_used_and_no_more_and_its_error_is_raised():
-    made = []
+    made, second = [], threading.Event()
 
     def items():
         for number in range(3):
             made.append(number)
+            if number == 1:
+                second.set()
             yield number
         raise ValueError("gone")
 
     coming = ahead(items())
     assert next(coming) == 0
-    for _ in range(1000):
-        if len(made) == 2:
-            break
-        time.sleep(0.001)
+    assert second.wait(10)
     time.sleep(0.01)
     assert made == [0, 1]
     assert [next(coming), next(coming)] == [1, 2]

@@ -40,7 +40,7 @@ def problem():
 def mixed():
     """Return a problem with a regression between two binary tasks, and a third of all labels missing."""
     space = DESAN(sample_schema(multi=False), SETTINGS, REGISTRY.op)
-    return sample_problem(space, rows=1000, epochs=10, missing=1 / 3)
+    return sample_problem(space, epochs=10, missing=1 / 3)
 
 
 @pytest.fixture
@@ -148,13 +148,6 @@ def assert_resumes(problem, path, stop, **recipe):
 )
 def test_goes_on_from_a_state_to_the_same_bytes(kind, how, stop, tmp_path, request):
     assert_resumes(request.getfixturevalue(kind), tmp_path / "state", stop, **how)
-
-
-def test_a_regression_is_learned_beside_tasks_of_which_labels_are_missing(mixed):
-    metrics = make(mixed, learning_rate=0.01, embedding_decay=0.0).run(SILENT)
-    # of a variance of 1, 0.64 can be predicted; chances of 0.2 and 0.8 allow an AUC of 0.8
-    assert metrics["price"].values["r2"] > 0.4
-    assert min(metrics[task].values["auc"] for task in ("click", "like")) > 0.7
 
 
 class ScaledSettings(Settings):

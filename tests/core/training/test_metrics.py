@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -258,18 +259,21 @@ def test_a_fault_is_a_reason_that_names_the_plugin(compute, reason):
     assert found.reason.startswith(f"the metric 'mine' of plugin 'p' {reason}")
 
 
-def test_the_metric_that_decides_has_to_apply_to_the_data():
-    by_user, of_numbers = Metric("G", len, needs_users=True), Metric("E", len, kind="regression")
-    anyone, users, lists = (
-        SimpleNamespace(user=user, settings=DatasetSettings.parse({"list": columns}))
-        for user, columns in ((None, None), ("user", None), (None, "page"))
-    )
-    check_monitored({}, [CLICK], anyone)
-    check_monitored({"g": by_user, "e": of_numbers}, [CLICK, PRICE], users)
-    check_monitored({"g": by_user}, [CLICK], lists)
-    for monitored, dataset in (({"g": by_user}, anyone), ({"e": of_numbers}, users)):
-        with pytest.raises(UsageError, match="monitor_metric"):
-            check_monitored(monitored, [CLICK], dataset)
+@pytest.mark.parametrize(
+    ("metric", "data", "applies"),
+    [
+        (OF_USERS, {"user": None}, False),
+        (OF_USERS, {"user": None, "list": "page"}, True),
+        (OF_USERS, {"user": "user"}, True),
+        (LARGEST, {"user": "user"}, False),
+    ],
+)
+def test_the_metric_that_decides_has_to_apply_to_the_data(metric, data, applies):
+    settings = DatasetSettings.parse({"list": data.get("list")})
+    dataset = SimpleNamespace(user=data["user"], settings=settings)
+    with nullcontext() if applies else pytest.raises(UsageError, match="monitor_metric"):
+        check_monitored({"it": metric}, [CLICK], dataset)
+    check_monitored({}, [CLICK], dataset)
 
 
 def wrong_logits(rows=20_000):

@@ -67,18 +67,6 @@ def test_a_training_without_epochs_has_time_for_its_parts_by_their_share(clock):
     assert later.ended == {"train": 4}, "the epoch that ended before"
 
 
-def test_a_stopped_run_goes_on_with_the_rows_it_had(tmp_path):
-    job = make_job(tmp_path, {"time_budget": 600.0})
-    run = stopped(job, tmp_path / "run", 2)
-    told = run.read(Budget)
-    go_on(job, run)
-    assert run.done()
-    assert run.read(Budget) == told
-
-
-EVIDENCE = {"strategy": {"name": "pd-darts", "steps": 2, "rows": 200, "rivals": ["mmoe"]}, "features": "ids"}
-
-
 @pytest.mark.parametrize(
     ("rows", "expected"), [(10, None), (10_000_000, None), (10_000_001, 1_000_000), (80_000_000, 4_000_000)]
 )
@@ -103,7 +91,8 @@ def test_some_rows_are_drawn_by_the_seed_and_validation_rows_as_large_a_share(tm
 
 
 def test_the_last_training_reads_all_rows(tmp_path, monkeypatch):
-    job = make_job(tmp_path, EVIDENCE)
+    evidence = {"name": "pd-darts", "steps": 2, "rows": 200, "rivals": ["mmoe"]}
+    job = make_job(tmp_path, {"strategy": evidence, "features": "ids", "time_budget": 600.0})
     assert "training" not in {stage.stage for stage in to_come(job, job.prepare())}, "trials read them all"
     monkeypatch.setattr(module, "TRIAL_ROWS", 79)
     read = []
@@ -120,5 +109,7 @@ def test_the_last_training_reads_all_rows(tmp_path, monkeypatch):
     assert phases.count("train") == 3
     assert {stage.stage: stage.epochs for stage in to_come(job, job.prepare())}["training"] == 3
     again = stopped(job, tmp_path / "again", len(phases) - 1)
+    told = again.read(Budget)
     go_on(job, again)
+    assert again.read(Budget) == told
     assert contents(again) == contents(run)

@@ -1,19 +1,21 @@
 """Aggregates of a run that are brought up to date see new rows as if they had been prepared."""
 
+import contextlib
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import automtl
-from automtl_core.data.store import Prepared
 from automtl_core.errors import DataError, RunExistsError, UsageError
 from automtl_core.run_dir.facts import Refreshed
 from automtl_core.run_dir.run import Run
+from automtl_core.workflow.trained import Trained
+from automtl_core.workflow.workflow import Workflow
+from automtl_report.record import read_record
 
-
-def folder_of(run):
-    return Run.open(run.path)
-
+from .lines import REGISTRY
 
 ROWS = 600
 SETTINGS = {
@@ -42,106 +44,119 @@ def table(seed=0, rows=ROWS):
     return frame
 
 
+LAST = round(0.2 * ROWS)
+"""Number of validation and test rows."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory):
+    """Work in one folder, where equal rows are prepared once."""
+    with contextlib.chdir(tmp_path_factory.mktemp("refresh")):
+        yield
+
+
+def train(rows, dataset=(), **settings):
+    given = {**SETTINGS, **settings, "dataset": {**SETTINGS["dataset"], **dict(dataset)}}
+    return automtl.train(rows, ["click"], model="shared-bottom", settings=given)
+
+
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("refresh"))
-        yield automtl.train(table(), ["click"], model="shared-bottom", settings=SETTINGS)
+def run():
+    return train(table())
 
 
-def parts_of(run):
-    config = folder_of(run).config()
-    (folder,) = config.prepared_dir.glob(f"{config.dataset.name}-*")
-    prepared = Prepared.open(folder)
-    names = ("validation", "test")
-    return [(prepared.part(one), prepared.seconds(one)) for one in names], folder_of(run).encoder()
+def encoder_of(run):
+    return Run.open(run.path).encoder()
 
 
-def test_new_rows_count_like_prepared_ones(run, tmp_path):
-    later = table().iloc[-round(0.2 * ROWS) :]  # of validation and test
-    again = run.refresh(later.sample(frac=1, random_state=0), tmp_path / "later")
-    parts, encoder = parts_of(run)
-    assert sum(len(part) for part, _ in parts) == len(later)
-    expected = encoder.aggregates.with_rows(parts, encoder.schema)
-    refreshed = folder_of(again).encoder().aggregates
-    for one, other, before in zip(refreshed.states, expected.states, encoder.aggregates.states, strict=True):
+def added(run):
+    """Return the number of rows that a run has seen since its training."""
+    return Run.open(run.path).read(Refreshed).rows
+
+
+def prepared_of(run):
+    return Workflow(REGISTRY).job_of(Run.open(run.path).config()).prepare()
+
+
+def check_as_if_prepared(refreshed, run):
+    """Check that the aggregates of a refreshed run are those of all its rows, and return them."""
+    prepared, encoder = prepared_of(run), encoder_of(run)
+    parts = [(prepared.part(one), prepared.seconds(one)) for one in ("validation", "test")]
+    expected, found = encoder.aggregates.with_rows(parts, encoder.schema), encoder_of(refreshed).aggregates
+    for one, other in zip(found.states, expected.states, strict=True):
         assert np.array_equal(one.cells, other.cells)
         assert one.sums == pytest.approx(other.sums)
         assert one.totals == pytest.approx(other.totals)
-        if not one.aggregate.half_life:
-            assert one.totals[0] == ROWS
-            assert before.totals[0] == ROWS - len(later)
+    return totals(refreshed)
+
+
+def totals(run):
+    """Return the numbers of rows that the aggregates without a half-life have seen."""
+    states = encoder_of(run).aggregates.states
+    return {float(state.totals[0]) for state in states if not state.aggregate.half_life}
+
+
+def test_new_rows_count_like_prepared_ones(run):
+    later = table().iloc[-LAST:]
+    again = run.refresh(later.sample(frac=1, random_state=0), "later")
+    assert check_as_if_prepared(again, run) == {ROWS}
+    assert totals(run) == {ROWS - LAST}
     assert not np.allclose(again.predict(table(1)), run.predict(table(1)))
     assert again.metrics.equals(run.metrics)
-    told = again._record.to_json()
-    assert told["refreshed"]["rows"] == len(later)
+    told = read_record(again.path, REGISTRY).to_json()
+    assert told["refreshed"]["rows"] == LAST
     assert list(told["refreshes"]) == ["never", "1d", "1h", "always"]
     assert told["refreshes"]["never"] == {"click": run.metrics.loc["click", "auc"]}
 
 
-def test_rows_whose_labels_were_not_yet_known_are_taken_from_the_file(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    settings = {**SETTINGS, "dataset": {**SETTINGS["dataset"], "label_delay": 5 * 86_400}}
-    made = automtl.train(table(), ["click"], model="shared-bottom", settings=settings)
+def test_rows_whose_labels_were_not_yet_known_are_taken_from_the_file():
+    made = train(table(), {"label_delay": 5 * 86_400})
     again = made.refresh(table(), "whole")
-    known, whole = (folder_of(one).encoder().aggregates.states[0].totals[0] for one in (made, again))
-    assert (known < 0.8 * ROWS, whole) == (True, ROWS)
-    assert folder_of(again).read(Refreshed).rows == ROWS - known
+    (known,) = totals(made)
+    assert known < 0.8 * ROWS
+    assert (totals(again), added(again)) == ({ROWS}, ROWS - known)
 
 
-def test_rows_that_the_aggregates_have_seen_are_left_out(run, tmp_path):
+def test_rows_that_the_aggregates_have_seen_are_left_out(run):
     whole = table()
-    once = run.refresh(whole.iloc[:-50], tmp_path / "once")  # with the training rows
-    twice = once.refresh(whole.iloc[200:], tmp_path / "twice")
-    added = [folder_of(one).read(Refreshed).rows for one in (once, twice)]
-    assert added == [round(0.2 * ROWS) - 50, round(0.2 * ROWS)]
-    for state in folder_of(twice).encoder().aggregates.states:
-        assert state.aggregate.half_life or state.totals[0] == ROWS
+    once = run.refresh(whole.iloc[:-50], "once")  # with the training rows
+    twice = once.refresh(whole.iloc[200:], "twice")
+    assert (added(once), added(twice), totals(twice)) == (LAST - 50, LAST, {ROWS})
     with pytest.raises(DataError, match=f"none of the {ROWS} rows is later than time {whole['time'].max()}"):
-        twice.refresh(whole, tmp_path / "again")
-    assert not (tmp_path / "again").exists()
+        twice.refresh(whole, "again")
+    assert not Path("again").exists()
 
 
-def test_after_a_refit_the_validation_rows_are_left_out_too(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    made = automtl.train(table(), ["click"], model="shared-bottom", settings={**SETTINGS, "refit": True})
-    test = table().iloc[-round(0.1 * ROWS) :]
-    again = made.refresh(table(), "whole")
-    assert folder_of(again).read(Refreshed).rows == len(test)
-    for state in folder_of(again).encoder().aggregates.states:
-        assert state.aggregate.half_life or state.totals[0] == ROWS
-    later = test.assign(time=lambda rows: rows["time"] + 30 * 86_400)
+def test_after_a_refit_the_validation_rows_are_left_out_too():
+    made = train(table(), refit=True)
+    again = made.refresh(table(), "after a refit")
+    assert (added(again), totals(again)) == (LAST // 2, {ROWS})
+    later = table().iloc[-LAST // 2 :].assign(time=lambda rows: rows["time"] + 30 * 86_400)
     with pytest.warns(UserWarning, match="have not seen the test rows"):
-        made.refresh(later, "later")
+        made.refresh(later, "after a month")
 
 
 @pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S+02:00"])
-def test_times_may_be_dates(tmp_path, monkeypatch, form):
-    monkeypatch.chdir(tmp_path)
+def test_times_may_be_dates(tmp_path, form):
     dated = table().assign(time=lambda rows: pd.to_datetime(rows["time"], unit="s").dt.strftime(form))
-    made = automtl.train(dated, ["click"], model="shared-bottom", settings=SETTINGS).refresh(dated, "new")
-    fact = folder_of(made).read(Refreshed)
-    assert fact.rows == round(0.2 * ROWS)
+    made = train(dated).refresh(dated, tmp_path / "new")
+    assert added(made) == LAST
     until = pd.to_datetime(table()["time"].max() - 7200 * ("+" in form), unit="s")
-    assert fact.until == str(until) + " UTC" * ("+" in form)
+    assert Run.open(made.path).read(Refreshed).until == str(until) + " UTC" * ("+" in form)
     with pytest.raises(DataError, match="write both in the same unit"):
-        made.refresh(table().assign(time=lambda rows: rows["time"] * 1_000_000), "other")
+        made.refresh(table().assign(time=lambda rows: rows["time"] * 1_000_000), tmp_path / "other")
 
 
-def test_rows_are_predicted_as_if_all_rows_before_were_prepared(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_rows_are_predicted_as_if_all_rows_before_were_prepared():
     rows = table().assign(user=lambda rows: (rows["price"] * 1e6).astype(int) % 40)
-    dataset = {**SETTINGS["dataset"], "user": "user", "sparse": ["item", "shop", "user"], "history": {}}
-    features = {**SETTINGS["features"], "history": ["matches"]}
-    settings = {**SETTINGS, "dataset": dataset, "features": features}
-    made = automtl.train(rows, ["click"], model="shared-bottom", settings=settings)
-    (_, (test, _)), _ = parts_of(made)
-    folder = next(folder_of(made).config().prepared_dir.glob("table-*"))
-    prepared, schema = Prepared.open(folder), made._record.space.schema
+    dataset = {"user": "user", "sparse": ["item", "shop", "user"], "history": {}}
+    made = train(rows, dataset, features={**SETTINGS["features"], "history": ["matches"]})
+    prepared, network = prepared_of(made), Trained.of(Run.open(made.path), REGISTRY)
     order = np.argsort(prepared.times("test"))
-    expected = made._trained.predict_scores(prepared.refreshed("test", schema, "always"))[order, 0]
-    first = ROWS - len(test)
-    for place in (0, 17, len(test) - 1):
+    read = prepared.refreshed("test", read_record(made.path, REGISTRY).space.schema, "always")
+    expected = network.predict_scores(read)[order, 0]
+    first = ROWS - len(order)
+    for place in (0, 17, len(order) - 1):
         before, row = rows.iloc[: first + place], rows.iloc[[first + place]]
         one = made.refresh(before, f"before {place}")
         assert one.predict(row, history=before).to_numpy().item() == pytest.approx(expected[place], abs=1e-6)
@@ -149,42 +164,28 @@ def test_rows_are_predicted_as_if_all_rows_before_were_prepared(tmp_path, monkey
         assert stale != pytest.approx(expected[place], abs=1e-4)
 
 
-def test_new_rows_count_by_their_weights(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_new_rows_count_by_their_weights():
     rows = table().assign(w=np.random.default_rng(4).integers(0, 4, ROWS) / 2)
-    settings = {**SETTINGS, "dataset": {**SETTINGS["dataset"], "weights": "w"}}
-    made = automtl.train(rows, ["click"], model="shared-bottom", settings=settings)
-    parts, encoder = parts_of(made)
-    later = rows.iloc[-round(0.2 * ROWS) :]
-    again = folder_of(made.refresh(later, "later")).encoder().aggregates
-    expected = encoder.aggregates.with_rows(parts, encoder.schema)
-    for one, other in zip(again.states, expected.states, strict=True):
-        assert np.array_equal(one.cells, other.cells)
-        assert one.sums == pytest.approx(other.sums)
-        if not one.aggregate.half_life:
-            assert one.totals[0] == rows["w"].sum()
-    assert made.predict(later).equals(made.predict(later.drop(columns="w"))), "predictions need no weights"
+    made, later = train(rows, {"weights": "w"}), rows.iloc[-LAST:]
+    assert check_as_if_prepared(made.refresh(later, "weighted"), made) == {rows["w"].sum()}
+    without = later.drop(columns="w")
+    assert made.predict(later).equals(made.predict(without)), "predictions need no weights"
     with pytest.warns(UserWarning, match="60 of 120 rows are left out"):  # validation rows
-        assert made.evaluate(later.drop(columns="w"))["rows"].tolist() == [60]
+        assert made.evaluate(without)["rows"].tolist() == [60]
     with pytest.raises(DataError, match="lack 'w'"):
-        made.refresh(later.drop(columns="w"), "new")
+        made.refresh(without, "new")
     with pytest.raises(DataError, match='w: expected a number from 0 on, found "-1"'):
         made.refresh(later.assign(w=-1), "new")
 
 
 def test_a_refresh_that_cannot_be_made_is_refused(run, tmp_path):
-    (tmp_path / "taken").mkdir()
-    (tmp_path / "taken" / "file").touch()
-    with pytest.raises(RunExistsError, match="choose another name"):
-        run.refresh(table(), tmp_path / "taken")
+    (tmp_path / "file").touch()
+    with pytest.raises(RunExistsError):
+        run.refresh(table(), tmp_path)
     with pytest.raises(DataError, match="lack 'click'"):
-        run.refresh(table().drop(columns="click"), tmp_path / "new")
+        run.refresh(table().drop(columns="click"), "new")
     with pytest.raises(DataError, match="none of the new rows is valid and has a label"):
-        run.refresh(table().assign(click=None), tmp_path / "new")
-    assert not (tmp_path / "new").exists()
-    plain = {**SETTINGS, "features": "ids"}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path)
-        ids = automtl.train(table(), ["click"], model="shared-bottom", settings=plain)
-        with pytest.raises(UsageError, match="no aggregates"):
-            ids.refresh(table(), tmp_path / "new")
+        run.refresh(table().assign(click=None), "new")
+    with pytest.raises(UsageError, match="no aggregates"):
+        train(table(), features="ids").refresh(table(), "new")
+    assert not Path("new").exists()

@@ -59,35 +59,26 @@ def job(tmp_path):
 
 def test_answers_are_looked_up_once_for_all_models(asked, job):
     prepared = job().prepare()
-    one, other = (
-        resolve_auto(job(), prepared, EXECUTOR),
-        resolve_auto(job("shared-bottom"), prepared, EXECUTOR),
-    )
-    assert len(asked) == 1
+    one, other = (resolve_auto(job(name), prepared, EXECUTOR) for name in ("mmoe", "shared-bottom"))
+    encodings = {name: answer for name, answer in FOUND.items() if name != "embedding_decay"}
     for each in (one, other):
-        assert each.config.features == plain().with_answers(
-            **{name: answer for name, answer in FOUND.items() if name != "embedding_decay"}
-        )
+        assert each.config.features == plain().with_answers(**encodings)
         assert each.config.training.embedding_decay == 0.001
     assert one.encoding_search.to_json() == other.encoding_search.to_json()
-    assert resolve_auto(one, prepared, EXECUTOR) is not None
-    assert len(asked) == 1, "nothing is open any more"
+    assert resolve_auto(one, prepared, EXECUTOR) is not None, "nothing is open any more"
     balanced = resolve_auto(job("mmoe+pcgrad"), prepared, EXECUTOR)
-    assert len(asked) == 1, "encodings are chosen with the weighted mean, whatever trains the model"
     assert balanced.config.training.balancer.name == "pcgrad"
-    assert balanced.config.features == one.config.features
+    assert balanced.config.features == one.config.features, "encodings are chosen with the weighted mean"
     ranked = resolve_auto(job(training={"losses": "pairwise"}), prepared, EXECUTOR)
-    assert len(asked) == 1, "and with the losses of the kinds"
     assert ranked.config.training.losses["*"].name == "pairwise"
+    assert len(asked) == 1, "and with the losses of the kinds"
 
 
 def test_what_is_given_stays_and_other_questions_are_other_answers(asked, job):
     prepared = job().prepare()
-    given = resolve_auto(
-        job(features={"numbers": "standard"}, training={"embedding_decay": 0.1}), prepared, EXECUTOR
-    ).config
-    assert given.features.numbers == "standard"
-    assert given.training.embedding_decay == 0.1
+    some = job(features={"numbers": "standard"}, training={"embedding_decay": 0.1})
+    given = resolve_auto(some, prepared, EXECUTOR).config
+    assert (given.features.numbers, given.training.embedding_decay) == ("standard", 0.1)
     resolve_auto(job(), prepared, EXECUTOR)
     assert len(asked) == 2
     plain_job = job(features="ids", training={"embedding_decay": 0.1})
@@ -177,39 +168,37 @@ def test_a_run_keeps_the_answers_and_needs_no_more(asked, job, tmp_path):
     assert len(asked) == 1
 
 
+class Answering:
+    """Executor with the same result for all trials, which it keeps."""
+
+    def __init__(self, result):
+        self.result, self.specs = result, []
+
+    def run(self, wanted, on_event):
+        for spec in wanted:
+            self.specs.append(spec)
+            yield spec, self.result
+
+
 @pytest.mark.parametrize(("settings", "epochs"), [({"epochs": 1}, 1), ({"epochs": 9}, 3)])
 def test_the_small_model_is_a_trial_on_held_out_rows(job, settings, epochs):
-    specs = []
-
-    class Executor:
-        def run(self, wanted, on_event):
-            specs.extend(wanted)
-            yield from (
-                (spec, TrialResult("done", {"click": binary_metrics(0.5, 0.5, 9, 9)})) for spec in wanted
-            )
-
     dataset = {**ENOUGH, "tasks": ["click"]}
     asking = job(training={"epochs": 3}, dataset=dataset, encoding_search=settings, features="ids")
     prepared = asking.prepare()
-    resolve_auto(asking, prepared, Executor())
-    config = specs[0].config.model_dump(mode="json")
-    assert specs[0].held_out
-    assert specs[0].data == str(prepared.path)
-    assert config["space"]["name"] == "shared-bottom"
-    assert config["strategy"] is None
-    assert (config["training"]["epochs"], config["training"]["patience"]) == (epochs, 2)
-    assert len({spec.digest for spec in specs}) == len(specs)
+    executor = Answering(TrialResult("done", {"click": binary_metrics(0.5, 0.5, 9, 9)}))
+    resolve_auto(asking, prepared, executor)
+    first, config = executor.specs[0], executor.specs[0].config
+    assert (first.held_out, first.data) == (True, str(prepared.path))
+    assert (config.space.name, config.strategy) == ("shared-bottom", None)
+    assert (config.training.epochs, config.training.patience) == (epochs, 2)
+    assert len({spec.digest for spec in executor.specs}) == len(executor.specs)
     assert not list(prepared.path.glob("answers-*/")), "trials are removed when all are done"
 
 
 def test_a_training_that_diverges_ends_the_search(job):
-    class Executor:
-        def run(self, wanted, on_event):
-            yield from ((spec, TrialResult("diverged", {}, error="the loss became nan")) for spec in wanted)
-
-    asking = job(dataset=ENOUGH)
-    with pytest.raises(DivergedError, match="the loss became nan"):
-        resolve_auto(asking, asking.prepare(), Executor())
+    asking, executor = job(dataset=ENOUGH), Answering(TrialResult("diverged", {}, error="became nan"))
+    with pytest.raises(DivergedError, match="became nan"):
+        resolve_auto(asking, asking.prepare(), executor)
 
 
 def test_few_rows_are_given_as_they_are(job):

@@ -1,5 +1,7 @@
 """The training of a run, of one network or of several, and the refit on training and validation rows."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ import automtl
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.run_dir.run import Run
-from automtl_core.training.events import EventHandler
+from automtl_core.training.events import SILENT, EpochEnded, Warned
 from automtl_core.workflow.budget import Clock
 from automtl_core.workflow.evaluation import evaluate_run, predict_logits
 from automtl_core.workflow.job import Job
@@ -63,16 +65,16 @@ def job(tmp_path_factory):
     """Return a function that makes the job of a model, or of a search."""
     folder = tmp_path_factory.mktemp("refit")
     table().to_csv(folder / "rows.csv", index=False)
-    where = {"data_dir": folder, "prepared_dir": folder / "prepared"}
+    layers = (LAYER, {"data_dir": folder, "prepared_dir": folder / "prepared"})
 
-    def make(model="mmoe"):
-        if model == "search":
-            return Job.resolve(load_config(default(REGISTRY), LAYER, NETWORK, where, SEARCH), REGISTRY)
-        if model == "weighted":
-            return models(["mmoe"], REGISTRY, LAYER, where, NETWORK, {"dataset": {"weights": "worth"}})[
-                "mmoe"
-            ]
-        return models([model], REGISTRY, LAYER, where, {} if model == "boosting" else NETWORK)[model]
+    def make(kind="mmoe"):
+        match kind:
+            case "search":
+                return Job.resolve(load_config(default(REGISTRY), *layers, NETWORK, SEARCH), REGISTRY)
+            case "boosting":
+                return models([kind], REGISTRY, *layers)[kind]
+        weights = {"dataset": {"weights": "worth"}} if kind == "weighted" else {}
+        return models(["mmoe"], REGISTRY, *layers, NETWORK, weights)["mmoe"]
 
     return make
 
@@ -80,14 +82,8 @@ def job(tmp_path_factory):
 @pytest.fixture(scope="module")
 def whole(job, tmp_path_factory):
     """Return a function that gives a finished run of a model."""
-    folder, runs = tmp_path_factory.mktemp("whole"), {}
-
-    def make(model="mmoe"):
-        if model not in runs:
-            runs[model] = begin(job(model), folder / model)
-        return runs[model]
-
-    return make
+    folder = tmp_path_factory.mktemp("whole")
+    return cache(lambda kind: begin(job(kind), folder / kind))
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +93,7 @@ def plain(job, tmp_path_factory):
 
 
 def test_the_test_is_that_of_the_refitted_network_and_the_validation_that_before(job, whole, plain):
-    run, prepared = whole(), job().prepare()
+    run, prepared = whole("mmoe"), job().prepare()
     result, before = run.read(Result), plain.read(Result)
     assert (result.refitted, before.refitted) == (True, False)
     assert result.validation == before.validation
@@ -114,16 +110,13 @@ def test_the_test_is_that_of_the_refitted_network_and_the_validation_that_before
 
 
 def test_new_rows_are_predicted_as_test_rows_are(job, whole):
-    run = whole()
+    run = whole("mmoe")
     served = run.served(job().prepare())
     order = np.argsort(served.times("test"))
     expected = predict_logits(job(), run, served)[order].astype(np.float64)
-    tasks = served.schema.tasks
     found = automtl.load(run.path).predict(table().iloc[-len(order) :])
-    for t, task in enumerate(tasks):
-        assert found[task.name].to_numpy() == pytest.approx(
-            task.predictions(expected[:, t]), rel=1e-6, abs=1e-6
-        )
+    for task, logits in zip(served.schema.tasks, expected.T, strict=True):
+        assert found[task.name].to_numpy() == pytest.approx(task.predictions(logits), rel=1e-6, abs=1e-6)
 
 
 def test_a_refit_keeps_weights_and_leaves_out_validation_rows_of_weight_0(job, whole):
@@ -135,19 +128,7 @@ def test_a_refit_keeps_weights_and_leaves_out_validation_rows_of_weight_0(job, w
     assert (prepared.part("validation").weights == 0).any()
     most = len(prepared.part("train")) + 40
     assert f"trained again on at most {most} training" in read_record(run.path, REGISTRY).refit
-    assert contents(run, TRAINING) != contents(whole(), TRAINING)
-
-
-def raising(monkeypatch, name):
-    """Let a method of a run interrupt after the refit."""
-    method = getattr(Run, name)
-
-    def call(self, *arguments):
-        method(self, *arguments)
-        if any(report["phase"] == "refit" for report in self.reports()):
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Run, name, call)
+    assert contents(run, TRAINING) != contents(whole("mmoe"), TRAINING)
 
 
 @pytest.mark.parametrize("model", ["mmoe", "weighted", "search", "boosting"])
@@ -158,12 +139,12 @@ def test_a_run_that_is_stopped_in_the_refit_goes_on_to_the_same_bytes(
     if model == "boosting":
         pytest.importorskip("lightgbm", reason="LightGBM is not installed: pip install 'automtl[boosting]'")
     phases = [report["phase"] for report in whole(model).reports()]
-    listener = StopAfter(phases.index("refit") + 1) if stop == "epoch" else EventHandler()
-    if stop != "epoch":
-        raising(monkeypatch, stop)
-    with pytest.raises(KeyboardInterrupt):
-        begin(job(model), tmp_path / "run", listener)
-    monkeypatch.undo()
+    listener = StopAfter(phases.index("refit") + 1) if stop == "epoch" else SILENT
+    with monkeypatch.context() as patch:
+        if stop != "epoch":
+            interrupt_after_refit(patch, stop)
+        with pytest.raises(KeyboardInterrupt):
+            begin(job(model), tmp_path / "run", listener)
     run = Run.open(tmp_path / "run")
     assert not run.has(Result)
     go_on(job(model), run)
@@ -172,55 +153,59 @@ def test_a_run_that_is_stopped_in_the_refit_goes_on_to_the_same_bytes(
     assert evaluate_run(job(model), run, run.served(job(model).prepare())) == run.read(Result).test
 
 
-class Watch(EventHandler):
-    """Keeps warnings, and ends the refit or not."""
+def interrupt_after_refit(patch, name):
+    """Let a method of a run interrupt after the refit."""
+    method = getattr(Run, name)
 
-    def __init__(self, going=True):
-        self.going, self.warnings = going, []
+    def call(self, *arguments):
+        method(self, *arguments)
+        if any(report["phase"] == "refit" for report in self.reports()):
+            raise KeyboardInterrupt
 
-    def __call__(self, event):
-        if (sentence := getattr(event, "sentence", None)) is not None:
-            self.warnings.append(sentence)
-        return super().__call__(event)
+    patch.setattr(Run, name, call)
 
-    def epoch(self, report):
-        return self.going or report.phase != "refit"
+
+def warnings_of(job, path, refits=True):
+    """Return a finished run of a job, whose refit may be ended, and its warnings."""
+    warnings = []
+
+    def hear(event):
+        warnings.extend([event.sentence] if isinstance(event, Warned) else [])
+        return refits or not (isinstance(event, EpochEnded) and event.phase == "refit")
+
+    return begin(job, path, hear), warnings
 
 
 def test_a_refit_that_is_ended_keeps_the_network_before(job, plain, tmp_path):
-    watch = Watch(going=False)
-    run = begin(job(), tmp_path / "run", watch)
-    assert "the refit was ended, and the network is that of the training before it" in watch.warnings
+    run, warnings = warnings_of(job(), tmp_path / "run", refits=False)
+    assert "the refit was ended, and the network is that of the training before it" in warnings
     assert run.read(Result) == plain.read(Result)
     weights, before = run.weights(), plain.weights()
     assert all(torch.equal(weights[name], before[name]) for name in before)
     assert run.encoder().schema == plain.encoder().schema
 
 
-def test_without_time_there_is_no_refit(job, plain, tmp_path, monkeypatch):
-    watch, asked = Watch(), []
+def test_without_time_there_is_no_refit(job, tmp_path, monkeypatch):
+    asked = []
     monkeypatch.setattr(Clock, "has_time", lambda self, seconds: asked.append(seconds))
-    run = begin(job().having(time_budget=3600.0), tmp_path / "run", watch)
-    warning = "the network is not trained again on validation rows: there is no time left"
-    assert f"{warning}; raise the time budget" in watch.warnings
+    run, warnings = warnings_of(job().having(time_budget=3600.0), tmp_path / "run")
+    assert any("is not trained again on validation rows: there is no time left" in told for told in warnings)
     assert not run.read(Result).refitted
     seconds = run.read(Costs).seconds["train"]
     assert asked == [pytest.approx(seconds * run.read(Result).best_epoch / 3)]
 
 
-def test_with_time_each_kind_of_network_is_refitted(job, whole, tmp_path):
-    pytest.importorskip("lightgbm", reason="LightGBM is not installed: pip install 'automtl[boosting]'")
-    for model in ("mmoe", "boosting"):
-        run = begin(job(model).having(time_budget=3600.0), tmp_path / model)
-        assert run.read(Result).refitted
+@pytest.mark.parametrize("model", ["mmoe", "boosting"])
+def test_with_time_each_kind_of_network_is_refitted(job, tmp_path, model):
+    if model == "boosting":
+        pytest.importorskip("lightgbm", reason="LightGBM is not installed: pip install 'automtl[boosting]'")
+    run = begin(job(model).having(time_budget=3600.0), tmp_path / "run")
+    assert run.read(Result).refitted
 
 
 def test_where_rows_are_split_by_time_or_where_it_is_asked_for(job, tmp_path):
-    plain = make_job(tmp_path)
-    scratch = {"retrain": "scratch"}
-    assert job().refits()
-    assert job("search").refits()
-    assert not make_job(tmp_path, scratch).refits()
-    assert make_job(tmp_path, scratch, {"refit": True}).refits()
+    plain, scratch = make_job(tmp_path), make_job(tmp_path, {"retrain": "scratch"})
+    assert [one.refits() for one in (job(), job("search"), scratch)] == [True, True, False]
+    assert scratch.having(refit=True).refits()
     assert plain.retrain() == "inherit"
     assert not plain.having(refit=True).refits()
