@@ -367,13 +367,11 @@ def _numbered(encoder: "FieldEncoder", values: Sequence[str]) -> np.ndarray:
 
 def outside(hashes: Any) -> np.ndarray:
     """Return the numbers of values outside of a vocabulary, int32, from the hashes of their texts."""
-    numbers: np.ndarray = (OUTSIDE + np.asarray(hashes, np.uint64) % OUTSIDE).astype(np.int32)
-    return numbers
+    return np.asarray(OUTSIDE + np.asarray(hashes, np.uint64) % OUTSIDE, np.int32)
 
 
-def _measured(encoder: "FieldEncoder", values: Values) -> np.ndarray:
-    measured: np.ndarray = encoder.encode(numbers(values))
-    return measured
+def _measured(encoder: "FieldEncoder", values: Values) -> Any:
+    return encoder.encode(numbers(values))
 
 
 def _integers(values: Values) -> list[str]:
@@ -386,8 +384,7 @@ def _integers(values: Values) -> list[str]:
 
 def _ages(values: Values) -> np.ndarray:
     found = numbers(values)
-    fix = "give a number from 0 on for each event"
-    _refuse(~(found >= 0), values, "is not a time since an event", fix)
+    _refuse(~(found >= 0), values, "is not a time since an event", "give a number from 0 on for each event")
     return found
 
 
@@ -450,6 +447,15 @@ def as_number(written: str) -> float | None:
     return None if number != number else number
 
 
+def times(written: Sequence[str]) -> np.ndarray:
+    """Return times as `seconds` does, [B]; NaN for blanks and other texts."""
+    if all(written) and (digits := "".join(written)).isascii() and digits.isdecimal():
+        found = np.array(written, np.float64)
+        if ((found > LATEST_DATE) & (found < 1e11)).all():
+            return found  # whole seconds, one by one five times as slow
+    return np.array([seconds(text) if text else None for text in written], np.float64)
+
+
 def seconds(written: str) -> float | None:
     """Return a time as seconds since 1970 (UTC); None for other texts.
 
@@ -494,10 +500,8 @@ def hashed(text: str, buckets: int) -> int:
 @lru_cache(1 << 17)
 def text_hash(text: str) -> int:
     """Return a hash of 64 bits, as DuckDB's `md5_number_lower`; 0 for a blank."""
-    if not text:
-        return 0
     digest = hashlib.md5(text.encode(errors="replace"), usedforsecurity=False).digest()
-    return int.from_bytes(digest[8:], "little")
+    return int.from_bytes(digest[8:], "little") if text else 0
 
 
 def text(value: Any) -> str | None:

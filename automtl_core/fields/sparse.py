@@ -24,8 +24,8 @@ from automtl_core.fields.encode import (
     WrongValueError,
     hashed,
     read_encoder,
-    seconds,
     texts,
+    times,
 )
 from automtl_core.fields.field import Chunk, Codes, FieldKind, FieldLearner, Ints, Read, Source
 
@@ -282,11 +282,10 @@ class PartOfTime(FieldEncoder):
         return {self.column: "texts"}
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        since = [None if not text else seconds(text) for text in texts]
-        times = np.array(since, np.float64)  # NaN in place of None
+        since = times(texts)
         # 1970 began on a Thursday.
-        whole = times // 3600 % 24 if self.part == "hour" else (times // 86400 + 3) % 7
-        return np.where(np.isnan(times), 0, 1 + np.nan_to_num(whole)).astype(np.int32)
+        whole = since // 3600 % 24 if self.part == "hour" else (since // 86400 + 3) % 7
+        return np.where(np.isnan(since), 0, 1 + np.nan_to_num(whole)).astype(np.int32)
 
     def decode(self, encoded: Sequence[int]) -> list[str | None]:
         days = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

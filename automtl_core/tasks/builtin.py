@@ -104,24 +104,15 @@ def shortfall_by_row(labels: Array, scores: Array) -> Floats:
 
     """
     positive = labels > 0
-    by_row = np.empty(len(labels))
-    by_row[positive] = 1 - _share_below(scores[~positive], scores[positive])
-    by_row[~positive] = _share_below(scores[positive], scores[~positive])
+    _, place = np.unique(scores, return_inverse=True)
+    counts = (np.bincount(place, one) for one in (positive, ~positive))
+    # The share of positives and of negatives below each row, ties counting half.
+    positives, negatives = (((of.cumsum() - of / 2) / of.sum())[place] for of in counts)
+    by_row = np.where(positive, 1 - negatives, positives)
     mean = by_row[positive].mean()
     share = np.where(positive, positive.mean(), 1 - positive.mean())
     contributions: Floats = mean + (by_row - mean) / share
     return contributions
-
-
-def _share_below(those: Array, scores: Array) -> Floats:
-    """Return for each score the share of `those` below it, ties counting half."""
-    ordered = np.sort(those)
-    shares = np.empty(len(scores))
-    for start in range(0, len(scores), CHUNK):
-        some = scores[start : start + CHUNK]
-        less, not_more = (np.searchsorted(ordered, some, side) for side in ("left", "right"))
-        shares[start : start + CHUNK] = (less + not_more) / (2 * len(ordered))
-    return shares
 
 
 def log_loss(labels: Array, logits: Array) -> float:

@@ -27,6 +27,7 @@ from automtl_core.run_dir.progress import PREPARATION
 from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
 from automtl_core.tasks.kind import Groups
+from automtl_core.training.batches import ahead
 from automtl_core.training.events import Listener, Noted, ProgressMade, Warned
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import NONE, Metrics, by_unit, metrics_of
@@ -197,7 +198,7 @@ def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
         single = bool((np.bincount(rows.lists)[1:] == 1).any())
         how = "each list begins with its first row here: give the rows of a list together"
         reading.note(f"the log has no rows of lists by {listing(reading.rule.by)}; {how}", single)
-    for chunk, part in rows.parts(made.encoder):
+    for chunk, part in ahead(rows.parts(made.encoder)):
         unseen.add(chunk, part)
         yield part
         done += len(chunk)

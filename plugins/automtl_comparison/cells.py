@@ -12,8 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 from automtl_comparison.document import CellResult
-from automtl_comparison.statistics import Influences, Place, influences_of
+from automtl_comparison.statistics import Influences, Place, influences
 from automtl_core.data.store import Prepared
 from automtl_core.errors import ArtifactError, DivergedError, InputMissingError, RunInUseError
 from automtl_core.registry.kinds import STRATEGIES
@@ -32,14 +35,16 @@ from automtl_core.search.trial import (
     TrialWaits,
 )
 from automtl_core.system.documents import canonical
-from automtl_core.system.state import load_checkpoint
+from automtl_core.system.state import load_checkpoint, load_state, save_state
 from automtl_core.training.events import Event, Listener, OfTrial, PhaseBegan
+from automtl_core.workflow.evaluation import predict_logits
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.run_trial import FAULTS
 from automtl_core.workflow.search_inputs import changed, domains_of, values_of
 from automtl_core.workflow.versions import versions
 from automtl_report.run_list import CELLS, write_cells
 
+FILE = "influence.safetensors"
 PAUSE = 0.5
 """Seconds between attempts to run trials that other processes hold."""
 
@@ -158,6 +163,27 @@ def _tested(cell: Cell, result: TrialResult) -> tuple[CellResult, Influences]:
             result = TrialResult.failed(error, str(cell.path))
     diverged = result.state == "diverged"
     return CellResult(*cell.place, cell.path.name, error=result.error, diverged=diverged), {}
+
+
+def influences_of(job: Job, run: Run, prepared: Prepared) -> Influences:
+    """Return the influences of the units of the test part on the scores of a tested run; they are kept."""
+    test = run.read(Result).test or {}
+    # The version is increased when the influences of an unchanged cell would change.
+    scores = {task: m.score for task, m in test.items()}
+    origin = {"version": 1, "data": prepared.manifest["fingerprint"], "test": scores}
+    try:
+        state = load_state(run.path / FILE)
+    except ArtifactError:
+        state = {}
+    if state.get("origin") != origin:
+        prepared = run.served(prepared)
+        with run.working():
+            part, logits = prepared.part("test"), predict_logits(job, run, prepared)
+            found = influences(prepared.schema.tasks, part.labels, logits, part.users, part.groups)
+            state = {"origin": origin, "influences": torch.from_numpy(found.astype(np.float32))}
+            save_state(run.path / FILE, state)
+    by_task = state["influences"].double().numpy()
+    return {task.name: by_task[t] for t, task in enumerate(prepared.schema.tasks)}
 
 
 def _fault(cell: Cell) -> TrialResult | None:

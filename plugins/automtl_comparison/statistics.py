@@ -14,20 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Task
-from automtl_core.errors import ArtifactError
-from automtl_core.run_dir.facts import Result
-from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
-from automtl_core.system.state import load_state, save_state
 from automtl_core.tasks.kind import Floats, Groups, TaskKind
 from automtl_core.training.significance import Difference, clusters, influence
-from automtl_core.workflow.evaluation import predict_logits
-from automtl_core.workflow.job import Job
 
 Place = tuple[int, int]
 """Seed of the split, and seed of the run."""
@@ -121,39 +113,12 @@ def paired(
     return Difference.of(mean, variance**0.5, looks, freedom, cells)
 
 
-FILE = "influence.safetensors"
 MOST = 20_000
 """Largest number of units whose influences are apart. Of more, several count as one: the standard error is
 within half a percent, and the file of a cell is small."""
 PARTS = 100
 """Number of parts that are left out, one at a time, where a kind of task does not know the influence of rows:
 a standard error is then within some 7 %."""
-
-
-def influences_of(job: Job, run: Run, prepared: Prepared) -> Influences:
-    """Return the influences of the units of the test part on the scores of a tested run; they are kept.
-
-    Raises:
-        RunInUseError: they are missing, and another process works on the run.
-
-    """
-    test = run.read(Result).test or {}
-    # The version is increased when the influences of an unchanged cell would change.
-    scores = {task: m.score for task, m in test.items()}
-    origin = {"version": 1, "data": prepared.manifest["fingerprint"], "test": scores}
-    try:
-        state = load_state(run.path / FILE)
-    except ArtifactError:
-        state = {}
-    if state.get("origin") != origin:
-        prepared = run.served(prepared)
-        with run.working():
-            part, logits = prepared.part("test"), predict_logits(job, run, prepared)
-            found = influences(prepared.schema.tasks, part.labels, logits, part.users, part.groups)
-            state = {"origin": origin, "influences": torch.from_numpy(found.astype(np.float32))}
-            save_state(run.path / FILE, state)
-    by_task = state["influences"].double().numpy()
-    return {task.name: by_task[t] for t, task in enumerate(prepared.schema.tasks)}
 
 
 def influences(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from stopping import StopAfter
 
-from automtl_comparison import statistics
+from automtl_comparison import cells
 from automtl_comparison.cells import split_of
 from automtl_comparison.document import Comparison
 from automtl_comparison.spec import FILE, ComparisonSpec, compare, take, task_facts
@@ -291,12 +291,12 @@ def test_a_cell_that_is_damaged_after_its_training_leaves_the_others(tiny, bench
     jobs = tiny()
     compare(jobs, [0], 0, "one.yaml", made)
     cell = made.cell("one.yaml", jobs["one.yaml"])
-    (cell.path / statistics.FILE).unlink()
+    (cell.path / cells.FILE).unlink()
 
     def damaged(*given):
         raise ArtifactError(f"{cell.path / 'weights.safetensors'}: damaged", "restore it from a copy")
 
-    monkeypatch.setattr(statistics, "predict_logits", damaged)
+    monkeypatch.setattr(cells, "predict_logits", damaged)
     found = compare(jobs, [0], 0, "one.yaml", made)
     assert [cell.error is None for _, cell in found.cells] == [False, True]
     assert f"damaged; remove the folder {cell.path}, and repeat" in found.failed[0]

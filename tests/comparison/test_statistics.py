@@ -3,17 +3,9 @@
 import numpy as np
 import pytest
 
-from automtl_comparison import statistics
-from automtl_comparison.statistics import (
-    FILE,
-    Noise,
-    influences,
-    influences_of,
-    noise,
-    paired,
-    summary,
-    trend,
-)
+from automtl_comparison import cells, statistics
+from automtl_comparison.cells import FILE, influences_of
+from automtl_comparison.statistics import Noise, influences, noise, paired, summary, trend
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import RunInUseError
 from automtl_core.registry.plugins import load_registry
@@ -194,7 +186,7 @@ def tested(tiny, bench):
 def computed(monkeypatch):
     """Return a list that grows with each computation."""
     seen = []
-    monkeypatch.setattr(statistics, "influences", lambda *given: (seen.append(given), influences(*given))[1])
+    monkeypatch.setattr(cells, "influences", lambda *given: (seen.append(given), influences(*given))[1])
     return seen
 
 

@@ -295,6 +295,11 @@ def test_times_in_every_form(expected, hour, written):
     assert (ids("hour", [written]), ids("weekday", [written])) == ([hour], [3 if hour else 0])
 
 
+@pytest.mark.parametrize("other", ["1706707800", "20240131", "1706704200000", "", "\u0661", NOON])
+def test_a_time_has_one_hour_in_any_column(other):
+    assert ids("hour", ["1706704200", other]) == [13, *ids("hour", [other])]
+
+
 def test_values_of_frames():
     at = pd.to_datetime(pd.Series([NOON, None]))
     assert ids("hour", at) == [13, 0]
