@@ -278,8 +278,7 @@ def ids(part, values):
 FORMS = {
     (1706704200, 13): [
         *(NOON, "2024-01-31T12:30:00Z", "2024-01-31 14:30+02:00", "2024-01-31 10:00 -0230"),
-        *("2024/1/31 12:30", "1706704200", "1706704200.5"),
-        *("1706704200000", "1706704200000000", "1706704200000000000"),
+        *("2024/1/31 12:30", *("1706704200" + more for more in ("", ".5", "0" * 3, "0" * 6, "0" * 9))),
     ],
     (1706659200, 1): ["2024-01-31", "20240131", "20240131.0"],
     (None, 0): ["soon", "2024-02-30", "2024-01-31 25:00", "inf", "nan", "1_0", "1e39", ""],
@@ -293,11 +292,7 @@ FORMS = {
 def test_times_in_every_form(expected, hour, written):
     assert seconds(written) == (expected and pytest.approx(expected, abs=1))
     assert (ids("hour", [written]), ids("weekday", [written])) == ([hour], [3 if hour else 0])
-
-
-@pytest.mark.parametrize("other", ["1706707800", "20240131", "1706704200000", "", "\u0661", NOON])
-def test_a_time_has_one_hour_in_any_column(other):
-    assert ids("hour", ["1706704200", other]) == [13, *ids("hour", [other])]
+    assert ids("hour", ["1706704200", written]) == [13, hour], "one hour in any column"
 
 
 def test_values_of_frames():
